@@ -1,0 +1,22 @@
+"""Errors that mmdsnas raises for what a user can mend.
+
+Each message is one sentence that names the option, what was given and what is
+allowed. They derive from the built-in errors that fit, so that code which
+catches those keeps working.
+"""
+
+
+class ConfigError(ValueError):
+    """An option of the config is wrong or does not fit another one."""
+
+
+class SubnetError(ValueError):
+    """A subnet file does not describe a child of this supernet."""
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint is damaged, or belongs to another model."""
+
+
+class DataError(RuntimeError):
+    """A data set is missing, empty or damaged."""
