@@ -2,21 +2,25 @@
 
 Each message is one sentence that names the option, what was given and what is
 allowed. They derive from the built-in errors that fit, so that code which
-catches those keeps working.
+catches those keeps working; the command-line tools show the sentence alone.
 """
 
 
-class ConfigError(ValueError):
+class UserError(Exception):
+    """Base of all errors that a user can mend."""
+
+
+class ConfigError(UserError, ValueError):
     """An option of the config is wrong or does not fit another one."""
 
 
-class SubnetError(ValueError):
+class SubnetError(UserError, ValueError):
     """A subnet file does not describe a child of this supernet."""
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(UserError, RuntimeError):
     """A checkpoint is damaged, or belongs to another model."""
 
 
-class DataError(RuntimeError):
+class DataError(UserError, RuntimeError):
     """A data set is missing, empty or damaged."""

@@ -6,18 +6,18 @@ mmengine import the modules when they are first asked for. Every root has a
 child, also where nothing is registered: mmengine warns about a default scope
 that lacks one.
 """
-from typing import Optional
-
 from mmengine import registry as root
 from mmengine.registry import Registry
 
 SCOPE = 'mmdsnas'
 
 
-def _child(parent: Registry, location: Optional[str] = None) -> Registry:
-    locations = [f'{SCOPE}.{location}'] if location else []
+def _child(parent: Registry, *locations: str) -> Registry:
     return Registry(
-        parent.name, parent=parent, scope=SCOPE, locations=locations)
+        parent.name,
+        parent=parent,
+        scope=SCOPE,
+        locations=[f'{SCOPE}.{location}' for location in locations])
 
 
 RUNNERS = _child(root.RUNNERS)
@@ -31,11 +31,11 @@ DATASETS = _child(root.DATASETS, 'datasets')
 DATA_SAMPLERS = _child(root.DATA_SAMPLERS, 'datasets')
 TRANSFORMS = _child(root.TRANSFORMS, 'datasets')
 
-MODELS = _child(root.MODELS, 'models')
+MODELS = _child(root.MODELS, 'models', 'structures')
 MODEL_WRAPPERS = _child(root.MODEL_WRAPPERS)
 WEIGHT_INITIALIZERS = _child(root.WEIGHT_INITIALIZERS)
 TASK_UTILS = _child(root.TASK_UTILS, 'models')
-FUNCTIONS = _child(root.FUNCTIONS)
+FUNCTIONS = _child(root.FUNCTIONS, 'engine')
 
 OPTIMIZERS = _child(root.OPTIMIZERS)
 OPTIM_WRAPPERS = _child(root.OPTIM_WRAPPERS, 'engine')

@@ -1,0 +1,68 @@
+# `make help` lists what there is to do.
+PYTHON ?= python3
+VENV ?= .venv
+CONFIG ?= configs/dsnas/dsnas_supernet_1xb64_digits.py
+WORK_DIR ?= work_dirs/digits
+ARGS ?=
+PYTEST_ARGS ?= -n 2 --dist loadgroup
+
+OLDEST_PYTHON := $(shell sed -n "s/^TESTED_PYTHON = '\(.*\)'/\1/p" mmdsnas/versions.py)
+VENV_PYTHON := $(VENV)/bin/python
+PIP := $(VENV_PYTHON) -m pip --disable-pip-version-check
+
+# Stamps of what is installed; a newer requirement file makes them again.
+RUNTIME := $(VENV)/.mmdsnas-runtime
+TESTS := $(VENV)/.mmdsnas-tests
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help search test lint wheel clean
+
+help: ## List the commands and their variables
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) CONFIG=$(CONFIG)'
+	@echo '  WORK_DIR=$(WORK_DIR) ARGS=(for tools/train.py) PYTEST_ARGS=$(PYTEST_ARGS)'
+
+search: $(RUNTIME) ## Search an architecture for the handwritten digits
+	$(VENV_PYTHON) tools/train.py $(CONFIG) --work-dir $(WORK_DIR) $(ARGS)
+
+# The tests run side by side, so that each process gets one thread.
+test: $(TESTS) ## Run the tests
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+
+lint: $(TESTS) ## Check the style of the code
+	$(VENV_PYTHON) -m ruff check .
+
+wheel: $(RUNTIME) ## Build a wheel into dist/
+	rm -rf build
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+clean: ## Remove what was built; keeps the environment, data and results
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	find configs mmdsnas tests tools -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV_PYTHON):
+	@$(PYTHON) -c '' || { \
+	  echo 'There is no Python "$(PYTHON)": name one by PYTHON=...' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; oldest = "$(OLDEST_PYTHON)".split("."); \
+	  sys.exit(sys.version_info[:2] < tuple(map(int, oldest)))' || { \
+	  echo 'mmdsnas needs Python >= $(OLDEST_PYTHON), but "$(PYTHON)" is' \
+	    "$$($(PYTHON) -V 2>&1): name another one by PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	  echo 'The Python "$(PYTHON)" has no module venv or ensurepip (on Debian' \
+	    'and Ubuntu: apt install python3-venv).' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# A full mmcv that is already there serves as well, and mmcv-lite would overwrite
+# its files.
+$(RUNTIME): requirements/runtime.txt setup.py | $(VENV_PYTHON)
+	if $(PIP) show --quiet mmcv 2>/dev/null; \
+	  then grep -v '^mmcv-lite==' requirements/runtime.txt; \
+	  else cat requirements/runtime.txt; fi > $@.txt
+	$(PIP) install -r $@.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(TESTS): requirements/tests.txt $(RUNTIME)
+	$(PIP) install -r requirements/tests.txt
+	touch $@

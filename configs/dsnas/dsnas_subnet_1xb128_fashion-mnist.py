@@ -1,0 +1,8 @@
+_base_ = [
+    './_base_/datasets/fashion-mnist_bs128.py',
+    './_base_/models/shufflenetv2_small_subnet.py',
+    './_base_/schedules/child_sgd.py',
+    './_base_/subnet_runtime.py',
+]
+
+auto_scale_lr = dict(base_batch_size=128)

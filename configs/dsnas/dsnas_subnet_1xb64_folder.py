@@ -1,0 +1,11 @@
+_base_ = [
+    './_base_/datasets/folder_bs64.py',
+    './_base_/models/shufflenetv2_small_subnet.py',
+    './_base_/schedules/child_sgd.py',
+    './_base_/subnet_runtime.py',
+]
+
+# num_classes=None: as many as there are class folders.
+model = dict(cfg=dict(head=dict(num_classes=None)))
+
+auto_scale_lr = dict(base_batch_size=64)

@@ -1,0 +1,15 @@
+_base_ = [
+    './_base_/datasets/folder_bs64.py',
+    './_base_/models/shufflenetv2_small_supernet.py',
+    './_base_/schedules/search_sgd.py',
+    './_base_/search_runtime.py',
+]
+
+# num_classes=None: as many as there are class folders.
+model = dict(
+    architecture=dict(head=dict(num_classes=None)),
+    resource_estimator=dict(input_shape=(1, 3, 96, 96)),
+    pretrain_epochs=5,
+    finetune_epochs=20)
+
+auto_scale_lr = dict(base_batch_size=64)

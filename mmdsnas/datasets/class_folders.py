@@ -1,0 +1,114 @@
+"""Which classes and images the folders of an image data set have."""
+import os
+
+from ..errors import ConfigError, DataError
+
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
+SPLITS = ('train', 'val')
+
+
+def find_classes(data_root: str) -> tuple[str, ...]:
+    """Finds the classes of an image folder before a model is built.
+
+    Args:
+        data_root (str): As for :class:`ImageFolder`.
+
+    Returns:
+        tuple[str, ...]: The sorted names of the class folders (train's if
+        there are train and val folders).
+
+    Raises:
+        ConfigError: ``data_root`` is not set.
+        DataError: A folder is missing, or the class folders are not right.
+    """
+    if not data_root:
+        raise ConfigError('data_root of ImageFolder is not set: give the '
+                          'folder that has one folder of images per class.')
+    train, val = split_folders(os.path.expanduser(data_root))
+    classes = subfolders(train)
+    if len(classes) < 2:
+        has = f'only the class folder "{classes[0]}"' if classes else \
+            'no class folders'
+        raise DataError(f'"{train}" has {has}: it must have at least two '
+                        'folders of images, one per class.')
+    if val != train:
+        val_classes = subfolders(val)
+        if not val_classes:
+            raise DataError(f'"{val}" has no class folders: it must have '
+                            f'those of "{train}".')
+        unknown = [name for name in val_classes if name not in classes]
+        if unknown:
+            raise DataError(
+                f'"{val}" has the class folder(s) {", ".join(unknown)}: only '
+                f'the classes of "{train}" are allowed.')
+    return tuple(classes)
+
+
+def split_folders(data_root: str) -> tuple[str, str]:
+    """Finds the folders that hold the class folders of each split.
+
+    Args:
+        data_root (str): As for :class:`ImageFolder`.
+
+    Returns:
+        tuple[str, str]: Train's and val's; both are ``data_root`` if there
+        are no such folders and val must be drawn.
+
+    Raises:
+        DataError: Only one of the two is there.
+    """
+    there = [name for name in SPLITS
+             if os.path.isdir(os.path.join(data_root, name))]
+    if len(there) == 2:
+        return tuple(os.path.join(data_root, name) for name in SPLITS)
+    for name in there:
+        folder = os.path.join(data_root, name)
+        # "train" may be a class of vehicles, but then it has images.
+        if not any(map(_is_image, os.listdir(folder))):
+            raise DataError(
+                f'"{data_root}" has the folder {name}, but not the other one '
+                'of train and val: it must have both or neither (a class of '
+                'that name needs an image directly in its folder).')
+    return data_root, data_root
+
+
+def subfolders(folder: str) -> list[str]:
+    """Sorted names of the folders in ``folder``, without hidden ones."""
+    if not os.path.isdir(folder):
+        raise DataError(f'The folder "{folder}" does not exist: data_root must '
+                        'be a folder that has one folder of images per class.')
+    return sorted(name for name in os.listdir(folder) if name[0] != '.'
+                  and os.path.isdir(os.path.join(folder, name)))
+
+
+def _is_image(name: str) -> bool:
+    return name[0] != '.' and name.lower().endswith(SUFFIXES)
+
+
+def list_images(folder: str, at_least: int) -> list[str]:
+    """Lists all images under a class folder.
+
+    Args:
+        folder (str): The class folder.
+        at_least (int): The number of images that must be there.
+
+    Returns:
+        list[str]: Their sorted paths.
+
+    Raises:
+        DataError: There are fewer images, or one of them has no content.
+    """
+    paths = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name[0] != '.']
+        paths += [os.path.join(parent, n) for n in names if _is_image(n)]
+    if len(paths) < at_least:
+        raise DataError(
+            f'The class folder "{folder}" has {len(paths)} image(s): at least '
+            f'{at_least} with the ending {", ".join(SUFFIXES)} must be there' +
+            (', one for train and one for val.' if at_least > 1 else '.'))
+    for path in paths:
+        if not (os.path.isfile(path) and os.path.getsize(path)):
+            raise DataError(f'The image "{path}" is empty or a dead link: '
+                            'replace or remove it.')
+    return sorted(paths)

@@ -1,0 +1,82 @@
+"""scikit-learn's handwritten digits: a data set that needs no download."""
+import numpy as np
+from mmcls.datasets import BaseDataset
+
+from ..errors import DataError
+from ..registry import DATASETS
+from .utils import GrayImagesMixin, check_ratio, choose_split, held_out
+
+
+@DATASETS.register_module()
+class Digits(GrayImagesMixin, BaseDataset):
+    """The 1,797 gray 8x8 images of handwritten digits of scikit-learn.
+
+    scikit-learn brings them along. It has no split of its own: a fixed part
+    of each class, the same on every machine, is held out as ``test``. An image
+    comes with three equal channels, shape (8, 8, 3), because the searchable
+    backbones have a stem with 3 input channels; its values 0..16 are scaled to
+    0..255.
+
+    Args:
+        split (str, optional): ``'train'`` or ``'test'``. None means
+            ``'train'``, or ``'test'`` if ``test_mode`` is True.
+        val_ratio (float): Part of each class that is held out as ``test``.
+            Defaults to 0.2.
+        test_mode (bool): Whether a pipeline that returns None is an error.
+            Defaults to False.
+        **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`:
+            ``pipeline``, ``metainfo``, ``indices``, ``lazy_init``, ...
+
+    Raises:
+        ConfigError: ``split`` or ``val_ratio`` is not an allowed value.
+        DataError: scikit-learn cannot be imported.
+    """
+
+    METAINFO = {'classes': tuple('0123456789')}
+
+    def __init__(self,
+                 split: str | None = None,
+                 val_ratio: float = 0.2,
+                 test_mode: bool = False,
+                 **kwargs) -> None:
+        self.split = choose_split('Digits', split, test_mode,
+                                  ('train', 'test'))
+        check_ratio(val_ratio)
+        self.val_ratio = val_ratio
+        super().__init__(ann_file='', test_mode=test_mode, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Loads the images of the split.
+
+        Returns:
+            list[dict]: ``img``, an uint8 array of shape (8, 8), and
+            ``gt_label`` of each sample, in scikit-learn's order.
+
+        Raises:
+            DataError: scikit-learn cannot be imported.
+        """
+        try:
+            from sklearn.datasets import load_digits
+        except ImportError as error:
+            raise DataError(
+                'The data set Digits needs scikit-learn, which cannot be '
+                f'imported ({error}): pip install scikit-learn') from error
+        digits = load_digits()
+        images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+        labels = digits.target
+        test = np.zeros(len(labels), dtype=bool)
+        for label in range(10):
+            places = np.flatnonzero(labels == label)
+            test[places] = held_out(len(places), self.val_ratio)
+        return [
+            dict(img=images[i], gt_label=int(labels[i]))
+            for i in np.flatnonzero(test == (self.split == 'test'))
+        ]
+
+    def extra_repr(self) -> list[str]:
+        """Says the split where mmcls would name an annotation file.
+
+        Returns:
+            list[str]: Lines for ``repr``.
+        """
+        return [f'Split: \t{self.split} (val_ratio={self.val_ratio})']

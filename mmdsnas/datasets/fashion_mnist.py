@@ -1,0 +1,177 @@
+"""Fashion-MNIST from local files, plain or gzipped; nothing is downloaded."""
+import gzip
+import math
+import os
+import struct
+import zlib
+
+import numpy as np
+from mmcls.datasets import FashionMNIST as _FashionMNIST
+
+from ..errors import ConfigError, DataError
+from ..registry import DATASETS
+from .utils import GrayImagesMixin, choose_split
+
+# The second one is where Debian's package puts the files.
+SEARCHED = ('data/fashion-mnist', '/usr/share/datasets/fashion-mnist')
+DEBIAN_PACKAGE = 'dataset-fashion-mnist'
+# Images and labels of each split.
+FILES = {
+    'train': ('train-images-idx3-ubyte', 'train-labels-idx1-ubyte'),
+    'test': ('t10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'),
+}
+
+
+def read_idx(path: str, ndim: int) -> np.ndarray:
+    """Reads an idx file of unsigned bytes.
+
+    mmcls's reader fails on a damaged file with an assertion that does not
+    name it, or with an error of gzip.
+
+    Args:
+        path (str): The file; gzipped if the name ends in ``.gz``.
+        ndim (int): Number of dimensions that the array must have.
+
+    Returns:
+        np.ndarray: Array of dtype uint8 with ``ndim`` dimensions, not empty.
+
+    Raises:
+        DataError: The file is damaged, or no such idx file.
+    """
+    opener = gzip.open if path.endswith('.gz') else open
+    try:
+        with opener(path, 'rb') as file:
+            data = file.read()
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f'The file "{path}" cannot be read or is damaged '
+                        f'({error}): get it again.') from error
+    start = 4 * (1 + ndim)
+    # Two zero bytes, the code 8 of unsigned bytes, the number of dimensions.
+    if len(data) < start or data[:4] != bytes((0, 0, 8, ndim)):
+        raise DataError(
+            f'The file "{path}" is not an idx file of unsigned bytes with '
+            f'{ndim} dimension(s): get it again.')
+    shape = struct.unpack(f'>{ndim}I', data[4:start])
+    if not math.prod(shape) or len(data) - start != math.prod(shape):
+        raise DataError(
+            f'The file "{path}" is truncated or damaged: it has '
+            f'{len(data) - start} bytes of data where its header says '
+            f'{" x ".join(map(str, shape))}.')
+    return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)
+
+
+@DATASETS.register_module()
+class FashionMNIST(GrayImagesMixin, _FashionMNIST):
+    """mmcls's Fashion-MNIST that reads the four idx files where they lie.
+
+    The files may be plain or gzipped and are not compared with a checksum
+    (Debian's are compressed differently from the original ones). An image
+    comes with three equal channels, shape (28, 28, 3), because the searchable
+    backbones have a stem with 3 input channels.
+
+    Args:
+        data_root (str, optional): The folder of the four files. None means
+            the first of ``data/fashion-mnist`` (in the current folder) and
+            ``/usr/share/datasets/fashion-mnist`` that has all four.
+        split (str, optional): ``'train'`` or ``'test'``. None means
+            ``'train'``, or ``'test'`` if ``test_mode`` is True.
+        num_samples (int, optional): Take only so many samples of the split,
+            equally many of each class (as far as the number allows), the
+            first ones in the file. None takes all.
+        test_mode (bool): Whether a pipeline that returns None is an error.
+            Defaults to False.
+        **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`:
+            ``pipeline``, ``metainfo``, ``indices``, ``lazy_init``, ...
+
+    Raises:
+        ConfigError: ``split`` or ``num_samples`` is not an allowed value.
+        DataError: A file is missing or damaged.
+    """
+
+    def __init__(self,
+                 data_root: str | None = None,
+                 split: str | None = None,
+                 num_samples: int | None = None,
+                 test_mode: bool = False,
+                 **kwargs) -> None:
+        self.split = choose_split('FashionMNIST', split, test_mode,
+                                  tuple(FILES))
+        self.num_samples = num_samples
+        self._files = _find_files(data_root)
+        super().__init__(
+            data_prefix='',
+            test_mode=test_mode,
+            data_root=os.path.dirname(self._files[FILES['train'][0]]),
+            download=False,
+            **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Reads the two files of the split.
+
+        Returns:
+            list[dict]: ``img``, an uint8 array of shape (H, W), and
+            ``gt_label`` of each sample, in the order of the file.
+
+        Raises:
+            ConfigError: ``num_samples`` is not an allowed value.
+            DataError: A file is damaged.
+        """
+        image_file, label_file = (self._files[f] for f in FILES[self.split])
+        images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
+        if len(images) != len(labels):
+            raise DataError(f'"{image_file}" has {len(images)} images, but '
+                            f'"{label_file}" has {len(labels)} labels.')
+        if labels.max() > 9:
+            raise DataError(f'The file "{label_file}" has the label '
+                            f'{labels.max()}: only 0 to 9 are allowed.')
+        return [
+            dict(img=images[i], gt_label=int(labels[i]))
+            for i in self._chosen(labels)
+        ]
+
+    def _chosen(self, labels: np.ndarray) -> np.ndarray:
+        """Indices of the samples to take; ``labels`` has shape (N, )."""
+        number, total = self.num_samples, len(labels)
+        if number is None:
+            return np.arange(total)
+        if not isinstance(number, int) or not 10 <= number <= total:
+            raise ConfigError(
+                f'num_samples is {number!r}: it must be None or a whole number '
+                f'from 10 (one per class) to {total} (the {self.split} split).')
+        rank = np.empty(total, dtype=int)  # place within its class
+        for label in range(10):
+            rank[labels == label] = np.arange(np.sum(labels == label))
+        return np.sort(np.argsort(rank, kind='stable')[:number])
+
+    def extra_repr(self) -> list[str]:
+        """Adds the split to mmcls's lines.
+
+        Returns:
+            list[str]: Lines for ``repr``.
+        """
+        return [*super().extra_repr(), f'Split: \t{self.split}']
+
+
+def _find_files(data_root: str | None) -> dict[str, str]:
+    """Finds a folder with the four files; returns the path of each name."""
+    roots = SEARCHED if data_root is None else (os.path.expanduser(data_root),)
+    names = [name for pair in FILES.values() for name in pair]
+    looked = []
+    for root in roots:
+        paths = {
+            name: path
+            for name in names for path in (os.path.join(root, name + '.gz'),
+                                           os.path.join(root, name))
+            if os.path.isfile(path)
+        }
+        # All four from one folder, so that both splits belong together.
+        if len(paths) == len(names):
+            return paths
+        missing = ', '.join(name for name in names if name not in paths)
+        looked.append(f'"{os.path.abspath(root)}" has no {missing}')
+    put = SEARCHED[0] if data_root is None else data_root
+    unset = '' if data_root is None else ' and leave out data_root'
+    raise DataError(
+        f'Fashion-MNIST is not there: {"; ".join(looked)}; run "apt-get '
+        f'install {DEBIAN_PACKAGE}"{unset}, or put the four files (plain or '
+        f'as .gz) under {put}.')

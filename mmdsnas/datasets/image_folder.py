@@ -1,0 +1,112 @@
+"""The user's own images, one folder per class."""
+import os
+
+from mmcls.datasets import BaseDataset
+from mmengine.logging import print_log
+
+from ..errors import ConfigError
+from ..registry import DATASETS
+from .class_folders import SPLITS, find_classes, list_images, split_folders
+from .utils import check_ratio, choose_split, held_out
+
+
+@DATASETS.register_module()
+class ImageFolder(BaseDataset):
+    """Images in one folder per class.
+
+    If ``data_root`` has the folders ``train`` and ``val``, these are the
+    splits; otherwise ``data_root`` itself has the class folders, and a fixed
+    part of each class, which depends on the sorted file names only, is held
+    out as ``val``. The classes are the sorted folder names. Images (jpg, jpeg,
+    png, bmp, tif, tiff, webp, ppm) are searched in all depths of a class
+    folder, without following links to folders; names that begin with a dot
+    are left out. ``val`` may lack classes, but have none of its own.
+
+    Args:
+        data_root (str): The folder.
+        split (str, optional): ``'train'`` or ``'val'``. None means
+            ``'train'``, or ``'val'`` if ``test_mode`` is True.
+        val_ratio (float): Part of each class that is held out where there are
+            no ``train`` and ``val`` folders. Defaults to 0.2.
+        test_mode (bool): Whether a pipeline that returns None is an error.
+            Defaults to False.
+        lazy_init (bool): Whether to list the files later; the class folders
+            are checked at once. Defaults to False.
+        **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`:
+            ``pipeline``, ``indices``, ``metainfo``, ... If it gives classes,
+            they must be the folder names and set the order of the labels.
+
+    Raises:
+        ConfigError: ``split``, ``val_ratio`` or the classes are not allowed.
+        DataError: A folder or an image is missing or empty.
+    """
+
+    def __init__(self,
+                 data_root: str,
+                 split: str | None = None,
+                 val_ratio: float = 0.2,
+                 test_mode: bool = False,
+                 lazy_init: bool = False,
+                 **kwargs) -> None:
+        self.split = choose_split('ImageFolder', split, test_mode, SPLITS)
+        check_ratio(val_ratio)
+        self.val_ratio = val_ratio
+        data_root = data_root and os.path.expanduser(data_root)
+        self._folders = find_classes(data_root)
+        super().__init__(
+            ann_file='',
+            data_root=data_root,
+            test_mode=test_mode,
+            lazy_init=True,
+            **kwargs)
+        if self.CLASSES is None:
+            self._metainfo['classes'] = self._folders
+        if sorted(self.CLASSES) != list(self._folders):
+            raise ConfigError(
+                f'The classes given are {", ".join(self.CLASSES)}: they must '
+                f'be the class folders {", ".join(self._folders)}, in any '
+                'order.')
+        if not lazy_init:
+            self.full_init()
+
+    def load_data_list(self) -> list[dict]:
+        """Lists the images of the split.
+
+        Returns:
+            list[dict]: ``img_path`` and ``gt_label`` of each image, sorted by
+            folder and file name.
+
+        Raises:
+            DataError: A class has no images or too few, or a file is empty.
+        """
+        train, val = split_folders(self.data_root)
+        folder, drawn = (val if self.split == 'val' else train), train == val
+        items, total = [], 0
+        for name in self._folders:
+            # Only val may lack a class: find_classes looked into train.
+            if not os.path.isdir(os.path.join(folder, name)):
+                continue
+            paths = list_images(os.path.join(folder, name), at_least=1 + drawn)
+            total += len(paths)
+            if drawn:
+                mask = held_out(len(paths), self.val_ratio)
+                paths = [path for path, is_val in zip(paths, mask, strict=True)
+                         if is_val == (self.split == 'val')]
+            label = self.class_to_idx[name]
+            items += [dict(img_path=path, gt_label=label) for path in paths]
+        # Both splits are built in a run; one of them says it.
+        if drawn and self.split == 'train':
+            print_log(
+                f'"{folder}" has no train and val folders: of its {total} '
+                f'images {total - len(items)} are held out as val '
+                f'(val_ratio={self.val_ratio} of each class), {len(items)} '
+                'are left for train.', logger='current')
+        return items
+
+    def extra_repr(self) -> list[str]:
+        """Says the folder and the split.
+
+        Returns:
+            list[str]: Lines for ``repr``.
+        """
+        return [f'Folder: \t{self.data_root}', f'Split: \t{self.split}']

@@ -1,0 +1,8 @@
+from .export_child_hook import ExportChildHook
+from .safe_checkpoint_hook import SafeCheckpointHook
+from .search_log_hook import SearchLogHook
+from .search_stage_hook import SearchStageHook
+
+__all__ = [
+    'ExportChildHook', 'SafeCheckpointHook', 'SearchLogHook', 'SearchStageHook'
+]

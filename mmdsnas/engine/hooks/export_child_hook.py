@@ -1,0 +1,71 @@
+import os.path as osp
+from typing import Any, Dict, Optional
+
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+
+from mmdsnas.registry import HOOKS
+from mmdsnas.structures import child_checkpoint, save_child
+from mmdsnas.utils.tables import child_table
+from .utils import algorithm_of
+
+SUBNET_PTH = 'subnet.pth'
+SUBNET_YAML = 'subnet.yaml'
+
+
+@HOOKS.register_module()
+class ExportChildHook(Hook):
+    """Leaves the child in the work directory, and a table at the end.
+
+    ``subnet.pth`` (weights) and ``subnet.yaml`` (MMRazor's subnet format) are
+    those of the last validation, and are written anew by each, so that an
+    interrupted run leaves a child too.
+    """
+
+    # While a validation's weights are in the model: EMAHook, which puts the
+    # training weights back after it, has priority NORMAL.
+    priority = 'ABOVE_NORMAL'
+
+    def __init__(self) -> None:
+        self._training = False
+
+    def before_train(self, runner) -> None:
+        """Notes where the run starts."""
+        self._training = True
+        self._start_epoch = self._exported_epoch = runner.epoch
+        self._meta: Dict[str, Any] = {}
+
+    def after_val_epoch(self,
+                        runner,
+                        metrics: Optional[Dict[str, float]] = None) -> None:
+        """Writes the child that was just validated."""
+        # runner.val() alone is an evaluation, not a part of a search.
+        if self._training:
+            self._export(runner, metrics or {})
+
+    def after_train(self, runner) -> None:
+        """Writes the child if the last epoch was not validated."""
+        if self._exported_epoch != runner.epoch:
+            self._export(runner, {})
+        if runner.epoch > self._start_epoch:
+            self._print_table(runner)
+
+    @master_only
+    def _export(self, runner, metrics: Dict[str, float]) -> None:
+        dataset_meta = runner.message_hub.get_info('dataset_meta', {}) or {}
+        checkpoint = child_checkpoint(
+            algorithm_of(runner),
+            dict(
+                epoch=runner.epoch, metrics=metrics,
+                dataset_meta=dataset_meta))
+        save_child(checkpoint, osp.join(runner.work_dir, SUBNET_PTH),
+                   osp.join(runner.work_dir, SUBNET_YAML))
+        self._meta = checkpoint['meta']
+        self._exported_epoch = runner.epoch
+
+    @master_only
+    def _print_table(self, runner) -> None:
+        files = [osp.join(runner.work_dir, f)
+                 for f in (SUBNET_YAML, SUBNET_PTH)]
+        runner.logger.info('The search is done.\n' + child_table(
+            self._meta, algorithm_of(runner), files))

@@ -1,0 +1,56 @@
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.models import Stage
+from mmdsnas.registry import HOOKS
+from .utils import algorithm_of
+
+
+@HOOKS.register_module()
+class SearchStageHook(Hook):
+    """Tells the algorithm where the run is: epoch, iteration and seed.
+
+    Every DSNAS config needs it. It keeps nothing: after a resume the
+    algorithm is told the epoch that the run goes on with.
+    """
+
+    # Before whatever else looks at the model in an epoch or iteration.
+    priority = 'VERY_HIGH'
+
+    def before_train(self, runner) -> None:
+        """Logs the plan of the run.
+
+        Raises:
+            ConfigError: The training loop does not count epochs.
+        """
+        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            raise ConfigError(
+                'train_cfg is to be epoch-based (by_epoch=True), because the '
+                'stages of DSNAS are counted in epochs, but the loop is '
+                f'{type(runner.train_loop).__name__}.')
+        algorithm = algorithm_of(runner)
+        count = {stage: 0 for stage in Stage}
+        for epoch in range(runner.max_epochs):
+            count[algorithm.stage_of(epoch)] += 1
+        cheapest, dearest = algorithm.cost_table.flops_range()
+        runner.logger.info(
+            'Epochs by stage: ' +
+            ', '.join(f'{stage.value} {n}' for stage, n in count.items()) +
+            f'. Paths cost {cheapest:.3f} to {dearest:.3f} MFLOPs.')
+
+    def before_train_epoch(self, runner) -> None:
+        """Enters the epoch; blocks are fixed here and nowhere else."""
+        algorithm = algorithm_of(runner)
+        before = algorithm.stage
+        settled = algorithm.begin_epoch(runner.epoch)
+        if algorithm.stage is not before:
+            runner.logger.info(
+                f'Stage {algorithm.stage.value} from epoch {runner.epoch + 1}.')
+        if settled:
+            runner.logger.info('Fixed: ' + ', '.join(
+                f'{group} to {choice}' for group, choice in settled.items()))
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None):
+        """Tells what the draw of this iteration is a function of."""
+        algorithm_of(runner).begin_iteration(runner.iter, runner.seed)

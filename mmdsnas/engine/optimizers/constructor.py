@@ -1,0 +1,53 @@
+from typing import Dict, Optional
+
+import torch.nn as nn
+from mmrazor.engine.optimizers import SeparateOptimWrapperConstructor
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from .search_optim_wrapper_dict import SearchOptimWrapperDict
+
+KEYS = ('architecture', 'mutator')
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class SearchOptimWrapperConstructor(SeparateOptimWrapperConstructor):
+    """Builds the optimizers of weights and ``alpha``.
+
+    MMRazor's constructor builds the parts; its plain ``OptimWrapperDict``
+    cannot be used by mmengine's own ``train_step``, so they are put in a
+    :class:`SearchOptimWrapperDict`.
+
+    Args:
+        optim_wrapper_cfg (dict): ``architecture`` and ``mutator``, each the
+            config of an ``OptimWrapper``; optionally ``amp``, see
+            :class:`SearchOptimWrapperDict`.
+        paramwise_cfg (dict, optional): Not allowed here; it belongs into
+            ``architecture``.
+
+    Raises:
+        ConfigError: A key is missing or unknown.
+    """
+
+    def __init__(self,
+                 optim_wrapper_cfg: Dict,
+                 paramwise_cfg: Optional[Dict] = None) -> None:
+        config = dict(optim_wrapper_cfg)
+        self.amp = config.pop('amp', None)
+        if set(config) != set(KEYS):
+            raise ConfigError(
+                'optim_wrapper is to have the keys architecture and mutator '
+                f'(and may have amp), but has {", ".join(sorted(config))}.')
+        for key in KEYS:
+            kind = config[key].get('type', 'OptimWrapper')
+            if kind == 'AmpOptimWrapper':
+                raise ConfigError(
+                    f'optim_wrapper.{key}.type is AmpOptimWrapper, but weights '
+                    'and alpha share one loss scaler; set optim_wrapper.amp = '
+                    "dict(dtype='float16') instead.")
+        super().__init__(config, paramwise_cfg)
+
+    def __call__(self, module: nn.Module) -> SearchOptimWrapperDict:
+        """Builds the optimizers for a model, wrapped or not."""
+        wrappers = super().__call__(module)
+        return SearchOptimWrapperDict(amp=self.amp, **dict(wrappers.items()))

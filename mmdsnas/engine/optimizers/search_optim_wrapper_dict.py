@@ -1,0 +1,165 @@
+from contextlib import contextmanager, nullcontext
+from typing import Dict, Iterator, List, Optional, Union
+
+import torch
+import torch.nn as nn
+from mmengine.device import get_device
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from torch import Tensor
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.registry import OPTIM_WRAPPERS
+
+AMP_DTYPES = ('bfloat16', 'float16')
+
+
+class _Joint:
+    """All optimizers as one, for the loss scaler.
+
+    The scaler then looks for overflows in all gradients together and steps
+    all optimizers or none.
+    """
+
+    def __init__(self, wrappers: List[OptimWrapper]) -> None:
+        self._wrappers = wrappers
+
+    @property
+    def param_groups(self) -> List[dict]:
+        return [g for w in self._wrappers for g in w.optimizer.param_groups]
+
+    def step(self, **kwargs) -> None:
+        for wrapper in self._wrappers:
+            wrapper.step(**kwargs)
+
+
+@OPTIM_WRAPPERS.register_module()
+class SearchOptimWrapperDict(OptimWrapperDict):
+    """Optimizers of weights and ``alpha`` that share one backward pass.
+
+    With the gates of DSNAS one backward pass fills the gradients of both, so
+    that ``update_params`` has a meaning here, unlike in mmengine's
+    ``OptimWrapperDict``, and the ``train_step`` of mmengine's ``BaseModel``
+    and ``MMDistributedDataParallel`` serve as they are. Accumulation of
+    gradients follows the wrapper of the weights.
+
+    Args:
+        amp (dict, optional): Mixed precision: ``dtype``, one of
+            ``'bfloat16'`` and ``'float16'`` (by default float16 on CUDA,
+            bfloat16 elsewhere), and optional arguments of
+            ``torch.amp.GradScaler``, which float16 uses. mmengine's
+            ``AmpOptimWrapper`` refuses the CPU and scales one optimizer's
+            loss. None: off.
+        **optim_wrappers (OptimWrapper): ``architecture`` and ``mutator``.
+
+    Attributes:
+        loss_factor (float | Tensor): What the last loss, and with it every
+            gradient, was multiplied by: accumulation and loss scale.
+
+    Raises:
+        ConfigError: The wrappers accumulate differently, or ``amp.dtype`` is
+            unknown.
+    """
+
+    def __init__(self,
+                 amp: Optional[Dict] = None,
+                 **optim_wrappers: OptimWrapper) -> None:
+        super().__init__(**optim_wrappers)
+        self.lead = self.optim_wrappers['architecture']
+        counts = {
+            name: wrapper._accumulative_counts
+            for name, wrapper in self.items()
+        }
+        if len(set(counts.values())) > 1:
+            raise ConfigError(
+                'accumulative_counts is to be the same for all optimizers, '
+                'because they share the backward pass, but is ' +
+                ', '.join(f'{n} for {name}' for name, n in counts.items()) +
+                '.')
+        self._joint = _Joint(list(self.values()))
+        self.loss_factor: Union[float, Tensor] = 1.
+        self._set_up_amp(amp)
+
+    def _set_up_amp(self, amp: Optional[Dict]) -> None:
+        self.device_type = get_device().split(':')[0]
+        self.amp_dtype: Optional[torch.dtype] = None
+        self.loss_scaler: Optional[torch.amp.GradScaler] = None
+        if amp is None:
+            return
+        amp = dict(amp)
+        dtype = amp.pop('dtype', None)
+        if dtype is None:
+            dtype = 'float16' if self.device_type == 'cuda' else 'bfloat16'
+        if dtype not in AMP_DTYPES:
+            raise ConfigError('optim_wrapper.amp.dtype is to be one of '
+                              f'{", ".join(AMP_DTYPES)}, but is {dtype!r}.')
+        self.amp_dtype = getattr(torch, dtype)
+        if self.amp_dtype is torch.float16:
+            self.loss_scaler = torch.amp.GradScaler(self.device_type, **amp)
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Mixed precision, and no gradient exchange while accumulating."""
+        autocast = nullcontext() if self.amp_dtype is None else torch.autocast(
+            self.device_type, dtype=self.amp_dtype)
+        with self.lead.optim_context(model), autocast:
+            yield
+
+    def update_params(self,
+                      loss: Tensor,
+                      step_kwargs: Optional[Dict] = None,
+                      zero_kwargs: Optional[Dict] = None) -> None:
+        """One backward pass; a step of all optimizers where one is due.
+
+        Args:
+            loss (Tensor): Sum of all losses, shape ``()``.
+            step_kwargs (dict, optional): For the optimizers' ``step``.
+            zero_kwargs (dict, optional): For their ``zero_grad``.
+        """
+        self.loss_factor = self.lead.scale_loss(1.)
+        self.backward(loss * self.loss_factor)
+        if self.lead.should_update():
+            self.step(**(step_kwargs or {}))
+            self.zero_grad(**(zero_kwargs or {}))
+
+    def backward(self, loss: Tensor, **kwargs) -> None:
+        """Fills the gradients of weights and ``alpha``."""
+        if self.loss_scaler is not None:
+            loss = self.loss_scaler.scale(loss)
+            self.loss_factor = self.loss_scaler.scale(
+                loss.new_full((), self.loss_factor))
+        self.lead.backward(loss, **kwargs)
+
+    def step(self, **kwargs) -> None:
+        """Steps all optimizers, or none if a gradient overflowed."""
+        if self.loss_scaler is None:
+            self._joint.step(**kwargs)
+            return
+        # Unscaled first, because the wrappers clip before they step.
+        self.loss_scaler.unscale_(self._joint)
+        self.loss_scaler.step(self._joint, **kwargs)
+        self.loss_scaler.update()
+
+    def zero_grad(self, **kwargs) -> None:
+        """Removes the gradients, so that what is not used gets no step."""
+        for wrapper in self.values():
+            wrapper.zero_grad(**kwargs)
+
+    def initialize_count_status(self, model: nn.Module, init_counts: int,
+                                max_counts: int) -> None:
+        """See mmengine's ``OptimWrapper``."""
+        self.lead.initialize_count_status(model, init_counts, max_counts)
+
+    def state_dict(self) -> Dict:
+        """States of the optimizers, and of the loss scaler if there is one."""
+        state = super().state_dict()
+        if self.loss_scaler is not None:
+            state['loss_scaler'] = self.loss_scaler.state_dict()
+        return state
+
+    def load_state_dict(self, state_dict: Dict) -> None:
+        """Loads what :meth:`state_dict` returned, with or without a scaler."""
+        state = dict(state_dict)
+        scaler = state.pop('loss_scaler', None)
+        if scaler is not None and self.loss_scaler is not None:
+            self.loss_scaler.load_state_dict(scaler)
+        super().load_state_dict(state)

@@ -1,0 +1,3 @@
+from .dsnas import DSNAS, Stage
+
+__all__ = ['DSNAS', 'Stage']

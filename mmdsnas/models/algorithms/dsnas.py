@@ -1,0 +1,248 @@
+from enum import Enum
+from typing import Dict, List, Optional, Union
+
+import torch
+import torch.nn as nn
+from mmengine.dist import get_rank
+from mmengine.logging import print_log
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
+from mmrazor.models.algorithms import BaseAlgorithm
+from torch import Tensor
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.registry import MODELS, TASK_UTILS
+from ..cost import CostTerm
+from ..mutables import OneHotMutableOP, in_place_readers
+from ..mutators import DifferentiableMutator
+
+
+class Stage(Enum):
+    """Stages of one run, see :class:`DSNAS`."""
+    PRETRAIN = 'pretrain'
+    SEARCH = 'search'
+    FINETUNE = 'finetune'
+
+
+@MODELS.register_module()
+class DSNAS(BaseAlgorithm):
+    """DSNAS (Hu et al., CVPR 2020): search and training in one run.
+
+    ===========  ==========================  ==================  =============
+    stage        epochs                      weights             alpha
+    ===========  ==========================  ==================  =============
+    pretrain     ``[0, pretrain_epochs)``    of sampled paths    untouched
+    search       up to ``finetune_epochs``   of sampled paths    trained
+    finetune     up to the end               of the child only   fixed
+    ===========  ==========================  ==================  =============
+
+    Every training iteration executes one path, drawn per rank. With the gates
+    of the gradient estimator behind the blocks, one backward pass of the loss
+    fills the gradients of weights and ``alpha``, so that mmengine's own
+    ``train_step`` and its own distributed wrapper serve as they are.
+    Evaluation always runs the most probable path, the child.
+
+    ``SearchStageHook`` tells the algorithm the epoch and the iteration.
+
+    Args:
+        architecture (dict | BaseModel): The supernet: a model whose
+            searchable blocks are ``OneHotMutableOP``.
+        mutator (dict | DifferentiableMutator): Owner of ``alpha``.
+        pretrain_epochs (int): First epoch of the search stage.
+        finetune_epochs (int): First epoch of the finetune stage.
+        resource_estimator (dict): Measures the cost table, see
+            ``ResourceEstimator``; its ``input_shape`` is that of one image.
+        cost (dict, optional): Arguments of ``CostTerm``: ``limit`` (MFLOPs),
+            ``weight``, ``form``, ``count_fixed_part``. None: no cost term.
+        gradient_estimator (dict): How ``alpha`` gets its gradient.
+        data_preprocessor (dict | nn.Module, optional): The architecture's by
+            default.
+        init_cfg (dict, optional): See mmengine's ``BaseModule``.
+
+    Raises:
+        ConfigError: An option is out of range or does not fit another.
+    """
+
+    def __init__(self,
+                 architecture: Union[BaseModel, Dict],
+                 mutator: Union[DifferentiableMutator, Dict, None] = None,
+                 pretrain_epochs: int = 0,
+                 finetune_epochs: int = 80,
+                 resource_estimator: Optional[Dict] = None,
+                 cost: Optional[Dict] = None,
+                 gradient_estimator: Optional[Dict] = None,
+                 data_preprocessor: Optional[Union[Dict, nn.Module]] = None,
+                 init_cfg: Optional[Dict] = None) -> None:
+        _check_stages(pretrain_epochs, finetune_epochs)
+        # MMRazor's search for `inplace` attributes finds nothing on torch 2
+        # and is not needed: _copy_where_written looks at what is executed.
+        super().__init__(
+            architecture, data_preprocessor, init_cfg, module_inplace=True)
+        self.pretrain_epochs = pretrain_epochs
+        self.finetune_epochs = finetune_epochs
+        self.mutator = _built(mutator, 'mutator', 'mmdsnas.DifferentiableMutator',
+                              MODELS)
+        self.mutator.prepare_from_supernet(self.architecture)
+        self.resource_estimator = _built(resource_estimator,
+                                         'resource_estimator',
+                                         'mmdsnas.ResourceEstimator', TASK_UTILS)
+        self.cost_table = self.resource_estimator.cost_table(
+            self.architecture, self.mutator.search_groups)
+        self.cost_term = CostTerm(self.cost_table, **(cost or {}))
+        self.gradient_estimator = _built(gradient_estimator,
+                                         'gradient_estimator', 'mmdsnas.DSNASGradient',
+                                         TASK_UTILS)
+        self._copy_where_written()
+        self.stage: Optional[Stage] = None
+        self.iteration = 0
+        self.seed = 0
+
+    def _copy_where_written(self) -> None:
+        """Lets a block hand out a copy where its output is overwritten."""
+        blocks = {
+            name: module
+            for name, module in self.architecture.named_modules()
+            if isinstance(module, OneHotMutableOP)
+        }
+        with self.resource_estimator.probing(self.architecture) as inputs:
+            found = in_place_readers(self.architecture, blocks, inputs)
+        for block, reader in found.items():
+            blocks[block].copy_output = True
+            print_log(
+                f'{reader} works in place on the output of block {block}, '
+                'which hands out a copy therefore.', 'current')
+
+    # Where the run is
+
+    def stage_of(self, epoch: int) -> Stage:
+        """The stage that an epoch, counted from 0, belongs to."""
+        if epoch < self.pretrain_epochs:
+            return Stage.PRETRAIN
+        if epoch < self.finetune_epochs:
+            return Stage.SEARCH
+        return Stage.FINETUNE
+
+    def begin_epoch(self, epoch: int) -> Dict[str, str]:
+        """Enters an epoch; the one place where blocks are fixed.
+
+        Args:
+            epoch (int): Epoch that starts, from 0.
+
+        Returns:
+            dict[str, str]: What was fixed now, candidate by group.
+        """
+        self.stage = self.stage_of(epoch)
+        if self.stage is Stage.SEARCH:
+            return self.mutator.early_fix()
+        if self.stage is Stage.FINETUNE:
+            child = self.mutator.derive_child()
+            settled = {name: child[name] for name in self.mutator.free}
+            self.mutator.fix(settled)
+            return settled
+        return {}
+
+    def begin_iteration(self, iteration: int, seed: int) -> None:
+        """Tells what the next draw is a function of.
+
+        Args:
+            iteration (int): Training iteration, from 0.
+            seed (int): Seed of the run.
+        """
+        self.iteration = iteration
+        self.seed = seed
+
+    # Forward
+
+    def loss(self,
+             inputs: Tensor,
+             data_samples: Optional[List[BaseDataElement]] = None
+             ) -> Dict[str, Tensor]:
+        """Losses of one sampled path, of the child in eval mode.
+
+        Args:
+            inputs (Tensor): Preprocessed batch.
+            data_samples (list[BaseDataElement], optional): Its labels.
+
+        Returns:
+            dict[str, Tensor]: The architecture's losses, prefixed ``task.``,
+            and ``cost.loss`` where a limit applies.
+
+        Raises:
+            RuntimeError: ``begin_epoch`` was not called.
+        """
+        if not self.training:
+            self._set_child()
+            return self._task_losses(inputs, data_samples)
+        if self.stage is None:
+            raise RuntimeError(
+                'DSNAS does not know the epoch; add '
+                "dict(type='mmdsnas.SearchStageHook') to custom_hooks.")
+        path = self.mutator.draw_path(self.seed, self.iteration, get_rank())
+        self.mutator.set_choices(path)
+        blocks = self.mutator.free_blocks
+        if self.stage is not Stage.SEARCH or not blocks:
+            return self._task_losses(inputs, data_samples)
+        with self.gradient_estimator.attach(
+                blocks, self.mutator.block_log_probs(path)):
+            losses = self._task_losses(inputs, data_samples)
+        if self.cost_term.limit is not None:
+            losses['cost.loss'] = self.cost_term(self.mutator.probs(), path)
+        return losses
+
+    def _task_losses(self, inputs, data_samples) -> Dict[str, Tensor]:
+        losses = self.architecture(inputs, data_samples, mode='loss')
+        return {f'task.{name}': value for name, value in losses.items()}
+
+    def _set_child(self) -> None:
+        self.mutator.set_choices(self.mutator.derive_child())
+
+    def _forward(self, inputs, data_samples=None):
+        """Output of the child, see mmengine's ``mode='tensor'``."""
+        self._set_child()
+        return super()._forward(inputs, data_samples)
+
+    def _predict(self, inputs, data_samples=None):
+        """Predictions of the child, see mmengine's ``mode='predict'``."""
+        self._set_child()
+        return super()._predict(inputs, data_samples)
+
+    @torch.no_grad()
+    def search_state(self) -> Dict[str, float]:
+        """The numbers that a log shows; reads them back from the device.
+
+        Returns:
+            dict[str, float]: ``expected_mflops`` and ``sampled_mflops`` (both
+            of the whole network), ``entropy`` (mean over the groups, nats),
+            ``fixed_blocks`` (how many groups are fixed).
+        """
+        table = self.cost_table
+        probs = self.mutator.probs()
+        expected = (probs * self.cost_term.costs).sum()
+        sampled = self.mutator.current_choices
+        state = torch.stack([expected, self.mutator.entropy()]).tolist()
+        return {
+            'expected_mflops': table.fixed_part.flops + state[0],
+            'sampled_mflops': table.cost(sampled).flops,
+            'entropy': state[1],
+            'fixed_blocks': len(self.mutator.fixed),
+        }
+
+
+def _built(config, option: str, default_type: str, registry):
+    if config is None or isinstance(config, dict):
+        return registry.build(dict(dict(type=default_type), **(config or {})))
+    return config
+
+
+def _check_stages(pretrain_epochs: int, finetune_epochs: int) -> None:
+    for option, value in dict(
+            pretrain_epochs=pretrain_epochs,
+            finetune_epochs=finetune_epochs).items():
+        if not isinstance(value, int) or value < 0:
+            raise ConfigError(f'{option} is to be a number of epochs, at '
+                              f'least 0, but is {value!r}.')
+    if pretrain_epochs > finetune_epochs:
+        raise ConfigError(
+            'the pretrain stage comes before the finetune stage, but '
+            f'pretrain_epochs is {pretrain_epochs} and finetune_epochs is '
+            f'{finetune_epochs}.')

@@ -1,0 +1,81 @@
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Tuple
+
+import torch
+from torch import Tensor
+
+
+class Cost(NamedTuple):
+    """Cost of a network for one input.
+
+    Attributes:
+        flops (float): MFLOPs: multiply-adds / 1e6.
+        params (float): Parameters / 1e6.
+    """
+    flops: float
+    params: float
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """Sum of costs."""
+    costs = list(costs)
+    return Cost(sum(c.flops for c in costs), sum(c.params for c in costs))
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Cost of every candidate of every block, measured once.
+
+    Attributes:
+        blocks (dict[str, dict[str, Cost]]): Cost by block and candidate.
+        groups (dict[str, list[str]]): Blocks of each search group, in the
+            mutator's order.
+        fixed_part (Cost): What every path contains: stem, head and whatever
+            else is not searched.
+    """
+    blocks: Dict[str, Dict[str, Cost]]
+    groups: Dict[str, List[str]]
+    fixed_part: Cost
+
+    @cached_property
+    def by_group(self) -> Dict[str, Dict[str, Cost]]:
+        """Cost by group and candidate, summed over the group's blocks."""
+        return {
+            group: {
+                choice: total(self.blocks[b][choice] for b in members)
+                for choice in self.blocks[members[0]]
+            }
+            for group, members in self.groups.items()
+        }
+
+    def cost(self, path: Mapping[str, str], fixed_part: bool = True) -> Cost:
+        """Cost of a path.
+
+        Args:
+            path (Mapping[str, str]): Candidate by group.
+            fixed_part (bool): Whether the fixed part counts.
+        """
+        parts = [self.by_group[name][choice] for name, choice in path.items()]
+        if fixed_part:
+            parts.append(self.fixed_part)
+        return total(parts)
+
+    def flops_range(self, fixed_part: bool = True) -> Tuple[float, float]:
+        """MFLOPs of the cheapest and of the dearest path."""
+        base = self.fixed_part.flops if fixed_part else 0.
+        columns = [[c.flops for c in g.values()] for g in self.by_group.values()]
+        return base + sum(map(min, columns)), base + sum(map(max, columns))
+
+    def flops_matrix(self) -> Tensor:
+        """MFLOPs of the candidates.
+
+        Returns:
+            Tensor: float32, shape ``(num_groups, max_choices)``, filled up
+            with 0 like the mutator's probabilities.
+        """
+        rows = [
+            torch.tensor([c.flops for c in g.values()])
+            for g in self.by_group.values()
+        ]
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)

@@ -1,0 +1,155 @@
+from contextlib import contextmanager
+from logging import WARNING
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple, Union
+
+import torch
+import torch.nn as nn
+from mmengine.logging import print_log
+from mmrazor.models.task_modules import \
+    ResourceEstimator as MMRazorResourceEstimator
+from torch import Tensor
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.registry import TASK_UTILS
+from ..mutables import OneHotMutableOP, all_candidates
+from .cost_table import Cost, CostTable, total
+from .uncounted import uncounted_modules
+
+@TASK_UTILS.register_module()
+class ResourceEstimator(MMRazorResourceEstimator):
+    """MMRazor's estimator, with a cost table of a whole search space.
+
+    MMRazor's counters do the counting, so that the cost of a path from the
+    table is what MMRazor gives for the exported child. What MMRazor's
+    ``estimate`` leaves behind on the model (eval mode, counter attributes,
+    a graph) is undone here.
+
+    Args:
+        input_shape (tuple): Shape of the input, with batch size 1.
+        **kwargs: See MMRazor's ``ResourceEstimator``.
+
+    Examples:
+        >>> estimator = ResourceEstimator(input_shape=(1, 3, 32, 32))
+        >>> table = estimator.cost_table(architecture, mutator.search_groups)
+        >>> table.cost(mutator.derive_child()).flops
+    """
+
+    def __init__(self, input_shape: Tuple = (1, 3, 224, 224), **kwargs):
+        input_shape = tuple(input_shape)
+        if len(input_shape) < 2 or input_shape[0] != 1 or not all(
+                isinstance(n, int) and n > 0 for n in input_shape):
+            raise ConfigError(
+                'resource_estimator.input_shape is to be the shape of one '
+                f'input with its batch size, e.g. (1, 3, 224, 224), but is '
+                f'{input_shape}.')
+        super().__init__(input_shape=input_shape, **kwargs)
+
+    def estimate(self,
+                 model: nn.Module,
+                 flops_params_cfg: Optional[dict] = None,
+                 latency_cfg: Optional[dict] = None
+                 ) -> Dict[str, Union[float, str]]:
+        """See MMRazor's method; the model stays as it was."""
+        flops_params_cfg = {
+            'input_shape': self.input_shape,
+            **(flops_params_cfg or {})
+        }
+        with _untouched(model):
+            return super().estimate(model, flops_params_cfg, latency_cfg)
+
+    def cost_table(self, model: nn.Module,
+                   groups: Mapping[str, List[OneHotMutableOP]]) -> CostTable:
+        """Counts every candidate of every group in one forward pass.
+
+        Args:
+            model (nn.Module): The supernet; its weights, statistics and
+                training mode do not change.
+            groups (Mapping[str, list[OneHotMutableOP]]): The mutator's
+                search groups.
+
+        Returns:
+            CostTable: Exact counts, not rounded as ``estimate`` does.
+        """
+        names = {block: name for name, block in model.named_modules()}
+        blocks = {names[b]: b for members in groups.values() for b in members}
+        spec_modules = [
+            f'{name}._candidates.{choice}' for name, block in blocks.items()
+            for choice in block.choices
+        ]
+        with self.probing(model) as inputs, all_candidates(
+                list(blocks.values())):
+            _try(model, inputs)
+            uncounted = uncounted_modules(model, inputs)
+            counted = super().estimate_separation_modules(
+                model,
+                dict(
+                    input_shape=self.input_shape,
+                    units=None,
+                    spec_modules=['', *spec_modules]))
+
+        if uncounted:
+            print_log(
+                'the cost table counts no FLOPs for modules of these types: '
+                f'{", ".join(f"{k} at {n}" for k, n in uncounted.items())}; '
+                "to count one, register a counter for it in mmrazor's "
+                'TASK_UTILS.', 'current', level=WARNING)
+
+        def cost_of(name: str) -> Cost:
+            count = counted[name]
+            return Cost(count['flops'] / 1e6, count['params'] / 1e6)
+
+        table = {
+            name: {
+                choice: cost_of(f'{name}._candidates.{choice}')
+                for choice in block.choices
+            }
+            for name, block in blocks.items()
+        }
+        searched = total(cost_of(name) for name in spec_modules)
+        everything = cost_of('')
+        return CostTable(
+            blocks=table,
+            groups={g: [names[b] for b in m] for g, m in groups.items()},
+            fixed_part=Cost(everything.flops - searched.flops,
+                            everything.params - searched.params))
+
+    @contextmanager
+    def probing(self, model: nn.Module) -> Iterator[Tensor]:
+        """Eval mode without a graph, to look at a model; undone at the end.
+
+        Args:
+            model (nn.Module): The model.
+
+        Yields:
+            Tensor: An input of zeros for it, shape ``input_shape``.
+        """
+        like = next(model.parameters(), torch.zeros(()))
+        with _untouched(model):
+            yield like.new_zeros(self.input_shape)
+
+
+def _try(model: nn.Module, inputs: Tensor) -> None:
+    try:
+        model(inputs)
+    except RuntimeError as error:
+        raise ConfigError(
+            'resource_estimator.input_shape is to be a shape that the '
+            f'architecture accepts, but with {tuple(inputs.shape)} its '
+            f'forward fails: {error}') from error
+
+
+@contextmanager
+def _untouched(model: nn.Module) -> Iterator[None]:
+    """Eval mode, no graph; modes and attributes are put back at the end."""
+    modes = [(module, module.training) for module in model.modules()]
+    attributes = [(module, set(vars(module))) for module in model.modules()]
+    try:
+        model.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for module, before in attributes:
+            for added in set(vars(module)) - before:
+                delattr(module, added)

@@ -1,0 +1,77 @@
+from typing import Dict
+
+import torch.nn as nn
+from mmrazor.models.task_modules.estimators.counters import \
+    flops_params_counter
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+# They compute nothing that counts as a multiply-add. Activations that MMRazor
+# does not know are not among them: it counts an addition for those it knows.
+FREE = (nn.Identity, nn.Flatten, nn.Unflatten, nn.Dropout, nn.Dropout1d,
+        nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.ZeroPad2d,
+        nn.ConstantPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d,
+        nn.ChannelShuffle, nn.PixelShuffle, nn.PixelUnshuffle)
+
+
+def uncounted_modules(model: nn.Module, inputs: Tensor) -> Dict[str, str]:
+    """Finds what MMRazor's counters do not see in one forward pass.
+
+    These are executed modules without children that have no counter, and
+    modules that execute convolutions or matrix products themselves, outside
+    any counted module; torch's own counter sees those.
+
+    Args:
+        model (nn.Module): The model, in eval mode.
+        inputs (Tensor): Its input.
+
+    Returns:
+        dict[str, str]: Type of the module -> name of one such module.
+    """
+    is_counted = flops_params_counter.is_supported_instance
+    executed = []
+    handles = [
+        module.register_forward_hook(
+            lambda *_, name=name: executed.append(name))
+        for name, module in model.named_modules()
+    ]
+    try:
+        with FlopCounterMode(display=False) as counter:
+            model(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+    unseen: Dict[str, str] = {}
+    for name in executed:
+        module = model.get_submodule(name)
+        if not any(module.children()) and not isinstance(
+                module, FREE) and not is_counted(module):
+            unseen.setdefault(type(module).__name__, name)
+    for name, flops in _own_flops(counter, type(model).__name__).items():
+        module = model.get_submodule(name)
+        if flops > 0 and not is_counted(module):
+            kind = type(module).__name__
+            unseen.pop(kind, None)
+            unseen.setdefault(
+                f'{kind} (about {flops / 1e6:.3f} MFLOPs in its forward)',
+                name or 'the root')
+    return unseen
+
+
+def _own_flops(counter: FlopCounterMode, root: str) -> Dict[str, float]:
+    """Multiply-adds of each module without those of modules inside it."""
+    own = {
+        name[len(root) + 1:]: sum(ops.values()) / 2  # it counts both
+        for name, ops in counter.get_flop_counts().items()
+        if name == root or name.startswith(f'{root}.')
+    }
+    total = dict(own)
+    for name, flops in total.items():
+        parent = name
+        while parent:
+            parent = parent.rpartition('.')[0]
+            if parent in total:
+                own[parent] -= flops
+                break
+    return own

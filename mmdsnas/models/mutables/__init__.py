@@ -1,0 +1,4 @@
+from .in_place import in_place_readers
+from .one_hot_mutable_op import OneHotMutableOP, all_candidates
+
+__all__ = ['OneHotMutableOP', 'all_candidates', 'in_place_readers']

@@ -1,0 +1,196 @@
+import copy
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, List, Optional, Union
+
+import torch.nn as nn
+from mmrazor.models.mutables import OneShotMutableOP
+from torch import Tensor
+
+from mmdsnas.errors import ConfigError, SubnetError
+from mmdsnas.registry import MODELS
+
+Gate = Callable[[Tensor], Tensor]
+
+
+@MODELS.register_module()
+class OneHotMutableOP(OneShotMutableOP):
+    """A block of a single-path supernet: several candidates, one executed.
+
+    Two ways to settle a block are kept apart:
+
+    - :meth:`fix_choice` sets a flag while a search runs. The candidates that
+      lost stay in the state dict, so that optimizer, EMA, model wrapper and
+      checkpoints keep their view of the model.
+    - :meth:`fix_chosen` is MMRazor's irreversible one: it removes the other
+      candidates. ``load_fix_subnet``, and with it ``sub_model`` and every
+      export, calls it; :attr:`is_fixed` tells that it was called.
+
+    It subclasses MMRazor's ``OneShotMutableOP`` for its contract (choices,
+    subnet export, fixing). MMRazor's own ``OneHotMutableOP`` is not sound: it
+    draws and fixes inside the forward pass and multiplies the feature map.
+
+    Args:
+        candidates (dict[str, dict] | nn.ModuleDict): Candidate operations, or
+            their configs, by name. All map the same input shape to the same
+            output shape.
+        module_kwargs (dict, optional): Arguments that every candidate config
+            gets, e.g. ``in_channels``; searchable backbones pass them.
+        alias (str, optional): Name of the block in subnet files; blocks with
+            the same alias form one search group.
+        init_cfg (dict, optional): See mmengine's ``BaseModule``.
+
+    Attributes:
+        gate (callable, optional): Applied to the output of the executed
+            candidate. A gradient estimator puts it there for one forward
+            pass.
+        copy_output (bool): Whether the block hands out a copy of what the
+            gate keeps, because a module behind it works in place.
+
+    Raises:
+        ConfigError: There is no candidate, or one cannot be built.
+
+    Examples:
+        >>> op = OneHotMutableOP(nn.ModuleDict(dict(
+        ...     a=nn.Identity(), b=nn.Tanh())))
+        >>> op.current_choice = 'b'
+        >>> op(torch.zeros(1))
+        tensor([0.])
+    """
+
+    def __init__(self,
+                 candidates: Union[Dict[str, Dict], nn.ModuleDict],
+                 module_kwargs: Optional[Dict] = None,
+                 alias: Optional[str] = None,
+                 init_cfg: Optional[Dict] = None) -> None:
+        if not isinstance(candidates, (dict, nn.ModuleDict)) or \
+                len(candidates) == 0:
+            raise ConfigError(
+                'candidates of OneHotMutableOP is to be a dict with at least '
+                f'one entry, name -> operation, but got {candidates!r}.')
+        # MMRazor writes module_kwargs into the configs it is given, which
+        # several blocks share.
+        super().__init__(
+            candidates=copy.deepcopy(candidates) if isinstance(
+                candidates, dict) else candidates,
+            module_kwargs=module_kwargs,
+            alias=alias,
+            init_cfg=init_cfg)
+        self.gate: Optional[Gate] = None
+        self.copy_output = False
+        self._fixed_choice: Optional[str] = None
+
+    @property
+    def fixed_choice(self) -> Optional[str]:
+        """str, optional: The candidate that the flag says is final."""
+        return self._fixed_choice
+
+    def fix_choice(self, choice: Optional[str]) -> None:
+        """Sets the flag: only ``choice`` is executed from now on.
+
+        Args:
+            choice (str, optional): A candidate's name; None takes the flag
+                off, as when a checkpoint of an earlier epoch is loaded.
+        """
+        if choice is not None:
+            self._check_choice(choice)
+        self._fixed_choice = choice
+
+    def forward(self, x: Any) -> Any:
+        """Executes one candidate.
+
+        It is, in this order, the one that remained, the flagged one or the
+        current choice. With none of these all candidates are executed, which
+        serves cost counters only.
+
+        Args:
+            x (Any): Input of the candidates.
+
+        Returns:
+            Any: Output of the candidate: a tensor, or a list or tuple of
+            tensors.
+        """
+        if self.is_fixed:
+            return self.forward_fixed(x)
+        choice = self._fixed_choice or self.current_choice
+        if choice is None:
+            return self.forward_all(x)
+        y = self._candidates[choice](x)
+        if self.gate is None:
+            return y
+        if isinstance(y, (list, tuple)):
+            return type(y)(self._gated(part) for part in y)
+        return self._gated(y)
+
+    def _gated(self, y: Tensor) -> Tensor:
+        y = self.gate(y)
+        return y.clone() if self.copy_output else y
+
+    def forward_all(self, x: Any) -> Any:
+        """Executes all candidates and returns the output of the last.
+
+        MMRazor's adds the outputs, which fails for lists and tuples.
+        """
+        for candidate in self._candidates.values():
+            y = candidate(x)
+        return y
+
+    def fix_chosen(self, chosen: str) -> None:
+        """Removes all candidates but ``chosen``; cannot be undone.
+
+        Args:
+            chosen (str): A candidate's name.
+
+        Raises:
+            SubnetError: There is no such candidate.
+        """
+        self._check_choice(chosen, SubnetError)
+        super().fix_chosen(chosen)
+        self._fixed_choice = None
+        self.current_choice = chosen
+
+    def export_chosen(self) -> str:
+        """The candidate that a subnet file gets."""
+        if self.is_fixed:
+            return self._chosen
+        choice = self._fixed_choice or self.current_choice
+        if choice is None:
+            raise SubnetError(
+                'a block has no current choice to export; set one for every '
+                'block first, e.g. by mutator.set_choices(child).')
+        return choice
+
+    def sample_choice(self, arch_param: Optional[Tensor] = None) -> str:
+        """The flagged candidate, else the most probable one.
+
+        Args:
+            arch_param (Tensor, optional): ``alpha``, shape
+                ``(num_choices, )``. Without it the draw is uniform, as in
+                MMRazor's one-shot mutables.
+        """
+        if self.is_fixed:
+            return self._chosen
+        if self._fixed_choice is not None:
+            return self._fixed_choice
+        if arch_param is None:
+            return super().sample_choice()
+        return self.choices[int(arch_param.argmax())]
+
+    def _check_choice(self, choice: str, error=ConfigError) -> None:
+        if choice not in self._candidates:
+            raise error(f'{choice!r} is not a candidate of this block, which '
+                        f'has {", ".join(self.choices)}.')
+
+
+@contextmanager
+def all_candidates(blocks: List[OneHotMutableOP]) -> Iterator[None]:
+    """While open, every block executes all its candidates."""
+    kept = [(b, b.current_choice, b.fixed_choice) for b in blocks]
+    for block in blocks:
+        block.current_choice = None
+        block.fix_choice(None)
+    try:
+        yield
+    finally:
+        for block, current, fixed in kept:
+            block.current_choice = current
+            block.fix_choice(fixed)

@@ -1,0 +1,3 @@
+from .differentiable_mutator import DifferentiableMutator
+
+__all__ = ['DifferentiableMutator']

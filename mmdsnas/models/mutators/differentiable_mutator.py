@@ -1,0 +1,265 @@
+from typing import Dict, List, Mapping, Optional
+
+import torch
+import torch.nn as nn
+from mmrazor.models.mutators import NasMutator
+from torch import Tensor
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.registry import MODELS
+from ..mutables import OneHotMutableOP
+from . import functional as F
+from .search_groups import check_custom_groups, check_search_space
+
+Path = Dict[str, str]
+
+
+@MODELS.register_module()
+class DifferentiableMutator(NasMutator):
+    """Owns ``alpha``, the draw of paths and the fixing of blocks.
+
+    Blocks that share one ``alpha`` are a search group: those with the same
+    alias, those listed together in ``custom_groups``, otherwise every block by
+    itself. A path (and a child) is a dict from group name to candidate name.
+
+    It subclasses MMRazor's ``NasMutator`` for the building of groups and for
+    the names that its hooks and checkpoints use. ``sample_choices`` keeps
+    MMRazor's meaning for differentiable search, the argmax; the random draw is
+    :meth:`draw_path`.
+
+    Args:
+        custom_groups (list[list[str]], optional): Names or aliases of blocks
+            that share one ``alpha``.
+        init_mean (float): Mean of the initial ``alpha``. Defaults to 0.
+        init_std (float): Its standard deviation. Defaults to 1e-3.
+        fix_threshold (float, optional): Early fixing (section 3.4 of the
+            paper, 0.3 there): :meth:`early_fix` fixes a group whose two
+            largest probabilities differ by at least this much. None: off.
+        init_cfg (dict, optional): See mmengine's ``BaseModule``.
+
+    Raises:
+        ConfigError: An option is out of range, or the groups do not fit the
+            supernet.
+    """
+
+    def __init__(self,
+                 custom_groups: Optional[List[List[str]]] = None,
+                 init_mean: float = 0.,
+                 init_std: float = 1e-3,
+                 fix_threshold: Optional[float] = None,
+                 init_cfg: Optional[Dict] = None) -> None:
+        super().__init__(custom_groups, init_cfg)
+        if init_std < 0:
+            raise ConfigError(
+                f'mutator.init_std is to be at least 0, but is {init_std}.')
+        if fix_threshold is not None and not 0 < fix_threshold <= 1:
+            raise ConfigError('mutator.fix_threshold is to be above 0 and at '
+                              f'most 1, or None, but is {fix_threshold}.')
+        self.init_mean = init_mean
+        self.init_std = init_std
+        self.fix_threshold = fix_threshold
+
+    # What there is to search
+
+    def prepare_from_supernet(self, supernet: nn.Module) -> None:
+        """Finds the blocks, groups them and creates ``alpha``.
+
+        Args:
+            supernet (nn.Module): The model to be searched.
+        """
+        check_search_space(supernet)
+        check_custom_groups(supernet, self._custom_groups)
+        super().prepare_from_supernet(supernet)
+        self._names = list(self.search_groups)
+        self.prepare_arch_params()
+
+    def prepare_arch_params(self) -> None:
+        """Creates ``alpha`` and the record of what is fixed.
+
+        Unlike MMRazor's it leaves the forward of the blocks alone.
+        """
+        self._arch_params = nn.ParameterDict()
+        for name in self._names:
+            alpha = torch.empty(len(self.choices(name)))
+            self._arch_params[name] = nn.Parameter(
+                alpha.normal_(self.init_mean, self.init_std))
+        # Index of the fixed candidate, -1 where none is.
+        self.register_buffer('_fixed', torch.full((len(self._names), ), -1))
+
+    def choices(self, name: str) -> List[str]:
+        """Names of the candidates of a group."""
+        return self.search_groups[name][0].choices
+
+    @property
+    def fixed(self) -> Path:
+        """The fixed groups and their candidates."""
+        fixed = {n: self.search_groups[n][0].fixed_choice for n in self._names}
+        return {name: c for name, c in fixed.items() if c is not None}
+
+    @property
+    def free(self) -> List[str]:
+        """Names of the groups that are not fixed, in order."""
+        fixed = self.fixed
+        return [name for name in self._names if name not in fixed]
+
+    @property
+    def free_blocks(self) -> List[OneHotMutableOP]:
+        """The blocks of the free groups, group by group."""
+        return [block for n in self.free for block in self.search_groups[n]]
+
+    # Distribution
+
+    def probs(self, names: Optional[List[str]] = None) -> Tensor:
+        """Probabilities of the candidates, differentiable.
+
+        Args:
+            names (list[str], optional): Groups; all by default.
+
+        Returns:
+            Tensor: Shape ``(len(names), max_choices)``, padding is 0; a fixed
+            group has probability 1 at its candidate and no gradient.
+        """
+        fixed = self.fixed
+        logits = []
+        for name in self._names if names is None else names:
+            alpha = self.arch_params[name]
+            if name in fixed:
+                chosen = self.choices(name).index(fixed[name])
+                alpha = torch.full_like(alpha, float('-inf'))
+                alpha[chosen] = 0.
+            logits.append(alpha)
+        return F.pad_logits(logits).softmax(-1)
+
+    def block_log_probs(self, path: Mapping[str, str]) -> Tensor:
+        """Log-probability of what a path chooses in each free block.
+
+        Args:
+            path (Mapping[str, str]): Candidate by group.
+
+        Returns:
+            Tensor: Shape ``(len(free_blocks), )``, differentiable; blocks of
+            one group are copies of one number, so that their gradients add
+            up in ``alpha``.
+        """
+        free = self.free
+        logits = F.pad_logits([self.arch_params[name] for name in free])
+        chosen = [self.choices(name).index(path[name]) for name in free]
+        block_group = [
+            i for i, name in enumerate(free) for _ in self.search_groups[name]
+        ]
+        index = torch.tensor(chosen).to(logits.device, non_blocking=True)
+        by_group = logits.log_softmax(-1).gather(1, index[:, None]).squeeze(1)
+        return by_group[block_group] if len(block_group) > len(
+            free) else by_group
+
+    def entropy(self) -> Tensor:
+        """Mean entropy over all groups in nats, shape ``()``."""
+        return F.entropy(self.probs().detach()).mean()
+
+    # Paths
+
+    @torch.no_grad()
+    def draw_path(self, seed: int, iteration: int, rank: int) -> Path:
+        """Draws a path: one candidate for each group, from its distribution.
+
+        Args:
+            seed (int): Seed of the run.
+            iteration (int): Training iteration, from 0.
+            rank (int): Rank of the process.
+
+        Returns:
+            dict[str, str]: Candidate by group, a function of ``alpha`` and
+            the arguments alone; a fixed group has its fixed candidate.
+        """
+        path = self.fixed
+        free = self.free
+        if free:
+            # The one copy from device to host in an iteration.
+            probs = self.probs(free).cpu().numpy()
+            # As many numbers as there are groups, whatever is fixed.
+            uniform = F.uniforms(seed, iteration, rank, len(self._names))
+            used = [self._names.index(name) for name in free]
+            for name, k in zip(free, F.draw(probs, uniform[used])):
+                path[name] = self.choices(name)[k]
+        return {name: path[name] for name in self._names}
+
+    def sample_choices(self, kind: str = 'random') -> Path:
+        """The argmax path; what MMRazor's hooks call to get the child.
+
+        Args:
+            kind (str): Ignored, as MMRazor does for blocks with ``alpha``.
+        """
+        return self.derive_child()
+
+    @torch.no_grad()
+    def derive_child(self) -> Path:
+        """The most probable path, ties going to the first candidate.
+
+        Validation, finetuning and export all take the child from here.
+
+        Returns:
+            dict[str, str]: Candidate by group.
+        """
+        best = self.probs().argmax(-1).tolist()
+        return {n: self.choices(n)[k] for n, k in zip(self._names, best)}
+
+    @torch.no_grad()
+    def confidence(self) -> Dict[str, float]:
+        """Softmax of ``alpha`` at the child's candidate, by group.
+
+        Unlike :meth:`probs` it keeps telling how clear the choice was when a
+        group is fixed.
+        """
+        child = self.derive_child()
+        logits = F.pad_logits([self.arch_params[name] for name in child])
+        probs = logits.softmax(-1).tolist()
+        return {
+            name: row[self.choices(name).index(choice)]
+            for row, (name, choice) in zip(probs, child.items())
+        }
+
+    # Fixing
+
+    @torch.no_grad()
+    def early_fix(self) -> Path:
+        """Fixes the groups that are decided (see ``fix_threshold``).
+
+        Returns:
+            dict[str, str]: What was fixed now.
+        """
+        free = self.free
+        if self.fix_threshold is None or not free:
+            return {}
+        probs = self.probs(free)
+        decided = (F.margin(probs) >= self.fix_threshold).tolist()
+        child = self.derive_child()
+        settled = {n: child[n] for n, done in zip(free, decided) if done}
+        self.fix(settled)
+        return settled
+
+    def fix(self, path: Mapping[str, str]) -> None:
+        """Fixes groups: only these candidates are executed from now on.
+
+        Args:
+            path (Mapping[str, str]): Candidate by group.
+        """
+        for name, choice in path.items():
+            self._set_fixed(name, choice)
+            self._fixed[self._names.index(name)] = self.choices(name).index(
+                choice)
+
+    def _set_fixed(self, name: str, choice: Optional[str]) -> None:
+        for block in self.search_groups[name]:
+            block.fix_choice(choice)
+        alpha = self.arch_params[name]
+        alpha.requires_grad_(choice is None)
+        # A gradient left from accumulation would move alpha once more.
+        alpha.grad = None
+
+    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+        # Checkpoints of MMRazor's DSNAS have no record of what is fixed.
+        state_dict.setdefault(f'{prefix}_fixed', torch.full_like(
+            self._fixed, -1))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        for name, k in zip(self._names, self._fixed.tolist()):
+            self._set_fixed(name, None if k < 0 else self.choices(name)[k])

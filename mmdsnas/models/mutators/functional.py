@@ -1,0 +1,70 @@
+"""What is done to logits and probabilities of a search, on plain tensors.
+
+A batch of groups is a matrix ``(num_groups, max_choices)``; a group with fewer
+candidates is filled up with logits of minus infinity, whose probability and
+gradient are zero.
+"""
+from typing import List, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+
+def pad_logits(logits: Sequence[Tensor]) -> Tensor:
+    """Stacks the logits of groups, each of shape ``(num_choices, )``."""
+    return pad_sequence(
+        list(logits), batch_first=True, padding_value=float('-inf'))
+
+
+def uniforms(seed: int, iteration: int, rank: int, num: int) -> np.ndarray:
+    """Random numbers in [0, 1) that are a function of their arguments alone.
+
+    Nothing is kept between calls, so that a resumed run draws what the
+    uninterrupted one would have drawn.
+
+    Args:
+        seed (int): Seed of the run.
+        iteration (int): Training iteration, from 0.
+        rank (int): Rank of the process.
+        num (int): How many numbers.
+
+    Returns:
+        np.ndarray: float64, shape ``(num, )``.
+    """
+    key = np.random.SeedSequence([seed, iteration, rank])
+    return np.random.Generator(np.random.PCG64(key)).random(num)
+
+
+def draw(probs: np.ndarray, uniform: np.ndarray) -> List[int]:
+    """Draws one candidate of every group, by inverting the distribution.
+
+    Args:
+        probs (np.ndarray): Shape ``(num_groups, max_choices)``, rows sum
+            to 1 up to rounding, padding is 0.
+        uniform (np.ndarray): Numbers in [0, 1), shape ``(num_groups, )``.
+
+    Returns:
+        list[int]: Index of the candidate, per group.
+    """
+    cumulative = probs.astype(np.float64).cumsum(axis=1)
+    # Scaled by the row's sum, rounding cannot lead past the last candidate.
+    threshold = uniform[:, None] * cumulative[:, -1:]
+    return (threshold >= cumulative).sum(axis=1).tolist()
+
+
+def entropy(probs: Tensor) -> Tensor:
+    """Entropy in nats of each row, shape ``(num_groups, )``."""
+    return torch.special.entr(probs).sum(-1)
+
+
+def margin(probs: Tensor) -> Tensor:
+    """How far the largest probability is ahead, shape ``(num_groups, )``.
+
+    A group with a single candidate is as far ahead as can be: 1.
+    """
+    if probs.size(-1) == 1:
+        return torch.ones_like(probs[..., 0])
+    first, second = probs.topk(2, dim=-1).values.unbind(-1)
+    return first - second

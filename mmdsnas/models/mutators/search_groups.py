@@ -1,0 +1,101 @@
+"""Checks of a search space, made before anything is built on it."""
+from typing import List
+
+import torch.nn as nn
+from mmrazor.models.mutables.base_mutable import BaseMutable
+
+from mmdsnas.errors import ConfigError
+from ..mutables import OneHotMutableOP
+
+
+def check_search_space(supernet: nn.Module) -> None:
+    """Refuses a supernet that DSNAS cannot search.
+
+    Args:
+        supernet (nn.Module): The model to be searched.
+
+    Raises:
+        ConfigError: It has no block, a mutable of another type, or a block
+            inside a candidate of another block.
+    """
+    mutables = {
+        name: module
+        for name, module in supernet.named_modules()
+        if isinstance(module, BaseMutable)
+    }
+    if not mutables:
+        raise ConfigError('architecture has nothing to search: it contains no '
+                          'OneHotMutableOP.')
+    for name, module in mutables.items():
+        if not isinstance(module, OneHotMutableOP):
+            raise ConfigError(
+                f'architecture: {name} is a {type(module).__name__}, but '
+                'DSNAS searches blocks of type mmdsnas.OneHotMutableOP only.')
+        inner = [n for n in mutables if n.startswith(f'{name}.')]
+        if inner:
+            raise ConfigError(
+                f'architecture: block {inner[0]} lies inside a candidate of '
+                f'block {name}; a candidate cannot itself be searched.')
+
+
+def check_custom_groups(supernet: nn.Module,
+                        custom_groups: List[List[str]]) -> None:
+    """Refuses groups that do not fit the supernet.
+
+    Args:
+        supernet (nn.Module): The model to be searched.
+        custom_groups (list[list[str]]): Names or aliases of blocks.
+
+    Raises:
+        ConfigError: A group is empty or names an unknown block, a block is in
+            two groups, or blocks of a group have different candidates.
+    """
+    blocks = {
+        name: module
+        for name, module in supernet.named_modules()
+        if isinstance(module, OneHotMutableOP)
+    }
+    by_alias = {}
+    for name, block in blocks.items():
+        if block.alias is not None:
+            by_alias.setdefault(block.alias, []).append(name)
+    group_of = {}
+    for i, group in enumerate(custom_groups):
+        option = f'mutator.custom_groups[{i}]'
+        if not group:
+            raise ConfigError(f'{option} is empty; a group lists the names or '
+                              'aliases of one or more blocks.')
+        for item in group:
+            if item not in blocks and item not in by_alias:
+                known = ', '.join([*by_alias, *blocks])
+                raise ConfigError(f'{option} names {item!r}, which is no '
+                                  f'block; there are {known}.')
+            for name in by_alias.get(item, [item]):
+                if name in group_of:
+                    raise ConfigError(
+                        f'{option} holds block {name}, which '
+                        f'custom_groups[{group_of[name]}] holds already.')
+                if name == item and blocks[name].alias is not None:
+                    raise ConfigError(
+                        f'{option} names block {name} by its module name, but '
+                        f'it has the alias {blocks[name].alias!r}; use that.')
+                group_of[name] = i
+    _check_same_choices(blocks, group_of, by_alias)
+
+
+def _check_same_choices(blocks, group_of, by_alias) -> None:
+    groups = {}
+    for name in blocks:
+        if name in group_of:
+            groups.setdefault(f'custom_groups[{group_of[name]}]',
+                              []).append(name)
+    for alias, names in by_alias.items():
+        groups.setdefault(f'the blocks with alias {alias!r}', names)
+    for group, names in groups.items():
+        for name in names[1:]:
+            if blocks[name].choices != blocks[names[0]].choices:
+                raise ConfigError(
+                    f'{group} share one alpha, so they need the same '
+                    f'candidates, but {names[0]} has '
+                    f'{", ".join(blocks[names[0]].choices)} and {name} has '
+                    f'{", ".join(blocks[name].choices)}.')

@@ -1,0 +1,110 @@
+"""The child network that a search ends in: its weights and what made it."""
+from pathlib import Path
+from typing import Any, Dict, Optional, Union
+
+import torch
+from torch import Tensor, nn
+
+from mmdsnas.errors import SubnetError
+from mmdsnas.models import DSNAS
+from mmdsnas.utils.files import write_atomically
+from mmdsnas.utils.plain import plain
+from mmdsnas.versions import __version__
+from .subnet import (Subnet, check_subnet, read_subnet, subnet_of_path,
+                     write_subnet)
+
+
+def child_state_dict(architecture: nn.Module,
+                     subnet: Subnet) -> Dict[str, Tensor]:
+    """Weights of a child, under the names of a model built by ``sub_model``.
+
+    Args:
+        architecture (nn.Module): The supernet.
+        subnet (dict[str, str]): Candidate by block.
+
+    Returns:
+        dict[str, Tensor]: The architecture's state dict on the CPU without
+        the candidates that are not in the child.
+    """
+    check_subnet(architecture, subnet)
+    dropped = []
+    for name, module in architecture.named_modules():
+        chosen = subnet.get(getattr(module, 'alias', None) or name)
+        if chosen is not None:
+            dropped += [
+                f'{name}._candidates.{choice}.' for choice in module.choices
+                if choice != chosen
+            ]
+    return {
+        key: value.detach().cpu()
+        for key, value in architecture.state_dict().items()
+        if not key.startswith(tuple(dropped))
+    }
+
+
+def child_checkpoint(algorithm: DSNAS,
+                     extra: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    """The child of a search as a checkpoint of tensors and plain values.
+
+    Args:
+        algorithm (DSNAS): The search, at any time.
+        extra (dict, optional): More for ``meta``, e.g. the accuracy.
+
+    Returns:
+        dict: ``state_dict`` and ``meta`` with ``subnet`` (candidate by
+        block), ``mflops``, ``mparams`` and ``mmdsnas_version``.
+    """
+    path = algorithm.mutator.derive_child()
+    subnet = subnet_of_path(algorithm.architecture,
+                            algorithm.mutator.search_groups, path)
+    cost = algorithm.cost_table.cost(path)
+    meta = dict(
+        subnet=subnet,
+        mflops=cost.flops,
+        mparams=cost.params,
+        mmdsnas_version=__version__,
+        **(extra or {}))
+    return dict(
+        meta=plain(meta),
+        state_dict=child_state_dict(algorithm.architecture, subnet))
+
+
+def save_child(checkpoint: Dict[str, Any], pth: Union[str, Path],
+               yaml: Union[str, Path]) -> None:
+    """Writes a child's two files, each atomically.
+
+    Args:
+        checkpoint (dict): From :func:`child_checkpoint`.
+        pth (str | Path): Its weights, for ``torch.load(weights_only=True)``.
+        yaml (str | Path): Its subnet file.
+    """
+    with write_atomically(pth) as temporary:
+        torch.save(checkpoint, temporary)
+    write_subnet(checkpoint['meta']['subnet'], yaml)
+
+
+def use_recorded_subnet(model_cfg: Dict[str, Any],
+                        checkpoint: Dict[str, Any],
+                        options: Dict[str, Any]) -> None:
+    """Lets a child be built as its checkpoint says.
+
+    Args:
+        model_cfg (dict): Config of the model; changed in place if it is a
+            ``sub_model`` and the checkpoint names a subnet.
+        checkpoint (dict): A checkpoint.
+        options (dict): Options of the command line; a ``model.fix_subnet``
+            among them is kept.
+
+    Raises:
+        SubnetError: That one is another subnet than the checkpoint's.
+    """
+    recorded = (checkpoint.get('meta') or {}).get('subnet')
+    if recorded is None or not model_cfg.type.endswith('sub_model'):
+        return
+    given = options.get('model.fix_subnet')
+    if given is None:
+        model_cfg.fix_subnet = recorded
+    elif read_subnet(given) != recorded:
+        raise SubnetError(
+            f'model.fix_subnet is {given}, but the checkpoint holds the '
+            'weights of another subnet; leave the option out to take that.')

@@ -1,0 +1,54 @@
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Union
+
+from mmengine.model import BaseModel
+from mmrazor.structures import load_fix_subnet
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.registry import MODELS
+from .subnet import check_subnet, read_subnet
+
+
+@MODELS.register_module()
+def sub_model(cfg: Dict,
+              fix_subnet: Union[str, Path, Mapping[str, Any], None] = None,
+              data_preprocessor: Optional[Dict] = None,
+              init_cfg: Optional[Dict] = None) -> BaseModel:
+    """Builds a child alone: a supernet without the candidates that lost.
+
+    MMRazor's ``sub_model`` parses the file with a YAML loader that can run
+    code, fails with a KeyError on a subnet of another supernet, and drops the
+    ``data_preprocessor`` that mmengine's Runner hands on; here the file is
+    loaded safely and checked against the supernet first.
+
+    Args:
+        cfg (dict): Config of the supernet's architecture.
+        fix_subnet (str | Path | Mapping): Subnet file, or what it holds.
+        data_preprocessor (dict, optional): For an architecture whose config
+            has none.
+        init_cfg (dict, optional): Replaces the architecture's, e.g.
+            ``dict(type='Pretrained', checkpoint='subnet.pth')``.
+
+    Returns:
+        BaseModel: The child; its initial weights are set by ``init_weights``,
+        which mmengine's Runner calls.
+
+    Raises:
+        ConfigError: ``fix_subnet`` is missing.
+        SubnetError: It is no subnet file, or one of another supernet.
+    """
+    if fix_subnet is None:
+        raise ConfigError(
+            'model.fix_subnet is to be the subnet file of the child, e.g. '
+            '--cfg-options model.fix_subnet=WORK_DIR/subnet.yaml, but is '
+            'None.')
+    subnet = read_subnet(fix_subnet)
+    cfg = dict(cfg)
+    if data_preprocessor is not None:
+        cfg.setdefault('data_preprocessor', data_preprocessor)
+    model = MODELS.build(cfg)
+    check_subnet(model, subnet)
+    load_fix_subnet(model, {b: dict(chosen=c) for b, c in subnet.items()})
+    if init_cfg is not None:
+        model.init_cfg = init_cfg
+    return model

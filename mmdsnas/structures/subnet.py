@@ -1,0 +1,125 @@
+"""Subnets: which candidate each block of a supernet has.
+
+A file is MMRazor's: YAML, ``name of the block: {chosen: candidate}``.
+"""
+import difflib
+from pathlib import Path
+from typing import Any, Dict, Mapping, Union
+
+import torch.nn as nn
+import yaml
+
+from mmdsnas.errors import SubnetError
+from mmdsnas.models.mutables import OneHotMutableOP
+from mmdsnas.utils.files import write_atomically
+
+# Name (or alias) of a block -> name of its candidate.
+Subnet = Dict[str, str]
+
+# MMRazor's DumpSubnetHook names the blocks as the algorithm sees them.
+ALGORITHM_PREFIX = 'architecture.'
+
+
+def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
+    """Reads a subnet from a file or from what such a file holds.
+
+    Args:
+        source (str | Path | Mapping): A YAML file, or a mapping from block to
+            candidate, or to MMRazor's ``{chosen: candidate}``.
+
+    Returns:
+        dict[str, str]: Candidate by block.
+
+    Raises:
+        SubnetError: There is no such file, or it is not a subnet file.
+    """
+    name = 'the subnet'
+    if isinstance(source, (str, Path)):
+        name = f'subnet file {source}'
+        path = Path(source)
+        if not path.is_file():
+            raise SubnetError(f'{name} does not exist.')
+        try:
+            source = yaml.safe_load(path.read_text(encoding='utf-8'))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            reason = ' '.join(str(error).split())
+            raise SubnetError(f'{name} is not valid YAML: {reason}.') from error
+    if not isinstance(source, Mapping) or not source:
+        raise SubnetError(f'{name} is to map blocks to candidates, as in '
+                          '"backbone.layers.0.0: {chosen: shuffle_3x3}", but '
+                          f'holds {str(source)[:60]!r}.')
+    subnet = {}
+    for block, entry in source.items():
+        chosen = entry.get('chosen') if isinstance(entry, Mapping) else entry
+        if not isinstance(block, str) or not isinstance(chosen, str):
+            raise SubnetError(
+                f'{name}: the entry of {block!r} is to be {{chosen: name of a '
+                f'candidate}}, but is {str(entry)[:60]!r}.')
+        subnet[block] = chosen
+    if all(block.startswith(ALGORITHM_PREFIX) for block in subnet):
+        subnet = {b[len(ALGORITHM_PREFIX):]: c for b, c in subnet.items()}
+    return subnet
+
+
+def write_subnet(subnet: Subnet, path: Union[str, Path]) -> None:
+    """Writes a subnet file in MMRazor's format, atomically."""
+    content = {block: dict(chosen=c) for block, c in subnet.items()}
+    text = yaml.safe_dump(content, sort_keys=False)
+    with write_atomically(path) as temporary:
+        temporary.write_text(text, encoding='utf-8')
+
+
+def block_names(model: nn.Module) -> Dict[str, OneHotMutableOP]:
+    """Blocks of an architecture under the names that subnet files use."""
+    return {
+        module.alias or name: module
+        for name, module in model.named_modules()
+        if isinstance(module, OneHotMutableOP)
+    }
+
+
+def check_subnet(model: nn.Module, subnet: Subnet) -> None:
+    """Refuses a subnet that does not fit a supernet.
+
+    Args:
+        model (nn.Module): The architecture with all its candidates.
+        subnet (dict[str, str]): Candidate by block.
+
+    Raises:
+        SubnetError: A block is missing or unknown, or its candidate is.
+    """
+    blocks = block_names(model)
+    hint = '; the subnet belongs to another supernet.'
+    for name in subnet:
+        if name not in blocks:
+            near = difflib.get_close_matches(name, blocks, 1)
+            nearest = f' (nearest: {near[0]})' if near else ''
+            raise SubnetError(f'the subnet names block {name!r}, which the '
+                              f'supernet does not have{nearest}{hint}')
+    for name, block in blocks.items():
+        if name not in subnet:
+            raise SubnetError(f'the subnet has no entry for block {name!r}'
+                              f'{hint}')
+        if subnet[name] not in block.choices:
+            raise SubnetError(
+                f'the subnet chooses {subnet[name]!r} for block {name}, which '
+                f'has {", ".join(block.choices)}{hint}')
+
+
+def subnet_of_path(model: nn.Module, groups: Mapping[str, list],
+                   path: Mapping[str, str]) -> Subnet:
+    """A path, written by block instead of by group.
+
+    Args:
+        model (nn.Module): The architecture.
+        groups (Mapping[str, list]): The mutator's search groups.
+        path (Mapping[str, str]): Candidate by group.
+
+    Returns:
+        dict[str, str]: Candidate by block, in the order of the model.
+    """
+    group_of = {block: g for g, blocks in groups.items() for block in blocks}
+    return {
+        name: path[group_of[block]]
+        for name, block in block_names(model).items()
+    }

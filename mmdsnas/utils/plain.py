@@ -1,0 +1,32 @@
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def plain(value: Any) -> Any:
+    """A value made of built-in types and tensors alone.
+
+    Args:
+        value (Any): Nested dicts, lists and tuples of numbers, strings,
+            tensors and NumPy values; anything else becomes its ``str``.
+
+    Returns:
+        Any: What ``weights_only=True`` loads.
+    """
+    if isinstance(value, dict):
+        return {plain(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        kind = tuple if isinstance(value, tuple) else list
+        return kind(plain(v) for v in value)
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    # bool, int, ... themselves; a subclass such as np.str_ is converted.
+    for kind in (bool, int, float, str, bytes):
+        if isinstance(value, kind):
+            return kind(value)
+    if value is None or isinstance(value, torch.Tensor):
+        return value
+    return str(value)

@@ -1,0 +1,158 @@
+"""Fits a config to the command line, the data and the machine."""
+import os
+import os.path as osp
+from typing import Any, Dict, Optional
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.dist import get_world_size
+
+from mmdsnas.datasets import find_classes
+from mmdsnas.errors import ConfigError
+from .paths import find_config
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def load_config(name: str,
+                options: Optional[Dict[str, Any]] = None,
+                resolve: bool = True) -> Config:
+    """Loads a config and merges options of the command line into it.
+
+    Args:
+        name (str): Path of a config, or the name of one of mmdsnas.
+        options (dict, optional): ``--cfg-options``. An option ``data_root``
+            also reaches the data sets that had the config's ``data_root``.
+        resolve (bool): Whether to fill in what is found from the data.
+
+    Returns:
+        Config: With the number of classes filled in where it is None.
+    """
+    options = dict(options or {})
+    config = Config.fromfile(str(find_config(name)))
+    if 'data_root' in options:
+        for loader in LOADERS:
+            dataset = (config.get(loader) or {}).get('dataset', {})
+            if 'data_root' in dataset and \
+                    dataset.data_root == config.get('data_root'):
+                dataset.data_root = options['data_root']
+    config.merge_from_dict(options)
+    if resolve:
+        fill_num_classes(config)
+    return config
+
+
+def fill_num_classes(config: Config) -> None:
+    """Counts the class folders for every ``num_classes=None`` of the model.
+
+    Args:
+        config (Config): Changed in place.
+
+    Raises:
+        ConfigError: ``num_classes`` is None, but the data set has no class
+            folders to count.
+    """
+    unset = [d for d in _dicts(config.get('model', {}))
+             if 'num_classes' in d and d['num_classes'] is None]
+    if not unset:
+        return
+    for loader in LOADERS:
+        dataset = (config.get(loader) or {}).get('dataset', {})
+        if dataset.get('type', '').split('.')[-1] == 'ImageFolder':
+            for part in unset:
+                part['num_classes'] = len(find_classes(dataset.data_root))
+            return
+    raise ConfigError(
+        'num_classes of the model is None, which means as many classes as '
+        'there are folders, but no data set of the config is an ImageFolder; '
+        'set num_classes.')
+
+
+def _dicts(value: Any):
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _dicts(part)
+
+
+def set_work_dir(config: Config, work_dir: Optional[str]) -> None:
+    """The command line's folder, else the config's, else one of its name."""
+    if work_dir is not None:
+        config.work_dir = work_dir
+    elif config.get('work_dir') is None:
+        name = osp.splitext(osp.basename(config.filename))[0]
+        config.work_dir = osp.join('work_dirs', name)
+
+
+def use_device(config: Config) -> None:
+    """Fits data loaders and the distributed wrapper to the device."""
+    on_cpu = get_device() == 'cpu'
+    for loader in LOADERS:
+        if config.get(loader) is not None:
+            config[loader].setdefault('pin_memory', not on_cpu)
+    if on_cpu and config.get('model_wrapper_cfg') is not None:
+        # mmengine passes a local rank, which means a GPU.
+        config.model_wrapper_cfg.device_ids = None
+
+
+def start_processes(config: Config, launcher: str, local_rank: int) -> None:
+    """Joins the processes of a distributed run.
+
+    On a GPU mmengine does it. Its start of ``torchrun`` asks for a CUDA
+    device, so on the CPU the group is made here, with gloo.
+    """
+    config.launcher = launcher
+    os.environ.setdefault('LOCAL_RANK', str(local_rank))
+    if launcher == 'none' or get_device() != 'cpu':
+        return
+    if launcher != 'pytorch':
+        raise ConfigError('--launcher is to be none or pytorch on a machine '
+                          f'without a GPU, but is {launcher}.')
+    torch.distributed.init_process_group('gloo')
+
+
+def enable_amp(config: Config) -> None:
+    """Turns mixed precision on: float16 on CUDA, bfloat16 on the CPU.
+
+    Raises:
+        ConfigError: The config trains with one optimizer and there is no GPU.
+    """
+    if 'mutator' in config.optim_wrapper:
+        config.optim_wrapper.setdefault('amp', dict())
+        return
+    if get_device() == 'cpu':
+        raise ConfigError('--amp needs a GPU for a config that trains a child '
+                          'alone; for a search it works on the CPU too.')
+    config.optim_wrapper.type = 'AmpOptimWrapper'
+
+
+def scale_lr(config: Config) -> float:
+    """Scales the weights' learning rate to the batch size of all processes.
+
+    mmengine's ``auto_scale_lr`` scales every optimizer, ``alpha``'s too, whose
+    step does not depend on the batch size; it is therefore done here, and
+    turned off there.
+
+    Args:
+        config (Config): Changed in place; has ``auto_scale_lr`` with
+            ``base_batch_size``.
+
+    Returns:
+        float: The factor.
+
+    Raises:
+        ConfigError: ``auto_scale_lr.base_batch_size`` is missing.
+    """
+    base = config.get('auto_scale_lr', {}).get('base_batch_size')
+    if not base:
+        raise ConfigError('--auto-scale-lr needs auto_scale_lr = '
+                          'dict(base_batch_size=...) in the config, the batch '
+                          'size that its learning rate is meant for.')
+    config.auto_scale_lr.enable = False
+    factor = config.train_dataloader.batch_size * get_world_size() / base
+    wrapper = config.optim_wrapper
+    wrapper.get('architecture', wrapper).optimizer.lr *= factor
+    return factor

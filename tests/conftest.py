@@ -1,0 +1,29 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def run_python():
+    """Runs code in a fresh interpreter, which has imported nothing yet.
+
+    Returns:
+        Callable: Takes the code, folders to search for modules before the
+        checkout, and the working directory. It returns what the code printed
+        and fails if the code does.
+    """
+
+    def run(code: str, *first, cwd=None) -> str:
+        path = os.pathsep.join(map(str, (*first, ROOT)))
+        done = subprocess.run(
+            [sys.executable, '-c', code], cwd=cwd, capture_output=True, text=True,
+            env={**os.environ, 'PYTHONPATH': path})
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

@@ -1,0 +1,158 @@
+import pickle
+import sys
+
+import numpy as np
+import pytest
+import torch
+from mmcls.registry import DATASETS as MMCLS_DATASETS
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from mmdsnas.datasets import Digits
+from mmdsnas.datasets.utils import held_out
+from mmdsnas.errors import ConfigError, DataError
+from mmdsnas.registry import DATASETS
+
+PIPELINE = [
+    dict(type='Resize', scale=16),
+    dict(type='mmcls.RandomCrop', crop_size=12, padding=2),
+    dict(type='mmcls.PackClsInputs'),
+]
+
+
+def contents(dataset):
+    """The images as hashable keys, with their labels."""
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    return [(info['img'].tobytes(), info['gt_label']) for info in infos]
+
+
+def all_digits():
+    from sklearn.datasets import load_digits
+    return load_digits()
+
+
+def test_the_splits_are_disjoint_and_complete():
+    train, test = contents(Digits(split='train')), contents(Digits(split='test'))
+    source = all_digits()
+    scaled = np.rint(source.images * 255 / 16).astype(np.uint8)
+    whole = [(np.stack([image] * 3, -1).tobytes(), label)
+             for image, label in zip(scaled, source.target, strict=True)]
+    assert len(set(whole)) == 1797  # no duplicates: sets can be compared
+    assert not set(train) & set(test)
+    assert set(train) | set(test) == set(whole)
+    assert len(train) + len(test) == 1797
+
+
+@pytest.mark.parametrize('val_ratio', [0.2, 0.5])
+def test_the_split_is_stratified(val_ratio):
+    test = Digits(split='test', val_ratio=val_ratio)
+    found = np.bincount(test.get_gt_labels(), minlength=10)
+    wanted = np.bincount(all_digits().target) * val_ratio
+    assert np.abs(found - wanted).max() <= 0.5
+
+
+def test_the_split_is_fixed_and_leaves_the_global_generator_alone():
+    np.random.seed(1)
+    before = pickle.dumps(np.random.get_state())
+    first = contents(Digits(split='test'))
+    assert pickle.dumps(np.random.get_state()) == before
+    np.random.seed(2)
+    assert contents(Digits(split='test')) == first
+
+
+def test_the_draw_of_the_held_out_part():
+    # Written down: another draw would mix training images into the test.
+    assert np.flatnonzero(held_out(10, 0.3)).tolist() == [2, 4, 8]
+    assert held_out(2, 0.01).sum() == 1
+    assert held_out(2, 0.99).sum() == 1
+
+
+def test_images_are_uint8_with_three_equal_channels_over_the_full_range():
+    dataset = Digits()
+    images = [dataset.get_data_info(i)['img'] for i in range(len(dataset))]
+    assert all(image.shape == (8, 8, 3) for image in images)
+    assert all(image.dtype == np.uint8 for image in images)
+    images = np.stack(images)
+    assert (images == images[..., :1]).all()
+    # 17 gray values, evenly spread
+    assert np.unique(images).tolist() == np.rint(
+        np.arange(17) * 255 / 16).astype(int).tolist()
+
+
+def test_labels_are_ints_and_classes_the_ten_digits():
+    dataset = Digits()
+    assert type(dataset.get_data_info(0)['gt_label']) is int
+    assert dataset.CLASSES == ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
+
+
+def test_split_follows_test_mode_unless_given():
+    assert Digits().split == 'train'
+    assert Digits(test_mode=True).split == 'test'
+    assert Digits(split='train', test_mode=True).split == 'train'
+    assert Digits(test_mode=True).test_mode is True
+
+
+def test_arguments_of_the_base_class():
+    lazy = Digits(lazy_init=True)
+    assert not lazy._fully_initialized
+    lazy.full_init()
+    plain = Digits(serialize_data=False)
+    assert contents(lazy) == contents(plain)
+    assert plain.data_list and not lazy.data_list
+    few = Digits(indices=5, metainfo=dict(classes=tuple('abcdefghij')))
+    assert contents(few) == contents(plain)[:5]
+    assert few.CLASSES[0] == 'a'
+    assert 'test (val_ratio=0.3)' in repr(Digits(split='test', val_ratio=0.3))
+
+
+def test_a_sample_is_not_changed_by_its_user():
+    dataset = Digits(serialize_data=False)
+    before = dataset.get_data_info(0)['img'].copy()
+    dataset.get_data_info(0)['img'][:] = 7
+    assert (dataset.get_data_info(0)['img'] == before).all()
+
+
+@pytest.mark.parametrize('num_workers', [0, 1])
+def test_a_data_loader_gives_packed_inputs(num_workers):
+    with DefaultScope.overwrite_default_scope('mmdsnas'):
+        loader = Runner.build_dataloader(
+            dict(
+                dataset=dict(type='Digits', split='test', pipeline=PIPELINE),
+                sampler=dict(type='DefaultSampler', shuffle=False),
+                num_workers=num_workers,
+                batch_size=4))
+    batch = next(iter(loader))
+    assert [x.shape for x in batch['inputs']] == [(3, 12, 12)] * 4
+    assert batch['inputs'][0].dtype == torch.uint8
+    labels = Digits(split='test').get_gt_labels()[:4].tolist()
+    assert [s.gt_label.label.item() for s in batch['data_samples']] == labels
+
+
+def test_built_by_name():
+    built = DATASETS.build(dict(type='Digits', pipeline=PIPELINE))
+    assert isinstance(built, Digits)
+    assert built[0]['inputs'].shape == (3, 12, 12)
+    with DefaultScope.overwrite_default_scope('mmcls'):
+        built = MMCLS_DATASETS.build(dict(type='mmdsnas.Digits', split='test'))
+    assert isinstance(built, Digits)
+
+
+def test_wrong_split():
+    with pytest.raises(ConfigError, match=(
+            '^split of Digits is \'val\': it must be "train" or "test".$')):
+        Digits(split='val', lazy_init=True)
+
+
+@pytest.mark.parametrize('ratio', [0, 1, -0.1, 1.5, float('nan'), '0.2', None])
+def test_wrong_val_ratio(ratio):
+    with pytest.raises(ConfigError, match=(
+            f'^val_ratio is {ratio!r}: it must be a number between 0 and 1')):
+        Digits(val_ratio=ratio, lazy_init=True)
+
+
+def test_scikit_learn_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'sklearn.datasets', None)
+    with pytest.raises(DataError, match=(
+            r'needs scikit-learn, which cannot be imported .*: '
+            'pip install scikit-learn$')):
+        Digits()

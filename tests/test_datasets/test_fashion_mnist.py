@@ -1,0 +1,283 @@
+import gzip
+import re
+import struct
+from pathlib import Path
+
+import mmcls.datasets
+import numpy as np
+import pytest
+import torch
+from mmcls.registry import DATASETS as MMCLS_DATASETS
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from mmdsnas.datasets import FashionMNIST, fashion_mnist
+from mmdsnas.errors import ConfigError, DataError
+from mmdsnas.registry import DATASETS
+
+NAMES = ('train-images-idx3-ubyte', 'train-labels-idx1-ubyte',
+         't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte')
+PIPELINE = [
+    dict(type='Resize', scale=32),
+    dict(type='mmcls.RandomCrop', crop_size=24),
+    dict(type='mmcls.PackClsInputs'),
+]
+DEBIAN = Path('/usr/share/datasets/fashion-mnist')
+
+
+def idx(array):
+    return struct.pack(f'>BBBB{array.ndim}I', 0, 0, 8, array.ndim,
+                       *array.shape) + array.tobytes()
+
+
+def arrays(seed, count):
+    generator = np.random.RandomState(seed)
+    images = generator.randint(0, 256, (count, 6, 5), dtype=np.uint8)
+    labels = generator.randint(0, 10, count).astype(np.uint8)
+    labels[:20] = np.arange(20) // 2  # at least two of each class
+    return images, labels
+
+
+TRAIN, TEST = arrays(0, 60), arrays(1, 30)
+
+
+def write(folder, zipped=()):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in zip(NAMES, TRAIN + TEST, strict=True):
+        if name in zipped:
+            (folder / f'{name}.gz').write_bytes(gzip.compress(idx(array)))
+        else:
+            (folder / name).write_bytes(idx(array))
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path):
+    return write(tmp_path / 'files')
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """A current folder without data, and no Debian files either."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fashion_mnist, 'SEARCHED',
+                        ('data/fashion-mnist', str(tmp_path / 'debian')))
+    return tmp_path
+
+
+def check(dataset, images, labels):
+    assert len(dataset) == len(labels)
+    for i in range(len(labels)):
+        info = dataset.get_data_info(i)
+        assert info['img'].dtype == np.uint8
+        assert (info['img'] == images[i][..., None].repeat(3, 2)).all()
+        assert info['img'].shape == (6, 5, 3)
+        assert type(info['gt_label']) is int
+        assert info['gt_label'] == labels[i]
+
+
+@pytest.mark.parametrize('zipped', [(), NAMES, NAMES[1:3]])
+def test_reads_plain_and_gzipped_files_in_place(tmp_path, zipped):
+    root = write(tmp_path / 'files', zipped)
+    before = sorted(path.name for path in root.iterdir())
+    check(FashionMNIST(str(root)), *TRAIN)
+    check(FashionMNIST(str(root), split='test'), *TEST)
+    assert sorted(path.name for path in root.iterdir()) == before
+
+
+def test_is_mmcls_dataset_with_its_classes(root):
+    dataset = FashionMNIST(str(root))
+    assert isinstance(dataset, mmcls.datasets.FashionMNIST)
+    assert dataset.CLASSES[0] == 'T-shirt/top' and len(dataset.CLASSES) == 10
+    assert f'{root}' in repr(dataset) and 'Split: \ttrain' in repr(dataset)
+    assert dataset.data_root == str(root)
+
+
+def test_split_follows_test_mode_unless_given(root):
+    assert FashionMNIST(str(root)).split == 'train'
+    check(FashionMNIST(str(root), test_mode=True), *TEST)
+    dataset = FashionMNIST(str(root), split='train', test_mode=True)
+    check(dataset, *TRAIN)
+    assert dataset.test_mode is True
+
+
+def test_searches_the_current_folder_then_debians(nowhere):
+    debian = write(nowhere / 'debian', NAMES)
+    assert FashionMNIST().data_root == str(debian)
+    own = write(nowhere / 'data' / 'fashion-mnist')
+    assert FashionMNIST().data_root == 'data/fashion-mnist'
+    (own / NAMES[3]).unlink()
+    assert FashionMNIST().data_root == str(debian)
+
+
+def test_the_searched_folders():
+    assert fashion_mnist.SEARCHED == ('data/fashion-mnist', str(DEBIAN))
+
+
+def test_an_explicit_folder_is_the_only_one_searched(nowhere):
+    write(nowhere / 'data' / 'fashion-mnist')
+    (nowhere / 'other').mkdir()
+    with pytest.raises(DataError, match=(
+            f'^Fashion-MNIST is not there: "{nowhere / "other"}" has no '
+            f'{", ".join(NAMES)}; run "apt-get install '
+            'dataset-fashion-mnist" and leave out data_root, or put the four '
+            r'files \(plain or as .gz\) under other.$')):
+        FashionMNIST('other')
+
+
+def test_home_folder(root, monkeypatch):
+    monkeypatch.setenv('HOME', str(root.parent))
+    check(FashionMNIST('~/files'), *TRAIN)
+
+
+def test_missing_files(nowhere):
+    write(nowhere / 'debian')
+    (nowhere / 'debian' / NAMES[1]).unlink()
+    (nowhere / 'debian' / NAMES[2]).unlink()
+    with pytest.raises(DataError, match=(
+            f'^Fashion-MNIST is not there: '
+            f'"{nowhere / "data" / "fashion-mnist"}" has no {", ".join(NAMES)}; '
+            f'"{nowhere / "debian"}" has no {NAMES[1]}, {NAMES[2]}; run '
+            '"apt-get install dataset-fashion-mnist", or put the four files '
+            r'\(plain or as .gz\) under data/fashion-mnist.$')):
+        FashionMNIST(lazy_init=True)
+
+
+def damage(path, data):
+    path.write_bytes(data)
+    return f'"{re.escape(str(path))}"'
+
+
+@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('data, message', [
+    (b'', 'is not an idx file of unsigned bytes with [13] dim'),
+    (b'\0\0\x08', 'is not an idx file'),
+    (b'<html>404 not found, sorry</html>', 'is not an idx file'),
+    (lambda good: good[:6], 'is not an idx file'),
+    (lambda good: good[:-1], 'is truncated or damaged: it has .* bytes'),
+    (lambda good: good + b'x', 'is truncated or damaged'),
+    # floats, and another number of dimensions
+    (lambda good: good[:2] + b'\x0d' + good[3:], 'is not an idx file'),
+    (lambda good: good[:3] + b'\x02' + good[4:], 'is not an idx file'),
+    # no images
+    (lambda good: good[:4] + bytes(4 * good[3]), 'is truncated or damaged'),
+])
+def test_a_damaged_file_is_named(root, name, data, message):
+    path = root / name
+    data = data(path.read_bytes()) if callable(data) else data
+    quoted = damage(path, data)
+    split = 'train' if name.startswith('train') else 'test'
+    with pytest.raises(DataError, match=f'^The file {quoted} {message}'):
+        FashionMNIST(str(root), split=split)
+
+
+@pytest.mark.parametrize('data', [
+    lambda good: good[:-20],  # EOFError
+    lambda good: b'plain',  # BadGzipFile
+    lambda good: good[:12] + b'\xff' * 20 + good[32:],  # zlib.error
+])
+def test_a_damaged_gzip_file_is_named(tmp_path, data):
+    root = write(tmp_path / 'files', NAMES)
+    path = root / f'{NAMES[0]}.gz'
+    quoted = damage(path, data(path.read_bytes()))
+    with pytest.raises(DataError, match=(
+            f'^The file {quoted} cannot be read or is damaged')):
+        FashionMNIST(str(root))
+
+
+def test_numbers_of_images_and_labels_differ(root):
+    (root / NAMES[1]).write_bytes(idx(TRAIN[1][:-1]))
+    with pytest.raises(DataError, match=(
+            f'{NAMES[0]}" has 60 images, but .*{NAMES[1]}" has 59 labels.$')):
+        FashionMNIST(str(root))
+
+
+def test_a_label_out_of_range(root):
+    (root / NAMES[1]).write_bytes(idx(TRAIN[1] + np.uint8(1)))
+    with pytest.raises(DataError, match=(
+            f'{NAMES[1]}" has the label 10: only 0 to 9 are allowed.$')):
+        FashionMNIST(str(root))
+
+
+def test_num_samples_takes_the_first_of_each_class(root):
+    labels = TRAIN[1]
+    dataset = FashionMNIST(str(root), num_samples=20)
+    wanted = sorted(i for c in range(10)
+                    for i in np.flatnonzero(labels == c)[:2])
+    check(dataset, TRAIN[0][wanted], labels[wanted])
+
+
+@pytest.mark.parametrize('number', [10, 13, 47, 60])
+def test_num_samples_is_exact_and_as_balanced_as_it_can_be(root, number):
+    found = FashionMNIST(str(root), num_samples=number).get_gt_labels()
+    have = np.bincount(TRAIN[1], minlength=10)
+    counts = np.bincount(found, minlength=10)
+    assert len(found) == number
+    # a class below the fullest by two or more has no sample left
+    assert (counts[counts < counts.max() - 1] ==
+            have[counts < counts.max() - 1]).all()
+
+
+@pytest.mark.parametrize('number', [0, 9, 61, 12.0, True, '20'])
+def test_wrong_num_samples(root, number):
+    with pytest.raises(ConfigError, match=re.escape(
+            f'num_samples is {number!r}: it must be None or a whole number '
+            'from 10 (one per class) to 60 (the train split).')):
+        FashionMNIST(str(root), num_samples=number)
+
+
+def test_arguments_of_the_base_class(root):
+    lazy = FashionMNIST(str(root), lazy_init=True)
+    assert not lazy._fully_initialized
+    lazy.full_init()
+    check(lazy, *TRAIN)
+    plain = FashionMNIST(str(root), serialize_data=False)
+    check(plain, *TRAIN)
+    assert plain.data_list and not lazy.data_list
+    few = FashionMNIST(str(root), indices=5,
+                       metainfo=dict(classes=tuple('abcdefghij')))
+    check(few, TRAIN[0][:5], TRAIN[1][:5])
+    assert few.CLASSES[0] == 'a'
+
+
+def test_a_data_loader_gives_packed_inputs(root):
+    with DefaultScope.overwrite_default_scope('mmdsnas'):
+        loader = Runner.build_dataloader(
+            dict(
+                dataset=dict(type='FashionMNIST', data_root=str(root),
+                             split='test', pipeline=PIPELINE),
+                sampler=dict(type='DefaultSampler', shuffle=False),
+                batch_size=4))
+    assert type(loader.dataset) is FashionMNIST
+    batch = next(iter(loader))
+    assert [x.shape for x in batch['inputs']] == [(3, 24, 24)] * 4
+    assert batch['inputs'][0].dtype == torch.uint8
+    assert [s.gt_label.label.item() for s in batch['data_samples']
+            ] == TEST[1][:4].tolist()
+
+
+def test_built_by_name(root):
+    config = dict(data_root=str(root), pipeline=PIPELINE)
+    built = DATASETS.build(dict(type='FashionMNIST', **config))
+    assert type(built) is FashionMNIST
+    assert built[0]['inputs'].shape == (3, 24, 24)
+    with DefaultScope.overwrite_default_scope('mmcls'):
+        built = MMCLS_DATASETS.build(dict(type='mmdsnas.FashionMNIST', **config))
+    assert type(built) is FashionMNIST
+
+
+def test_wrong_split(root):
+    with pytest.raises(ConfigError, match=(
+            '^split of FashionMNIST is \'val\': it must be "train" or "test".$')):
+        FashionMNIST(str(root), split='val', lazy_init=True)
+
+
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason='needs dataset-fashion-mnist')
+def test_debians_files():
+    dataset = FashionMNIST(str(DEBIAN), split='test')
+    assert np.bincount(dataset.get_gt_labels()).tolist() == [1000] * 10
+    info = dataset.get_data_info(0)
+    assert info['img'].shape == (28, 28, 3)
+    assert dataset.CLASSES[info['gt_label']] == 'Ankle boot'
+    dataset = FashionMNIST(str(DEBIAN), num_samples=100)
+    assert np.bincount(dataset.get_gt_labels()).tolist() == [10] * 10

@@ -1,0 +1,143 @@
+"""What an installed mmdsnas has: built once from the source distribution."""
+import subprocess
+import sys
+import zipfile
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from mmdsnas.versions import TESTED, TESTED_PYTHON, __version__
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# One worker of pytest-xdist builds for all of these tests.
+pytestmark = pytest.mark.xdist_group('packaging')
+
+
+def pip(*args):
+    subprocess.run([sys.executable, '-m', 'pip', *map(str, args)], check=True)
+
+
+@pytest.fixture(scope='module')
+def sdist(tmp_path_factory):
+    """The unpacked source distribution; nothing is written to the checkout."""
+    tmp = tmp_path_factory.mktemp('sdist')
+    subprocess.run(
+        [sys.executable, 'setup.py', '--quiet', 'egg_info', '--egg-base', tmp,
+         'sdist', '--formats=gztar', '--dist-dir', tmp], cwd=ROOT, check=True)
+    subprocess.run(
+        ['tar', '-xzf', tmp / f'mmdsnas-{__version__}.tar.gz', '-C', tmp], check=True)
+    return tmp / f'mmdsnas-{__version__}'
+
+
+@pytest.fixture(scope='module')
+def wheel(sdist, tmp_path_factory):
+    tmp = tmp_path_factory.mktemp('wheel')
+    pip('wheel', '--no-deps', '--no-build-isolation', '--no-index',
+        '--wheel-dir', tmp, sdist)
+    wheel, = tmp.glob('*.whl')
+    return wheel
+
+
+@pytest.fixture(scope='module')
+def site(wheel, tmp_path_factory):
+    """A folder that the wheel is installed into."""
+    site = tmp_path_factory.mktemp('site')
+    pip('install', '--no-deps', '--no-index', '--target', site, wheel)
+    return site
+
+
+@pytest.fixture(scope='module')
+def metadata(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        return message_from_bytes(
+            archive.read(f'mmdsnas-{__version__}.dist-info/METADATA'))
+
+
+def files(folder, root):
+    """Contents of a folder's files by their path relative to the root."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in (root / folder).rglob('*')
+        if path.is_file() and '__pycache__' not in path.parts
+    }
+
+
+@pytest.mark.parametrize('folder', ['mmdsnas', 'configs', 'tools', 'tests'])
+def test_sdist_is_complete(sdist, folder):
+    assert files(folder, ROOT)
+    assert files(folder, sdist) == files(folder, ROOT)
+
+
+def test_wheel_has_the_package(site):
+    installed = files('mmdsnas', site)
+    assert {name: content for name, content in installed.items()
+            if '.mim' not in name} == files('mmdsnas', ROOT)
+
+
+@pytest.mark.parametrize('folder', ['configs', 'tools'])
+def test_wheel_has_configs_and_tools(site, folder):
+    assert files(folder, ROOT)
+    assert files(folder, site / 'mmdsnas' / '.mim') == files(folder, ROOT)
+
+
+def test_wheel_has_the_model_index_if_there_is_one(site):
+    name = 'model-index.yml'
+    assert (site / 'mmdsnas' / '.mim' / name).exists() == (ROOT / name).exists()
+
+
+def test_installed_config_is_found_and_loads(site, run_python, tmp_path):
+    where, found, scope = run_python("""
+import mmdsnas
+from mmdsnas.utils import find_config
+from mmengine.config import Config
+print(mmdsnas.__path__[0])
+path = find_config('dsnas_supernet_1xb64_digits')
+print(path)
+print(Config.fromfile(path).default_scope)
+""", site, cwd=tmp_path).splitlines()[-3:]
+    assert Path(where) == site / 'mmdsnas'
+    assert Path(found) == (
+        site / 'mmdsnas/.mim/configs/dsnas/dsnas_supernet_1xb64_digits.py')
+    assert scope == 'mmdsnas'
+
+
+def test_built_again_without_what_is_gone(sdist, tmp_path):
+    """A config that an earlier build left in ``build/`` is not shipped."""
+    left = next((sdist / 'build' / 'lib').rglob('.mim')) / 'configs' / 'gone.py'
+    left.touch()
+    pip('wheel', '--no-deps', '--no-build-isolation', '--no-index',
+        '--wheel-dir', tmp_path, sdist)
+    wheel, = tmp_path.glob('*.whl')
+    names = zipfile.ZipFile(wheel).namelist()
+    assert not any(name.endswith('gone.py') for name in names)
+
+
+def test_metadata(metadata):
+    assert metadata['Name'] == 'mmdsnas'
+    assert metadata['Version'] == __version__
+    assert metadata['License'] == 'Apache-2.0'
+    assert metadata['Requires-Python'] == f'>={TESTED_PYTHON}'
+
+
+def test_ranges_allow_the_pinned_versions(metadata):
+    """setup.py and requirements/ name the same packages and agree on them."""
+    needs = [Requirement(line) for line in metadata.get_all('Requires-Dist')]
+    assert 'mmcv-lite' not in {need.name for need in needs if not need.marker}
+    assert not any(need.name == 'mmcv' for need in needs)
+
+    for extras, names in (('runtime', (None, 'lite')), ('tests', ('tests', ))):
+        lines = (ROOT / 'requirements' / f'{extras}.txt').read_text().splitlines()
+        pins = dict(line.split('==') for line in lines if not line.startswith('#'))
+        ranges = {
+            need.name: need.specifier for need in needs
+            if any(not need.marker if name is None else
+                   need.marker and need.marker.evaluate({'extra': name})
+                   for name in names)
+        }
+        assert ranges.keys() == pins.keys()
+        for name, pin in pins.items():
+            assert ranges[name].contains(pin, prereleases=True), name
+    assert {need.name for need in needs} >= TESTED.keys() - {'mmcv'}

@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.utils import config_root, find_config, paths
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package folder beside a ``configs`` with a few files."""
+    for name in ('dsnas/dsnas_supernet_1xb64_digits.py',
+                 'dsnas/dsnas_subnet_1xb64_digits.py',
+                 'dsnas/lr0.1.py',
+                 'dsnas/_base_/models/digits.py',
+                 'dsnas/_base_/datasets/digits.py'):
+        config = tmp_path / 'configs' / name
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.touch()
+    package = tmp_path / 'mmdsnas'
+    package.mkdir()
+    monkeypatch.setattr(paths, '_PACKAGE', package)
+    return package
+
+
+def test_config_root_of_this_checkout():
+    assert config_root() == Path(paths.__file__).parents[2] / 'configs'
+    assert config_root().is_dir()
+
+
+def test_config_root_prefers_the_installed_configs(package):
+    assert config_root() == package.parent / 'configs'
+    installed = package / '.mim' / 'configs'
+    installed.mkdir(parents=True)
+    assert config_root() == installed
+
+
+@pytest.mark.parametrize('name', [
+    'dsnas_supernet_1xb64_digits',
+    'dsnas_supernet_1xb64_digits.py',
+    'dsnas/dsnas_supernet_1xb64_digits',
+    'configs/dsnas/dsnas_supernet_1xb64_digits.py',
+    Path('dsnas_supernet_1xb64_digits.py'),
+])
+def test_find_config_by_name(package, tmp_path, monkeypatch, name):
+    elsewhere = tmp_path / 'elsewhere'
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert find_config(name) == (
+        config_root() / 'dsnas' / 'dsnas_supernet_1xb64_digits.py')
+
+
+def test_find_config_name_with_a_dot(package):
+    assert find_config('lr0.1') == config_root() / 'dsnas' / 'lr0.1.py'
+
+
+def test_find_config_takes_an_existing_file_first(package, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / 'dsnas_supernet_1xb64_digits.py'
+    own.touch()
+    assert find_config('dsnas_supernet_1xb64_digits.py') == own
+    assert find_config(own) == own
+
+
+def test_find_config_names_the_nearest(package):
+    with pytest.raises(ConfigError) as error:
+        find_config('dsnas_supernet_1xb64_digit')
+    message = str(error.value)
+    assert '"dsnas_supernet_1xb64_digit" is neither a file nor a config' in message
+    assert 'names there are: dsnas_supernet_1xb64_digits, ' in message
+    assert '\n' not in message
+
+
+@pytest.mark.parametrize('name', ['', '.', '/', 'dsnas', '/dsnas/lr0.1.py', 'lr*'])
+def test_find_config_unknown(package, name):
+    with pytest.raises(ConfigError, match='is neither a file nor a config'):
+        find_config(name)
+
+
+def test_find_config_ambiguous(package):
+    with pytest.raises(ConfigError, match='ambiguous.*datasets/.*models/'):
+        find_config('digits')
+    assert find_config('models/digits').parent.name == 'models'
+
+
+def test_find_config_without_any(package, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, '_PACKAGE', tmp_path / 'nowhere' / 'mmdsnas')
+    with pytest.raises(ConfigError, match='names there are: none'):
+        find_config('digits')

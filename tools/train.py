@@ -1,0 +1,57 @@
+"""Runs a search, or trains a child, from a config."""
+import argparse
+
+from mmengine.config import DictAction
+from mmengine.runner import Runner
+
+from mmdsnas.utils import run_config
+from mmdsnas.utils.cli import show_user_errors
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config: its path or its name')
+    parser.add_argument('--work-dir', help='folder for checkpoints and logs')
+    parser.add_argument(
+        '--resume', nargs='?', const='auto', metavar='CKPT',
+        help='go on with a checkpoint, by default the latest of the work dir')
+    parser.add_argument(
+        '--amp', action='store_true', help='train in mixed precision')
+    parser.add_argument(
+        '--no-validate', action='store_true',
+        help='do not validate during training')
+    parser.add_argument(
+        '--auto-scale-lr', action='store_true',
+        help="scale the weights' learning rate to the batch size")
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+        help='replace options of the config')
+    parser.add_argument(
+        '--launcher', default='none',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        help='what starts the processes of a distributed run')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    return parser.parse_args()
+
+
+@show_user_errors
+def main() -> None:
+    args = parse_args()
+    config = run_config.load_config(args.config, args.cfg_options)
+    run_config.set_work_dir(config, args.work_dir)
+    run_config.use_device(config)
+    run_config.start_processes(config, args.launcher, args.local_rank)
+    if args.no_validate:
+        config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    if args.amp:
+        run_config.enable_amp(config)
+    if args.auto_scale_lr or config.get('auto_scale_lr', {}).get('enable'):
+        run_config.scale_lr(config)
+    if args.resume is not None:
+        config.resume = True
+        config.load_from = None if args.resume == 'auto' else args.resume
+    Runner.from_cfg(config).train()
+
+
+if __name__ == '__main__':
+    main()
