@@ -32,6 +32,7 @@ test: $(TESTS) ## Run the tests
 
 lint: $(TESTS) ## Check the style of the code
 	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m ruff format --check .
 
 wheel: $(RUNTIME) ## Build a wheel into dist/
 	rm -rf build

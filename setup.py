@@ -1,4 +1,5 @@
 """Builds mmdsnas; everything else about the project is in pyproject.toml."""
+
 import runpy
 import shutil
 from pathlib import Path
@@ -35,8 +36,10 @@ class BuildWithConfigs(build_py):
             shutil.rmtree(target)
         for folder in ('configs', 'tools'):
             shutil.copytree(
-                ROOT / folder, target / folder,
-                ignore=shutil.ignore_patterns('__pycache__', '*.pyc'))
+                ROOT / folder,
+                target / folder,
+                ignore=shutil.ignore_patterns('__pycache__', '*.pyc'),
+            )
         if (ROOT / 'model-index.yml').exists():
             shutil.copy(ROOT / 'model-index.yml', target)
 
@@ -62,8 +65,7 @@ setup(
     install_requires=[
         # mmcv is not among them: pip does not know that mmcv and mmcv-lite
         # provide the same files, and would put one over the other.
-        *(f'{name}{COMPATIBLE[name]}' for name in VERSIONS['TESTED']
-          if name != 'mmcv'),
+        *(f'{name}{COMPATIBLE[name]}' for name in VERSIONS['TESTED'] if name != 'mmcv'),
         'setuptools<82',  # mmengine needs pkg_resources
         'joblib',  # mmrazor needs it and does not say so
         'numpy',

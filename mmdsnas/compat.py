@@ -4,6 +4,7 @@
 ``mmrazor.structures.quantization`` needs names that torch 2 removed. Only that
 sub-package is replaced, and only if the real one cannot be imported.
 """
+
 import importlib
 import sys
 from types import ModuleType
@@ -24,7 +25,8 @@ class _Unavailable:
         raise ImportError(
             f'MMRazor\'s quantizers are not available: "{self._name}" of '
             f'{QUANTIZATION} needs torch < 2.0 (importing it failed with: '
-            f'{self._cause})') from self._cause
+            f'{self._cause})'
+        ) from self._cause
 
     __call__ = _refuse
     __getitem__ = _refuse

@@ -6,6 +6,7 @@ mmengine import the modules when they are first asked for. Every root has a
 child, also where nothing is registered: mmengine warns about a default scope
 that lacks one.
 """
+
 from mmengine import registry as root
 from mmengine.registry import Registry
 
@@ -17,7 +18,8 @@ def _child(parent: Registry, *locations: str) -> Registry:
         parent.name,
         parent=parent,
         scope=SCOPE,
-        locations=[f'{SCOPE}.{location}' for location in locations])
+        locations=[f'{SCOPE}.{location}' for location in locations],
+    )
 
 
 RUNNERS = _child(root.RUNNERS)

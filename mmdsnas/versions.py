@@ -3,6 +3,7 @@
 ``setup.py`` and the import check of the package both read it, so it imports
 nothing but the standard library.
 """
+
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Dict, List
@@ -24,7 +25,7 @@ MMCV_DISTRIBUTIONS = ('mmcv', 'mmcv-lite')
 
 def installed_version(name: str) -> str:
     """Version of an installed distribution, or ``''`` if there is none."""
-    for distribution in (MMCV_DISTRIBUTIONS if name == 'mmcv' else (name, )):
+    for distribution in MMCV_DISTRIBUTIONS if name == 'mmcv' else (name,):
         try:
             return version(distribution)
         except PackageNotFoundError:

@@ -21,8 +21,12 @@ def run_python():
     def run(code: str, *first, cwd=None) -> str:
         path = os.pathsep.join(map(str, (*first, ROOT)))
         done = subprocess.run(
-            [sys.executable, '-c', code], cwd=cwd, capture_output=True, text=True,
-            env={**os.environ, 'PYTHONPATH': path})
+            [sys.executable, '-c', code],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            env={**os.environ, 'PYTHONPATH': path},
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

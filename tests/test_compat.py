@@ -9,7 +9,8 @@ SENTENCE = r'quantizers are not available: .* needs torch < 2\.0'
 
 
 def test_import_gives_no_warning_of_ours(run_python):
-    assert run_python("""
+    assert (
+        run_python("""
 import warnings
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter('always')
@@ -17,11 +18,14 @@ with warnings.catch_warnings(record=True) as caught:
 home = mmdsnas.__path__[0]
 print([str(w.message) for w in caught
        if 'mmdsnas' in str(w.message) or w.filename.startswith(home)])
-""").strip() == '[]'
+""").strip()
+        == '[]'
+    )
 
 
 def test_quantizer_gets_a_sentence():
     from mmrazor.registry import MODELS
+
     assert make_mmrazor_importable()
     with pytest.raises(ImportError, match=SENTENCE):
         MODELS.build(dict(type='mmrazor.OpenVINOQuantizer', global_qconfig={}))
@@ -29,16 +33,20 @@ def test_quantizer_gets_a_sentence():
 
 def test_every_use_of_a_stand_in_gets_a_sentence():
     from mmrazor.structures.quantization import BackendConfigs, QConfigHandler
-    for use in (lambda: BackendConfigs['native'],
-                lambda: BackendConfigs.get('native'),
-                lambda: QConfigHandler({}),
-                lambda: QConfigHandler.check_qconfig({})):
+
+    for use in (
+        lambda: BackendConfigs['native'],
+        lambda: BackendConfigs.get('native'),
+        lambda: QConfigHandler({}),
+        lambda: QConfigHandler.check_qconfig({}),
+    ):
         with pytest.raises(ImportError, match=SENTENCE):
             use()
 
 
 def test_stand_in_can_be_inspected():
     from mmrazor.structures.quantization import BackendConfigs
+
     assert not hasattr(BackendConfigs, '__wrapped__')
     assert repr(BackendConfigs)
 
@@ -52,7 +60,8 @@ def test_working_quantization_stays(run_python, tmp_path):
         'import sys, mmdsnas.compat as compat\n'
         'assert not compat.make_mmrazor_importable()\n'
         'print(sys.modules[compat.QUANTIZATION].__file__)',
-        tmp_path).strip() == str(package / '__init__.py')
+        tmp_path,
+    ).strip() == str(package / '__init__.py')
 
 
 def test_already_imported_quantization_stays(monkeypatch):
@@ -66,12 +75,13 @@ def test_other_failures_are_not_hidden(run_python, tmp_path):
     """A MMRazor that cannot be imported at all says so itself."""
     (tmp_path / 'mmrazor').mkdir()
     (tmp_path / 'mmrazor' / '__init__.py').write_text('import no_such_module')
-    assert run_python(
-        'try:\n'
-        '    import mmdsnas\n'
-        'except ImportError as error:\n'
-        '    print(error)',
-        tmp_path).strip() == "No module named 'no_such_module'"
+    assert (
+        run_python(
+            'try:\n    import mmdsnas\nexcept ImportError as error:\n    print(error)',
+            tmp_path,
+        ).strip()
+        == "No module named 'no_such_module'"
+    )
 
 
 def test_nothing_else_is_patched(run_python):

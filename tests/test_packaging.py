@@ -1,4 +1,5 @@
 """What an installed mmdsnas has: built once from the source distribution."""
+
 import subprocess
 import sys
 import zipfile
@@ -25,19 +26,40 @@ def sdist(tmp_path_factory):
     """The unpacked source distribution; nothing is written to the checkout."""
     tmp = tmp_path_factory.mktemp('sdist')
     subprocess.run(
-        [sys.executable, 'setup.py', '--quiet', 'egg_info', '--egg-base', tmp,
-         'sdist', '--formats=gztar', '--dist-dir', tmp], cwd=ROOT, check=True)
+        [
+            sys.executable,
+            'setup.py',
+            '--quiet',
+            'egg_info',
+            '--egg-base',
+            tmp,
+            'sdist',
+            '--formats=gztar',
+            '--dist-dir',
+            tmp,
+        ],
+        cwd=ROOT,
+        check=True,
+    )
     subprocess.run(
-        ['tar', '-xzf', tmp / f'mmdsnas-{__version__}.tar.gz', '-C', tmp], check=True)
+        ['tar', '-xzf', tmp / f'mmdsnas-{__version__}.tar.gz', '-C', tmp], check=True
+    )
     return tmp / f'mmdsnas-{__version__}'
 
 
 @pytest.fixture(scope='module')
 def wheel(sdist, tmp_path_factory):
     tmp = tmp_path_factory.mktemp('wheel')
-    pip('wheel', '--no-deps', '--no-build-isolation', '--no-index',
-        '--wheel-dir', tmp, sdist)
-    wheel, = tmp.glob('*.whl')
+    pip(
+        'wheel',
+        '--no-deps',
+        '--no-build-isolation',
+        '--no-index',
+        '--wheel-dir',
+        tmp,
+        sdist,
+    )
+    (wheel,) = tmp.glob('*.whl')
     return wheel
 
 
@@ -53,7 +75,8 @@ def site(wheel, tmp_path_factory):
 def metadata(wheel):
     with zipfile.ZipFile(wheel) as archive:
         return message_from_bytes(
-            archive.read(f'mmdsnas-{__version__}.dist-info/METADATA'))
+            archive.read(f'mmdsnas-{__version__}.dist-info/METADATA')
+        )
 
 
 def files(folder, root):
@@ -73,8 +96,9 @@ def test_sdist_is_complete(sdist, folder):
 
 def test_wheel_has_the_package(site):
     installed = files('mmdsnas', site)
-    assert {name: content for name, content in installed.items()
-            if '.mim' not in name} == files('mmdsnas', ROOT)
+    assert {
+        name: content for name, content in installed.items() if '.mim' not in name
+    } == files('mmdsnas', ROOT)
 
 
 @pytest.mark.parametrize('folder', ['configs', 'tools'])
@@ -89,7 +113,8 @@ def test_wheel_has_the_model_index_if_there_is_one(site):
 
 
 def test_installed_config_is_found_and_loads(site, run_python, tmp_path):
-    where, found, scope = run_python("""
+    where, found, scope = run_python(
+        """
 import mmdsnas
 from mmdsnas.utils import find_config
 from mmengine.config import Config
@@ -97,10 +122,14 @@ print(mmdsnas.__path__[0])
 path = find_config('dsnas_supernet_1xb64_digits')
 print(path)
 print(Config.fromfile(path).default_scope)
-""", site, cwd=tmp_path).splitlines()[-3:]
+""",
+        site,
+        cwd=tmp_path,
+    ).splitlines()[-3:]
     assert Path(where) == site / 'mmdsnas'
     assert Path(found) == (
-        site / 'mmdsnas/.mim/configs/dsnas/dsnas_supernet_1xb64_digits.py')
+        site / 'mmdsnas/.mim/configs/dsnas/dsnas_supernet_1xb64_digits.py'
+    )
     assert scope == 'mmdsnas'
 
 
@@ -108,9 +137,16 @@ def test_built_again_without_what_is_gone(sdist, tmp_path):
     """A config that an earlier build left in ``build/`` is not shipped."""
     left = next((sdist / 'build' / 'lib').rglob('.mim')) / 'configs' / 'gone.py'
     left.touch()
-    pip('wheel', '--no-deps', '--no-build-isolation', '--no-index',
-        '--wheel-dir', tmp_path, sdist)
-    wheel, = tmp_path.glob('*.whl')
+    pip(
+        'wheel',
+        '--no-deps',
+        '--no-build-isolation',
+        '--no-index',
+        '--wheel-dir',
+        tmp_path,
+        sdist,
+    )
+    (wheel,) = tmp_path.glob('*.whl')
     names = zipfile.ZipFile(wheel).namelist()
     assert not any(name.endswith('gone.py') for name in names)
 
@@ -128,14 +164,18 @@ def test_ranges_allow_the_pinned_versions(metadata):
     assert 'mmcv-lite' not in {need.name for need in needs if not need.marker}
     assert not any(need.name == 'mmcv' for need in needs)
 
-    for extras, names in (('runtime', (None, 'lite')), ('tests', ('tests', ))):
+    for extras, names in (('runtime', (None, 'lite')), ('tests', ('tests',))):
         lines = (ROOT / 'requirements' / f'{extras}.txt').read_text().splitlines()
         pins = dict(line.split('==') for line in lines if not line.startswith('#'))
         ranges = {
-            need.name: need.specifier for need in needs
-            if any(not need.marker if name is None else
-                   need.marker and need.marker.evaluate({'extra': name})
-                   for name in names)
+            need.name: need.specifier
+            for need in needs
+            if any(
+                not need.marker
+                if name is None
+                else need.marker and need.marker.evaluate({'extra': name})
+                for name in names
+            )
         }
         assert ranges.keys() == pins.keys()
         for name, pin in pins.items():

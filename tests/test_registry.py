@@ -7,8 +7,9 @@ from mmengine.registry import DefaultScope, Registry
 import mmdsnas.registry
 from mmdsnas.registry import SCOPE
 
-ROOTS = {name: value for name, value in vars(root).items()
-         if isinstance(value, Registry)}
+ROOTS = {
+    name: value for name, value in vars(root).items() if isinstance(value, Registry)
+}
 
 
 @pytest.mark.parametrize('name', ROOTS)
@@ -29,18 +30,28 @@ def test_default_scope_is_found(name):
 
 @pytest.mark.parametrize('package', ['mmengine', 'mmcls'])
 def test_prefixed_name_needs_no_import_of_ours(run_python, package):
-    assert run_python(f"""
+    assert (
+        run_python(f"""
 import sys
 from {package}.registry import MODELS
 assert 'mmdsnas' not in sys.modules
 print(MODELS.get('mmdsnas.DSNAS').__module__.split('.')[0])
-""").strip().splitlines()[-1] == SCOPE
+""")
+        .strip()
+        .splitlines()[-1]
+        == SCOPE
+    )
 
 
 def test_default_scope_needs_no_import_of_ours(run_python):
-    assert run_python("""
+    assert (
+        run_python("""
 from mmengine.registry import MODELS, init_default_scope
 init_default_scope('mmdsnas')
 with MODELS.switch_scope_and_registry(None) as registry:
     print(registry.get('DSNAS').__module__.split('.')[0])
-""").strip().splitlines()[-1] == SCOPE
+""")
+        .strip()
+        .splitlines()[-1]
+        == SCOPE
+    )

@@ -50,38 +50,44 @@ def test_requirements_pin_the_tested_versions():
 @pytest.mark.parametrize('name', TESTED)
 def test_untested_version_is_named_in_one_sentence(installed, name):
     installed[name] = '9.9.9'
-    message, = messages_of_import()
-    assert message == (f'mmdsnas {__version__} was not tested with {name} 9.9.9 '
-                       f'(tested: {TESTED[name]}).')
+    (message,) = messages_of_import()
+    assert message == (
+        f'mmdsnas {__version__} was not tested with {name} 9.9.9 '
+        f'(tested: {TESTED[name]}).'
+    )
 
 
 def test_all_untested_versions_share_one_sentence(installed, monkeypatch):
     installed.update(torch='2.0.1', mmcls='1.0.0')
     monkeypatch.setattr(
-        versions.platform, 'python_version_tuple', lambda: ('3', '99', '1'))
-    message, = messages_of_import()
-    assert re.findall(r'(\w+) [\d.]+ \(tested', message) == [
-        'Python', 'torch', 'mmcls']
+        versions.platform, 'python_version_tuple', lambda: ('3', '99', '1')
+    )
+    (message,) = messages_of_import()
+    assert re.findall(r'(\w+) [\d.]+ \(tested', message) == ['Python', 'torch', 'mmcls']
 
 
 def test_warning_points_at_the_importing_line(run_python, tmp_path):
     (tmp_path / 'user.py').write_text('import mmdsnas\n')
-    assert run_python("""
+    assert run_python(
+        """
 import platform, warnings
 platform.python_version_tuple = lambda: ('3', '99', '1')
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter('always')
     import user
 print([w.filename for w in caught if 'not tested with' in str(w.message)])
-""", tmp_path).strip() == str([str(tmp_path / 'user.py')])
+""",
+        tmp_path,
+    ).strip() == str([str(tmp_path / 'user.py')])
 
 
-def test_build_tags_and_patch_releases_of_python_do_not_count(
-        installed, monkeypatch):
+def test_build_tags_and_patch_releases_of_python_do_not_count(installed, monkeypatch):
     installed['torch'] = TESTED['torch'] + '+cu999'
     monkeypatch.setattr(
-        versions.platform, 'python_version_tuple',
-        lambda: (*versions.TESTED_PYTHON.split('.'), '99'))
+        versions.platform,
+        'python_version_tuple',
+        lambda: (*versions.TESTED_PYTHON.split('.'), '99'),
+    )
     assert untested_versions() == []
 
 

@@ -1,4 +1,5 @@
 """Tests a checkpoint: the child of a search, or a child alone."""
+
 import argparse
 
 import mmengine
@@ -16,28 +17,38 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config: its path or its name')
     parser.add_argument(
-        'checkpoint',
-        help='checkpoint; one of a child alone brings its subnet along')
+        'checkpoint', help='checkpoint; one of a child alone brings its subnet along'
+    )
     parser.add_argument('--work-dir', help='folder for logs')
     parser.add_argument('--out', help='file for the results')
     parser.add_argument(
-        '--out-item', choices=['metrics', 'pred'],
-        help='what --out gets, by default the predictions')
+        '--out-item',
+        choices=['metrics', 'pred'],
+        help='what --out gets, by default the predictions',
+    )
+    parser.add_argument('--show-dir', help='folder for pictures of the predictions')
     parser.add_argument(
-        '--show-dir', help='folder for pictures of the predictions')
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='replace options of the config',
+    )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-        help='replace options of the config')
-    parser.add_argument(
-        '--launcher', default='none',
+        '--launcher',
+        default='none',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
-        help='what starts the processes of a distributed run')
+        help='what starts the processes of a distributed run',
+    )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     if args.out_item and not args.out:
         parser.error('--out-item needs --out, the file for the results')
-    if args.out and args.out_item != 'metrics' and \
-            not args.out.endswith(('.pkl', '.pickle')):
+    if (
+        args.out
+        and args.out_item != 'metrics'
+        and not args.out.endswith(('.pkl', '.pickle'))
+    ):
         parser.error('--out of predictions is to end in .pkl or .pickle')
     return args
 
@@ -52,14 +63,12 @@ def main() -> None:
     run_config.start_processes(config, args.launcher, args.local_rank)
     use_recorded_subnet(config.model, checkpoint, args.cfg_options or {})
     if args.show_dir:
-        config.default_hooks.visualization.update(
-            enable=True, out_dir=args.show_dir)
+        config.default_hooks.visualization.update(enable=True, out_dir=args.show_dir)
     runner = Runner.from_cfg(config)
     model = getattr(runner.model, 'module', runner.model)
     load_weights(model, checkpoint, args.checkpoint)
     if args.out and args.out_item != 'metrics':
-        runner.test_evaluator.metrics.append(
-            DumpResults(out_file_path=args.out))
+        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
     metrics = runner.test()
     for name, value in metrics.items():
         print(f'{name}: {value:.4f}')

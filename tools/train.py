@@ -1,4 +1,5 @@
 """Runs a search, or trains a child, from a config."""
+
 import argparse
 
 from mmengine.config import DictAction
@@ -13,23 +14,34 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config: its path or its name')
     parser.add_argument('--work-dir', help='folder for checkpoints and logs')
     parser.add_argument(
-        '--resume', nargs='?', const='auto', metavar='CKPT',
-        help='go on with a checkpoint, by default the latest of the work dir')
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CKPT',
+        help='go on with a checkpoint, by default the latest of the work dir',
+    )
+    parser.add_argument('--amp', action='store_true', help='train in mixed precision')
     parser.add_argument(
-        '--amp', action='store_true', help='train in mixed precision')
+        '--no-validate', action='store_true', help='do not validate during training'
+    )
     parser.add_argument(
-        '--no-validate', action='store_true',
-        help='do not validate during training')
+        '--auto-scale-lr',
+        action='store_true',
+        help="scale the weights' learning rate to the batch size",
+    )
     parser.add_argument(
-        '--auto-scale-lr', action='store_true',
-        help="scale the weights' learning rate to the batch size")
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='replace options of the config',
+    )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-        help='replace options of the config')
-    parser.add_argument(
-        '--launcher', default='none',
+        '--launcher',
+        default='none',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
-        help='what starts the processes of a distributed run')
+        help='what starts the processes of a distributed run',
+    )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     return parser.parse_args()
 

@@ -10,6 +10,7 @@ model = dict(
     architecture=dict(head=dict(num_classes=None)),
     resource_estimator=dict(input_shape=(1, 3, 96, 96)),
     pretrain_epochs=5,
-    finetune_epochs=20)
+    finetune_epochs=20,
+)
 
 auto_scale_lr = dict(base_batch_size=64)

@@ -1,4 +1,5 @@
 """Data sets that need no annotation file, for quick searches and own images."""
+
 from .class_folders import find_classes
 from .digits import Digits
 from .fashion_mnist import FashionMNIST

@@ -1,4 +1,5 @@
 """Which classes and images the folders of an image data set have."""
+
 import os
 
 from ..errors import ConfigError, DataError
@@ -22,25 +23,30 @@ def find_classes(data_root: str) -> tuple[str, ...]:
         DataError: A folder is missing, or the class folders are not right.
     """
     if not data_root:
-        raise ConfigError('data_root of ImageFolder is not set: give the '
-                          'folder that has one folder of images per class.')
+        raise ConfigError(
+            'data_root of ImageFolder is not set: give the '
+            'folder that has one folder of images per class.'
+        )
     train, val = split_folders(os.path.expanduser(data_root))
     classes = subfolders(train)
     if len(classes) < 2:
-        has = f'only the class folder "{classes[0]}"' if classes else \
-            'no class folders'
-        raise DataError(f'"{train}" has {has}: it must have at least two '
-                        'folders of images, one per class.')
+        has = f'only the class folder "{classes[0]}"' if classes else 'no class folders'
+        raise DataError(
+            f'"{train}" has {has}: it must have at least two '
+            'folders of images, one per class.'
+        )
     if val != train:
         val_classes = subfolders(val)
         if not val_classes:
-            raise DataError(f'"{val}" has no class folders: it must have '
-                            f'those of "{train}".')
+            raise DataError(
+                f'"{val}" has no class folders: it must have those of "{train}".'
+            )
         unknown = [name for name in val_classes if name not in classes]
         if unknown:
             raise DataError(
                 f'"{val}" has the class folder(s) {", ".join(unknown)}: only '
-                f'the classes of "{train}" are allowed.')
+                f'the classes of "{train}" are allowed.'
+            )
     return tuple(classes)
 
 
@@ -57,8 +63,7 @@ def split_folders(data_root: str) -> tuple[str, str]:
     Raises:
         DataError: Only one of the two is there.
     """
-    there = [name for name in SPLITS
-             if os.path.isdir(os.path.join(data_root, name))]
+    there = [name for name in SPLITS if os.path.isdir(os.path.join(data_root, name))]
     if len(there) == 2:
         return tuple(os.path.join(data_root, name) for name in SPLITS)
     for name in there:
@@ -68,17 +73,23 @@ def split_folders(data_root: str) -> tuple[str, str]:
             raise DataError(
                 f'"{data_root}" has the folder {name}, but not the other one '
                 'of train and val: it must have both or neither (a class of '
-                'that name needs an image directly in its folder).')
+                'that name needs an image directly in its folder).'
+            )
     return data_root, data_root
 
 
 def subfolders(folder: str) -> list[str]:
     """Sorted names of the folders in ``folder``, without hidden ones."""
     if not os.path.isdir(folder):
-        raise DataError(f'The folder "{folder}" does not exist: data_root must '
-                        'be a folder that has one folder of images per class.')
-    return sorted(name for name in os.listdir(folder) if name[0] != '.'
-                  and os.path.isdir(os.path.join(folder, name)))
+        raise DataError(
+            f'The folder "{folder}" does not exist: data_root must '
+            'be a folder that has one folder of images per class.'
+        )
+    return sorted(
+        name
+        for name in os.listdir(folder)
+        if name[0] != '.' and os.path.isdir(os.path.join(folder, name))
+    )
 
 
 def _is_image(name: str) -> bool:
@@ -105,10 +116,12 @@ def list_images(folder: str, at_least: int) -> list[str]:
     if len(paths) < at_least:
         raise DataError(
             f'The class folder "{folder}" has {len(paths)} image(s): at least '
-            f'{at_least} with the ending {", ".join(SUFFIXES)} must be there' +
-            (', one for train and one for val.' if at_least > 1 else '.'))
+            f'{at_least} with the ending {", ".join(SUFFIXES)} must be there'
+            + (', one for train and one for val.' if at_least > 1 else '.')
+        )
     for path in paths:
         if not (os.path.isfile(path) and os.path.getsize(path)):
-            raise DataError(f'The image "{path}" is empty or a dead link: '
-                            'replace or remove it.')
+            raise DataError(
+                f'The image "{path}" is empty or a dead link: replace or remove it.'
+            )
     return sorted(paths)

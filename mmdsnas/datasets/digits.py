@@ -1,4 +1,5 @@
 """scikit-learn's handwritten digits: a data set that needs no download."""
+
 import numpy as np
 from mmcls.datasets import BaseDataset
 
@@ -34,13 +35,14 @@ class Digits(GrayImagesMixin, BaseDataset):
 
     METAINFO = {'classes': tuple('0123456789')}
 
-    def __init__(self,
-                 split: str | None = None,
-                 val_ratio: float = 0.2,
-                 test_mode: bool = False,
-                 **kwargs) -> None:
-        self.split = choose_split('Digits', split, test_mode,
-                                  ('train', 'test'))
+    def __init__(
+        self,
+        split: str | None = None,
+        val_ratio: float = 0.2,
+        test_mode: bool = False,
+        **kwargs,
+    ) -> None:
+        self.split = choose_split('Digits', split, test_mode, ('train', 'test'))
         check_ratio(val_ratio)
         self.val_ratio = val_ratio
         super().__init__(ann_file='', test_mode=test_mode, **kwargs)
@@ -60,7 +62,8 @@ class Digits(GrayImagesMixin, BaseDataset):
         except ImportError as error:
             raise DataError(
                 'The data set Digits needs scikit-learn, which cannot be '
-                f'imported ({error}): pip install scikit-learn') from error
+                f'imported ({error}): pip install scikit-learn'
+            ) from error
         digits = load_digits()
         images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
         labels = digits.target

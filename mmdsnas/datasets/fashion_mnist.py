@@ -1,4 +1,5 @@
 """Fashion-MNIST from local files, plain or gzipped; nothing is downloaded."""
+
 import gzip
 import math
 import os
@@ -43,20 +44,23 @@ def read_idx(path: str, ndim: int) -> np.ndarray:
         with opener(path, 'rb') as file:
             data = file.read()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f'The file "{path}" cannot be read or is damaged '
-                        f'({error}): get it again.') from error
+        raise DataError(
+            f'The file "{path}" cannot be read or is damaged ({error}): get it again.'
+        ) from error
     start = 4 * (1 + ndim)
     # Two zero bytes, the code 8 of unsigned bytes, the number of dimensions.
     if len(data) < start or data[:4] != bytes((0, 0, 8, ndim)):
         raise DataError(
             f'The file "{path}" is not an idx file of unsigned bytes with '
-            f'{ndim} dimension(s): get it again.')
+            f'{ndim} dimension(s): get it again.'
+        )
     shape = struct.unpack(f'>{ndim}I', data[4:start])
     if not math.prod(shape) or len(data) - start != math.prod(shape):
         raise DataError(
             f'The file "{path}" is truncated or damaged: it has '
             f'{len(data) - start} bytes of data where its header says '
-            f'{" x ".join(map(str, shape))}.')
+            f'{" x ".join(map(str, shape))}.'
+        )
     return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)
 
 
@@ -88,14 +92,15 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
         DataError: A file is missing or damaged.
     """
 
-    def __init__(self,
-                 data_root: str | None = None,
-                 split: str | None = None,
-                 num_samples: int | None = None,
-                 test_mode: bool = False,
-                 **kwargs) -> None:
-        self.split = choose_split('FashionMNIST', split, test_mode,
-                                  tuple(FILES))
+    def __init__(
+        self,
+        data_root: str | None = None,
+        split: str | None = None,
+        num_samples: int | None = None,
+        test_mode: bool = False,
+        **kwargs,
+    ) -> None:
+        self.split = choose_split('FashionMNIST', split, test_mode, tuple(FILES))
         self.num_samples = num_samples
         self._files = _find_files(data_root)
         super().__init__(
@@ -103,7 +108,8 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
             test_mode=test_mode,
             data_root=os.path.dirname(self._files[FILES['train'][0]]),
             download=False,
-            **kwargs)
+            **kwargs,
+        )
 
     def load_data_list(self) -> list[dict]:
         """Reads the two files of the split.
@@ -119,14 +125,17 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
         image_file, label_file = (self._files[f] for f in FILES[self.split])
         images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
         if len(images) != len(labels):
-            raise DataError(f'"{image_file}" has {len(images)} images, but '
-                            f'"{label_file}" has {len(labels)} labels.')
+            raise DataError(
+                f'"{image_file}" has {len(images)} images, but '
+                f'"{label_file}" has {len(labels)} labels.'
+            )
         if labels.max() > 9:
-            raise DataError(f'The file "{label_file}" has the label '
-                            f'{labels.max()}: only 0 to 9 are allowed.')
+            raise DataError(
+                f'The file "{label_file}" has the label '
+                f'{labels.max()}: only 0 to 9 are allowed.'
+            )
         return [
-            dict(img=images[i], gt_label=int(labels[i]))
-            for i in self._chosen(labels)
+            dict(img=images[i], gt_label=int(labels[i])) for i in self._chosen(labels)
         ]
 
     def _chosen(self, labels: np.ndarray) -> np.ndarray:
@@ -137,7 +146,8 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
         if not isinstance(number, int) or not 10 <= number <= total:
             raise ConfigError(
                 f'num_samples is {number!r}: it must be None or a whole number '
-                f'from 10 (one per class) to {total} (the {self.split} split).')
+                f'from 10 (one per class) to {total} (the {self.split} split).'
+            )
         rank = np.empty(total, dtype=int)  # place within its class
         for label in range(10):
             rank[labels == label] = np.arange(np.sum(labels == label))
@@ -160,8 +170,8 @@ def _find_files(data_root: str | None) -> dict[str, str]:
     for root in roots:
         paths = {
             name: path
-            for name in names for path in (os.path.join(root, name + '.gz'),
-                                           os.path.join(root, name))
+            for name in names
+            for path in (os.path.join(root, name + '.gz'), os.path.join(root, name))
             if os.path.isfile(path)
         }
         # All four from one folder, so that both splits belong together.
@@ -174,4 +184,5 @@ def _find_files(data_root: str | None) -> dict[str, str]:
     raise DataError(
         f'Fashion-MNIST is not there: {"; ".join(looked)}; run "apt-get '
         f'install {DEBIAN_PACKAGE}"{unset}, or put the four files (plain or '
-        f'as .gz) under {put}.')
+        f'as .gz) under {put}.'
+    )

@@ -1,4 +1,5 @@
 """The user's own images, one folder per class."""
+
 import os
 
 from mmcls.datasets import BaseDataset
@@ -41,13 +42,15 @@ class ImageFolder(BaseDataset):
         DataError: A folder or an image is missing or empty.
     """
 
-    def __init__(self,
-                 data_root: str,
-                 split: str | None = None,
-                 val_ratio: float = 0.2,
-                 test_mode: bool = False,
-                 lazy_init: bool = False,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        data_root: str,
+        split: str | None = None,
+        val_ratio: float = 0.2,
+        test_mode: bool = False,
+        lazy_init: bool = False,
+        **kwargs,
+    ) -> None:
         self.split = choose_split('ImageFolder', split, test_mode, SPLITS)
         check_ratio(val_ratio)
         self.val_ratio = val_ratio
@@ -58,14 +61,16 @@ class ImageFolder(BaseDataset):
             data_root=data_root,
             test_mode=test_mode,
             lazy_init=True,
-            **kwargs)
+            **kwargs,
+        )
         if self.CLASSES is None:
             self._metainfo['classes'] = self._folders
         if sorted(self.CLASSES) != list(self._folders):
             raise ConfigError(
                 f'The classes given are {", ".join(self.CLASSES)}: they must '
                 f'be the class folders {", ".join(self._folders)}, in any '
-                'order.')
+                'order.'
+            )
         if not lazy_init:
             self.full_init()
 
@@ -90,8 +95,11 @@ class ImageFolder(BaseDataset):
             total += len(paths)
             if drawn:
                 mask = held_out(len(paths), self.val_ratio)
-                paths = [path for path, is_val in zip(paths, mask, strict=True)
-                         if is_val == (self.split == 'val')]
+                paths = [
+                    path
+                    for path, is_val in zip(paths, mask, strict=True)
+                    if is_val == (self.split == 'val')
+                ]
             label = self.class_to_idx[name]
             items += [dict(img_path=path, gt_label=label) for path in paths]
         # Both splits are built in a run; one of them says it.
@@ -100,7 +108,9 @@ class ImageFolder(BaseDataset):
                 f'"{folder}" has no train and val folders: of its {total} '
                 f'images {total - len(items)} are held out as val '
                 f'(val_ratio={self.val_ratio} of each class), {len(items)} '
-                'are left for train.', logger='current')
+                'are left for train.',
+                logger='current',
+            )
         return items
 
     def extra_repr(self) -> list[str]:

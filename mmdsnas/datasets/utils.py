@@ -1,11 +1,13 @@
 """What the data sets share: splits, and gray images for a 3-channel stem."""
+
 import numpy as np
 
 from ..errors import ConfigError
 
 
-def choose_split(name: str, split: str | None, test_mode: bool,
-                 allowed: tuple[str, str]) -> str:
+def choose_split(
+    name: str, split: str | None, test_mode: bool, allowed: tuple[str, str]
+) -> str:
     """Checks the option ``split`` and fills in its default.
 
     Args:
@@ -27,7 +29,8 @@ def choose_split(name: str, split: str | None, test_mode: bool,
     if split not in allowed:
         raise ConfigError(
             f'split of {name} is {split!r}: it must be "{allowed[0]}" or '
-            f'"{allowed[1]}".')
+            f'"{allowed[1]}".'
+        )
     return split
 
 
@@ -43,7 +46,8 @@ def check_ratio(val_ratio: float) -> None:
     if not (isinstance(val_ratio, (int, float)) and 0 < val_ratio < 1):
         raise ConfigError(
             f'val_ratio is {val_ratio!r}: it must be a number between 0 and '
-            '1, both excluded.')
+            '1, both excluded.'
+        )
 
 
 def held_out(count: int, val_ratio: float) -> np.ndarray:

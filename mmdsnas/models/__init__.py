@@ -12,7 +12,14 @@ from .mutables import OneHotMutableOP
 from .mutators import DifferentiableMutator
 
 __all__ = [
-    'BaseGradientEstimator', 'Cost', 'CostTable', 'CostTerm', 'DSNAS',
-    'DSNASGradient', 'DifferentiableMutator', 'OneHotMutableOP',
-    'ResourceEstimator', 'Stage'
+    'BaseGradientEstimator',
+    'Cost',
+    'CostTable',
+    'CostTerm',
+    'DSNAS',
+    'DSNASGradient',
+    'DifferentiableMutator',
+    'OneHotMutableOP',
+    'ResourceEstimator',
+    'Stage',
 ]

@@ -1,10 +1,16 @@
-from .child import (child_checkpoint, child_state_dict, save_child,
-                    use_recorded_subnet)
+from .child import child_checkpoint, child_state_dict, save_child, use_recorded_subnet
 from .sub_model import sub_model
-from .subnet import (Subnet, check_subnet, read_subnet, subnet_of_path,
-                     write_subnet)
+from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_subnet
 
 __all__ = [
-    'Subnet', 'check_subnet', 'child_checkpoint', 'child_state_dict',
-    'read_subnet', 'save_child', 'sub_model', 'subnet_of_path', 'use_recorded_subnet', 'write_subnet'
+    'Subnet',
+    'check_subnet',
+    'child_checkpoint',
+    'child_state_dict',
+    'read_subnet',
+    'save_child',
+    'sub_model',
+    'subnet_of_path',
+    'use_recorded_subnet',
+    'write_subnet',
 ]

@@ -1,4 +1,5 @@
 """The child network that a search ends in: its weights and what made it."""
+
 from pathlib import Path
 from typing import Any, Dict, Optional, Union
 
@@ -10,12 +11,10 @@ from mmdsnas.models import DSNAS
 from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.plain import plain
 from mmdsnas.versions import __version__
-from .subnet import (Subnet, check_subnet, read_subnet, subnet_of_path,
-                     write_subnet)
+from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_subnet
 
 
-def child_state_dict(architecture: nn.Module,
-                     subnet: Subnet) -> Dict[str, Tensor]:
+def child_state_dict(architecture: nn.Module, subnet: Subnet) -> Dict[str, Tensor]:
     """Weights of a child, under the names of a model built by ``sub_model``.
 
     Args:
@@ -32,7 +31,8 @@ def child_state_dict(architecture: nn.Module,
         chosen = subnet.get(getattr(module, 'alias', None) or name)
         if chosen is not None:
             dropped += [
-                f'{name}._candidates.{choice}.' for choice in module.choices
+                f'{name}._candidates.{choice}.'
+                for choice in module.choices
                 if choice != chosen
             ]
     return {
@@ -42,8 +42,9 @@ def child_state_dict(architecture: nn.Module,
     }
 
 
-def child_checkpoint(algorithm: DSNAS,
-                     extra: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+def child_checkpoint(
+    algorithm: DSNAS, extra: Optional[Dict[str, Any]] = None
+) -> Dict[str, Any]:
     """The child of a search as a checkpoint of tensors and plain values.
 
     Args:
@@ -55,22 +56,25 @@ def child_checkpoint(algorithm: DSNAS,
         block), ``mflops``, ``mparams`` and ``mmdsnas_version``.
     """
     path = algorithm.mutator.derive_child()
-    subnet = subnet_of_path(algorithm.architecture,
-                            algorithm.mutator.search_groups, path)
+    subnet = subnet_of_path(
+        algorithm.architecture, algorithm.mutator.search_groups, path
+    )
     cost = algorithm.cost_table.cost(path)
     meta = dict(
         subnet=subnet,
         mflops=cost.flops,
         mparams=cost.params,
         mmdsnas_version=__version__,
-        **(extra or {}))
+        **(extra or {}),
+    )
     return dict(
-        meta=plain(meta),
-        state_dict=child_state_dict(algorithm.architecture, subnet))
+        meta=plain(meta), state_dict=child_state_dict(algorithm.architecture, subnet)
+    )
 
 
-def save_child(checkpoint: Dict[str, Any], pth: Union[str, Path],
-               yaml: Union[str, Path]) -> None:
+def save_child(
+    checkpoint: Dict[str, Any], pth: Union[str, Path], yaml: Union[str, Path]
+) -> None:
     """Writes a child's two files, each atomically.
 
     Args:
@@ -83,9 +87,9 @@ def save_child(checkpoint: Dict[str, Any], pth: Union[str, Path],
     write_subnet(checkpoint['meta']['subnet'], yaml)
 
 
-def use_recorded_subnet(model_cfg: Dict[str, Any],
-                        checkpoint: Dict[str, Any],
-                        options: Dict[str, Any]) -> None:
+def use_recorded_subnet(
+    model_cfg: Dict[str, Any], checkpoint: Dict[str, Any], options: Dict[str, Any]
+) -> None:
     """Lets a child be built as its checkpoint says.
 
     Args:
@@ -107,4 +111,5 @@ def use_recorded_subnet(model_cfg: Dict[str, Any],
     elif read_subnet(given) != recorded:
         raise SubnetError(
             f'model.fix_subnet is {given}, but the checkpoint holds the '
-            'weights of another subnet; leave the option out to take that.')
+            'weights of another subnet; leave the option out to take that.'
+        )

@@ -10,10 +10,12 @@ from .subnet import check_subnet, read_subnet
 
 
 @MODELS.register_module()
-def sub_model(cfg: Dict,
-              fix_subnet: Union[str, Path, Mapping[str, Any], None] = None,
-              data_preprocessor: Optional[Dict] = None,
-              init_cfg: Optional[Dict] = None) -> BaseModel:
+def sub_model(
+    cfg: Dict,
+    fix_subnet: Union[str, Path, Mapping[str, Any], None] = None,
+    data_preprocessor: Optional[Dict] = None,
+    init_cfg: Optional[Dict] = None,
+) -> BaseModel:
     """Builds a child alone: a supernet without the candidates that lost.
 
     MMRazor's ``sub_model`` parses the file with a YAML loader that can run
@@ -41,7 +43,8 @@ def sub_model(cfg: Dict,
         raise ConfigError(
             'model.fix_subnet is to be the subnet file of the child, e.g. '
             '--cfg-options model.fix_subnet=WORK_DIR/subnet.yaml, but is '
-            'None.')
+            'None.'
+        )
     subnet = read_subnet(fix_subnet)
     cfg = dict(cfg)
     if data_preprocessor is not None:

@@ -2,6 +2,7 @@
 
 A file is MMRazor's: YAML, ``name of the block: {chosen: candidate}``.
 """
+
 import difflib
 from pathlib import Path
 from typing import Any, Dict, Mapping, Union
@@ -45,19 +46,22 @@ def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
             reason = ' '.join(str(error).split())
             raise SubnetError(f'{name} is not valid YAML: {reason}.') from error
     if not isinstance(source, Mapping) or not source:
-        raise SubnetError(f'{name} is to map blocks to candidates, as in '
-                          '"backbone.layers.0.0: {chosen: shuffle_3x3}", but '
-                          f'holds {str(source)[:60]!r}.')
+        raise SubnetError(
+            f'{name} is to map blocks to candidates, as in '
+            '"backbone.layers.0.0: {chosen: shuffle_3x3}", but '
+            f'holds {str(source)[:60]!r}.'
+        )
     subnet = {}
     for block, entry in source.items():
         chosen = entry.get('chosen') if isinstance(entry, Mapping) else entry
         if not isinstance(block, str) or not isinstance(chosen, str):
             raise SubnetError(
                 f'{name}: the entry of {block!r} is to be {{chosen: name of a '
-                f'candidate}}, but is {str(entry)[:60]!r}.')
+                f'candidate}}, but is {str(entry)[:60]!r}.'
+            )
         subnet[block] = chosen
     if all(block.startswith(ALGORITHM_PREFIX) for block in subnet):
-        subnet = {b[len(ALGORITHM_PREFIX):]: c for b, c in subnet.items()}
+        subnet = {b[len(ALGORITHM_PREFIX) :]: c for b, c in subnet.items()}
     return subnet
 
 
@@ -94,20 +98,23 @@ def check_subnet(model: nn.Module, subnet: Subnet) -> None:
         if name not in blocks:
             near = difflib.get_close_matches(name, blocks, 1)
             nearest = f' (nearest: {near[0]})' if near else ''
-            raise SubnetError(f'the subnet names block {name!r}, which the '
-                              f'supernet does not have{nearest}{hint}')
+            raise SubnetError(
+                f'the subnet names block {name!r}, which the '
+                f'supernet does not have{nearest}{hint}'
+            )
     for name, block in blocks.items():
         if name not in subnet:
-            raise SubnetError(f'the subnet has no entry for block {name!r}'
-                              f'{hint}')
+            raise SubnetError(f'the subnet has no entry for block {name!r}{hint}')
         if subnet[name] not in block.choices:
             raise SubnetError(
                 f'the subnet chooses {subnet[name]!r} for block {name}, which '
-                f'has {", ".join(block.choices)}{hint}')
+                f'has {", ".join(block.choices)}{hint}'
+            )
 
 
-def subnet_of_path(model: nn.Module, groups: Mapping[str, list],
-                   path: Mapping[str, str]) -> Subnet:
+def subnet_of_path(
+    model: nn.Module, groups: Mapping[str, list], path: Mapping[str, str]
+) -> Subnet:
     """A path, written by block instead of by group.
 
     Args:
@@ -119,7 +126,4 @@ def subnet_of_path(model: nn.Module, groups: Mapping[str, list],
         dict[str, str]: Candidate by block, in the order of the model.
     """
     group_of = {block: g for g, blocks in groups.items() for block in blocks}
-    return {
-        name: path[group_of[block]]
-        for name, block in block_names(model).items()
-    }
+    return {name: path[group_of[block]] for name, block in block_names(model).items()}

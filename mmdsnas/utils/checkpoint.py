@@ -28,19 +28,21 @@ def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f'checkpoint {path} holds objects other than tensors and plain '
-            'values, or is damaged; it was not loaded.') from error
+            'values, or is damaged; it was not loaded.'
+        ) from error
     except (RuntimeError, EOFError, OSError) as error:
         reason = str(error).split('\n')[0]
-        raise CheckpointError(
-            f'checkpoint {path} is damaged: {reason}') from error
+        raise CheckpointError(f'checkpoint {path} is damaged: {reason}') from error
     if not isinstance(checkpoint, dict) or not isinstance(
-            checkpoint.get('state_dict'), dict):
+        checkpoint.get('state_dict'), dict
+    ):
         raise CheckpointError(f'checkpoint {path} has no state_dict.')
     return checkpoint
 
 
-def load_weights(model: nn.Module, checkpoint: Dict[str, Any],
-                 path: Union[str, Path]) -> None:
+def load_weights(
+    model: nn.Module, checkpoint: Dict[str, Any], path: Union[str, Path]
+) -> None:
     """Loads weights into a model, all of them or none.
 
     Args:
@@ -56,17 +58,21 @@ def load_weights(model: nn.Module, checkpoint: Dict[str, Any],
         for key, value in checkpoint['state_dict'].items()
     }
     own = model.state_dict()
-    wrong = [f'{key} has shape {tuple(value.shape)} instead of '
-             f'{tuple(own[key].shape)}' for key, value in weights.items()
-             if key in own and value.shape != own[key].shape]
+    wrong = [
+        f'{key} has shape {tuple(value.shape)} instead of {tuple(own[key].shape)}'
+        for key, value in weights.items()
+        if key in own and value.shape != own[key].shape
+    ]
     if not wrong:
         kept = {key: value.clone() for key, value in own.items()}
         found = model.load_state_dict(weights, strict=False)
-        wrong = [f'{key} is missing' for key in found.missing_keys] + \
-            [f'{key} is left over' for key in found.unexpected_keys]
+        wrong = [f'{key} is missing' for key in found.missing_keys] + [
+            f'{key} is left over' for key in found.unexpected_keys
+        ]
         if wrong:
             model.load_state_dict(kept)
     if wrong:
         more = f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''
-        raise CheckpointError(f'checkpoint {path} belongs to another model: '
-                              f'{", ".join(wrong[:3])}{more}.')
+        raise CheckpointError(
+            f'checkpoint {path} belongs to another model: {", ".join(wrong[:3])}{more}.'
+        )

@@ -19,7 +19,8 @@ def write_atomically(path: Union[str, Path]) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp')
+        dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp'
+    )
     os.close(handle)
     temporary = Path(name)
     try:

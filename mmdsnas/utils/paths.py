@@ -1,4 +1,5 @@
 """Finds the configs of mmdsnas, installed or in the source tree."""
+
 import difflib
 from pathlib import Path
 from typing import Union
@@ -45,18 +46,22 @@ def find_config(name: Union[str, Path]) -> Path:
     known = sorted(root.rglob('*.py'))
     # ``configs/dsnas/x.py`` is found as well, from whatever directory.
     found = [
-        config for config in known
-        if (root.name, *config.relative_to(root).parts)[-len(wanted.parts):] ==
-        wanted.parts
+        config
+        for config in known
+        if (root.name, *config.relative_to(root).parts)[-len(wanted.parts) :]
+        == wanted.parts
     ]
     if len(found) == 1:
         return found[0]
     if found:
         raise ConfigError(
             f'the config "{name}" is ambiguous, it could be one of: '
-            f'{", ".join(str(config.relative_to(root)) for config in found)}')
+            f'{", ".join(str(config.relative_to(root)) for config in found)}'
+        )
     nearest = difflib.get_close_matches(
-        wanted.stem, {config.stem for config in known}, cutoff=0)
+        wanted.stem, {config.stem for config in known}, cutoff=0
+    )
     raise ConfigError(
         f'"{name}" is neither a file nor a config below {root}; the nearest '
-        f'names there are: {", ".join(nearest) or "none"}')
+        f'names there are: {", ".join(nearest) or "none"}'
+    )

@@ -1,4 +1,5 @@
 """Fits a config to the command line, the data and the machine."""
+
 import os
 import os.path as osp
 from typing import Any, Dict, Optional
@@ -15,9 +16,9 @@ from .paths import find_config
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
-def load_config(name: str,
-                options: Optional[Dict[str, Any]] = None,
-                resolve: bool = True) -> Config:
+def load_config(
+    name: str, options: Optional[Dict[str, Any]] = None, resolve: bool = True
+) -> Config:
     """Loads a config and merges options of the command line into it.
 
     Args:
@@ -34,8 +35,7 @@ def load_config(name: str,
     if 'data_root' in options:
         for loader in LOADERS:
             dataset = (config.get(loader) or {}).get('dataset', {})
-            if 'data_root' in dataset and \
-                    dataset.data_root == config.get('data_root'):
+            if 'data_root' in dataset and dataset.data_root == config.get('data_root'):
                 dataset.data_root = options['data_root']
     config.merge_from_dict(options)
     if resolve:
@@ -53,8 +53,11 @@ def fill_num_classes(config: Config) -> None:
         ConfigError: ``num_classes`` is None, but the data set has no class
             folders to count.
     """
-    unset = [d for d in _dicts(config.get('model', {}))
-             if 'num_classes' in d and d['num_classes'] is None]
+    unset = [
+        d
+        for d in _dicts(config.get('model', {}))
+        if 'num_classes' in d and d['num_classes'] is None
+    ]
     if not unset:
         return
     for loader in LOADERS:
@@ -66,7 +69,8 @@ def fill_num_classes(config: Config) -> None:
     raise ConfigError(
         'num_classes of the model is None, which means as many classes as '
         'there are folders, but no data set of the config is an ImageFolder; '
-        'set num_classes.')
+        'set num_classes.'
+    )
 
 
 def _dicts(value: Any):
@@ -109,8 +113,10 @@ def start_processes(config: Config, launcher: str, local_rank: int) -> None:
     if launcher == 'none' or get_device() != 'cpu':
         return
     if launcher != 'pytorch':
-        raise ConfigError('--launcher is to be none or pytorch on a machine '
-                          f'without a GPU, but is {launcher}.')
+        raise ConfigError(
+            '--launcher is to be none or pytorch on a machine '
+            f'without a GPU, but is {launcher}.'
+        )
     torch.distributed.init_process_group('gloo')
 
 
@@ -124,8 +130,10 @@ def enable_amp(config: Config) -> None:
         config.optim_wrapper.setdefault('amp', dict())
         return
     if get_device() == 'cpu':
-        raise ConfigError('--amp needs a GPU for a config that trains a child '
-                          'alone; for a search it works on the CPU too.')
+        raise ConfigError(
+            '--amp needs a GPU for a config that trains a child '
+            'alone; for a search it works on the CPU too.'
+        )
     config.optim_wrapper.type = 'AmpOptimWrapper'
 
 
@@ -148,9 +156,11 @@ def scale_lr(config: Config) -> float:
     """
     base = config.get('auto_scale_lr', {}).get('base_batch_size')
     if not base:
-        raise ConfigError('--auto-scale-lr needs auto_scale_lr = '
-                          'dict(base_batch_size=...) in the config, the batch '
-                          'size that its learning rate is meant for.')
+        raise ConfigError(
+            '--auto-scale-lr needs auto_scale_lr = '
+            'dict(base_batch_size=...) in the config, the batch '
+            'size that its learning rate is meant for.'
+        )
     config.auto_scale_lr.enable = False
     factor = config.train_dataloader.batch_size * get_world_size() / base
     wrapper = config.optim_wrapper

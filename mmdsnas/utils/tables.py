@@ -29,13 +29,22 @@ def child_table(meta: Dict[str, Any], algorithm, files: List[str]) -> str:
         if name in group_of:
             choice = child[group_of[name]]
             cost = costs.blocks[name][choice]
-            table.add_row(name, choice, f'{confidence[group_of[name]]:.3f}',
-                          f'{cost.flops:.3f}', f'{cost.params:.3f}')
+            table.add_row(
+                name,
+                choice,
+                f'{confidence[group_of[name]]:.3f}',
+                f'{cost.flops:.3f}',
+                f'{cost.params:.3f}',
+            )
     table.add_section()
-    table.add_row('the rest', '', '', f'{costs.fixed_part.flops:.3f}',
-                  f'{costs.fixed_part.params:.3f}')
-    table.add_row('child', '', '', f'{meta["mflops"]:.3f}',
-                  f'{meta["mparams"]:.3f}')
+    table.add_row(
+        'the rest',
+        '',
+        '',
+        f'{costs.fixed_part.flops:.3f}',
+        f'{costs.fixed_part.params:.3f}',
+    )
+    table.add_row('child', '', '', f'{meta["mflops"]:.3f}', f'{meta["mparams"]:.3f}')
     text = io.StringIO()
     Console(file=text, width=100).print(table)
     for name, value in (meta.get('metrics') or {}).items():

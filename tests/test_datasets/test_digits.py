@@ -28,6 +28,7 @@ def contents(dataset):
 
 def all_digits():
     from sklearn.datasets import load_digits
+
     return load_digits()
 
 
@@ -35,8 +36,10 @@ def test_the_splits_are_disjoint_and_complete():
     train, test = contents(Digits(split='train')), contents(Digits(split='test'))
     source = all_digits()
     scaled = np.rint(source.images * 255 / 16).astype(np.uint8)
-    whole = [(np.stack([image] * 3, -1).tobytes(), label)
-             for image, label in zip(scaled, source.target, strict=True)]
+    whole = [
+        (np.stack([image] * 3, -1).tobytes(), label)
+        for image, label in zip(scaled, source.target, strict=True)
+    ]
     assert len(set(whole)) == 1797  # no duplicates: sets can be compared
     assert not set(train) & set(test)
     assert set(train) | set(test) == set(whole)
@@ -75,8 +78,10 @@ def test_images_are_uint8_with_three_equal_channels_over_the_full_range():
     images = np.stack(images)
     assert (images == images[..., :1]).all()
     # 17 gray values, evenly spread
-    assert np.unique(images).tolist() == np.rint(
-        np.arange(17) * 255 / 16).astype(int).tolist()
+    assert (
+        np.unique(images).tolist()
+        == np.rint(np.arange(17) * 255 / 16).astype(int).tolist()
+    )
 
 
 def test_labels_are_ints_and_classes_the_ten_digits():
@@ -120,7 +125,9 @@ def test_a_data_loader_gives_packed_inputs(num_workers):
                 dataset=dict(type='Digits', split='test', pipeline=PIPELINE),
                 sampler=dict(type='DefaultSampler', shuffle=False),
                 num_workers=num_workers,
-                batch_size=4))
+                batch_size=4,
+            )
+        )
     batch = next(iter(loader))
     assert [x.shape for x in batch['inputs']] == [(3, 12, 12)] * 4
     assert batch['inputs'][0].dtype == torch.uint8
@@ -138,21 +145,29 @@ def test_built_by_name():
 
 
 def test_wrong_split():
-    with pytest.raises(ConfigError, match=(
-            '^split of Digits is \'val\': it must be "train" or "test".$')):
+    with pytest.raises(
+        ConfigError,
+        match=('^split of Digits is \'val\': it must be "train" or "test".$'),
+    ):
         Digits(split='val', lazy_init=True)
 
 
 @pytest.mark.parametrize('ratio', [0, 1, -0.1, 1.5, float('nan'), '0.2', None])
 def test_wrong_val_ratio(ratio):
-    with pytest.raises(ConfigError, match=(
-            f'^val_ratio is {ratio!r}: it must be a number between 0 and 1')):
+    with pytest.raises(
+        ConfigError,
+        match=(f'^val_ratio is {ratio!r}: it must be a number between 0 and 1'),
+    ):
         Digits(val_ratio=ratio, lazy_init=True)
 
 
 def test_scikit_learn_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, 'sklearn.datasets', None)
-    with pytest.raises(DataError, match=(
+    with pytest.raises(
+        DataError,
+        match=(
             r'needs scikit-learn, which cannot be imported .*: '
-            'pip install scikit-learn$')):
+            'pip install scikit-learn$'
+        ),
+    ):
         Digits()

@@ -15,8 +15,12 @@ from mmdsnas.datasets import FashionMNIST, fashion_mnist
 from mmdsnas.errors import ConfigError, DataError
 from mmdsnas.registry import DATASETS
 
-NAMES = ('train-images-idx3-ubyte', 'train-labels-idx1-ubyte',
-         't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte')
+NAMES = (
+    'train-images-idx3-ubyte',
+    'train-labels-idx1-ubyte',
+    't10k-images-idx3-ubyte',
+    't10k-labels-idx1-ubyte',
+)
 PIPELINE = [
     dict(type='Resize', scale=32),
     dict(type='mmcls.RandomCrop', crop_size=24),
@@ -26,8 +30,10 @@ DEBIAN = Path('/usr/share/datasets/fashion-mnist')
 
 
 def idx(array):
-    return struct.pack(f'>BBBB{array.ndim}I', 0, 0, 8, array.ndim,
-                       *array.shape) + array.tobytes()
+    return (
+        struct.pack(f'>BBBB{array.ndim}I', 0, 0, 8, array.ndim, *array.shape)
+        + array.tobytes()
+    )
 
 
 def arrays(seed, count):
@@ -60,8 +66,9 @@ def root(tmp_path):
 def nowhere(tmp_path, monkeypatch):
     """A current folder without data, and no Debian files either."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(fashion_mnist, 'SEARCHED',
-                        ('data/fashion-mnist', str(tmp_path / 'debian')))
+    monkeypatch.setattr(
+        fashion_mnist, 'SEARCHED', ('data/fashion-mnist', str(tmp_path / 'debian'))
+    )
     return tmp_path
 
 
@@ -117,11 +124,15 @@ def test_the_searched_folders():
 def test_an_explicit_folder_is_the_only_one_searched(nowhere):
     write(nowhere / 'data' / 'fashion-mnist')
     (nowhere / 'other').mkdir()
-    with pytest.raises(DataError, match=(
+    with pytest.raises(
+        DataError,
+        match=(
             f'^Fashion-MNIST is not there: "{nowhere / "other"}" has no '
             f'{", ".join(NAMES)}; run "apt-get install '
             'dataset-fashion-mnist" and leave out data_root, or put the four '
-            r'files \(plain or as .gz\) under other.$')):
+            r'files \(plain or as .gz\) under other.$'
+        ),
+    ):
         FashionMNIST('other')
 
 
@@ -134,12 +145,16 @@ def test_missing_files(nowhere):
     write(nowhere / 'debian')
     (nowhere / 'debian' / NAMES[1]).unlink()
     (nowhere / 'debian' / NAMES[2]).unlink()
-    with pytest.raises(DataError, match=(
+    with pytest.raises(
+        DataError,
+        match=(
             f'^Fashion-MNIST is not there: '
             f'"{nowhere / "data" / "fashion-mnist"}" has no {", ".join(NAMES)}; '
             f'"{nowhere / "debian"}" has no {NAMES[1]}, {NAMES[2]}; run '
             '"apt-get install dataset-fashion-mnist", or put the four files '
-            r'\(plain or as .gz\) under data/fashion-mnist.$')):
+            r'\(plain or as .gz\) under data/fashion-mnist.$'
+        ),
+    ):
         FashionMNIST(lazy_init=True)
 
 
@@ -149,19 +164,22 @@ def damage(path, data):
 
 
 @pytest.mark.parametrize('name', NAMES)
-@pytest.mark.parametrize('data, message', [
-    (b'', 'is not an idx file of unsigned bytes with [13] dim'),
-    (b'\0\0\x08', 'is not an idx file'),
-    (b'<html>404 not found, sorry</html>', 'is not an idx file'),
-    (lambda good: good[:6], 'is not an idx file'),
-    (lambda good: good[:-1], 'is truncated or damaged: it has .* bytes'),
-    (lambda good: good + b'x', 'is truncated or damaged'),
-    # floats, and another number of dimensions
-    (lambda good: good[:2] + b'\x0d' + good[3:], 'is not an idx file'),
-    (lambda good: good[:3] + b'\x02' + good[4:], 'is not an idx file'),
-    # no images
-    (lambda good: good[:4] + bytes(4 * good[3]), 'is truncated or damaged'),
-])
+@pytest.mark.parametrize(
+    'data, message',
+    [
+        (b'', 'is not an idx file of unsigned bytes with [13] dim'),
+        (b'\0\0\x08', 'is not an idx file'),
+        (b'<html>404 not found, sorry</html>', 'is not an idx file'),
+        (lambda good: good[:6], 'is not an idx file'),
+        (lambda good: good[:-1], 'is truncated or damaged: it has .* bytes'),
+        (lambda good: good + b'x', 'is truncated or damaged'),
+        # floats, and another number of dimensions
+        (lambda good: good[:2] + b'\x0d' + good[3:], 'is not an idx file'),
+        (lambda good: good[:3] + b'\x02' + good[4:], 'is not an idx file'),
+        # no images
+        (lambda good: good[:4] + bytes(4 * good[3]), 'is truncated or damaged'),
+    ],
+)
 def test_a_damaged_file_is_named(root, name, data, message):
     path = root / name
     data = data(path.read_bytes()) if callable(data) else data
@@ -171,39 +189,45 @@ def test_a_damaged_file_is_named(root, name, data, message):
         FashionMNIST(str(root), split=split)
 
 
-@pytest.mark.parametrize('data', [
-    lambda good: good[:-20],  # EOFError
-    lambda good: b'plain',  # BadGzipFile
-    lambda good: good[:12] + b'\xff' * 20 + good[32:],  # zlib.error
-])
+@pytest.mark.parametrize(
+    'data',
+    [
+        lambda good: good[:-20],  # EOFError
+        lambda good: b'plain',  # BadGzipFile
+        lambda good: good[:12] + b'\xff' * 20 + good[32:],  # zlib.error
+    ],
+)
 def test_a_damaged_gzip_file_is_named(tmp_path, data):
     root = write(tmp_path / 'files', NAMES)
     path = root / f'{NAMES[0]}.gz'
     quoted = damage(path, data(path.read_bytes()))
-    with pytest.raises(DataError, match=(
-            f'^The file {quoted} cannot be read or is damaged')):
+    with pytest.raises(
+        DataError, match=(f'^The file {quoted} cannot be read or is damaged')
+    ):
         FashionMNIST(str(root))
 
 
 def test_numbers_of_images_and_labels_differ(root):
     (root / NAMES[1]).write_bytes(idx(TRAIN[1][:-1]))
-    with pytest.raises(DataError, match=(
-            f'{NAMES[0]}" has 60 images, but .*{NAMES[1]}" has 59 labels.$')):
+    with pytest.raises(
+        DataError,
+        match=(f'{NAMES[0]}" has 60 images, but .*{NAMES[1]}" has 59 labels.$'),
+    ):
         FashionMNIST(str(root))
 
 
 def test_a_label_out_of_range(root):
     (root / NAMES[1]).write_bytes(idx(TRAIN[1] + np.uint8(1)))
-    with pytest.raises(DataError, match=(
-            f'{NAMES[1]}" has the label 10: only 0 to 9 are allowed.$')):
+    with pytest.raises(
+        DataError, match=(f'{NAMES[1]}" has the label 10: only 0 to 9 are allowed.$')
+    ):
         FashionMNIST(str(root))
 
 
 def test_num_samples_takes_the_first_of_each_class(root):
     labels = TRAIN[1]
     dataset = FashionMNIST(str(root), num_samples=20)
-    wanted = sorted(i for c in range(10)
-                    for i in np.flatnonzero(labels == c)[:2])
+    wanted = sorted(i for c in range(10) for i in np.flatnonzero(labels == c)[:2])
     check(dataset, TRAIN[0][wanted], labels[wanted])
 
 
@@ -214,15 +238,18 @@ def test_num_samples_is_exact_and_as_balanced_as_it_can_be(root, number):
     counts = np.bincount(found, minlength=10)
     assert len(found) == number
     # a class below the fullest by two or more has no sample left
-    assert (counts[counts < counts.max() - 1] ==
-            have[counts < counts.max() - 1]).all()
+    assert (counts[counts < counts.max() - 1] == have[counts < counts.max() - 1]).all()
 
 
 @pytest.mark.parametrize('number', [0, 9, 61, 12.0, True, '20'])
 def test_wrong_num_samples(root, number):
-    with pytest.raises(ConfigError, match=re.escape(
+    with pytest.raises(
+        ConfigError,
+        match=re.escape(
             f'num_samples is {number!r}: it must be None or a whole number '
-            'from 10 (one per class) to 60 (the train split).')):
+            'from 10 (one per class) to 60 (the train split).'
+        ),
+    ):
         FashionMNIST(str(root), num_samples=number)
 
 
@@ -234,8 +261,7 @@ def test_arguments_of_the_base_class(root):
     plain = FashionMNIST(str(root), serialize_data=False)
     check(plain, *TRAIN)
     assert plain.data_list and not lazy.data_list
-    few = FashionMNIST(str(root), indices=5,
-                       metainfo=dict(classes=tuple('abcdefghij')))
+    few = FashionMNIST(str(root), indices=5, metainfo=dict(classes=tuple('abcdefghij')))
     check(few, TRAIN[0][:5], TRAIN[1][:5])
     assert few.CLASSES[0] == 'a'
 
@@ -244,16 +270,23 @@ def test_a_data_loader_gives_packed_inputs(root):
     with DefaultScope.overwrite_default_scope('mmdsnas'):
         loader = Runner.build_dataloader(
             dict(
-                dataset=dict(type='FashionMNIST', data_root=str(root),
-                             split='test', pipeline=PIPELINE),
+                dataset=dict(
+                    type='FashionMNIST',
+                    data_root=str(root),
+                    split='test',
+                    pipeline=PIPELINE,
+                ),
                 sampler=dict(type='DefaultSampler', shuffle=False),
-                batch_size=4))
+                batch_size=4,
+            )
+        )
     assert type(loader.dataset) is FashionMNIST
     batch = next(iter(loader))
     assert [x.shape for x in batch['inputs']] == [(3, 24, 24)] * 4
     assert batch['inputs'][0].dtype == torch.uint8
-    assert [s.gt_label.label.item() for s in batch['data_samples']
-            ] == TEST[1][:4].tolist()
+    assert [s.gt_label.label.item() for s in batch['data_samples']] == TEST[1][
+        :4
+    ].tolist()
 
 
 def test_built_by_name(root):
@@ -267,8 +300,10 @@ def test_built_by_name(root):
 
 
 def test_wrong_split(root):
-    with pytest.raises(ConfigError, match=(
-            '^split of FashionMNIST is \'val\': it must be "train" or "test".$')):
+    with pytest.raises(
+        ConfigError,
+        match=('^split of FashionMNIST is \'val\': it must be "train" or "test".$'),
+    ):
         FashionMNIST(str(root), split='val', lazy_init=True)
 
 

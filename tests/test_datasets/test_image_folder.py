@@ -39,8 +39,10 @@ def classes(root, **counts):
 
 def listed(dataset):
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    return [(os.path.relpath(info['img_path'], dataset.data_root),
-             info['gt_label']) for info in infos]
+    return [
+        (os.path.relpath(info['img_path'], dataset.data_root), info['gt_label'])
+        for info in infos
+    ]
 
 
 @pytest.fixture
@@ -59,20 +61,29 @@ def given(tmp_path):
 def said(monkeypatch):
     messages = []
     monkeypatch.setattr(
-        image_folder, 'print_log',
-        lambda message, logger=None: messages.append((message, logger)))
+        image_folder,
+        'print_log',
+        lambda message, logger=None: messages.append((message, logger)),
+    )
     return messages
 
 
 def test_train_and_val_folders_are_the_splits(given, said):
     train, val = ImageFolder(given, split='train'), ImageFolder(given, split='val')
     assert listed(train) == [
-        ('train/ant/000.png', 0), ('train/ant/001.png', 0),
-        ('train/ant/002.png', 0), ('train/ant/003.png', 0),
-        ('train/cat/000.png', 1), ('train/cat/001.png', 1),
-        ('train/cat/002.png', 1)]
-    assert listed(val) == [('val/ant/000.png', 0), ('val/cat/000.png', 1),
-                           ('val/cat/001.png', 1)]
+        ('train/ant/000.png', 0),
+        ('train/ant/001.png', 0),
+        ('train/ant/002.png', 0),
+        ('train/ant/003.png', 0),
+        ('train/cat/000.png', 1),
+        ('train/cat/001.png', 1),
+        ('train/cat/002.png', 1),
+    ]
+    assert listed(val) == [
+        ('val/ant/000.png', 0),
+        ('val/cat/000.png', 1),
+        ('val/cat/001.png', 1),
+    ]
     assert train.CLASSES == val.CLASSES == find_classes(given) == ('ant', 'cat')
     assert type(train.get_data_info(0)['gt_label']) is int
     assert not said
@@ -95,17 +106,24 @@ def test_val_may_lack_a_class_and_keeps_the_labels_of_train(tmp_path):
 def test_the_held_out_part_is_disjoint_complete_and_stratified(drawn):
     train = listed(ImageFolder(drawn, split='train'))
     val = listed(ImageFolder(drawn, split='val'))
-    whole = [(f'{name}/{i:03d}.png', label)
-             for label, (name, n) in enumerate(dict(ant=20, bee=2, cat=10).items())
-             for i in range(n)]
+    whole = [
+        (f'{name}/{i:03d}.png', label)
+        for label, (name, n) in enumerate(dict(ant=20, bee=2, cat=10).items())
+        for i in range(n)
+    ]
     assert sorted(train + val) == whole
     assert not set(train) & set(val)
     assert Counter(label for _, label in val) == {0: 4, 1: 1, 2: 2}
 
 
-@pytest.mark.parametrize('ratio, counts', [(0.5, {0: 10, 1: 1, 2: 5}),
-                                           (0.01, {0: 1, 1: 1, 2: 1}),
-                                           (0.99, {0: 19, 1: 1, 2: 9})])
+@pytest.mark.parametrize(
+    'ratio, counts',
+    [
+        (0.5, {0: 10, 1: 1, 2: 5}),
+        (0.01, {0: 1, 1: 1, 2: 1}),
+        (0.99, {0: 19, 1: 1, 2: 9}),
+    ],
+)
 def test_val_ratio_leaves_each_class_an_image_on_both_sides(drawn, ratio, counts):
     val = ImageFolder(drawn, split='val', val_ratio=ratio)
     assert Counter(val.get_gt_labels().tolist()) == counts
@@ -123,11 +141,15 @@ def test_the_draw_depends_on_the_sorted_names_only(drawn, tmp_path, monkeypatch)
     # another place, and a file system that lists in another order
     moved = classes(tmp_path / 'moved', cat=10, ant=20, bee=2)
     walk, listdir = os.walk, os.listdir
-    monkeypatch.setattr(os, 'walk', lambda top: [
-        (parent, folders, sorted(names, reverse=True))
-        for parent, folders, names in walk(top)])
     monkeypatch.setattr(
-        os, 'listdir', lambda top: sorted(listdir(top), reverse=True))
+        os,
+        'walk',
+        lambda top: [
+            (parent, folders, sorted(names, reverse=True))
+            for parent, folders, names in walk(top)
+        ],
+    )
+    monkeypatch.setattr(os, 'listdir', lambda top: sorted(listdir(top), reverse=True))
     assert listed(ImageFolder(moved, split='val')) == first
     # a class that is added does not change the draw of the others
     classes(tmp_path / 'moved', dog=7)
@@ -139,15 +161,27 @@ def test_the_draw_is_said_once(drawn, said):
     ImageFolder(drawn, split='train')
     ImageFolder(drawn, split='val')
     assert said == [
-        (f'"{drawn}" has no train and val folders: of its 32 images 7 are held '
-         'out as val (val_ratio=0.2 of each class), 25 are left for train.',
-         'current')]
+        (
+            f'"{drawn}" has no train and val folders: of its 32 images 7 are held '
+            'out as val (val_ratio=0.2 of each class), 25 are left for train.',
+            'current',
+        )
+    ]
 
 
 def test_which_files_are_images(tmp_path):
     root = tmp_path / 'own'
-    wanted = ['a.jpg', 'b.JPEG', 'c.png', 'd.bmp', 'e.tif', 'f.TIFF', 'g.webp',
-              'h.PPM', 'deep/er/i.Jpg']
+    wanted = [
+        'a.jpg',
+        'b.JPEG',
+        'c.png',
+        'd.bmp',
+        'e.tif',
+        'f.TIFF',
+        'g.webp',
+        'h.PPM',
+        'deep/er/i.Jpg',
+    ]
     for name in wanted:
         image(root / 'train' / 'ant' / name)
     for name in ['note.txt', '.hidden.jpg', '.cache/j.jpg', 'png', 'k.jpg.md5']:
@@ -192,16 +226,22 @@ def test_classes_may_set_the_order_of_the_labels(given, kind):
     names = ['cat', 'ant']
     given_as = names if kind == 'classes' else dict(classes=names)
     dataset = ImageFolder(given, split='val', **{kind: given_as})
-    assert listed(dataset) == [('val/ant/000.png', 1), ('val/cat/000.png', 0),
-                               ('val/cat/001.png', 0)]
+    assert listed(dataset) == [
+        ('val/ant/000.png', 1),
+        ('val/cat/000.png', 0),
+        ('val/cat/001.png', 0),
+    ]
 
 
-@pytest.mark.parametrize('names', [('ant', ), ('ant', 'dog'),
-                                   ('ant', 'cat', 'cat')])
+@pytest.mark.parametrize('names', [('ant',), ('ant', 'dog'), ('ant', 'cat', 'cat')])
 def test_other_classes_than_the_folders(given, names):
-    with pytest.raises(ConfigError, match=(
+    with pytest.raises(
+        ConfigError,
+        match=(
             f'^The classes given are {", ".join(names)}: they must be the class '
-            'folders ant, cat, in any order.$')):
+            'folders ant, cat, in any order.$'
+        ),
+    ):
         ImageFolder(given, metainfo=dict(classes=names), lazy_init=True)
 
 
@@ -216,17 +256,23 @@ def test_a_data_loader_gives_packed_inputs(drawn, num_workers):
     with DefaultScope.overwrite_default_scope('mmdsnas'):
         loader = Runner.build_dataloader(
             dict(
-                dataset=dict(type='ImageFolder', data_root=drawn, split='val',
-                             pipeline=PIPELINE),
+                dataset=dict(
+                    type='ImageFolder', data_root=drawn, split='val', pipeline=PIPELINE
+                ),
                 sampler=dict(type='DefaultSampler', shuffle=False),
                 num_workers=num_workers,
-                batch_size=7))
+                batch_size=7,
+            )
+        )
     batch = next(iter(loader))
     assert [x.shape for x in batch['inputs']] == [(3, 16, 16)] * 7
     assert batch['inputs'][0].dtype == torch.uint8
     for x, sample, (path, label) in zip(
-            batch['inputs'], batch['data_samples'],
-            listed(ImageFolder(drawn, split='val')), strict=True):
+        batch['inputs'],
+        batch['data_samples'],
+        listed(ImageFolder(drawn, split='val')),
+        strict=True,
+    ):
         assert sample.gt_label.label.item() == label
         assert os.path.relpath(sample.img_path, drawn) == path
         assert (x == int(path[-7:-4])).all()
@@ -251,8 +297,10 @@ def both_refuse(root, message):
 
 
 def test_wrong_split(given):
-    with pytest.raises(ConfigError, match=(
-            '^split of ImageFolder is \'test\': it must be "train" or "val".$')):
+    with pytest.raises(
+        ConfigError,
+        match=('^split of ImageFolder is \'test\': it must be "train" or "val".$'),
+    ):
         ImageFolder(given, split='test', lazy_init=True)
 
 
@@ -271,46 +319,67 @@ def test_unset_data_root(unset):
 
 
 def test_missing_folder(tmp_path):
-    both_refuse(tmp_path / 'no', (
-        f'The folder "{tmp_path / "no"}" does not exist: data_root must be a '
-        'folder that has one folder of images per class.'))
+    both_refuse(
+        tmp_path / 'no',
+        (
+            f'The folder "{tmp_path / "no"}" does not exist: data_root must be a '
+            'folder that has one folder of images per class.'
+        ),
+    )
 
 
 def test_no_class_folders(tmp_path):
     image(tmp_path / 'loose.png')
-    both_refuse(tmp_path, f'"{tmp_path}" has no class folders: it must have at '
-                'least two folders of images, one per class.')
+    both_refuse(
+        tmp_path,
+        f'"{tmp_path}" has no class folders: it must have at '
+        'least two folders of images, one per class.',
+    )
 
 
 def test_only_one_class(tmp_path):
     classes(tmp_path, ant=3)
-    both_refuse(tmp_path, f'"{tmp_path}" has only the class folder "ant": it '
-                'must have at least two folders of images, one per class.')
+    both_refuse(
+        tmp_path,
+        f'"{tmp_path}" has only the class folder "ant": it '
+        'must have at least two folders of images, one per class.',
+    )
 
 
 def test_val_without_class_folders(tmp_path):
     classes(tmp_path / 'train', ant=3, bee=3)
     (tmp_path / 'val').mkdir()
-    both_refuse(tmp_path, f'"{tmp_path / "val"}" has no class folders: it must '
-                f'have those of "{tmp_path / "train"}".')
+    both_refuse(
+        tmp_path,
+        f'"{tmp_path / "val"}" has no class folders: it must '
+        f'have those of "{tmp_path / "train"}".',
+    )
 
 
 def test_val_with_classes_of_its_own(tmp_path):
     classes(tmp_path / 'train', ant=3, bee=3)
     classes(tmp_path / 'val', ant=1, cat=1, dog=1)
-    both_refuse(tmp_path, (
-        rf'"{tmp_path / "val"}" has the class folder\(s\) cat, dog: only the '
-        f'classes of "{tmp_path / "train"}" are allowed.'))
+    both_refuse(
+        tmp_path,
+        (
+            rf'"{tmp_path / "val"}" has the class folder\(s\) cat, dog: only the '
+            f'classes of "{tmp_path / "train"}" are allowed.'
+        ),
+    )
 
 
 @pytest.mark.parametrize('name, other', [('train', 'test'), ('val', 'training')])
 def test_one_of_train_and_val_is_missing(tmp_path, name, other):
     classes(tmp_path / name, ant=3, bee=3)
     classes(tmp_path / other, ant=3, bee=3)
-    both_refuse(tmp_path, (
-        f'"{tmp_path}" has the folder {name}, but not the other one of train '
-        r'and val: it must have both or neither \(a class of that name needs an '
-        r'image directly in its folder\).'))
+    both_refuse(
+        tmp_path,
+        (
+            f'"{tmp_path}" has the folder {name}, but not the other one of train '
+            r'and val: it must have both or neither \(a class of that name needs an '
+            r'image directly in its folder\).'
+        ),
+    )
 
 
 def test_train_may_be_a_class(tmp_path):
@@ -325,18 +394,26 @@ def test_a_class_without_images(given, split):
     folder = os.path.join(given, split, 'cat')
     for name in os.listdir(folder):
         os.remove(os.path.join(folder, name))
-    with pytest.raises(DataError, match=(
+    with pytest.raises(
+        DataError,
+        match=(
             rf'^The class folder "{folder}" has 0 image\(s\): at least 1 with '
             'the ending .jpg, .jpeg, .png, .bmp, .tif, .tiff, .webp, .ppm must '
-            'be there.$')):
+            'be there.$'
+        ),
+    ):
         ImageFolder(given, split=split)
 
 
 def test_a_class_with_a_single_image_cannot_be_split(tmp_path):
     classes(tmp_path, ant=3, bee=1)
-    with pytest.raises(DataError, match=(
+    with pytest.raises(
+        DataError,
+        match=(
             rf'^The class folder "{tmp_path / "bee"}" has 1 image\(s\): at '
-            'least 2 with .* must be there, one for train and one for val.$')):
+            'least 2 with .* must be there, one for train and one for val.$'
+        ),
+    ):
         ImageFolder(str(tmp_path))
 
 

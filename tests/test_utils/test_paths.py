@@ -9,11 +9,13 @@ from mmdsnas.utils import config_root, find_config, paths
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A package folder beside a ``configs`` with a few files."""
-    for name in ('dsnas/dsnas_supernet_1xb64_digits.py',
-                 'dsnas/dsnas_subnet_1xb64_digits.py',
-                 'dsnas/lr0.1.py',
-                 'dsnas/_base_/models/digits.py',
-                 'dsnas/_base_/datasets/digits.py'):
+    for name in (
+        'dsnas/dsnas_supernet_1xb64_digits.py',
+        'dsnas/dsnas_subnet_1xb64_digits.py',
+        'dsnas/lr0.1.py',
+        'dsnas/_base_/models/digits.py',
+        'dsnas/_base_/datasets/digits.py',
+    ):
         config = tmp_path / 'configs' / name
         config.parent.mkdir(parents=True, exist_ok=True)
         config.touch()
@@ -35,19 +37,23 @@ def test_config_root_prefers_the_installed_configs(package):
     assert config_root() == installed
 
 
-@pytest.mark.parametrize('name', [
-    'dsnas_supernet_1xb64_digits',
-    'dsnas_supernet_1xb64_digits.py',
-    'dsnas/dsnas_supernet_1xb64_digits',
-    'configs/dsnas/dsnas_supernet_1xb64_digits.py',
-    Path('dsnas_supernet_1xb64_digits.py'),
-])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'dsnas_supernet_1xb64_digits',
+        'dsnas_supernet_1xb64_digits.py',
+        'dsnas/dsnas_supernet_1xb64_digits',
+        'configs/dsnas/dsnas_supernet_1xb64_digits.py',
+        Path('dsnas_supernet_1xb64_digits.py'),
+    ],
+)
 def test_find_config_by_name(package, tmp_path, monkeypatch, name):
     elsewhere = tmp_path / 'elsewhere'
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     assert find_config(name) == (
-        config_root() / 'dsnas' / 'dsnas_supernet_1xb64_digits.py')
+        config_root() / 'dsnas' / 'dsnas_supernet_1xb64_digits.py'
+    )
 
 
 def test_find_config_name_with_a_dot(package):

@@ -1,4 +1,5 @@
 """Prints a config with everything that it inherits."""
+
 import argparse
 
 from mmengine.config import DictAction
@@ -11,8 +12,12 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config: its path or its name')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-        help='replace options of the config')
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='replace options of the config',
+    )
     return parser.parse_args()
 
 

@@ -1,4 +1,5 @@
 """Makes the child from any checkpoint of a search."""
+
 import argparse
 from pathlib import Path
 
@@ -22,10 +23,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'out',
         help='folder for subnet.pth and subnet.yaml, or the name of the .pth '
-        'file, beside which the .yaml is put')
+        'file, beside which the .yaml is put',
+    )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-        help='replace options of the config')
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='replace options of the config',
+    )
     return parser.parse_args()
 
 
@@ -37,9 +43,11 @@ def main() -> None:
     init_default_scope(config.get('default_scope', 'mmdsnas'))
     model = MODELS.build(config.model)
     if not isinstance(model, DSNAS):
-        raise ConfigError('the config is to be that of a search, with a model '
-                          f'of type DSNAS, but {args.config} has a '
-                          f'{type(model).__name__}.')
+        raise ConfigError(
+            'the config is to be that of a search, with a model '
+            f'of type DSNAS, but {args.config} has a '
+            f'{type(model).__name__}.'
+        )
     load_weights(model, checkpoint, args.checkpoint)
     child = child_checkpoint(model)
     out = Path(args.out)

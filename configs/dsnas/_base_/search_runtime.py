@@ -1,4 +1,5 @@
 """What a search needs beyond training a network."""
+
 _base_ = './default_runtime.py'
 
 custom_hooks = [
@@ -12,4 +13,5 @@ custom_hooks = [
 model_wrapper_cfg = dict(
     type='MMDistributedDataParallel',
     find_unused_parameters=True,
-    broadcast_buffers=False)
+    broadcast_buffers=False,
+)

@@ -1,7 +1,7 @@
 """What training or testing a child alone needs."""
+
 _base_ = './default_runtime.py'
 
 custom_hooks = [dict(type='SafeCheckpointHook')]
 
-model_wrapper_cfg = dict(
-    type='MMDistributedDataParallel', broadcast_buffers=False)
+model_wrapper_cfg = dict(type='MMDistributedDataParallel', broadcast_buffers=False)

@@ -3,6 +3,4 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 from .search_log_hook import SearchLogHook
 from .search_stage_hook import SearchStageHook
 
-__all__ = [
-    'ExportChildHook', 'SafeCheckpointHook', 'SearchLogHook', 'SearchStageHook'
-]
+__all__ = ['ExportChildHook', 'SafeCheckpointHook', 'SearchLogHook', 'SearchStageHook']

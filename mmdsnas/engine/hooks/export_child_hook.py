@@ -35,9 +35,9 @@ class ExportChildHook(Hook):
         self._start_epoch = self._exported_epoch = runner.epoch
         self._meta: Dict[str, Any] = {}
 
-    def after_val_epoch(self,
-                        runner,
-                        metrics: Optional[Dict[str, float]] = None) -> None:
+    def after_val_epoch(
+        self, runner, metrics: Optional[Dict[str, float]] = None
+    ) -> None:
         """Writes the child that was just validated."""
         # runner.val() alone is an evaluation, not a part of a search.
         if self._training:
@@ -55,17 +55,20 @@ class ExportChildHook(Hook):
         dataset_meta = runner.message_hub.get_info('dataset_meta', {}) or {}
         checkpoint = child_checkpoint(
             algorithm_of(runner),
-            dict(
-                epoch=runner.epoch, metrics=metrics,
-                dataset_meta=dataset_meta))
-        save_child(checkpoint, osp.join(runner.work_dir, SUBNET_PTH),
-                   osp.join(runner.work_dir, SUBNET_YAML))
+            dict(epoch=runner.epoch, metrics=metrics, dataset_meta=dataset_meta),
+        )
+        save_child(
+            checkpoint,
+            osp.join(runner.work_dir, SUBNET_PTH),
+            osp.join(runner.work_dir, SUBNET_YAML),
+        )
         self._meta = checkpoint['meta']
         self._exported_epoch = runner.epoch
 
     @master_only
     def _print_table(self, runner) -> None:
-        files = [osp.join(runner.work_dir, f)
-                 for f in (SUBNET_YAML, SUBNET_PTH)]
-        runner.logger.info('The search is done.\n' + child_table(
-            self._meta, algorithm_of(runner), files))
+        files = [osp.join(runner.work_dir, f) for f in (SUBNET_YAML, SUBNET_PTH)]
+        runner.logger.info(
+            'The search is done.\n'
+            + child_table(self._meta, algorithm_of(runner), files)
+        )

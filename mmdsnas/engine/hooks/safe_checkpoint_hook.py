@@ -25,8 +25,7 @@ class SafeCheckpointHook(Hook):
         """Replaces what is neither a tensor nor a plain value."""
         hub = checkpoint['message_hub']
         hub['log_scalars'] = {
-            name: _to_tensors(buffer)
-            for name, buffer in hub['log_scalars'].items()
+            name: _to_tensors(buffer) for name, buffer in hub['log_scalars'].items()
         }
         checkpoint['message_hub'] = plain(hub)
         checkpoint['meta'] = plain(checkpoint['meta'])
@@ -36,8 +35,7 @@ class SafeCheckpointHook(Hook):
         hub = checkpoint.get('message_hub')
         if hub is not None:
             hub['log_scalars'] = {
-                name: _from_tensors(buffer) if isinstance(buffer, dict) else
-                buffer
+                name: _from_tensors(buffer) if isinstance(buffer, dict) else buffer
                 for name, buffer in hub['log_scalars'].items()
             }
 
@@ -47,9 +45,13 @@ def _to_tensors(buffer: HistoryBuffer) -> Dict[str, Any]:
     return dict(
         values=torch.from_numpy(values.astype(np.float64)),
         counts=torch.from_numpy(counts.astype(np.int64)),
-        max_length=buffer.max_length)
+        max_length=buffer.max_length,
+    )
 
 
 def _from_tensors(saved: Dict[str, Any]) -> HistoryBuffer:
-    return HistoryBuffer(saved['values'].cpu().numpy(),
-                         saved['counts'].cpu().numpy(), saved['max_length'])
+    return HistoryBuffer(
+        saved['values'].cpu().numpy(),
+        saved['counts'].cpu().numpy(),
+        saved['max_length'],
+    )

@@ -35,8 +35,7 @@ class SearchLogHook(Hook):
         """Takes over the interval of mmengine's logger."""
         if self.interval is None:
             intervals = [
-                hook.interval for hook in runner.hooks
-                if isinstance(hook, LoggerHook)
+                hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)
             ]
             self.interval = intervals[0] if intervals else 10
 
@@ -45,16 +44,15 @@ class SearchLogHook(Hook):
         self._reward_sum = None
         self._num_rewards = 0
 
-    def after_train_iter(self,
-                         runner,
-                         batch_idx: int,
-                         data_batch=None,
-                         outputs: Optional[Dict] = None) -> None:
+    def after_train_iter(
+        self, runner, batch_idx: int, data_batch=None, outputs: Optional[Dict] = None
+    ) -> None:
         """Adds up rewards; reads numbers back where a log is due."""
         algorithm = algorithm_of(runner)
         self._add_rewards(algorithm, runner.optim_wrapper.loss_factor)
-        if self.every_n_inner_iters(batch_idx, self.interval) or \
-                self.end_of_epoch(runner.train_dataloader, batch_idx):
+        if self.every_n_inner_iters(batch_idx, self.interval) or self.end_of_epoch(
+            runner.train_dataloader, batch_idx
+        ):
             for name, value in algorithm.search_state().items():
                 runner.message_hub.update_scalar(f'train/{name}', value)
 
@@ -64,8 +62,7 @@ class SearchLogHook(Hook):
             return
         algorithm.gradient_estimator.block_rewards = None
         size = (rewards / loss_factor).abs()
-        self._reward_sum = size if self._reward_sum is None else \
-            self._reward_sum + size
+        self._reward_sum = size if self._reward_sum is None else self._reward_sum + size
         self._num_rewards += 1
 
     def after_train_epoch(self, runner) -> None:
@@ -75,14 +72,17 @@ class SearchLogHook(Hook):
         child = mutator.derive_child()
         cost = algorithm.cost_table.cost(child)
         confidence = mutator.confidence()
-        blocks = '  '.join(f'{choice} ({confidence[group]:.2f})'
-                           for group, choice in child.items())
+        blocks = '  '.join(
+            f'{choice} ({confidence[group]:.2f})' for group, choice in child.items()
+        )
         runner.logger.info(
             f'Child after epoch {runner.epoch + 1}: {cost.flops:.3f} MFLOPs, '
             f'{cost.params:.3f} M parameters, {len(mutator.fixed)} of '
-            f'{len(child)} groups fixed: {blocks}')
+            f'{len(child)} groups fixed: {blocks}'
+        )
         if self._reward_sum is not None:
             mean = (self._reward_sum / self._num_rewards).tolist()
-            runner.logger.info('Mean absolute reward of the blocks still '
-                               'searched: ' +
-                               '  '.join(f'{r:.1e}' for r in mean))
+            runner.logger.info(
+                'Mean absolute reward of the blocks still '
+                'searched: ' + '  '.join(f'{r:.1e}' for r in mean)
+            )

@@ -28,16 +28,18 @@ class SearchStageHook(Hook):
             raise ConfigError(
                 'train_cfg is to be epoch-based (by_epoch=True), because the '
                 'stages of DSNAS are counted in epochs, but the loop is '
-                f'{type(runner.train_loop).__name__}.')
+                f'{type(runner.train_loop).__name__}.'
+            )
         algorithm = algorithm_of(runner)
         count = {stage: 0 for stage in Stage}
         for epoch in range(runner.max_epochs):
             count[algorithm.stage_of(epoch)] += 1
         cheapest, dearest = algorithm.cost_table.flops_range()
         runner.logger.info(
-            'Epochs by stage: ' +
-            ', '.join(f'{stage.value} {n}' for stage, n in count.items()) +
-            f'. Paths cost {cheapest:.3f} to {dearest:.3f} MFLOPs.')
+            'Epochs by stage: '
+            + ', '.join(f'{stage.value} {n}' for stage, n in count.items())
+            + f'. Paths cost {cheapest:.3f} to {dearest:.3f} MFLOPs.'
+        )
 
     def before_train_epoch(self, runner) -> None:
         """Enters the epoch; blocks are fixed here and nowhere else."""
@@ -46,10 +48,13 @@ class SearchStageHook(Hook):
         settled = algorithm.begin_epoch(runner.epoch)
         if algorithm.stage is not before:
             runner.logger.info(
-                f'Stage {algorithm.stage.value} from epoch {runner.epoch + 1}.')
+                f'Stage {algorithm.stage.value} from epoch {runner.epoch + 1}.'
+            )
         if settled:
-            runner.logger.info('Fixed: ' + ', '.join(
-                f'{group} to {choice}' for group, choice in settled.items()))
+            runner.logger.info(
+                'Fixed: '
+                + ', '.join(f'{group} to {choice}' for group, choice in settled.items())
+            )
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None):
         """Tells what the draw of this iteration is a function of."""

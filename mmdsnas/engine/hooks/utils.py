@@ -14,6 +14,8 @@ def algorithm_of(runner: Runner) -> DSNAS:
     model = runner.model
     model = model.module if is_model_wrapper(model) else model
     if not isinstance(model, DSNAS):
-        raise ConfigError('the hooks of mmdsnas serve a model of type '
-                          f'mmdsnas.DSNAS, but it is {type(model).__name__}.')
+        raise ConfigError(
+            'the hooks of mmdsnas serve a model of type '
+            f'mmdsnas.DSNAS, but it is {type(model).__name__}.'
+        )
     return model

@@ -29,22 +29,24 @@ class SearchOptimWrapperConstructor(SeparateOptimWrapperConstructor):
         ConfigError: A key is missing or unknown.
     """
 
-    def __init__(self,
-                 optim_wrapper_cfg: Dict,
-                 paramwise_cfg: Optional[Dict] = None) -> None:
+    def __init__(
+        self, optim_wrapper_cfg: Dict, paramwise_cfg: Optional[Dict] = None
+    ) -> None:
         config = dict(optim_wrapper_cfg)
         self.amp = config.pop('amp', None)
         if set(config) != set(KEYS):
             raise ConfigError(
                 'optim_wrapper is to have the keys architecture and mutator '
-                f'(and may have amp), but has {", ".join(sorted(config))}.')
+                f'(and may have amp), but has {", ".join(sorted(config))}.'
+            )
         for key in KEYS:
             kind = config[key].get('type', 'OptimWrapper')
             if kind == 'AmpOptimWrapper':
                 raise ConfigError(
                     f'optim_wrapper.{key}.type is AmpOptimWrapper, but weights '
                     'and alpha share one loss scaler; set optim_wrapper.amp = '
-                    "dict(dtype='float16') instead.")
+                    "dict(dtype='float16') instead."
+                )
         super().__init__(config, paramwise_cfg)
 
     def __call__(self, module: nn.Module) -> SearchOptimWrapperDict:

@@ -60,23 +60,21 @@ class SearchOptimWrapperDict(OptimWrapperDict):
             unknown.
     """
 
-    def __init__(self,
-                 amp: Optional[Dict] = None,
-                 **optim_wrappers: OptimWrapper) -> None:
+    def __init__(
+        self, amp: Optional[Dict] = None, **optim_wrappers: OptimWrapper
+    ) -> None:
         super().__init__(**optim_wrappers)
         self.lead = self.optim_wrappers['architecture']
-        counts = {
-            name: wrapper._accumulative_counts
-            for name, wrapper in self.items()
-        }
+        counts = {name: wrapper._accumulative_counts for name, wrapper in self.items()}
         if len(set(counts.values())) > 1:
             raise ConfigError(
                 'accumulative_counts is to be the same for all optimizers, '
-                'because they share the backward pass, but is ' +
-                ', '.join(f'{n} for {name}' for name, n in counts.items()) +
-                '.')
+                'because they share the backward pass, but is '
+                + ', '.join(f'{n} for {name}' for name, n in counts.items())
+                + '.'
+            )
         self._joint = _Joint(list(self.values()))
-        self.loss_factor: Union[float, Tensor] = 1.
+        self.loss_factor: Union[float, Tensor] = 1.0
         self._set_up_amp(amp)
 
     def _set_up_amp(self, amp: Optional[Dict]) -> None:
@@ -90,8 +88,10 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         if dtype is None:
             dtype = 'float16' if self.device_type == 'cuda' else 'bfloat16'
         if dtype not in AMP_DTYPES:
-            raise ConfigError('optim_wrapper.amp.dtype is to be one of '
-                              f'{", ".join(AMP_DTYPES)}, but is {dtype!r}.')
+            raise ConfigError(
+                'optim_wrapper.amp.dtype is to be one of '
+                f'{", ".join(AMP_DTYPES)}, but is {dtype!r}.'
+            )
         self.amp_dtype = getattr(torch, dtype)
         if self.amp_dtype is torch.float16:
             self.loss_scaler = torch.amp.GradScaler(self.device_type, **amp)
@@ -99,15 +99,20 @@ class SearchOptimWrapperDict(OptimWrapperDict):
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Mixed precision, and no gradient exchange while accumulating."""
-        autocast = nullcontext() if self.amp_dtype is None else torch.autocast(
-            self.device_type, dtype=self.amp_dtype)
+        autocast = (
+            nullcontext()
+            if self.amp_dtype is None
+            else torch.autocast(self.device_type, dtype=self.amp_dtype)
+        )
         with self.lead.optim_context(model), autocast:
             yield
 
-    def update_params(self,
-                      loss: Tensor,
-                      step_kwargs: Optional[Dict] = None,
-                      zero_kwargs: Optional[Dict] = None) -> None:
+    def update_params(
+        self,
+        loss: Tensor,
+        step_kwargs: Optional[Dict] = None,
+        zero_kwargs: Optional[Dict] = None,
+    ) -> None:
         """One backward pass; a step of all optimizers where one is due.
 
         Args:
@@ -115,7 +120,7 @@ class SearchOptimWrapperDict(OptimWrapperDict):
             step_kwargs (dict, optional): For the optimizers' ``step``.
             zero_kwargs (dict, optional): For their ``zero_grad``.
         """
-        self.loss_factor = self.lead.scale_loss(1.)
+        self.loss_factor = self.lead.scale_loss(1.0)
         self.backward(loss * self.loss_factor)
         if self.lead.should_update():
             self.step(**(step_kwargs or {}))
@@ -126,7 +131,8 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         if self.loss_scaler is not None:
             loss = self.loss_scaler.scale(loss)
             self.loss_factor = self.loss_scaler.scale(
-                loss.new_full((), self.loss_factor))
+                loss.new_full((), self.loss_factor)
+            )
         self.lead.backward(loss, **kwargs)
 
     def step(self, **kwargs) -> None:
@@ -144,8 +150,9 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         for wrapper in self.values():
             wrapper.zero_grad(**kwargs)
 
-    def initialize_count_status(self, model: nn.Module, init_counts: int,
-                                max_counts: int) -> None:
+    def initialize_count_status(
+        self, model: nn.Module, init_counts: int, max_counts: int
+    ) -> None:
         """See mmengine's ``OptimWrapper``."""
         self.lead.initialize_count_status(model, init_counts, max_counts)
 

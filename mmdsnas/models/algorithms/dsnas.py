@@ -19,6 +19,7 @@ from ..mutators import DifferentiableMutator
 
 class Stage(Enum):
     """Stages of one run, see :class:`DSNAS`."""
+
     PRETRAIN = 'pretrain'
     SEARCH = 'search'
     FINETUNE = 'finetune'
@@ -63,35 +64,44 @@ class DSNAS(BaseAlgorithm):
         ConfigError: An option is out of range or does not fit another.
     """
 
-    def __init__(self,
-                 architecture: Union[BaseModel, Dict],
-                 mutator: Union[DifferentiableMutator, Dict, None] = None,
-                 pretrain_epochs: int = 0,
-                 finetune_epochs: int = 80,
-                 resource_estimator: Optional[Dict] = None,
-                 cost: Optional[Dict] = None,
-                 gradient_estimator: Optional[Dict] = None,
-                 data_preprocessor: Optional[Union[Dict, nn.Module]] = None,
-                 init_cfg: Optional[Dict] = None) -> None:
+    def __init__(
+        self,
+        architecture: Union[BaseModel, Dict],
+        mutator: Union[DifferentiableMutator, Dict, None] = None,
+        pretrain_epochs: int = 0,
+        finetune_epochs: int = 80,
+        resource_estimator: Optional[Dict] = None,
+        cost: Optional[Dict] = None,
+        gradient_estimator: Optional[Dict] = None,
+        data_preprocessor: Optional[Union[Dict, nn.Module]] = None,
+        init_cfg: Optional[Dict] = None,
+    ) -> None:
         _check_stages(pretrain_epochs, finetune_epochs)
         # MMRazor's search for `inplace` attributes finds nothing on torch 2
         # and is not needed: _copy_where_written looks at what is executed.
-        super().__init__(
-            architecture, data_preprocessor, init_cfg, module_inplace=True)
+        super().__init__(architecture, data_preprocessor, init_cfg, module_inplace=True)
         self.pretrain_epochs = pretrain_epochs
         self.finetune_epochs = finetune_epochs
-        self.mutator = _built(mutator, 'mutator', 'mmdsnas.DifferentiableMutator',
-                              MODELS)
+        self.mutator = _built(
+            mutator, 'mutator', 'mmdsnas.DifferentiableMutator', MODELS
+        )
         self.mutator.prepare_from_supernet(self.architecture)
-        self.resource_estimator = _built(resource_estimator,
-                                         'resource_estimator',
-                                         'mmdsnas.ResourceEstimator', TASK_UTILS)
+        self.resource_estimator = _built(
+            resource_estimator,
+            'resource_estimator',
+            'mmdsnas.ResourceEstimator',
+            TASK_UTILS,
+        )
         self.cost_table = self.resource_estimator.cost_table(
-            self.architecture, self.mutator.search_groups)
+            self.architecture, self.mutator.search_groups
+        )
         self.cost_term = CostTerm(self.cost_table, **(cost or {}))
-        self.gradient_estimator = _built(gradient_estimator,
-                                         'gradient_estimator', 'mmdsnas.DSNASGradient',
-                                         TASK_UTILS)
+        self.gradient_estimator = _built(
+            gradient_estimator,
+            'gradient_estimator',
+            'mmdsnas.DSNASGradient',
+            TASK_UTILS,
+        )
         self._copy_where_written()
         self.stage: Optional[Stage] = None
         self.iteration = 0
@@ -110,7 +120,9 @@ class DSNAS(BaseAlgorithm):
             blocks[block].copy_output = True
             print_log(
                 f'{reader} works in place on the output of block {block}, '
-                'which hands out a copy therefore.', 'current')
+                'which hands out a copy therefore.',
+                'current',
+            )
 
     # Where the run is
 
@@ -153,10 +165,9 @@ class DSNAS(BaseAlgorithm):
 
     # Forward
 
-    def loss(self,
-             inputs: Tensor,
-             data_samples: Optional[List[BaseDataElement]] = None
-             ) -> Dict[str, Tensor]:
+    def loss(
+        self, inputs: Tensor, data_samples: Optional[List[BaseDataElement]] = None
+    ) -> Dict[str, Tensor]:
         """Losses of one sampled path, of the child in eval mode.
 
         Args:
@@ -176,14 +187,14 @@ class DSNAS(BaseAlgorithm):
         if self.stage is None:
             raise RuntimeError(
                 'DSNAS does not know the epoch; add '
-                "dict(type='mmdsnas.SearchStageHook') to custom_hooks.")
+                "dict(type='mmdsnas.SearchStageHook') to custom_hooks."
+            )
         path = self.mutator.draw_path(self.seed, self.iteration, get_rank())
         self.mutator.set_choices(path)
         blocks = self.mutator.free_blocks
         if self.stage is not Stage.SEARCH or not blocks:
             return self._task_losses(inputs, data_samples)
-        with self.gradient_estimator.attach(
-                blocks, self.mutator.block_log_probs(path)):
+        with self.gradient_estimator.attach(blocks, self.mutator.block_log_probs(path)):
             losses = self._task_losses(inputs, data_samples)
         if self.cost_term.limit is not None:
             losses['cost.loss'] = self.cost_term(self.mutator.probs(), path)
@@ -236,13 +247,15 @@ def _built(config, option: str, default_type: str, registry):
 
 def _check_stages(pretrain_epochs: int, finetune_epochs: int) -> None:
     for option, value in dict(
-            pretrain_epochs=pretrain_epochs,
-            finetune_epochs=finetune_epochs).items():
+        pretrain_epochs=pretrain_epochs, finetune_epochs=finetune_epochs
+    ).items():
         if not isinstance(value, int) or value < 0:
-            raise ConfigError(f'{option} is to be a number of epochs, at '
-                              f'least 0, but is {value!r}.')
+            raise ConfigError(
+                f'{option} is to be a number of epochs, at least 0, but is {value!r}.'
+            )
     if pretrain_epochs > finetune_epochs:
         raise ConfigError(
             'the pretrain stage comes before the finetune stage, but '
             f'pretrain_epochs is {pretrain_epochs} and finetune_epochs is '
-            f'{finetune_epochs}.')
+            f'{finetune_epochs}.'
+        )

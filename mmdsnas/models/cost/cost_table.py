@@ -13,6 +13,7 @@ class Cost(NamedTuple):
         flops (float): MFLOPs: multiply-adds / 1e6.
         params (float): Parameters / 1e6.
     """
+
     flops: float
     params: float
 
@@ -34,6 +35,7 @@ class CostTable:
         fixed_part (Cost): What every path contains: stem, head and whatever
             else is not searched.
     """
+
     blocks: Dict[str, Dict[str, Cost]]
     groups: Dict[str, List[str]]
     fixed_part: Cost
@@ -63,7 +65,7 @@ class CostTable:
 
     def flops_range(self, fixed_part: bool = True) -> Tuple[float, float]:
         """MFLOPs of the cheapest and of the dearest path."""
-        base = self.fixed_part.flops if fixed_part else 0.
+        base = self.fixed_part.flops if fixed_part else 0.0
         columns = [[c.flops for c in g.values()] for g in self.by_group.values()]
         return base + sum(map(min, columns)), base + sum(map(max, columns))
 
@@ -75,7 +77,6 @@ class CostTable:
             with 0 like the mutator's probabilities.
         """
         rows = [
-            torch.tensor([c.flops for c in g.values()])
-            for g in self.by_group.values()
+            torch.tensor([c.flops for c in g.values()]) for g in self.by_group.values()
         ]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)

@@ -58,19 +58,21 @@ class CostTerm(nn.Module):
         ConfigError: An option is out of range, or no path meets the limit.
     """
 
-    def __init__(self,
-                 table: CostTable,
-                 limit: Optional[float] = None,
-                 weight: float = 1e-2,
-                 form: str = 'expected',
-                 count_fixed_part: bool = True) -> None:
+    def __init__(
+        self,
+        table: CostTable,
+        limit: Optional[float] = None,
+        weight: float = 1e-2,
+        form: str = 'expected',
+        count_fixed_part: bool = True,
+    ) -> None:
         super().__init__()
         if form not in FORMS:
-            raise ConfigError(f'cost.form is to be one of {", ".join(FORMS)}, '
-                              f'but is {form!r}.')
-        if weight < 0:
             raise ConfigError(
-                f'cost.weight is to be at least 0, but is {weight}.')
+                f'cost.form is to be one of {", ".join(FORMS)}, but is {form!r}.'
+            )
+        if weight < 0:
+            raise ConfigError(f'cost.weight is to be at least 0, but is {weight}.')
         self.table = table
         self.limit = limit
         self.weight = weight
@@ -78,22 +80,27 @@ class CostTerm(nn.Module):
         self.count_fixed_part = count_fixed_part
         if limit is not None:
             self._check_limit(limit)
-        self.base = table.fixed_part.flops if count_fixed_part else 0.
+        self.base = table.fixed_part.flops if count_fixed_part else 0.0
         self.register_buffer('costs', table.flops_matrix(), persistent=False)
 
     def _check_limit(self, limit: float) -> None:
         cheapest, dearest = self.table.flops_range(self.count_fixed_part)
-        what = 'MFLOPs' + ('' if self.count_fixed_part else
-                           ' (blocks only, count_fixed_part=False)')
+        what = 'MFLOPs' + (
+            '' if self.count_fixed_part else ' (blocks only, count_fixed_part=False)'
+        )
         if limit < cheapest:
             raise ConfigError(
                 f'cost.limit is {limit:g}, but the cheapest path of this '
-                f'search space costs {cheapest:.3f} {what}.')
+                f'search space costs {cheapest:.3f} {what}.'
+            )
         if limit > dearest:
             print_log(
                 f'cost.limit is {limit:g}, but the dearest path of this '
                 f'search space costs {dearest:.3f} {what}: the limit has no '
-                'effect.', 'current', level=WARNING)
+                'effect.',
+                'current',
+                level=WARNING,
+            )
 
     def expected(self, probs: Tensor) -> Tensor:
         """Mean MFLOPs of a path, with the fixed part if that counts."""
@@ -120,8 +127,7 @@ class CostTerm(nn.Module):
         if sampled < self.limit:
             return probs.new_zeros(())
         chosen = [
-            list(costs).index(path[name])
-            for name, costs in self.table.by_group.items()
+            list(costs).index(path[name]) for name, costs in self.table.by_group.items()
         ]
         index = probs.new_tensor(chosen).long()
         return self.weight * sampled_cost(probs, self.costs, index)

@@ -5,8 +5,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Tuple, Union
 import torch
 import torch.nn as nn
 from mmengine.logging import print_log
-from mmrazor.models.task_modules import \
-    ResourceEstimator as MMRazorResourceEstimator
+from mmrazor.models.task_modules import ResourceEstimator as MMRazorResourceEstimator
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
@@ -14,6 +13,7 @@ from mmdsnas.registry import TASK_UTILS
 from ..mutables import OneHotMutableOP, all_candidates
 from .cost_table import Cost, CostTable, total
 from .uncounted import uncounted_modules
+
 
 @TASK_UTILS.register_module()
 class ResourceEstimator(MMRazorResourceEstimator):
@@ -36,29 +36,32 @@ class ResourceEstimator(MMRazorResourceEstimator):
 
     def __init__(self, input_shape: Tuple = (1, 3, 224, 224), **kwargs):
         input_shape = tuple(input_shape)
-        if len(input_shape) < 2 or input_shape[0] != 1 or not all(
-                isinstance(n, int) and n > 0 for n in input_shape):
+        if (
+            len(input_shape) < 2
+            or input_shape[0] != 1
+            or not all(isinstance(n, int) and n > 0 for n in input_shape)
+        ):
             raise ConfigError(
                 'resource_estimator.input_shape is to be the shape of one '
                 f'input with its batch size, e.g. (1, 3, 224, 224), but is '
-                f'{input_shape}.')
+                f'{input_shape}.'
+            )
         super().__init__(input_shape=input_shape, **kwargs)
 
-    def estimate(self,
-                 model: nn.Module,
-                 flops_params_cfg: Optional[dict] = None,
-                 latency_cfg: Optional[dict] = None
-                 ) -> Dict[str, Union[float, str]]:
+    def estimate(
+        self,
+        model: nn.Module,
+        flops_params_cfg: Optional[dict] = None,
+        latency_cfg: Optional[dict] = None,
+    ) -> Dict[str, Union[float, str]]:
         """See MMRazor's method; the model stays as it was."""
-        flops_params_cfg = {
-            'input_shape': self.input_shape,
-            **(flops_params_cfg or {})
-        }
+        flops_params_cfg = {'input_shape': self.input_shape, **(flops_params_cfg or {})}
         with _untouched(model):
             return super().estimate(model, flops_params_cfg, latency_cfg)
 
-    def cost_table(self, model: nn.Module,
-                   groups: Mapping[str, List[OneHotMutableOP]]) -> CostTable:
+    def cost_table(
+        self, model: nn.Module, groups: Mapping[str, List[OneHotMutableOP]]
+    ) -> CostTable:
         """Counts every candidate of every group in one forward pass.
 
         Args:
@@ -73,11 +76,11 @@ class ResourceEstimator(MMRazorResourceEstimator):
         names = {block: name for name, block in model.named_modules()}
         blocks = {names[b]: b for members in groups.values() for b in members}
         spec_modules = [
-            f'{name}._candidates.{choice}' for name, block in blocks.items()
+            f'{name}._candidates.{choice}'
+            for name, block in blocks.items()
             for choice in block.choices
         ]
-        with self.probing(model) as inputs, all_candidates(
-                list(blocks.values())):
+        with self.probing(model) as inputs, all_candidates(list(blocks.values())):
             _try(model, inputs)
             uncounted = uncounted_modules(model, inputs)
             counted = super().estimate_separation_modules(
@@ -85,14 +88,19 @@ class ResourceEstimator(MMRazorResourceEstimator):
                 dict(
                     input_shape=self.input_shape,
                     units=None,
-                    spec_modules=['', *spec_modules]))
+                    spec_modules=['', *spec_modules],
+                ),
+            )
 
         if uncounted:
             print_log(
                 'the cost table counts no FLOPs for modules of these types: '
                 f'{", ".join(f"{k} at {n}" for k, n in uncounted.items())}; '
                 "to count one, register a counter for it in mmrazor's "
-                'TASK_UTILS.', 'current', level=WARNING)
+                'TASK_UTILS.',
+                'current',
+                level=WARNING,
+            )
 
         def cost_of(name: str) -> Cost:
             count = counted[name]
@@ -110,8 +118,10 @@ class ResourceEstimator(MMRazorResourceEstimator):
         return CostTable(
             blocks=table,
             groups={g: [names[b] for b in m] for g, m in groups.items()},
-            fixed_part=Cost(everything.flops - searched.flops,
-                            everything.params - searched.params))
+            fixed_part=Cost(
+                everything.flops - searched.flops, everything.params - searched.params
+            ),
+        )
 
     @contextmanager
     def probing(self, model: nn.Module) -> Iterator[Tensor]:
@@ -135,7 +145,8 @@ def _try(model: nn.Module, inputs: Tensor) -> None:
         raise ConfigError(
             'resource_estimator.input_shape is to be a shape that the '
             f'architecture accepts, but with {tuple(inputs.shape)} its '
-            f'forward fails: {error}') from error
+            f'forward fails: {error}'
+        ) from error
 
 
 @contextmanager

@@ -1,17 +1,29 @@
 from typing import Dict
 
 import torch.nn as nn
-from mmrazor.models.task_modules.estimators.counters import \
-    flops_params_counter
+from mmrazor.models.task_modules.estimators.counters import flops_params_counter
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 # They compute nothing that counts as a multiply-add. Activations that MMRazor
 # does not know are not among them: it counts an addition for those it knows.
-FREE = (nn.Identity, nn.Flatten, nn.Unflatten, nn.Dropout, nn.Dropout1d,
-        nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.ZeroPad2d,
-        nn.ConstantPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d,
-        nn.ChannelShuffle, nn.PixelShuffle, nn.PixelUnshuffle)
+FREE = (
+    nn.Identity,
+    nn.Flatten,
+    nn.Unflatten,
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    nn.AlphaDropout,
+    nn.ZeroPad2d,
+    nn.ConstantPad2d,
+    nn.ReflectionPad2d,
+    nn.ReplicationPad2d,
+    nn.ChannelShuffle,
+    nn.PixelShuffle,
+    nn.PixelUnshuffle,
+)
 
 
 def uncounted_modules(model: nn.Module, inputs: Tensor) -> Dict[str, str]:
@@ -31,8 +43,7 @@ def uncounted_modules(model: nn.Module, inputs: Tensor) -> Dict[str, str]:
     is_counted = flops_params_counter.is_supported_instance
     executed = []
     handles = [
-        module.register_forward_hook(
-            lambda *_, name=name: executed.append(name))
+        module.register_forward_hook(lambda *_, name=name: executed.append(name))
         for name, module in model.named_modules()
     ]
     try:
@@ -45,8 +56,11 @@ def uncounted_modules(model: nn.Module, inputs: Tensor) -> Dict[str, str]:
     unseen: Dict[str, str] = {}
     for name in executed:
         module = model.get_submodule(name)
-        if not any(module.children()) and not isinstance(
-                module, FREE) and not is_counted(module):
+        if (
+            not any(module.children())
+            and not isinstance(module, FREE)
+            and not is_counted(module)
+        ):
             unseen.setdefault(type(module).__name__, name)
     for name, flops in _own_flops(counter, type(model).__name__).items():
         module = model.get_submodule(name)
@@ -55,14 +69,15 @@ def uncounted_modules(model: nn.Module, inputs: Tensor) -> Dict[str, str]:
             unseen.pop(kind, None)
             unseen.setdefault(
                 f'{kind} (about {flops / 1e6:.3f} MFLOPs in its forward)',
-                name or 'the root')
+                name or 'the root',
+            )
     return unseen
 
 
 def _own_flops(counter: FlopCounterMode, root: str) -> Dict[str, float]:
     """Multiply-adds of each module without those of modules inside it."""
     own = {
-        name[len(root) + 1:]: sum(ops.values()) / 2  # it counts both
+        name[len(root) + 1 :]: sum(ops.values()) / 2  # it counts both
         for name, ops in counter.get_flop_counts().items()
         if name == root or name.startswith(f'{root}.')
     }

@@ -37,8 +37,9 @@ class BaseGradientEstimator(ABC):
         """
 
     @contextmanager
-    def attach(self, blocks: Sequence[OneHotMutableOP],
-               log_probs: Tensor) -> Iterator[None]:
+    def attach(
+        self, blocks: Sequence[OneHotMutableOP], log_probs: Tensor
+    ) -> Iterator[None]:
         """Puts the gates behind the blocks for one forward pass.
 
         The gates are taken off afterwards, so that a model at rest holds no

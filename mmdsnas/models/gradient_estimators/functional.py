@@ -1,4 +1,5 @@
 """The DSNAS gradient as a function of plain tensors."""
+
 from typing import Tuple
 
 import torch
@@ -15,8 +16,7 @@ def inner_product(a: Tensor, b: Tensor) -> Tensor:
     Returns:
         Tensor: Shape ``()``; float64 if ``a`` or ``b`` is, else float32.
     """
-    dtype = torch.promote_types(
-        torch.promote_types(a.dtype, b.dtype), torch.float32)
+    dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
     a, b = _same_order(a, b)
     return torch.dot(a.to(dtype), b.to(dtype))
 
@@ -30,7 +30,6 @@ def _same_order(a: Tensor, b: Tensor) -> Tuple[Tensor, Tensor]:
 
 
 class _Gate(torch.autograd.Function):
-
     @staticmethod
     def forward(ctx, y: Tensor, log_prob: Tensor) -> Tensor:
         ctx.save_for_backward(y)
@@ -39,7 +38,7 @@ class _Gate(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_y: Tensor) -> Tuple[Tensor, Tensor]:
-        y, = ctx.saved_tensors
+        (y,) = ctx.saved_tensors
         reward = None
         if ctx.needs_input_grad[1]:
             reward = inner_product(grad_y, y).to(ctx.log_prob_dtype)

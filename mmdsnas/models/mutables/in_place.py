@@ -1,4 +1,5 @@
 """Finds operations that would overwrite what a gate keeps for backward."""
+
 from typing import Dict, List, Mapping
 
 import torch
@@ -8,8 +9,9 @@ from .one_hot_mutable_op import OneHotMutableOP, all_candidates
 
 
 @torch.no_grad()
-def in_place_readers(model: nn.Module, blocks: Mapping[str, OneHotMutableOP],
-                     inputs: torch.Tensor) -> Dict[str, str]:
+def in_place_readers(
+    model: nn.Module, blocks: Mapping[str, OneHotMutableOP], inputs: torch.Tensor
+) -> Dict[str, str]:
     """Finds the blocks whose output is changed in place behind them.
 
     One forward pass in which every block executes all its candidates; torch

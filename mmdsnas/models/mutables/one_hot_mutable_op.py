@@ -57,24 +57,28 @@ class OneHotMutableOP(OneShotMutableOP):
         tensor([0.])
     """
 
-    def __init__(self,
-                 candidates: Union[Dict[str, Dict], nn.ModuleDict],
-                 module_kwargs: Optional[Dict] = None,
-                 alias: Optional[str] = None,
-                 init_cfg: Optional[Dict] = None) -> None:
-        if not isinstance(candidates, (dict, nn.ModuleDict)) or \
-                len(candidates) == 0:
+    def __init__(
+        self,
+        candidates: Union[Dict[str, Dict], nn.ModuleDict],
+        module_kwargs: Optional[Dict] = None,
+        alias: Optional[str] = None,
+        init_cfg: Optional[Dict] = None,
+    ) -> None:
+        if not isinstance(candidates, (dict, nn.ModuleDict)) or len(candidates) == 0:
             raise ConfigError(
                 'candidates of OneHotMutableOP is to be a dict with at least '
-                f'one entry, name -> operation, but got {candidates!r}.')
+                f'one entry, name -> operation, but got {candidates!r}.'
+            )
         # MMRazor writes module_kwargs into the configs it is given, which
         # several blocks share.
         super().__init__(
-            candidates=copy.deepcopy(candidates) if isinstance(
-                candidates, dict) else candidates,
+            candidates=copy.deepcopy(candidates)
+            if isinstance(candidates, dict)
+            else candidates,
             module_kwargs=module_kwargs,
             alias=alias,
-            init_cfg=init_cfg)
+            init_cfg=init_cfg,
+        )
         self.gate: Optional[Gate] = None
         self.copy_output = False
         self._fixed_choice: Optional[str] = None
@@ -156,7 +160,8 @@ class OneHotMutableOP(OneShotMutableOP):
         if choice is None:
             raise SubnetError(
                 'a block has no current choice to export; set one for every '
-                'block first, e.g. by mutator.set_choices(child).')
+                'block first, e.g. by mutator.set_choices(child).'
+            )
         return choice
 
     def sample_choice(self, arch_param: Optional[Tensor] = None) -> str:
@@ -177,8 +182,10 @@ class OneHotMutableOP(OneShotMutableOP):
 
     def _check_choice(self, choice: str, error=ConfigError) -> None:
         if choice not in self._candidates:
-            raise error(f'{choice!r} is not a candidate of this block, which '
-                        f'has {", ".join(self.choices)}.')
+            raise error(
+                f'{choice!r} is not a candidate of this block, which '
+                f'has {", ".join(self.choices)}.'
+            )
 
 
 @contextmanager

@@ -42,19 +42,24 @@ class DifferentiableMutator(NasMutator):
             supernet.
     """
 
-    def __init__(self,
-                 custom_groups: Optional[List[List[str]]] = None,
-                 init_mean: float = 0.,
-                 init_std: float = 1e-3,
-                 fix_threshold: Optional[float] = None,
-                 init_cfg: Optional[Dict] = None) -> None:
+    def __init__(
+        self,
+        custom_groups: Optional[List[List[str]]] = None,
+        init_mean: float = 0.0,
+        init_std: float = 1e-3,
+        fix_threshold: Optional[float] = None,
+        init_cfg: Optional[Dict] = None,
+    ) -> None:
         super().__init__(custom_groups, init_cfg)
         if init_std < 0:
             raise ConfigError(
-                f'mutator.init_std is to be at least 0, but is {init_std}.')
+                f'mutator.init_std is to be at least 0, but is {init_std}.'
+            )
         if fix_threshold is not None and not 0 < fix_threshold <= 1:
-            raise ConfigError('mutator.fix_threshold is to be above 0 and at '
-                              f'most 1, or None, but is {fix_threshold}.')
+            raise ConfigError(
+                'mutator.fix_threshold is to be above 0 and at '
+                f'most 1, or None, but is {fix_threshold}.'
+            )
         self.init_mean = init_mean
         self.init_std = init_std
         self.fix_threshold = fix_threshold
@@ -82,9 +87,10 @@ class DifferentiableMutator(NasMutator):
         for name in self._names:
             alpha = torch.empty(len(self.choices(name)))
             self._arch_params[name] = nn.Parameter(
-                alpha.normal_(self.init_mean, self.init_std))
+                alpha.normal_(self.init_mean, self.init_std)
+            )
         # Index of the fixed candidate, -1 where none is.
-        self.register_buffer('_fixed', torch.full((len(self._names), ), -1))
+        self.register_buffer('_fixed', torch.full((len(self._names),), -1))
 
     def choices(self, name: str) -> List[str]:
         """Names of the candidates of a group."""
@@ -126,7 +132,7 @@ class DifferentiableMutator(NasMutator):
             if name in fixed:
                 chosen = self.choices(name).index(fixed[name])
                 alpha = torch.full_like(alpha, float('-inf'))
-                alpha[chosen] = 0.
+                alpha[chosen] = 0.0
             logits.append(alpha)
         return F.pad_logits(logits).softmax(-1)
 
@@ -149,8 +155,7 @@ class DifferentiableMutator(NasMutator):
         ]
         index = torch.tensor(chosen).to(logits.device, non_blocking=True)
         by_group = logits.log_softmax(-1).gather(1, index[:, None]).squeeze(1)
-        return by_group[block_group] if len(block_group) > len(
-            free) else by_group
+        return by_group[block_group] if len(block_group) > len(free) else by_group
 
     def entropy(self) -> Tensor:
         """Mean entropy over all groups in nats, shape ``()``."""
@@ -245,8 +250,7 @@ class DifferentiableMutator(NasMutator):
         """
         for name, choice in path.items():
             self._set_fixed(name, choice)
-            self._fixed[self._names.index(name)] = self.choices(name).index(
-                choice)
+            self._fixed[self._names.index(name)] = self.choices(name).index(choice)
 
     def _set_fixed(self, name: str, choice: Optional[str]) -> None:
         for block in self.search_groups[name]:
@@ -258,8 +262,7 @@ class DifferentiableMutator(NasMutator):
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         # Checkpoints of MMRazor's DSNAS have no record of what is fixed.
-        state_dict.setdefault(f'{prefix}_fixed', torch.full_like(
-            self._fixed, -1))
+        state_dict.setdefault(f'{prefix}_fixed', torch.full_like(self._fixed, -1))
         super()._load_from_state_dict(state_dict, prefix, *args)
         for name, k in zip(self._names, self._fixed.tolist()):
             self._set_fixed(name, None if k < 0 else self.choices(name)[k])

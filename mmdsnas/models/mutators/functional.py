@@ -4,6 +4,7 @@ A batch of groups is a matrix ``(num_groups, max_choices)``; a group with fewer
 candidates is filled up with logits of minus infinity, whose probability and
 gradient are zero.
 """
+
 from typing import List, Sequence
 
 import numpy as np
@@ -14,8 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 def pad_logits(logits: Sequence[Tensor]) -> Tensor:
     """Stacks the logits of groups, each of shape ``(num_choices, )``."""
-    return pad_sequence(
-        list(logits), batch_first=True, padding_value=float('-inf'))
+    return pad_sequence(list(logits), batch_first=True, padding_value=float('-inf'))
 
 
 def uniforms(seed: int, iteration: int, rank: int, num: int) -> np.ndarray:

@@ -1,4 +1,5 @@
 """Checks of a search space, made before anything is built on it."""
+
 from typing import List
 
 import torch.nn as nn
@@ -24,22 +25,24 @@ def check_search_space(supernet: nn.Module) -> None:
         if isinstance(module, BaseMutable)
     }
     if not mutables:
-        raise ConfigError('architecture has nothing to search: it contains no '
-                          'OneHotMutableOP.')
+        raise ConfigError(
+            'architecture has nothing to search: it contains no OneHotMutableOP.'
+        )
     for name, module in mutables.items():
         if not isinstance(module, OneHotMutableOP):
             raise ConfigError(
                 f'architecture: {name} is a {type(module).__name__}, but '
-                'DSNAS searches blocks of type mmdsnas.OneHotMutableOP only.')
+                'DSNAS searches blocks of type mmdsnas.OneHotMutableOP only.'
+            )
         inner = [n for n in mutables if n.startswith(f'{name}.')]
         if inner:
             raise ConfigError(
                 f'architecture: block {inner[0]} lies inside a candidate of '
-                f'block {name}; a candidate cannot itself be searched.')
+                f'block {name}; a candidate cannot itself be searched.'
+            )
 
 
-def check_custom_groups(supernet: nn.Module,
-                        custom_groups: List[List[str]]) -> None:
+def check_custom_groups(supernet: nn.Module, custom_groups: List[List[str]]) -> None:
     """Refuses groups that do not fit the supernet.
 
     Args:
@@ -63,22 +66,27 @@ def check_custom_groups(supernet: nn.Module,
     for i, group in enumerate(custom_groups):
         option = f'mutator.custom_groups[{i}]'
         if not group:
-            raise ConfigError(f'{option} is empty; a group lists the names or '
-                              'aliases of one or more blocks.')
+            raise ConfigError(
+                f'{option} is empty; a group lists the names or '
+                'aliases of one or more blocks.'
+            )
         for item in group:
             if item not in blocks and item not in by_alias:
                 known = ', '.join([*by_alias, *blocks])
-                raise ConfigError(f'{option} names {item!r}, which is no '
-                                  f'block; there are {known}.')
+                raise ConfigError(
+                    f'{option} names {item!r}, which is no block; there are {known}.'
+                )
             for name in by_alias.get(item, [item]):
                 if name in group_of:
                     raise ConfigError(
                         f'{option} holds block {name}, which '
-                        f'custom_groups[{group_of[name]}] holds already.')
+                        f'custom_groups[{group_of[name]}] holds already.'
+                    )
                 if name == item and blocks[name].alias is not None:
                     raise ConfigError(
                         f'{option} names block {name} by its module name, but '
-                        f'it has the alias {blocks[name].alias!r}; use that.')
+                        f'it has the alias {blocks[name].alias!r}; use that.'
+                    )
                 group_of[name] = i
     _check_same_choices(blocks, group_of, by_alias)
 
@@ -87,8 +95,7 @@ def _check_same_choices(blocks, group_of, by_alias) -> None:
     groups = {}
     for name in blocks:
         if name in group_of:
-            groups.setdefault(f'custom_groups[{group_of[name]}]',
-                              []).append(name)
+            groups.setdefault(f'custom_groups[{group_of[name]}]', []).append(name)
     for alias, names in by_alias.items():
         groups.setdefault(f'the blocks with alias {alias!r}', names)
     for group, names in groups.items():
@@ -98,4 +105,5 @@ def _check_same_choices(blocks, group_of, by_alias) -> None:
                     f'{group} share one alpha, so they need the same '
                     f'candidates, but {names[0]} has '
                     f'{", ".join(blocks[names[0]].choices)} and {name} has '
-                    f'{", ".join(blocks[name].choices)}.')
+                    f'{", ".join(blocks[name].choices)}.'
+                )

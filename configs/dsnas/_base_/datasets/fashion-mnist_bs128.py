@@ -1,10 +1,12 @@
 """Fashion-MNIST, 28 x 28, padded to 32 x 32."""
+
 data_preprocessor = dict(
     type='mmcls.ClsDataPreprocessor',
     num_classes=10,
     mean=[72.9] * 3,
     std=[90.0] * 3,
-    to_rgb=False)
+    to_rgb=False,
+)
 
 train_pipeline = [
     dict(type='mmcls.RandomCrop', crop_size=32, padding=4),
@@ -25,22 +27,20 @@ train_dataloader = dict(
     collate_fn=dict(type='default_collate'),
     persistent_workers=True,
     dataset=dict(
-        type='FashionMNIST',
-        data_root=data_root,
-        split='train',
-        pipeline=train_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=True))
+        type='FashionMNIST', data_root=data_root, split='train', pipeline=train_pipeline
+    ),
+    sampler=dict(type='DefaultSampler', shuffle=True),
+)
 val_dataloader = dict(
     batch_size=500,
     num_workers=2,
     collate_fn=dict(type='default_collate'),
     persistent_workers=True,
     dataset=dict(
-        type='FashionMNIST',
-        data_root=data_root,
-        split='test',
-        pipeline=test_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False))
-val_evaluator = dict(type='mmcls.Accuracy', topk=(1, ))
+        type='FashionMNIST', data_root=data_root, split='test', pipeline=test_pipeline
+    ),
+    sampler=dict(type='DefaultSampler', shuffle=False),
+)
+val_evaluator = dict(type='mmcls.Accuracy', topk=(1,))
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator

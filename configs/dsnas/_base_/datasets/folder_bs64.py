@@ -1,14 +1,16 @@
 """One's own images: a folder per class, see ImageFolder."""
+
 # The number of classes is found from the folders by tools/train.py.
 data_preprocessor = dict(
     type='mmcls.ClsDataPreprocessor',
     mean=[123.675, 116.28, 103.53],
     std=[58.395, 57.12, 57.375],
-    to_rgb=True)
+    to_rgb=True,
+)
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='mmcls.RandomResizedCrop', scale=96, crop_ratio_range=(0.4, 1.)),
+    dict(type='mmcls.RandomResizedCrop', scale=96, crop_ratio_range=(0.4, 1.0)),
     dict(type='mmcls.RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='mmcls.PackClsInputs'),
 ]
@@ -26,22 +28,20 @@ train_dataloader = dict(
     collate_fn=dict(type='default_collate'),
     persistent_workers=True,
     dataset=dict(
-        type='ImageFolder',
-        data_root=data_root,
-        split='train',
-        pipeline=train_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=True))
+        type='ImageFolder', data_root=data_root, split='train', pipeline=train_pipeline
+    ),
+    sampler=dict(type='DefaultSampler', shuffle=True),
+)
 val_dataloader = dict(
     batch_size=64,
     num_workers=2,
     collate_fn=dict(type='default_collate'),
     persistent_workers=True,
     dataset=dict(
-        type='ImageFolder',
-        data_root=data_root,
-        split='val',
-        pipeline=test_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False))
-val_evaluator = dict(type='mmcls.Accuracy', topk=(1, ))
+        type='ImageFolder', data_root=data_root, split='val', pipeline=test_pipeline
+    ),
+    sampler=dict(type='DefaultSampler', shuffle=False),
+)
+val_evaluator = dict(type='mmcls.Accuracy', topk=(1,))
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator

@@ -1,10 +1,7 @@
 """A child of the small supernet, built alone."""
+
 _base_ = './shufflenetv2_small_supernet.py'
 
 # A subnet file, e.g. WORK_DIR/subnet.yaml; tools/test.py takes the one that
 # subnet.pth records if none is given.
-model = dict(
-    _delete_=True,
-    type='sub_model',
-    cfg={{_base_.supernet}},
-    fix_subnet=None)
+model = dict(_delete_=True, type='sub_model', cfg={{_base_.supernet}}, fix_subnet=None)

@@ -1,15 +1,18 @@
 """SGD for the weights with a cosine over the whole run, Adam for alpha."""
+
 max_epochs = 30
 optim_wrapper = dict(
     constructor='SearchOptimWrapperConstructor',
     architecture=dict(
         type='OptimWrapper',
         optimizer=dict(
-            type='SGD', lr=0.1, momentum=0.9, weight_decay=4e-5,
-            nesterov=True)),
+            type='SGD', lr=0.1, momentum=0.9, weight_decay=4e-5, nesterov=True
+        ),
+    ),
     mutator=dict(
-        type='OptimWrapper',
-        optimizer=dict(type='Adam', lr=1e-2, betas=(0.5, 0.999))))
+        type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-2, betas=(0.5, 0.999))
+    ),
+)
 
 param_scheduler = dict(
     architecture=[
@@ -18,15 +21,18 @@ param_scheduler = dict(
             start_factor=0.1,
             begin=0,
             end=2,
-            convert_to_iter_based=True),
+            convert_to_iter_based=True,
+        ),
         dict(
             type='CosineAnnealingLR',
             begin=2,
             T_max=max_epochs - 2,
             end=max_epochs,
-            convert_to_iter_based=True),
+            convert_to_iter_based=True,
+        ),
     ],
-    mutator=[])
+    mutator=[],
+)
 
 train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=1)
 val_cfg = dict()
