@@ -1,7 +1,7 @@
 _base_ = [
     './_base_/datasets/folder_bs64.py',
     './_base_/models/shufflenetv2_small_subnet.py',
-    './_base_/schedules/child_sgd.py',
+    './_base_/schedules/child_sgd_45e.py',
     './_base_/subnet_runtime.py',
 ]
 

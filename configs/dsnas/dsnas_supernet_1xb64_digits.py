@@ -1,11 +1,15 @@
 _base_ = [
     './_base_/datasets/digits_bs64.py',
     './_base_/models/shufflenetv2_small_supernet.py',
-    './_base_/schedules/search_sgd.py',
+    './_base_/schedules/search_sgd_45e.py',
     './_base_/search_runtime.py',
 ]
 
-model = dict(pretrain_epochs=6, finetune_epochs=20)
+model = dict(
+    resource_estimator=dict(input_shape=(1, 3, 64, 64)),
+    pretrain_epochs=7,
+    finetune_epochs=28,
+)
 
 auto_scale_lr = dict(base_batch_size=64)
 default_hooks = dict(logger=dict(interval=10))

@@ -1,7 +1,7 @@
 _base_ = [
     './_base_/datasets/folder_bs64.py',
     './_base_/models/shufflenetv2_small_supernet.py',
-    './_base_/schedules/search_sgd.py',
+    './_base_/schedules/search_sgd_45e.py',
     './_base_/search_runtime.py',
 ]
 
@@ -9,8 +9,8 @@ _base_ = [
 model = dict(
     architecture=dict(head=dict(num_classes=None)),
     resource_estimator=dict(input_shape=(1, 3, 96, 96)),
-    pretrain_epochs=5,
-    finetune_epochs=20,
+    pretrain_epochs=7,
+    finetune_epochs=28,
 )
 
 auto_scale_lr = dict(base_batch_size=64)

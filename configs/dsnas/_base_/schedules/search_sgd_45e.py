@@ -1,6 +1,6 @@
-"""SGD for the weights with a cosine over the whole run, Adam for alpha."""
+"""45 epochs: SGD for the weights with one cosine, Adam for alpha."""
 
-max_epochs = 30
+max_epochs = 45
 optim_wrapper = dict(
     constructor='SearchOptimWrapperConstructor',
     architecture=dict(
@@ -10,7 +10,7 @@ optim_wrapper = dict(
         ),
     ),
     mutator=dict(
-        type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-2, betas=(0.5, 0.999))
+        type='OptimWrapper', optimizer=dict(type='Adam', lr=2e-2, betas=(0.5, 0.999))
     ),
 )
 

@@ -1,6 +1,6 @@
 """SGD with a cosine, to train a child alone."""
 
-max_epochs = 30
+max_epochs = 45
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=4e-5, nesterov=True),
