@@ -23,8 +23,10 @@ help: ## List the commands and their variables
 	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) CONFIG=$(CONFIG)'
 	@echo '  WORK_DIR=$(WORK_DIR) ARGS=(for tools/train.py) PYTEST_ARGS=$(PYTEST_ARGS)'
 
+# One thread by default: the network is small, and threads that wait for a busy
+# core make it several times slower.
 search: $(RUNTIME) ## Search an architecture for the handwritten digits
-	$(VENV_PYTHON) tools/train.py $(CONFIG) --work-dir $(WORK_DIR) $(ARGS)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV_PYTHON) tools/train.py $(CONFIG) --work-dir $(WORK_DIR) $(ARGS)
 
 # The tests run side by side, so that each process gets one thread.
 test: $(TESTS) ## Run the tests

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import mmdsnas  # noqa: F401  (makes mmrazor importable)
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -133,6 +133,22 @@ print(Config.fromfile(path).default_scope)
     assert scope == 'mmdsnas'
 
 
+def test_installed_child_is_built_from_its_subnet_file(site, run_python, tmp_path):
+    subnet, choices = run_python(
+        """
+from mmdsnas.registry import MODELS
+from mmdsnas.utils.run_config import load_config
+config = load_config('dsnas_subnet_1xb64_digits')
+print(config.model.fix_subnet)
+print(len(MODELS.build(config.model).backbone.layers[1][0].choices))
+""",
+        site,
+        cwd=tmp_path,
+    ).splitlines()[-2:]
+    assert Path(subnet).is_relative_to(site)
+    assert choices == '1'
+
+
 def test_built_again_without_what_is_gone(sdist, tmp_path):
     """A config that an earlier build left in ``build/`` is not shipped."""
     left = next((sdist / 'build' / 'lib').rglob('.mim')) / 'configs' / 'gone.py'

@@ -5,4 +5,7 @@ _base_ = [
     './_base_/subnet_runtime.py',
 ]
 
+# The child that dsnas_supernet_1xb64_digits found with seed 0.
+model = dict(fix_subnet='{{ fileDirname }}/subnets/dsnas_digits.yaml')
+
 auto_scale_lr = dict(base_batch_size=64)

@@ -1,0 +1,107 @@
+import pytest
+from mmengine.config import Config
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.utils import run_config
+
+
+@pytest.fixture
+def images(tmp_path):
+    for name in 'abc':
+        (tmp_path / name).mkdir()
+        for i in range(2):
+            (tmp_path / name / f'{i}.png').write_bytes(b'x')
+    return tmp_path
+
+
+def test_classes_are_counted_from_the_folders(images):
+    config = run_config.load_config(
+        'dsnas_supernet_1xb64_folder', dict(data_root=str(images))
+    )
+    assert config.model.architecture.head.num_classes == 3
+    for loader in run_config.LOADERS:
+        assert config[loader].dataset.data_root == str(images)
+
+
+def test_data_root_of_one_loader_alone(images):
+    config = run_config.load_config(
+        'dsnas_supernet_1xb64_folder',
+        {'train_dataloader.dataset.data_root': str(images)},
+    )
+    assert config.model.architecture.head.num_classes == 3
+    assert config.val_dataloader.dataset.data_root == 'data/images'
+
+
+def test_given_number_of_classes_is_kept(images):
+    config = run_config.load_config(
+        'dsnas_supernet_1xb64_folder',
+        {'data_root': str(images), 'model.architecture.head.num_classes': 7},
+    )
+    assert config.model.architecture.head.num_classes == 7
+
+
+def test_nothing_to_count_classes_in():
+    with pytest.raises(ConfigError, match='num_classes of the model is None'):
+        run_config.load_config(
+            'dsnas_supernet_1xb64_digits', {'model.architecture.head.num_classes': None}
+        )
+
+
+def test_scale_lr_leaves_alpha_alone():
+    config = run_config.load_config('dsnas_supernet_1xb64_digits')
+    config.train_dataloader.batch_size = 16
+    config.auto_scale_lr.enable = True
+    assert run_config.scale_lr(config) == 0.25
+    assert config.optim_wrapper.architecture.optimizer.lr == pytest.approx(0.025)
+    assert config.optim_wrapper.mutator.optimizer.lr == 0.02
+    assert not config.auto_scale_lr.enable
+
+
+def test_scale_lr_of_a_child():
+    config = run_config.load_config('dsnas_subnet_1xb64_digits')
+    config.train_dataloader.batch_size = 128
+    run_config.scale_lr(config)
+    assert config.optim_wrapper.optimizer.lr == pytest.approx(0.2)
+
+
+def test_scale_lr_needs_a_base():
+    with pytest.raises(ConfigError, match='auto_scale_lr = dict.base_batch_size'):
+        run_config.scale_lr(Config(dict()))
+
+
+def test_amp():
+    config = run_config.load_config('dsnas_supernet_1xb64_digits')
+    run_config.enable_amp(config)
+    assert config.optim_wrapper.amp == {}
+    config.optim_wrapper.amp = dict(dtype='bfloat16')
+    run_config.enable_amp(config)
+    assert config.optim_wrapper.amp == dict(dtype='bfloat16')
+
+
+def test_amp_of_a_child_depends_on_the_device(monkeypatch):
+    config = run_config.load_config('dsnas_subnet_1xb64_digits')
+    monkeypatch.setattr(run_config, 'get_device', lambda: 'cpu')
+    with pytest.raises(ConfigError, match='--amp needs a GPU'):
+        run_config.enable_amp(config)
+    monkeypatch.setattr(run_config, 'get_device', lambda: 'cuda')
+    run_config.enable_amp(config)
+    assert config.optim_wrapper.type == 'AmpOptimWrapper'
+
+
+@pytest.mark.parametrize('device, ids', [('cpu', None), ('cuda', 'unset')])
+def test_device(monkeypatch, device, ids):
+    monkeypatch.setattr(run_config, 'get_device', lambda: device)
+    config = run_config.load_config('dsnas_supernet_1xb64_digits')
+    run_config.use_device(config)
+    assert config.model_wrapper_cfg.get('device_ids', 'unset') == ids
+    assert config.train_dataloader.pin_memory == (device != 'cpu')
+
+
+def test_work_dir():
+    config = run_config.load_config('dsnas_supernet_1xb64_digits')
+    run_config.set_work_dir(config, None)
+    assert config.work_dir == 'work_dirs/dsnas_supernet_1xb64_digits'
+    run_config.set_work_dir(config, None)
+    assert config.work_dir == 'work_dirs/dsnas_supernet_1xb64_digits'
+    run_config.set_work_dir(config, 'mine')
+    assert config.work_dir == 'mine'
