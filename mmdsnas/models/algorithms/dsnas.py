@@ -4,7 +4,6 @@ from typing import Dict, List, Optional, Union
 import torch
 import torch.nn as nn
 from mmengine.dist import get_rank
-from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from mmrazor.models.algorithms import BaseAlgorithm
@@ -13,7 +12,7 @@ from torch import Tensor
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS, TASK_UTILS
 from ..cost import CostTerm
-from ..mutables import OneHotMutableOP, in_place_readers
+from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator
 
 
@@ -78,51 +77,27 @@ class DSNAS(BaseAlgorithm):
     ) -> None:
         _check_stages(pretrain_epochs, finetune_epochs)
         # MMRazor's search for `inplace` attributes finds nothing on torch 2
-        # and is not needed: _copy_where_written looks at what is executed.
+        # and is not needed: copy_overwritten_outputs looks at what is executed.
         super().__init__(architecture, data_preprocessor, init_cfg, module_inplace=True)
         self.pretrain_epochs = pretrain_epochs
         self.finetune_epochs = finetune_epochs
-        self.mutator = _built(
-            mutator, 'mutator', 'mmdsnas.DifferentiableMutator', MODELS
-        )
+        self.mutator = _built(mutator, MODELS, 'mmdsnas.DifferentiableMutator')
         self.mutator.prepare_from_supernet(self.architecture)
-        self.resource_estimator = _built(
-            resource_estimator,
-            'resource_estimator',
-            'mmdsnas.ResourceEstimator',
-            TASK_UTILS,
+        self.resource_estimator = estimator = _built(
+            resource_estimator, TASK_UTILS, 'mmdsnas.ResourceEstimator'
         )
-        self.cost_table = self.resource_estimator.cost_table(
+        self.cost_table = estimator.cost_table(
             self.architecture, self.mutator.search_groups
         )
         self.cost_term = CostTerm(self.cost_table, **(cost or {}))
+        with estimator.probing(self.architecture) as inputs:
+            copy_overwritten_outputs(self.architecture, inputs)
         self.gradient_estimator = _built(
-            gradient_estimator,
-            'gradient_estimator',
-            'mmdsnas.DSNASGradient',
-            TASK_UTILS,
+            gradient_estimator, TASK_UTILS, 'mmdsnas.DSNASGradient'
         )
-        self._copy_where_written()
         self.stage: Optional[Stage] = None
         self.iteration = 0
         self.seed = 0
-
-    def _copy_where_written(self) -> None:
-        """Lets a block hand out a copy where its output is overwritten."""
-        blocks = {
-            name: module
-            for name, module in self.architecture.named_modules()
-            if isinstance(module, OneHotMutableOP)
-        }
-        with self.resource_estimator.probing(self.architecture) as inputs:
-            found = in_place_readers(self.architecture, blocks, inputs)
-        for block, reader in found.items():
-            blocks[block].copy_output = True
-            print_log(
-                f'{reader} works in place on the output of block {block}, '
-                'which hands out a copy therefore.',
-                'current',
-            )
 
     # Where the run is
 
@@ -239,9 +214,9 @@ class DSNAS(BaseAlgorithm):
         }
 
 
-def _built(config, option: str, default_type: str, registry):
+def _built(config, registry, default_type: str):
     if config is None or isinstance(config, dict):
-        return registry.build(dict(dict(type=default_type), **(config or {})))
+        return registry.build({'type': default_type, **(config or {})})
     return config
 
 

@@ -1,4 +1,9 @@
-from .in_place import in_place_readers
+from .in_place import copy_overwritten_outputs, in_place_readers
 from .one_hot_mutable_op import OneHotMutableOP, all_candidates
 
-__all__ = ['OneHotMutableOP', 'all_candidates', 'in_place_readers']
+__all__ = [
+    'OneHotMutableOP',
+    'all_candidates',
+    'copy_overwritten_outputs',
+    'in_place_readers',
+]

@@ -4,8 +4,30 @@ from typing import Dict, List, Mapping
 
 import torch
 import torch.nn as nn
+from mmengine.logging import print_log
 
 from .one_hot_mutable_op import OneHotMutableOP, all_candidates
+
+
+def copy_overwritten_outputs(model: nn.Module, inputs: torch.Tensor) -> None:
+    """Lets blocks hand out a copy where their output is overwritten.
+
+    Args:
+        model (nn.Module): The supernet, in eval mode.
+        inputs (Tensor): One batch.
+    """
+    blocks = {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, OneHotMutableOP)
+    }
+    for name, reader in in_place_readers(model, blocks, inputs).items():
+        blocks[name].copy_output = True
+        print_log(
+            f'{reader} works in place on the output of block {name}, which '
+            'hands out a copy therefore.',
+            'current',
+        )
 
 
 @torch.no_grad()
