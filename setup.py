@@ -71,6 +71,7 @@ setup(
         'numpy',
         'opencv-python',
         'PyYAML',
+        'rich',
         'scikit-learn',
     ],
     extras_require={

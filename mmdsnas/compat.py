@@ -67,3 +67,9 @@ class _StandIn(ModuleType):
         super().__init__(QUANTIZATION, doc=__doc__)
         for name in self.__all__:
             setattr(self, name, _Unavailable(name, cause))
+        self._cause = cause
+
+    def __getattr__(self, name: str):
+        if name.startswith('__'):  # introspection, not use
+            raise AttributeError(name)
+        return _Unavailable(name, self._cause)()

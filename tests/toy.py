@@ -1,7 +1,7 @@
-"""Toy supernets of the tests: small enough to enumerate every path."""
+"""Supernets of the tests: toys of few paths, and those of MMRazor."""
 
 import itertools
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn as nn
@@ -9,15 +9,27 @@ import torch.nn.functional as F
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from mmdsnas.models import DSNAS, OneHotMutableOP
+from mmdsnas.models import DSNAS, DifferentiableMutator, OneHotMutableOP
+from mmdsnas.registry import MODELS
 
 WIDTH, CLASSES = 6, 3
+
+
+class Apply(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
 
 
 class Layer(nn.Module):
     """A linear map and a function: an operation without BatchNorm."""
 
-    def __init__(self, function: Callable, width: int = WIDTH, weight=None):
+    def __init__(self, function: Callable, width: int = WIDTH) -> None:
         super().__init__()
         self.linear = nn.Linear(width, width)
         self.function = function
@@ -26,19 +38,8 @@ class Layer(nn.Module):
         return self.function(self.linear(x))
 
 
-class Apply(nn.Module):
-    """A function as a module."""
-
-    def __init__(self, function: Callable):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(x)
-
-
 class ToyNet(BaseModel):
-    """Stem, blocks in a row and a linear classifier with cross entropy."""
+    """Stem, blocks in a row, tail and a linear classifier."""
 
     def __init__(
         self,
@@ -47,94 +48,184 @@ class ToyNet(BaseModel):
         tail: Optional[nn.Module] = None,
         width: int = WIDTH,
         classes: int = CLASSES,
-    ):
+    ) -> None:
         super().__init__()
         self.stem = stem or nn.Identity()
         self.blocks = nn.ModuleList(blocks)
         self.tail = tail or nn.Identity()
         self.head = nn.Linear(width, classes)
 
+    def features(self, x: Tensor) -> Tensor:
+        """What lies before the classifier."""
+        x = self.stem(x)
+        for module in self.blocks:
+            x = module(x)
+        return self.tail(x)
+
     def forward(self, inputs, data_samples=None, mode='tensor'):
-        x = self.stem(inputs)
-        for block in self.blocks:
-            x = block(x)
-        x = self.head(self.tail(x))
+        x = self.head(self.features(inputs))
         if mode == 'loss':
             return dict(loss=F.cross_entropy(x, data_samples))
         return x.softmax(-1) if mode == 'predict' else x
 
 
 def block(alias: Optional[str] = None, **candidates: nn.Module) -> OneHotMutableOP:
-    """A block from candidates that are built already."""
+    """A block of candidates that are built already."""
     return OneHotMutableOP(nn.ModuleDict(candidates), alias=alias)
 
 
-def smooth_block(alias: Optional[str] = None, width: int = WIDTH) -> OneHotMutableOP:
+def smooth_block(alias: Optional[str] = None) -> OneHotMutableOP:
     """A block of three smooth, nonlinear candidates."""
     return block(
         alias,
-        tanh=Layer(torch.tanh, width),
-        sine=Layer(torch.sin, width),
-        square=Layer(lambda x: 0.5 * x * x + 1, width),
+        tanh=Layer(torch.tanh),
+        sine=Layer(torch.sin),
+        square=Layer(lambda x: 0.5 * x * x + 1),
     )
 
 
-def toy_net(num_blocks: int = 3, aliases: Sequence[Optional[str]] = ()) -> ToyNet:
-    """A supernet of smooth blocks, in float64."""
-    aliases = list(aliases) or [None] * num_blocks
-    return ToyNet([smooth_block(alias) for alias in aliases]).double()
+def smooth_net(*aliases: Optional[str], **kwargs) -> ToyNet:
+    """Smooth blocks in float64: three of them, or one for each alias."""
+    aliases = aliases or (None, None, None)
+    return ToyNet([smooth_block(alias) for alias in aliases], **kwargs).double()
 
 
-def batch(num: int = 5, seed: int = 0, width: int = WIDTH, classes: int = CLASSES):
+def batch(num: int = 5, seed: int = 0) -> Tuple[Tensor, Tensor]:
     """Random inputs in float64 and labels."""
     generator = torch.Generator().manual_seed(seed)
-    inputs = torch.randn(num, width, dtype=torch.float64, generator=generator)
-    return inputs, torch.randint(classes, (num,), generator=generator)
+    inputs = torch.randn(num, WIDTH, dtype=torch.float64, generator=generator)
+    return inputs, torch.randint(CLASSES, (num,), generator=generator)
 
 
-def search(net: BaseModel, width: int = WIDTH, **kwargs) -> DSNAS:
-    """The algorithm around a supernet of vectors, at its first search epoch."""
+def prepared(net: nn.Module, **kwargs) -> DifferentiableMutator:
+    """A mutator of a supernet."""
+    mutator = DifferentiableMutator(**kwargs)
+    mutator.prepare_from_supernet(net)
+    return mutator
+
+
+def algorithm_of(net: BaseModel, width: int = WIDTH, **kwargs) -> DSNAS:
+    """The algorithm around a supernet whose input is a vector."""
     kwargs.setdefault('resource_estimator', dict(input_shape=(1, 1, width)))
-    algorithm = DSNAS(net, **kwargs)
+    dtype = next(net.parameters()).dtype
+    return DSNAS(net, **kwargs).to(dtype)
+
+
+def searching(net: BaseModel, **kwargs) -> DSNAS:
+    """The algorithm in its first search epoch."""
+    algorithm = algorithm_of(net, **kwargs)
     algorithm.begin_epoch(algorithm.pretrain_epochs)
     return algorithm
 
 
-def all_paths(mutator) -> List[Dict[str, str]]:
+def all_paths(mutator: DifferentiableMutator) -> List[Dict[str, str]]:
     """Every path of a search space."""
     names = list(mutator.search_groups)
     options = [mutator.choices(name) for name in names]
     return [dict(zip(names, path)) for path in itertools.product(*options)]
 
 
-def set_alpha(mutator, *rows: Sequence[float]) -> None:
+def set_alpha(mutator: DifferentiableMutator, *rows: Sequence[float]) -> None:
     """Gives every group its logits."""
     with torch.no_grad():
         for alpha, row in zip(mutator.arch_params.values(), rows, strict=True):
-            alpha.copy_(torch.as_tensor(row))
+            alpha.copy_(torch.as_tensor(row, dtype=alpha.dtype))
 
 
-def explicit_gate(net: ToyNet, path: Sequence[str], inputs: Tensor, labels: Tensor):
+def explicit_gates(
+    net: ToyNet, path: Sequence[str], inputs: Tensor, labels: Tensor
+) -> Tuple[Tensor, Tensor, Dict[str, Optional[Tensor]]]:
     """DSNAS by its formula: feature maps times gate variables, plain autograd.
 
     Args:
-        net (ToyNet): Supernet of blocks in a row.
+        net (ToyNet): The supernet.
         path (Sequence[str]): Candidate of each block.
-        inputs (Tensor): Batch.
+        inputs (Tensor): A batch.
         labels (Tensor): Its labels.
 
     Returns:
         tuple: The loss, ``dL/dZ`` of each block, and the gradients of the
-        supernet's parameters by name (None where a parameter is not used).
+        supernet's parameters by name (None where one is not used).
     """
     x = net.stem(inputs)
     gates = []
     for module, choice in zip(net.blocks, path, strict=True):
-        z = torch.ones((), dtype=x.dtype, requires_grad=True)
-        gates.append(z)
-        x = module._candidates[choice](x) * z
+        gates.append(torch.ones((), dtype=x.dtype, requires_grad=True))
+        x = module._candidates[choice](x) * gates[-1]
     loss = F.cross_entropy(net.head(net.tail(x)), labels)
     names, parameters = zip(*net.named_parameters())
     grads = torch.autograd.grad(loss, [*gates, *parameters], allow_unused=True)
-    num = len(gates)
-    return loss, torch.stack(grads[:num]), dict(zip(names, grads[num:]))
+    by_name = dict(zip(names, grads[len(gates) :], strict=True))
+    return loss, torch.stack(grads[: len(gates)]), by_name
+
+
+def shuffle_mutable(*kernels: int, **norm) -> dict:
+    """Config of a block of the ShuffleNetV2 candidates."""
+    kwargs = dict(norm_cfg=dict(type='BN', **norm))
+    candidates = {
+        f'shuffle_{k}x{k}': dict(type='mmrazor.ShuffleBlock', kernel_size=k, **kwargs)
+        for k in kernels
+    }
+    candidates['shuffle_xception'] = dict(type='mmrazor.ShuffleXception', **kwargs)
+    return dict(type='mmdsnas.OneHotMutableOP', candidates=candidates)
+
+
+def shufflenet(stages: Sequence[Tuple[int, int]], classes: int, **kwargs) -> dict:
+    """Config of a ShuffleNetV2 supernet, with the paper's candidates."""
+    mutable = shuffle_mutable(3, 5, 7)
+    return dict(
+        type='mmcls.ImageClassifier',
+        backbone=dict(
+            type='mmrazor.SearchableShuffleNetV2',
+            arch_setting=[[*stage, mutable] for stage in stages],
+            **kwargs,
+        ),
+        neck=dict(type='mmcls.GlobalAveragePooling'),
+        head=dict(
+            type='mmcls.LinearClsHead',
+            num_classes=classes,
+            in_channels=1024,
+            loss=dict(type='mmcls.CrossEntropyLoss', loss_weight=1.0),
+        ),
+    )
+
+
+def small_shufflenet() -> dict:
+    """Config of a supernet of four ShuffleNetV2 blocks for 3x32x32 images."""
+    return shufflenet([(16, 2), (24, 2)], classes=5, out_indices=(2,))
+
+
+def imagenet_shufflenet() -> dict:
+    """Config of the paper's supernet: 20 blocks for 3x224x224 images."""
+    return shufflenet([(64, 4), (160, 4), (320, 8), (640, 4)], classes=1000)
+
+
+def small_mobilenet() -> dict:
+    """Config of a supernet of four MobileNetV2 blocks for 3x32x32 images."""
+    kwargs = dict(norm_cfg=dict(type='BN'), act_cfg=dict(type='ReLU6'))
+    mutable = dict(
+        type='mmdsnas.OneHotMutableOP',
+        candidates={
+            f'mb_k{k}e{e}': dict(
+                type='mmrazor.MBBlock', kernel_size=k, expand_ratio=e, **kwargs
+            )
+            for k, e in ((3, 1), (3, 3), (5, 3))
+        },
+    )
+    return dict(
+        type='mmcls.ImageClassifier',
+        backbone=dict(
+            type='mmrazor.SearchableMobileNetV2',
+            arch_setting=[[16, 1, 1, mutable], [24, 3, 2, mutable]],
+            first_channels=16,
+            last_channels=32,
+            out_indices=(2,),
+        ),
+        neck=dict(type='mmcls.GlobalAveragePooling'),
+        head=dict(type='mmcls.LinearClsHead', num_classes=5, in_channels=32),
+    )
+
+
+def build(config: dict) -> BaseModel:
+    """Builds a supernet with random weights."""
+    return MODELS.build(config)

@@ -3,23 +3,23 @@
 import argparse
 
 import mmengine
-from mmengine.config import DictAction
+from mmengine.dist import is_main_process
 from mmengine.evaluator import DumpResults
 from mmengine.runner import Runner
 
 from mmdsnas.structures import use_recorded_subnet
 from mmdsnas.utils import run_config
 from mmdsnas.utils.checkpoint import load_checkpoint, load_weights
-from mmdsnas.utils.cli import show_user_errors
+from mmdsnas.utils.cli import add_run_arguments, config_parser, show_user_errors
+from mmdsnas.utils.tables import metric_lines
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config: its path or its name')
+    parser = config_parser(__doc__)
+    add_run_arguments(parser)
     parser.add_argument(
-        'checkpoint', help='checkpoint; one of a child alone brings its subnet along'
+        'checkpoint', help='checkpoint; that of a child names its subnet'
     )
-    parser.add_argument('--work-dir', help='folder for logs')
     parser.add_argument('--out', help='file for the results')
     parser.add_argument(
         '--out-item',
@@ -27,20 +27,6 @@ def parse_args() -> argparse.Namespace:
         help='what --out gets, by default the predictions',
     )
     parser.add_argument('--show-dir', help='folder for pictures of the predictions')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='replace options of the config',
-    )
-    parser.add_argument(
-        '--launcher',
-        default='none',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        help='what starts the processes of a distributed run',
-    )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     if args.out_item and not args.out:
         parser.error('--out-item needs --out, the file for the results')
@@ -49,7 +35,7 @@ def parse_args() -> argparse.Namespace:
         and args.out_item != 'metrics'
         and not args.out.endswith(('.pkl', '.pickle'))
     ):
-        parser.error('--out of predictions is to end in .pkl or .pickle')
+        parser.error('--out of predictions must end in .pkl or .pickle')
     return args
 
 
@@ -63,15 +49,21 @@ def main() -> None:
     run_config.start_processes(config, args.launcher, args.local_rank)
     use_recorded_subnet(config.model, checkpoint, args.cfg_options or {})
     if args.show_dir:
-        config.default_hooks.visualization.update(enable=True, out_dir=args.show_dir)
+        config.default_hooks.visualization = dict(
+            type='mmcls.VisualizationHook',
+            enable=True,
+            interval=1,
+            out_dir=args.show_dir,
+        )
     runner = Runner.from_cfg(config)
     model = getattr(runner.model, 'module', runner.model)
     load_weights(model, checkpoint, args.checkpoint)
     if args.out and args.out_item != 'metrics':
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
     metrics = runner.test()
-    for name, value in metrics.items():
-        print(f'{name}: {value:.4f}')
+    if not is_main_process():
+        return
+    print('\n'.join(metric_lines(metrics, digits=4)))
     if args.out and args.out_item == 'metrics':
         mmengine.dump(metrics, args.out)
 

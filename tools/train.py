@@ -2,17 +2,16 @@
 
 import argparse
 
-from mmengine.config import DictAction
 from mmengine.runner import Runner
 
 from mmdsnas.utils import run_config
-from mmdsnas.utils.cli import show_user_errors
+from mmdsnas.utils.checkpoint import check_exists
+from mmdsnas.utils.cli import add_run_arguments, config_parser, show_user_errors
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config: its path or its name')
-    parser.add_argument('--work-dir', help='folder for checkpoints and logs')
+    parser = config_parser(__doc__)
+    add_run_arguments(parser)
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -29,20 +28,6 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help="scale the weights' learning rate to the batch size",
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='replace options of the config',
-    )
-    parser.add_argument(
-        '--launcher',
-        default='none',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        help='what starts the processes of a distributed run',
-    )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     return parser.parse_args()
 
 
@@ -62,6 +47,7 @@ def main() -> None:
     if args.resume is not None:
         config.resume = True
         config.load_from = None if args.resume == 'auto' else args.resume
+    check_exists(config.load_from)
     Runner.from_cfg(config).train()
 
 

@@ -1,4 +1,20 @@
-from .hooks import *  # noqa: F401,F403
+from .hooks import (
+    ExportChildHook,
+    RecordSubnetHook,
+    SafeCheckpointHook,
+    SearchLogHook,
+    SearchStageHook,
+)
 from .optimizers import SearchOptimWrapperConstructor, SearchOptimWrapperDict
+from .worker_seed import seed_worker
 
-__all__ = ['SearchOptimWrapperConstructor', 'SearchOptimWrapperDict']
+__all__ = [
+    'ExportChildHook',
+    'RecordSubnetHook',
+    'SafeCheckpointHook',
+    'SearchLogHook',
+    'SearchOptimWrapperConstructor',
+    'SearchOptimWrapperDict',
+    'SearchStageHook',
+    'seed_worker',
+]

@@ -1,7 +1,7 @@
 """The child network that a search ends in: its weights and what made it."""
 
 from pathlib import Path
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, Mapping, Optional, Union
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +53,8 @@ def child_checkpoint(
 
     Returns:
         dict: ``state_dict`` and ``meta`` with ``subnet`` (candidate by
-        block), ``mflops``, ``mparams`` and ``mmdsnas_version``.
+        block), ``blocks`` (by block: candidate, probability, mflops, mparams),
+        ``mflops``, ``mparams`` and ``mmdsnas_version``.
     """
     path = algorithm.mutator.derive_child()
     subnet = subnet_of_path(
@@ -62,6 +63,7 @@ def child_checkpoint(
     cost = algorithm.cost_table.cost(path)
     meta = dict(
         subnet=subnet,
+        blocks=_blocks(algorithm, path),
         mflops=cost.flops,
         mparams=cost.params,
         mmdsnas_version=__version__,
@@ -70,6 +72,21 @@ def child_checkpoint(
     return dict(
         meta=plain(meta), state_dict=child_state_dict(algorithm.architecture, subnet)
     )
+
+
+def _blocks(algorithm: DSNAS, path: Mapping[str, str]) -> Dict[str, Dict[str, Any]]:
+    table, confidence = algorithm.cost_table, algorithm.mutator.confidence()
+    group_of = {block: g for g, blocks in table.groups.items() for block in blocks}
+    names = [n for n, _ in algorithm.architecture.named_modules() if n in group_of]
+    return {
+        name: dict(
+            candidate=path[group_of[name]],
+            probability=confidence[group_of[name]],
+            mflops=table.blocks[name][path[group_of[name]]].flops,
+            mparams=table.blocks[name][path[group_of[name]]].params,
+        )
+        for name in names
+    }
 
 
 def save_child(

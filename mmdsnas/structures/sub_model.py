@@ -41,7 +41,7 @@ def sub_model(
     """
     if fix_subnet is None:
         raise ConfigError(
-            'model.fix_subnet is to be the subnet file of the child, e.g. '
+            'model.fix_subnet must be the subnet file of the child, e.g. '
             '--cfg-options model.fix_subnet=WORK_DIR/subnet.yaml, but is '
             'None.'
         )

@@ -47,7 +47,7 @@ def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
             raise SubnetError(f'{name} is not valid YAML: {reason}.') from error
     if not isinstance(source, Mapping) or not source:
         raise SubnetError(
-            f'{name} is to map blocks to candidates, as in '
+            f'{name} must map blocks to candidates, as in '
             '"backbone.layers.0.0: {chosen: shuffle_3x3}", but '
             f'holds {str(source)[:60]!r}.'
         )
@@ -56,7 +56,7 @@ def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
         chosen = entry.get('chosen') if isinstance(entry, Mapping) else entry
         if not isinstance(block, str) or not isinstance(chosen, str):
             raise SubnetError(
-                f'{name}: the entry of {block!r} is to be {{chosen: name of a '
+                f'{name}: the entry of {block!r} must be {{chosen: name of a '
                 f'candidate}}, but is {str(entry)[:60]!r}.'
             )
         subnet[block] = chosen

@@ -8,6 +8,12 @@ import torch.nn as nn
 from mmdsnas.errors import CheckpointError
 
 
+def check_exists(path: Union[str, Path, None]) -> None:
+    """Refuses a checkpoint that is not there; None is none."""
+    if path is not None and not Path(path).is_file():
+        raise CheckpointError(f'checkpoint {path} does not exist.')
+
+
 def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
     """Loads a checkpoint to the CPU without running anything in it.
 
@@ -21,8 +27,7 @@ def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
         CheckpointError: It does not exist, is damaged, holds objects that
             safe loading refuses, or holds no ``state_dict``.
     """
-    if not Path(path).is_file():
-        raise CheckpointError(f'checkpoint {path} does not exist.')
+    check_exists(path)
     try:
         checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:

@@ -1,8 +1,39 @@
+"""What the command-line tools share."""
+
+import argparse
 import functools
 import sys
 from typing import Callable
 
+from mmengine.config import DictAction
+
 from mmdsnas.errors import UserError
+
+
+def config_parser(description: str) -> argparse.ArgumentParser:
+    """A parser for a tool that starts from a config."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('config', help='config: its path or its name')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='replace options of the config',
+    )
+    return parser
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what every tool that runs a model takes."""
+    parser.add_argument('--work-dir', help='folder for what the run leaves')
+    parser.add_argument(
+        '--launcher',
+        default='none',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        help='what starts the processes of a distributed run',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
 def show_user_errors(main: Callable[[], None]) -> Callable[[], None]:

@@ -7,7 +7,7 @@ from typing import Any, Dict, Optional
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import get_world_size
+from mmengine.dist import get_world_size, init_dist
 
 from mmdsnas.datasets import find_classes
 from mmdsnas.errors import ConfigError
@@ -103,18 +103,21 @@ def use_device(config: Config) -> None:
 
 
 def start_processes(config: Config, launcher: str, local_rank: int) -> None:
-    """Joins the processes of a distributed run.
+    """Joins the processes of a distributed run, before anything asks for them.
 
-    On a GPU mmengine does it. Its start of ``torchrun`` asks for a CUDA
-    device, so on the CPU the group is made here, with gloo.
+    mmengine's start of ``torchrun`` asks for a CUDA device, so on the CPU the
+    group is made here, with gloo.
     """
     config.launcher = launcher
     os.environ.setdefault('LOCAL_RANK', str(local_rank))
-    if launcher == 'none' or get_device() != 'cpu':
+    if launcher == 'none':
+        return
+    if get_device() != 'cpu':
+        init_dist(launcher, **config.get('env_cfg', {}).get('dist_cfg', {}))
         return
     if launcher != 'pytorch':
         raise ConfigError(
-            '--launcher is to be none or pytorch on a machine '
+            '--launcher must be none or pytorch on a machine '
             f'without a GPU, but is {launcher}.'
         )
     torch.distributed.init_process_group('gloo')

@@ -60,9 +60,9 @@ def test_accepted_forms(source):
         (None, 'subnet.yaml does not exist'),
         ('a: [', 'subnet.yaml is not valid YAML'),
         (b'\xff\xfe\xfa', 'subnet.yaml is not valid YAML'),
-        ('', "is to map blocks to candidates.*'None'"),
-        ('- a', 'is to map blocks to candidates'),
-        ('a: 3', "the entry of 'a' is to be.*'3'"),
+        ('', "must map blocks to candidates.*'None'"),
+        ('- a', 'must map blocks to candidates'),
+        ('a: 3', "the entry of 'a' must be.*'3'"),
         ('a: {choose: b}', "the entry of 'a'"),
         ('3: {chosen: b}', 'the entry of 3'),
     ],
@@ -177,7 +177,7 @@ def test_sub_model_takes_the_runners_preprocessor():
 
 
 def test_sub_model_without_a_subnet_is_refused():
-    with pytest.raises(ConfigError, match='model.fix_subnet is to be the subnet file'):
+    with pytest.raises(ConfigError, match='model.fix_subnet must be the subnet file'):
         MODELS.build(dict(type='sub_model', cfg=classifier()))
 
 

@@ -68,7 +68,7 @@ def test_config_of_a_child_is_refused(run_tool, search, tmp_path):
         fails=True,
     )
     last = done.stderr.splitlines()[-1]
-    assert re.match('error: the config is to be that of a search', last)
+    assert re.match('error: the config must be that of a search', last)
 
 
 def test_print_config_shows_what_is_inherited(run_tool, tmp_path):

@@ -1,5 +1,7 @@
 """The child that is left is the one that was validated, also with EMA."""
 
+import re
+
 import torch
 
 from tests.test_tools.conftest import DIGITS, ROOT, SHORT
@@ -12,9 +14,10 @@ def test_exported_child_has_the_validated_weights(run_tool, tmp_path):
         f"_base_ = ['{base}']\n"
         "custom_hooks = [*_base_.custom_hooks, dict(type='EMAHook', momentum=0.1)]\n"
     )
-    run_tool(
+    done = run_tool(
         'train.py', config, '--work-dir', 'work', '--cfg-options', *SHORT, cwd=tmp_path
     )
+    printed = done.stdout + done.stderr
     last = torch.load(tmp_path / 'work' / 'epoch_3.pth', weights_only=True)
     child = torch.load(tmp_path / 'work' / 'subnet.pth', weights_only=True)
     name = 'head.fc.weight'
@@ -23,3 +26,6 @@ def test_exported_child_has_the_validated_weights(run_tool, tmp_path):
     trained = last['ema_state_dict'][f'module.architecture.{name}']
     assert not torch.equal(averaged, trained)
     assert torch.equal(child['state_dict'][name], averaged)
+    table = printed[printed.index('The search is done.') :]
+    for block, candidate in child['meta']['subnet'].items():
+        assert re.search(rf'{re.escape(block)} +{candidate} ', table)

@@ -7,7 +7,7 @@ import re
 import torch
 import yaml
 
-from tests.test_tools.conftest import DIGITS, SMALL_TEST
+from tests.test_tools.conftest import DIGITS, SHORT, SMALL_TEST
 
 CHILD = 'dsnas_subnet_1xb64_digits'
 
@@ -71,12 +71,34 @@ def test_predictions_and_pictures(run_tool, search, tmp_path):
         '--cfg-options',
         *SMALL_TEST,
         'test_dataloader.dataset.indices=7',
-        'default_hooks.visualization.interval=1',
         cwd=tmp_path,
     )
     predictions = pickle.loads((tmp_path / 'predictions.pkl').read_bytes())
     assert len(predictions) == 7
-    assert list(tmp_path.glob('**/pictures/**/*.png'))
+    assert len(list(tmp_path.glob('**/pictures/**/*.png'))) == 7
+
+
+def test_child_trained_alone_names_its_subnet(run_tool, search, tmp_path):
+    work_dir, _ = search
+    small = [o for o in SHORT if 'dataloader' in o] + ['train_cfg.max_epochs=1']
+    run_tool(
+        'train.py',
+        CHILD,
+        '--work-dir',
+        'child',
+        '--cfg-options',
+        *small,
+        f'model.fix_subnet={work_dir / "subnet.yaml"}',
+        cwd=tmp_path,
+    )
+    run_tool(
+        'test.py',
+        CHILD,
+        'child/epoch_1.pth',
+        '--cfg-options',
+        *SMALL_TEST,
+        cwd=tmp_path,
+    )
 
 
 def test_other_subnet_than_the_weights_is_refused(run_tool, search, tmp_path):

@@ -192,7 +192,7 @@ def test_ranks_share_one_search(run_tool, tmp_path):
     [
         ('model.pretrain_epochs=5', 'pretrain_epochs is 5 and finetune_epochs is 2'),
         ('model.cost.limit=0.1', r'cost.limit is 0.1, but the cheapest path .*0\.6'),
-        ('model.mutator.fix_threshold=2', 'fix_threshold is to be above 0'),
+        ('model.mutator.fix_threshold=2', 'fix_threshold must be above 0'),
         ('model.mutator.custom_groups=[[]]', r'custom_groups\[0\] is empty'),
         ('train_dataloader.dataset.split=none', "split.*'none'"),
     ],
@@ -215,16 +215,91 @@ def test_bad_input_is_one_sentence(run_tool, tmp_path, option, sentence):
     assert re.match(f'error: .*{sentence}', last), last
 
 
-def test_iteration_based_loop_is_refused(run_tool, tmp_path):
+@pytest.mark.parametrize(
+    'change, sentence',
+    [
+        (
+            'train_cfg = dict(_delete_=True, by_epoch=False, max_iters=3)\n'
+            'param_scheduler = dict(_delete_=True, architecture=[], mutator=[])',
+            'train_cfg must be epoch-based',
+        ),
+        (
+            "optim_wrapper = dict(_delete_=True, optimizer=dict(type='SGD', lr=0.1))\n"
+            'param_scheduler = None',
+            'optim_wrapper must have constructor=.*gives a OptimWrapper',
+        ),
+        (
+            "activation_checkpointing = ['architecture.backbone']",
+            'activation_checkpointing cannot be used in a search',
+        ),
+    ],
+)
+def test_runs_that_cannot_search_are_refused(run_tool, tmp_path, change, sentence):
     base = ROOT / 'configs' / 'dsnas' / f'{DIGITS}.py'
-    config = tmp_path / 'by_iteration.py'
-    config.write_text(
-        f"_base_ = ['{base}']\n"
-        'train_cfg = dict(_delete_=True, by_epoch=False, max_iters=3)\n'
-        'param_scheduler = dict(_delete_=True, architecture=[], mutator=[])\n'
-    )
+    config = tmp_path / 'config.py'
+    config.write_text(f"_base_ = ['{base}']\n{change}\n")
     done = run_tool('train.py', config, '--work-dir', 'work', cwd=tmp_path, fails=True)
-    assert 'error: train_cfg is to be epoch-based' in done.stderr
+    assert re.match(f'error: {sentence}', done.stderr.strip().splitlines()[-1])
+
+
+def test_cost_and_stages_in_the_log(run_tool, tmp_path):
+    """The cost term is 0 outside the search; a run without one says so."""
+    done = run_tool(
+        'train.py',
+        DIGITS,
+        '--no-validate',
+        '--work-dir',
+        'work',
+        '--cfg-options',
+        *SHORT,
+        'model.cost.limit=0.7',
+        'model.cost.weight=1.',
+        cwd=tmp_path,
+    )
+    assert 'No epoch of this run trains alpha' not in done.stdout + done.stderr
+    train = [line for line in log_of(tmp_path / 'work') if 'entropy' in line]
+    cost = [line['cost.loss'] for line in train]
+    assert cost[0] == cost[1] == 0 and min(cost[2:4]) > 0.7
+    # mmengine shows means over its window of ten iterations.
+    assert train[-1]['loss'] == pytest.approx(
+        train[-1]['task.loss'] + train[-1]['cost.loss'], rel=1e-4
+    )
+
+    without = [o for o in SHORT if 'model.' not in o or 'shape' in o]
+    done = run_tool(
+        'train.py',
+        DIGITS,
+        '--work-dir',
+        'other',
+        '--cfg-options',
+        *without,
+        'train_cfg.max_epochs=1',
+        cwd=tmp_path,
+    )
+    assert 'No epoch of this run trains alpha' in done.stdout + done.stderr
+
+
+def test_finished_run_that_is_resumed(run_tool, search, tmp_path):
+    whole, _ = search
+    done = run_tool(
+        'train.py',
+        DIGITS,
+        '--resume',
+        whole / 'epoch_3.pth',
+        '--work-dir',
+        'work',
+        '--cfg-options',
+        *SHORT,
+        cwd=tmp_path,
+    )
+    assert 'There was no epoch left to run.' in done.stdout + done.stderr
+    child = (whole / 'subnet.yaml').read_text()
+    assert (tmp_path / 'work' / 'subnet.yaml').read_text() == child
+
+    done = run_tool(
+        'train.py', DIGITS, '--resume', 'none.pth', cwd=tmp_path, fails=True
+    )
+    assert done.stderr.strip().endswith('error: checkpoint none.pth does not exist.')
 
 
 def test_unknown_config_is_one_sentence(run_tool, tmp_path):

@@ -57,6 +57,21 @@ def test_scale_lr_leaves_alpha_alone():
     assert not config.auto_scale_lr.enable
 
 
+@pytest.mark.parametrize('device', ['cpu', 'cuda'])
+def test_scale_lr_knows_all_processes(monkeypatch, device):
+    """The group is there before the learning rate is scaled, on every device."""
+    started = []
+    monkeypatch.setattr(run_config, 'get_device', lambda: device)
+    monkeypatch.setattr(run_config, 'init_dist', lambda *a, **k: started.append(a))
+    monkeypatch.setattr(
+        run_config.torch.distributed, 'init_process_group', started.append
+    )
+    monkeypatch.setattr(run_config, 'get_world_size', lambda: 8 if started else 1)
+    config = run_config.load_config('dsnas_supernet_1xb64_digits')
+    run_config.start_processes(config, 'pytorch', 0)
+    assert run_config.scale_lr(config) == 8
+
+
 def test_scale_lr_of_a_child():
     config = run_config.load_config('dsnas_subnet_1xb64_digits')
     config.train_dataloader.batch_size = 128

@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 from mmdsnas.errors import ConfigError
@@ -11,26 +10,18 @@ from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS
 from mmdsnas.structures import child_checkpoint, save_child
 from mmdsnas.utils.checkpoint import load_checkpoint, load_weights
-from mmdsnas.utils.cli import show_user_errors
+from mmdsnas.utils.cli import config_parser, show_user_errors
 from mmdsnas.utils.run_config import load_config
 from mmdsnas.utils.tables import child_table
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config of the search')
+    parser = config_parser(__doc__)
     parser.add_argument('checkpoint', help='a checkpoint of the search')
     parser.add_argument(
         'out',
         help='folder for subnet.pth and subnet.yaml, or the name of the .pth '
         'file, beside which the .yaml is put',
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='replace options of the config',
     )
     return parser.parse_args()
 
@@ -44,7 +35,7 @@ def main() -> None:
     model = MODELS.build(config.model)
     if not isinstance(model, DSNAS):
         raise ConfigError(
-            'the config is to be that of a search, with a model '
+            'the config must be that of a search, with a model '
             f'of type DSNAS, but {args.config} has a '
             f'{type(model).__name__}.'
         )
@@ -54,7 +45,7 @@ def main() -> None:
     pth = out if out.suffix == '.pth' else out / 'subnet.pth'
     yaml = pth.with_suffix('.yaml')
     save_child(child, pth, yaml)
-    print(child_table(child['meta'], model, [str(yaml), str(pth)]))
+    print(child_table(child['meta'], [str(yaml), str(pth)]))
 
 
 if __name__ == '__main__':

@@ -1,6 +1,13 @@
 from .export_child_hook import ExportChildHook
+from .record_subnet_hook import RecordSubnetHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .search_log_hook import SearchLogHook
 from .search_stage_hook import SearchStageHook
 
-__all__ = ['ExportChildHook', 'SafeCheckpointHook', 'SearchLogHook', 'SearchStageHook']
+__all__ = [
+    'ExportChildHook',
+    'RecordSubnetHook',
+    'SafeCheckpointHook',
+    'SearchLogHook',
+    'SearchStageHook',
+]

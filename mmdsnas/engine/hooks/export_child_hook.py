@@ -1,5 +1,5 @@
 import os.path as osp
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
@@ -45,10 +45,17 @@ class ExportChildHook(Hook):
 
     def after_train(self, runner) -> None:
         """Writes the child if the last epoch was not validated."""
-        if self._exported_epoch != runner.epoch:
+        if runner.epoch == self._start_epoch:
+            runner.logger.info('There was no epoch left to run.')
+        # A finished run that is resumed keeps the child of its validation.
+        missing = not all(osp.isfile(path) for path in self._files(runner))
+        if self._exported_epoch != runner.epoch or missing:
             self._export(runner, {})
-        if runner.epoch > self._start_epoch:
+        if self._meta:
             self._print_table(runner)
+
+    def _files(self, runner) -> List[str]:
+        return [osp.join(runner.work_dir, name) for name in (SUBNET_YAML, SUBNET_PTH)]
 
     @master_only
     def _export(self, runner, metrics: Dict[str, float]) -> None:
@@ -57,18 +64,12 @@ class ExportChildHook(Hook):
             algorithm_of(runner),
             dict(epoch=runner.epoch, metrics=metrics, dataset_meta=dataset_meta),
         )
-        save_child(
-            checkpoint,
-            osp.join(runner.work_dir, SUBNET_PTH),
-            osp.join(runner.work_dir, SUBNET_YAML),
-        )
+        yaml, pth = self._files(runner)
+        save_child(checkpoint, pth, yaml)
         self._meta = checkpoint['meta']
         self._exported_epoch = runner.epoch
 
     @master_only
     def _print_table(self, runner) -> None:
-        files = [osp.join(runner.work_dir, f) for f in (SUBNET_YAML, SUBNET_PTH)]
-        runner.logger.info(
-            'The search is done.\n'
-            + child_table(self._meta, algorithm_of(runner), files)
-        )
+        table = child_table(self._meta, self._files(runner))
+        runner.logger.info(f'The search is done.\n{table}')

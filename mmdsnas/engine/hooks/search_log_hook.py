@@ -1,5 +1,6 @@
 from typing import Dict, Optional
 
+import torch
 from mmengine.hooks import Hook, LoggerHook
 from torch import Tensor
 
@@ -29,7 +30,7 @@ class SearchLogHook(Hook):
     def __init__(self, interval: Optional[int] = None) -> None:
         self.interval = interval
         self._reward_sum: Optional[Tensor] = None
-        self._num_rewards = 0
+        self._num_rewards: Optional[Tensor] = None
 
     def before_train(self, runner) -> None:
         """Takes over the interval of mmengine's logger."""
@@ -42,7 +43,7 @@ class SearchLogHook(Hook):
     def before_train_epoch(self, runner) -> None:
         """Begins a new mean of the rewards."""
         self._reward_sum = None
-        self._num_rewards = 0
+        self._num_rewards = None
 
     def after_train_iter(
         self, runner, batch_idx: int, data_batch=None, outputs: Optional[Dict] = None
@@ -62,27 +63,37 @@ class SearchLogHook(Hook):
             return
         algorithm.gradient_estimator.block_rewards = None
         size = (rewards / loss_factor).abs()
-        self._reward_sum = size if self._reward_sum is None else self._reward_sum + size
-        self._num_rewards += 1
+        # The loss scaler's overflows are part of the game; they do not count.
+        finite = size.isfinite()
+        if self._reward_sum is None:
+            self._reward_sum = torch.zeros_like(size)
+            self._num_rewards = torch.zeros_like(size)
+        self._reward_sum += size.where(finite, 0)
+        self._num_rewards += finite
 
     def after_train_epoch(self, runner) -> None:
         """Logs the child and the size of the rewards."""
         algorithm = algorithm_of(runner)
-        mutator = algorithm.mutator
-        child = mutator.derive_child()
+        mutator, label = algorithm.mutator, algorithm.cost_table.labels()
+        child, confidence = mutator.derive_child(), mutator.confidence()
         cost = algorithm.cost_table.cost(child)
-        confidence = mutator.confidence()
-        blocks = '  '.join(
-            f'{choice} ({confidence[group]:.2f})' for group, choice in child.items()
+        groups = '  '.join(
+            f'{label[name]} {choice} ({confidence[name]:.2f})'
+            for name, choice in child.items()
         )
         runner.logger.info(
             f'Child after epoch {runner.epoch + 1}: {cost.flops:.3f} MFLOPs, '
             f'{cost.params:.3f} M parameters, {len(mutator.fixed)} of '
-            f'{len(child)} groups fixed: {blocks}'
+            f'{len(child)} choices fixed: {groups}'
         )
         if self._reward_sum is not None:
             mean = (self._reward_sum / self._num_rewards).tolist()
+            searched = [
+                block
+                for name in mutator.free
+                for block in algorithm.cost_table.groups[name]
+            ]
             runner.logger.info(
-                'Mean absolute reward of the blocks still '
-                'searched: ' + '  '.join(f'{r:.1e}' for r in mean)
+                'Mean absolute reward of the blocks still searched: '
+                + '  '.join(f'{b} {r:.1e}' for b, r in zip(searched, mean))
             )

@@ -4,6 +4,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import Stage
 from mmdsnas.registry import HOOKS
+from ..optimizers import SearchOptimWrapperDict
 from .utils import algorithm_of
 
 
@@ -22,13 +23,28 @@ class SearchStageHook(Hook):
         """Logs the plan of the run.
 
         Raises:
-            ConfigError: The training loop does not count epochs.
+            ConfigError: The training loop does not count epochs, there is one
+                optimizer only, or blocks are computed again in the backward
+                pass.
         """
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise ConfigError(
-                'train_cfg is to be epoch-based (by_epoch=True), because the '
+                'train_cfg must be epoch-based (by_epoch=True), because the '
                 'stages of DSNAS are counted in epochs, but the loop is '
                 f'{type(runner.train_loop).__name__}.'
+            )
+        if not isinstance(runner.optim_wrapper, SearchOptimWrapperDict):
+            raise ConfigError(
+                'optim_wrapper must have constructor='
+                "'mmdsnas.SearchOptimWrapperConstructor', which builds the "
+                'optimizers of weights and alpha, but it gives a '
+                f'{type(runner.optim_wrapper).__name__}.'
+            )
+        if runner.cfg.get('activation_checkpointing'):
+            raise ConfigError(
+                'activation_checkpointing cannot be used in a search, because what '
+                'it computes again lacks the gates of the blocks; candidates may '
+                'have with_cp=True instead.'
             )
         algorithm = algorithm_of(runner)
         count = {stage: 0 for stage in Stage}
@@ -40,6 +56,12 @@ class SearchStageHook(Hook):
             + ', '.join(f'{stage.value} {n}' for stage, n in count.items())
             + f'. Paths cost {cheapest:.3f} to {dearest:.3f} MFLOPs.'
         )
+        if not count[Stage.SEARCH]:
+            runner.logger.warning(
+                'No epoch of this run trains alpha, so the child is what its '
+                'initial values happen to say; see pretrain_epochs, '
+                'finetune_epochs and train_cfg.max_epochs.'
+            )
 
     def before_train_epoch(self, runner) -> None:
         """Enters the epoch; blocks are fixed here and nowhere else."""
@@ -51,9 +73,10 @@ class SearchStageHook(Hook):
                 f'Stage {algorithm.stage.value} from epoch {runner.epoch + 1}.'
             )
         if settled:
+            label = algorithm.cost_table.labels()
             runner.logger.info(
                 'Fixed: '
-                + ', '.join(f'{group} to {choice}' for group, choice in settled.items())
+                + ', '.join(f'{label[name]} {c}' for name, c in settled.items())
             )
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None):

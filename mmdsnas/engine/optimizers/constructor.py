@@ -36,7 +36,7 @@ class SearchOptimWrapperConstructor(SeparateOptimWrapperConstructor):
         self.amp = config.pop('amp', None)
         if set(config) != set(KEYS):
             raise ConfigError(
-                'optim_wrapper is to have the keys architecture and mutator '
+                'optim_wrapper must have the keys architecture and mutator '
                 f'(and may have amp), but has {", ".join(sorted(config))}.'
             )
         for key in KEYS:

@@ -68,7 +68,7 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         counts = {name: wrapper._accumulative_counts for name, wrapper in self.items()}
         if len(set(counts.values())) > 1:
             raise ConfigError(
-                'accumulative_counts is to be the same for all optimizers, '
+                'accumulative_counts must be the same for all optimizers, '
                 'because they share the backward pass, but is '
                 + ', '.join(f'{n} for {name}' for name, n in counts.items())
                 + '.'
@@ -89,7 +89,7 @@ class SearchOptimWrapperDict(OptimWrapperDict):
             dtype = 'float16' if self.device_type == 'cuda' else 'bfloat16'
         if dtype not in AMP_DTYPES:
             raise ConfigError(
-                'optim_wrapper.amp.dtype is to be one of '
+                'optim_wrapper.amp.dtype must be one of '
                 f'{", ".join(AMP_DTYPES)}, but is {dtype!r}.'
             )
         self.amp_dtype = getattr(torch, dtype)

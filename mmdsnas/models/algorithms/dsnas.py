@@ -89,7 +89,7 @@ class DSNAS(BaseAlgorithm):
         self.cost_table = estimator.cost_table(
             self.architecture, self.mutator.search_groups
         )
-        self.cost_term = CostTerm(self.cost_table, **(cost or {}))
+        self.cost_term = CostTerm.from_options(self.cost_table, cost)
         with estimator.probing(self.architecture) as inputs:
             copy_overwritten_outputs(self.architecture, inputs)
         self.gradient_estimator = _built(
@@ -154,25 +154,32 @@ class DSNAS(BaseAlgorithm):
             and ``cost.loss`` where a limit applies.
 
         Raises:
-            RuntimeError: ``begin_epoch`` was not called.
+            ConfigError: ``begin_epoch`` was not called.
         """
         if not self.training:
             self._set_child()
             return self._task_losses(inputs, data_samples)
         if self.stage is None:
-            raise RuntimeError(
-                'DSNAS does not know the epoch; add '
-                "dict(type='mmdsnas.SearchStageHook') to custom_hooks."
+            raise ConfigError(
+                "custom_hooks must have dict(type='mmdsnas.SearchStageHook'), which "
+                'tells DSNAS the epoch, but nothing did.'
             )
         path = self.mutator.draw_path(self.seed, self.iteration, get_rank())
         self.mutator.set_choices(path)
         blocks = self.mutator.free_blocks
-        if self.stage is not Stage.SEARCH or not blocks:
-            return self._task_losses(inputs, data_samples)
-        with self.gradient_estimator.attach(blocks, self.mutator.block_log_probs(path)):
+        searching = self.stage is Stage.SEARCH and bool(blocks)
+        if searching:
+            log_probs = self.mutator.block_log_probs(path)
+            with self.gradient_estimator.attach(blocks, log_probs):
+                losses = self._task_losses(inputs, data_samples)
+        else:
             losses = self._task_losses(inputs, data_samples)
         if self.cost_term.limit is not None:
-            losses['cost.loss'] = self.cost_term(self.mutator.probs(), path)
+            probs = self.mutator.probs()
+            # 0 and not absent: logs repeat the last value of what is absent.
+            losses['cost.loss'] = (
+                self.cost_term(probs, path) if searching else probs.new_zeros(())
+            )
         return losses
 
     def _task_losses(self, inputs, data_samples) -> Dict[str, Tensor]:
@@ -199,7 +206,7 @@ class DSNAS(BaseAlgorithm):
         Returns:
             dict[str, float]: ``expected_mflops`` and ``sampled_mflops`` (both
             of the whole network), ``entropy`` (mean over the groups, nats),
-            ``fixed_blocks`` (how many groups are fixed).
+            ``fixed_blocks`` (how many blocks are fixed).
         """
         table = self.cost_table
         probs = self.mutator.probs()
@@ -210,7 +217,7 @@ class DSNAS(BaseAlgorithm):
             'expected_mflops': table.fixed_part.flops + state[0],
             'sampled_mflops': table.cost(sampled).flops,
             'entropy': state[1],
-            'fixed_blocks': len(self.mutator.fixed),
+            'fixed_blocks': len(table.blocks) - len(self.mutator.free_blocks),
         }
 
 
@@ -226,7 +233,7 @@ def _check_stages(pretrain_epochs: int, finetune_epochs: int) -> None:
     ).items():
         if not isinstance(value, int) or value < 0:
             raise ConfigError(
-                f'{option} is to be a number of epochs, at least 0, but is {value!r}.'
+                f'{option} must be a number of epochs, at least 0, but is {value!r}.'
             )
     if pretrain_epochs > finetune_epochs:
         raise ConfigError(

@@ -1,3 +1,4 @@
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Tuple
@@ -62,6 +63,16 @@ class CostTable:
         if fixed_part:
             parts.append(self.fixed_part)
         return total(parts)
+
+    def labels(self) -> Dict[str, str]:
+        """What to call the groups: their blocks, without what all names share."""
+        names = list(self.blocks)
+        shared = os.path.commonprefix(names).rpartition('.')[0]
+        cut = len(shared) + 1 if shared and len(names) > 1 else 0
+        return {
+            group: '+'.join(name[cut:] for name in members)
+            for group, members in self.groups.items()
+        }
 
     def flops_range(self, fixed_part: bool = True) -> Tuple[float, float]:
         """MFLOPs of the cheapest and of the dearest path."""

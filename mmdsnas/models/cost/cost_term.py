@@ -1,5 +1,6 @@
+import inspect
 from logging import WARNING
-from typing import Mapping, Optional
+from typing import Dict, Mapping, Optional
 
 import torch.nn as nn
 from mmengine.logging import print_log
@@ -69,10 +70,15 @@ class CostTerm(nn.Module):
         super().__init__()
         if form not in FORMS:
             raise ConfigError(
-                f'cost.form is to be one of {", ".join(FORMS)}, but is {form!r}.'
+                f'cost.form must be one of {", ".join(FORMS)}, but is {form!r}.'
             )
+        for option, value in dict(limit=limit, weight=weight).items():
+            if value is not None and not isinstance(value, (int, float)):
+                raise ConfigError(
+                    f'cost.{option} must be a number (MFLOPs), but is {value!r}.'
+                )
         if weight < 0:
-            raise ConfigError(f'cost.weight is to be at least 0, but is {weight}.')
+            raise ConfigError(f'cost.weight must be at least 0, but is {weight}.')
         self.table = table
         self.limit = limit
         self.weight = weight
@@ -83,6 +89,25 @@ class CostTerm(nn.Module):
         self.base = table.fixed_part.flops if count_fixed_part else 0.0
         self.register_buffer('costs', table.flops_matrix(), persistent=False)
 
+    @classmethod
+    def from_options(cls, table: CostTable, options: Optional[Dict]) -> 'CostTerm':
+        """Builds the term from the config's ``cost``.
+
+        Args:
+            table (CostTable): Costs of the search space.
+            options (dict, optional): The other arguments; None: no penalty.
+
+        Raises:
+            ConfigError: There is an unknown option, or one is wrong.
+        """
+        allowed = list(inspect.signature(cls).parameters)[1:]
+        for name in options or {}:
+            if name not in allowed:
+                raise ConfigError(
+                    f'cost has no option {name!r}; there are {", ".join(allowed)}.'
+                )
+        return cls(table, **(options or {}))
+
     def _check_limit(self, limit: float) -> None:
         cheapest, dearest = self.table.flops_range(self.count_fixed_part)
         what = 'MFLOPs' + (
@@ -91,12 +116,12 @@ class CostTerm(nn.Module):
         if limit < cheapest:
             raise ConfigError(
                 f'cost.limit is {limit:g}, but the cheapest path of this '
-                f'search space costs {cheapest:.3f} {what}.'
+                f'search space costs {cheapest:.6g} {what}.'
             )
         if limit > dearest:
             print_log(
                 f'cost.limit is {limit:g}, but the dearest path of this '
-                f'search space costs {dearest:.3f} {what}: the limit has no '
+                f'search space costs {dearest:.6g} {what}: the limit has no '
                 'effect.',
                 'current',
                 level=WARNING,

@@ -35,18 +35,18 @@ class ResourceEstimator(MMRazorResourceEstimator):
     """
 
     def __init__(self, input_shape: Tuple = (1, 3, 224, 224), **kwargs):
-        input_shape = tuple(input_shape)
         if (
-            len(input_shape) < 2
+            not isinstance(input_shape, (list, tuple))
+            or not 3 <= len(input_shape) <= 5
             or input_shape[0] != 1
             or not all(isinstance(n, int) and n > 0 for n in input_shape)
         ):
             raise ConfigError(
-                'resource_estimator.input_shape is to be the shape of one '
+                'resource_estimator.input_shape must be the shape of one '
                 f'input with its batch size, e.g. (1, 3, 224, 224), but is '
                 f'{input_shape}.'
             )
-        super().__init__(input_shape=input_shape, **kwargs)
+        super().__init__(input_shape=tuple(input_shape), **kwargs)
 
     def estimate(
         self,
@@ -72,6 +72,9 @@ class ResourceEstimator(MMRazorResourceEstimator):
 
         Returns:
             CostTable: Exact counts, not rounded as ``estimate`` does.
+
+        Raises:
+            ConfigError: The model does not accept ``input_shape``.
         """
         names = {block: name for name, block in model.named_modules()}
         blocks = {names[b]: b for members in groups.values() for b in members}
@@ -88,13 +91,14 @@ class ResourceEstimator(MMRazorResourceEstimator):
                 dict(
                     input_shape=self.input_shape,
                     units=None,
+                    as_strings=False,
                     spec_modules=['', *spec_modules],
                 ),
             )
 
         if uncounted:
             print_log(
-                'the cost table counts no FLOPs for modules of these types: '
+                'the cost table counts nothing for modules of these types: '
                 f'{", ".join(f"{k} at {n}" for k, n in uncounted.items())}; '
                 "to count one, register a counter for it in mmrazor's "
                 'TASK_UTILS.',
@@ -141,9 +145,9 @@ class ResourceEstimator(MMRazorResourceEstimator):
 def _try(model: nn.Module, inputs: Tensor) -> None:
     try:
         model(inputs)
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError, ValueError, IndexError) as error:
         raise ConfigError(
-            'resource_estimator.input_shape is to be a shape that the '
+            'resource_estimator.input_shape must be a shape that the '
             f'architecture accepts, but with {tuple(inputs.shape)} its '
             f'forward fails: {error}'
         ) from error

@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 # They compute nothing that counts as a multiply-add. Activations that MMRazor
 # does not know are not among them: it counts an addition for those it knows.
 FREE = (
+    nn.Sequential,
     nn.Identity,
     nn.Flatten,
     nn.Unflatten,
@@ -29,9 +30,10 @@ FREE = (
 def uncounted_modules(model: nn.Module, inputs: Tensor) -> Dict[str, str]:
     """Finds what MMRazor's counters do not see in one forward pass.
 
-    These are executed modules without children that have no counter, and
-    modules that execute convolutions or matrix products themselves, outside
-    any counted module; torch's own counter sees those.
+    These are executed modules that have no counter and either no children or
+    parameters of their own, and modules that execute convolutions or matrix
+    products themselves; torch's own counter sees those. Other functions that
+    a module with children calls itself, such as an addition, are not named.
 
     Args:
         model (nn.Module): The model, in eval mode.
@@ -56,11 +58,9 @@ def uncounted_modules(model: nn.Module, inputs: Tensor) -> Dict[str, str]:
     unseen: Dict[str, str] = {}
     for name in executed:
         module = model.get_submodule(name)
-        if (
-            not any(module.children())
-            and not isinstance(module, FREE)
-            and not is_counted(module)
-        ):
+        leaf = not any(True for _ in module.children())
+        owns = any(True for _ in module.parameters(recurse=False))
+        if (leaf or owns) and not isinstance(module, FREE) and not is_counted(module):
             unseen.setdefault(type(module).__name__, name)
     for name, flops in _own_flops(counter, type(model).__name__).items():
         module = model.get_submodule(name)

@@ -5,15 +5,17 @@ from typing import Dict, List, Mapping
 import torch
 import torch.nn as nn
 from mmengine.logging import print_log
+from torch import Tensor
 
 from .one_hot_mutable_op import OneHotMutableOP, all_candidates
 
 
-def copy_overwritten_outputs(model: nn.Module, inputs: torch.Tensor) -> None:
+def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
     """Lets blocks hand out a copy where their output is overwritten.
 
     Args:
-        model (nn.Module): The supernet, in eval mode.
+        model (nn.Module): The supernet. The training flags of its modules
+            change; the caller puts them back.
         inputs (Tensor): One batch.
     """
     blocks = {
@@ -21,7 +23,12 @@ def copy_overwritten_outputs(model: nn.Module, inputs: torch.Tensor) -> None:
         for name, module in model.named_modules()
         if isinstance(module, OneHotMutableOP)
     }
-    for name, reader in in_place_readers(model, blocks, inputs).items():
+    for module in model.modules():
+        # Dropout writes in training mode only; others keep a state there.
+        module.training = bool(getattr(module, 'inplace', False))
+    with torch.random.fork_rng():
+        found = in_place_readers(model, blocks, inputs)
+    for name, reader in found.items():
         blocks[name].copy_output = True
         print_log(
             f'{reader} works in place on the output of block {name}, which '
@@ -32,48 +39,57 @@ def copy_overwritten_outputs(model: nn.Module, inputs: torch.Tensor) -> None:
 
 @torch.no_grad()
 def in_place_readers(
-    model: nn.Module, blocks: Mapping[str, OneHotMutableOP], inputs: torch.Tensor
+    model: nn.Module, blocks: Mapping[str, OneHotMutableOP], inputs: Tensor
 ) -> Dict[str, str]:
-    """Finds the blocks whose output is changed in place behind them.
+    """Finds the blocks with a candidate whose output is changed afterwards.
 
-    One forward pass in which every block executes all its candidates; torch
+    One forward pass in which every block executes all its candidates. torch
     counts the writes to a tensor, so that a write by a function is seen too.
 
     Args:
-        model (nn.Module): The supernet, in eval mode.
+        model (nn.Module): The supernet.
         blocks (Mapping[str, OneHotMutableOP]): Its blocks by name.
         inputs (Tensor): One batch.
 
     Returns:
-        dict[str, str]: Name of the block -> name of the first module in whose
+        dict[str, str]: Name of the block -> name of the module in whose
         forward its output was changed.
     """
+    block_of = {
+        candidate: name
+        for name, block in blocks.items()
+        for candidate in block.candidates()
+    }
     watched: List[tuple] = []
+    running: List[str] = []
     found: Dict[str, str] = {}
 
-    def watch(name: str):
+    def blame(name: str) -> None:
+        for block, y, version in watched:
+            if y._version != version:
+                found.setdefault(block, name or type(model).__name__)
 
-        def hook(module, args, output):
-            outputs = output if isinstance(output, (list, tuple)) else [output]
-            watched.extend((name, y, y._version) for y in outputs)
-
-        return hook
-
-    def compare(name: str):
-
-        def hook(module, args, output):
-            for block, y, version in watched:
-                if y._version != version:
-                    found.setdefault(block, name)
+    def before(name: str):
+        def hook(module, args) -> None:
+            if running:
+                blame(running[-1])
+            running.append(name)
 
         return hook
 
-    names = {block: name for name, block in blocks.items()}
+    def after(name: str):
+        def hook(module, args, output) -> None:
+            blame(running.pop())
+            if module in block_of:
+                kept = _tensors(output)
+                watched.extend((block_of[module], y, y._version) for y in kept)
+
+        return hook
+
     handles = []
     for name, module in model.named_modules():
-        handles.append(module.register_forward_hook(compare(name)))
-        if module in names:
-            handles.append(module.register_forward_hook(watch(names[module])))
+        handles.append(module.register_forward_pre_hook(before(name)))
+        handles.append(module.register_forward_hook(after(name)))
     try:
         with all_candidates(list(blocks.values())):
             model(inputs)
@@ -81,3 +97,13 @@ def in_place_readers(
         for handle in handles:
             handle.remove()
     return found
+
+
+def _tensors(output) -> List[Tensor]:
+    if isinstance(output, Tensor):
+        return [output]
+    if isinstance(output, dict):
+        output = list(output.values())
+    if isinstance(output, (list, tuple)):
+        return [tensor for part in output for tensor in _tensors(part)]
+    return []

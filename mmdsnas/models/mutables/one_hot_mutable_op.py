@@ -1,6 +1,5 @@
-import copy
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List, Optional, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Union
 
 import torch.nn as nn
 from mmrazor.models.mutables import OneShotMutableOP
@@ -43,8 +42,8 @@ class OneHotMutableOP(OneShotMutableOP):
         gate (callable, optional): Applied to the output of the executed
             candidate. A gradient estimator puts it there for one forward
             pass.
-        copy_output (bool): Whether the block hands out a copy of what the
-            gate keeps, because a module behind it works in place.
+        copy_output (bool): Whether gate and block get copies of their own,
+            because something works in place on the candidate's output.
 
     Raises:
         ConfigError: There is no candidate, or one cannot be built.
@@ -66,15 +65,11 @@ class OneHotMutableOP(OneShotMutableOP):
     ) -> None:
         if not isinstance(candidates, (dict, nn.ModuleDict)) or len(candidates) == 0:
             raise ConfigError(
-                'candidates of OneHotMutableOP is to be a dict with at least '
+                'candidates of OneHotMutableOP must be a dict with at least '
                 f'one entry, name -> operation, but got {candidates!r}.'
             )
-        # MMRazor writes module_kwargs into the configs it is given, which
-        # several blocks share.
         super().__init__(
-            candidates=copy.deepcopy(candidates)
-            if isinstance(candidates, dict)
-            else candidates,
+            candidates=candidates,
             module_kwargs=module_kwargs,
             alias=alias,
             init_cfg=init_cfg,
@@ -82,6 +77,30 @@ class OneHotMutableOP(OneShotMutableOP):
         self.gate: Optional[Gate] = None
         self.copy_output = False
         self._fixed_choice: Optional[str] = None
+
+    @staticmethod
+    def _build_ops(
+        candidates: Dict[str, Dict], module_kwargs: Optional[Dict] = None
+    ) -> nn.ModuleDict:
+        """Builds the candidates.
+
+        MMRazor's writes ``module_kwargs`` into configs that blocks share.
+        """
+        built = nn.ModuleDict()
+        for name, config in candidates.items():
+            try:
+                built[name] = MODELS.build({**config, **(module_kwargs or {})})
+            except (KeyError, TypeError) as error:
+                reason = str(error).strip('"')
+                raise ConfigError(
+                    f'candidate {name!r} of a OneHotMutableOP cannot be built from '
+                    f'{config} with {module_kwargs}: {reason}'
+                ) from error
+        return built
+
+    def candidates(self) -> Iterable[nn.Module]:
+        """The candidate operations, in the order of :attr:`choices`."""
+        return self._candidates.values()
 
     @property
     def fixed_choice(self) -> Optional[str]:
@@ -97,6 +116,10 @@ class OneHotMutableOP(OneShotMutableOP):
         """
         if choice is not None:
             self._check_choice(choice)
+            losers = (op for name, op in self._candidates.items() if name != choice)
+            for weight in (w for op in losers for w in op.parameters()):
+                # One left from accumulation would move it once more.
+                weight.grad = None
         self._fixed_choice = choice
 
     def forward(self, x: Any) -> Any:
@@ -110,8 +133,8 @@ class OneHotMutableOP(OneShotMutableOP):
             x (Any): Input of the candidates.
 
         Returns:
-            Any: Output of the candidate: a tensor, or a list or tuple of
-            tensors.
+            Any: Output of the candidate: a tensor, or a list, tuple or dict
+            with tensors.
         """
         if self.is_fixed:
             return self.forward_fixed(x)
@@ -119,15 +142,19 @@ class OneHotMutableOP(OneShotMutableOP):
         if choice is None:
             return self.forward_all(x)
         y = self._candidates[choice](x)
-        if self.gate is None:
-            return y
-        if isinstance(y, (list, tuple)):
-            return type(y)(self._gated(part) for part in y)
-        return self._gated(y)
+        return y if self.gate is None else self._gated(y)
 
-    def _gated(self, y: Tensor) -> Tensor:
-        y = self.gate(y)
-        return y.clone() if self.copy_output else y
+    def _gated(self, y: Any) -> Any:
+        if isinstance(y, Tensor):
+            # One copy for the gate and one to be overwritten: a candidate may
+            # hand on its input, which others can write to as well.
+            return self.gate(y.clone()).clone() if self.copy_output else self.gate(y)
+        if isinstance(y, dict):
+            return {key: self._gated(part) for key, part in y.items()}
+        if isinstance(y, (list, tuple)):
+            parts = [self._gated(part) for part in y]
+            return type(y)(*parts) if hasattr(y, '_fields') else type(y)(parts)
+        return y
 
     def forward_all(self, x: Any) -> Any:
         """Executes all candidates and returns the output of the last.

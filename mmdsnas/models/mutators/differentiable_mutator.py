@@ -9,7 +9,7 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS
 from ..mutables import OneHotMutableOP
 from . import functional as F
-from .search_groups import check_custom_groups, check_search_space
+from .search_groups import check_search_space, resolve_custom_groups
 
 Path = Dict[str, str]
 
@@ -53,11 +53,11 @@ class DifferentiableMutator(NasMutator):
         super().__init__(custom_groups, init_cfg)
         if init_std < 0:
             raise ConfigError(
-                f'mutator.init_std is to be at least 0, but is {init_std}.'
+                f'mutator.init_std must be at least 0, but is {init_std}.'
             )
         if fix_threshold is not None and not 0 < fix_threshold <= 1:
             raise ConfigError(
-                'mutator.fix_threshold is to be above 0 and at '
+                'mutator.fix_threshold must be above 0 and at '
                 f'most 1, or None, but is {fix_threshold}.'
             )
         self.init_mean = init_mean
@@ -73,7 +73,7 @@ class DifferentiableMutator(NasMutator):
             supernet (nn.Module): The model to be searched.
         """
         check_search_space(supernet)
-        check_custom_groups(supernet, self._custom_groups)
+        self._custom_groups = resolve_custom_groups(supernet, self._custom_groups)
         super().prepare_from_supernet(supernet)
         self._names = list(self.search_groups)
         self.prepare_arch_params()
@@ -205,8 +205,10 @@ class DifferentiableMutator(NasMutator):
         Returns:
             dict[str, str]: Candidate by group.
         """
-        best = self.probs().argmax(-1).tolist()
-        return {n: self.choices(n)[k] for n, k in zip(self._names, best)}
+        logits = F.pad_logits([self.arch_params[name] for name in self._names])
+        best = logits.argmax(-1).tolist()
+        child = {n: self.choices(n)[k] for n, k in zip(self._names, best)}
+        return {**child, **self.fixed}
 
     @torch.no_grad()
     def confidence(self) -> Dict[str, float]:
@@ -247,8 +249,15 @@ class DifferentiableMutator(NasMutator):
 
         Args:
             path (Mapping[str, str]): Candidate by group.
+
+        Raises:
+            ConfigError: A group or its candidate is unknown.
         """
         for name, choice in path.items():
+            if name not in self._names:
+                raise ConfigError(
+                    f'{name!r} is no search group; there are {", ".join(self._names)}.'
+                )
             self._set_fixed(name, choice)
             self._fixed[self._names.index(name)] = self.choices(name).index(choice)
 

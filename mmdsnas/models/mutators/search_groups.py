@@ -16,8 +16,9 @@ def check_search_space(supernet: nn.Module) -> None:
         supernet (nn.Module): The model to be searched.
 
     Raises:
-        ConfigError: It has no block, a mutable of another type, or a block
-            inside a candidate of another block.
+        ConfigError: It has no block, a mutable of another type, a block
+            inside a candidate of another block, or a module with weights that
+            stands in several places.
     """
     mutables = {
         name: module
@@ -41,13 +42,33 @@ def check_search_space(supernet: nn.Module) -> None:
                 f'block {name}; a candidate cannot itself be searched.'
             )
 
+    _check_no_sharing(supernet)
 
-def check_custom_groups(supernet: nn.Module, custom_groups: List[List[str]]) -> None:
+
+def _check_no_sharing(supernet: nn.Module) -> None:
+    """Counters and subnet files know a module under one name alone."""
+    first = {}
+    for name, module in supernet.named_modules(remove_duplicate=False):
+        names = [first.setdefault(module, name), name]
+        if names[0] != name and any('._candidates.' in f'.{n}' for n in names):
+            raise ConfigError(
+                f'architecture: {names[0]} and {name} are one and the same '
+                'module; candidates need modules of their own.'
+            )
+
+
+def resolve_custom_groups(
+    supernet: nn.Module, custom_groups: List[List[str]]
+) -> List[List[str]]:
     """Refuses groups that do not fit the supernet.
 
     Args:
         supernet (nn.Module): The model to be searched.
         custom_groups (list[list[str]]): Names or aliases of blocks.
+
+    Returns:
+        list[list[str]]: The groups with names alone, which MMRazor needs: it
+        takes the last item of a group for a name.
 
     Raises:
         ConfigError: A group is empty or names an unknown block, a block is in
@@ -89,6 +110,10 @@ def check_custom_groups(supernet: nn.Module, custom_groups: List[List[str]]) -> 
                     )
                 group_of[name] = i
     _check_same_choices(blocks, group_of, by_alias)
+    return [
+        [name for item in group for name in by_alias.get(item, [item])]
+        for group in custom_groups
+    ]
 
 
 def _check_same_choices(blocks, group_of, by_alias) -> None:

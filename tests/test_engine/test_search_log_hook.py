@@ -1,0 +1,72 @@
+from types import SimpleNamespace
+
+import torch
+
+from mmdsnas.engine import SearchLogHook
+from mmdsnas.models import CostTable
+
+
+class Logger:
+    def __init__(self):
+        self.lines = []
+
+    def info(self, line):
+        self.lines.append(line)
+
+
+class Mutator:
+    free = ['module_1', 'module_2']
+    fixed = {'module_0': 'a'}
+
+    def derive_child(self):
+        return {f'module_{i}': 'a' for i in range(3)}
+
+    def confidence(self):
+        return {f'module_{i}': 0.5 for i in range(3)}
+
+
+def build(rewards):
+    """A hook after an epoch of these rewards, one row an iteration."""
+    blocks = {
+        f'net.{i}': dict(a=SimpleNamespace(flops=1.0, params=2.0)) for i in 'wxyz'
+    }
+    groups = dict(module_0=['net.w'], module_1=['net.x', 'net.z'], module_2=['net.y'])
+    table = CostTable(blocks, groups, SimpleNamespace(flops=0.0, params=0.0))
+    estimator = SimpleNamespace(block_rewards=None)
+    algorithm = SimpleNamespace(
+        mutator=Mutator(), cost_table=table, gradient_estimator=estimator
+    )
+    hook = SearchLogHook(interval=1)
+    for row in rewards:
+        estimator.block_rewards = torch.tensor(row)
+        hook._add_rewards(algorithm, 2.0)
+        assert estimator.block_rewards is None
+        hook._add_rewards(algorithm, 2.0)  # none since: an iteration without gates
+    return hook, algorithm
+
+
+def lines(monkeypatch, rewards):
+    hook, algorithm = build(rewards)
+    monkeypatch.setattr(
+        'mmdsnas.engine.hooks.search_log_hook.algorithm_of', lambda _: algorithm
+    )
+    runner = SimpleNamespace(epoch=4, logger=Logger())
+    hook.after_train_epoch(runner)
+    return runner.logger.lines
+
+
+def test_mean_reward_by_block_without_the_loss_factor(monkeypatch):
+    _, rewards = lines(monkeypatch, [[2.0, -4.0, 6.0], [4.0, 4.0, -6.0]])
+    assert rewards.endswith('net.x 1.5e+00  net.z 2.0e+00  net.y 3.0e+00')
+
+
+def test_overflow_does_not_count(monkeypatch):
+    inf = float('inf')
+    _, rewards = lines(monkeypatch, [[2.0, inf, 6.0], [4.0, 4.0, float('nan')]])
+    assert rewards.endswith('net.x 1.5e+00  net.z 2.0e+00  net.y 3.0e+00')
+
+
+def test_child_names_the_blocks(monkeypatch):
+    (child,) = lines(monkeypatch, [])
+    assert 'Child after epoch 5: 4.000 MFLOPs, 8.000 M parameters, 1 of 3' in child
+    assert child.endswith('w a (0.50)  x+z a (0.50)  y a (0.50)')

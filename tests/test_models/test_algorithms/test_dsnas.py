@@ -1,0 +1,537 @@
+import copy
+import random
+
+import numpy as np
+import pytest
+import torch
+import torch.nn as nn
+from mmengine.optim import OptimWrapper
+from torch import Tensor
+
+from mmdsnas.engine import SearchOptimWrapperDict
+from mmdsnas.errors import ConfigError
+from mmdsnas.models import (
+    DSNAS,
+    BaseGradientEstimator,
+    CostTerm,
+    DifferentiableMutator,
+    Stage,
+)
+from mmdsnas.registry import MODELS, TASK_UTILS
+from tests.toy import (
+    Layer,
+    ToyNet,
+    algorithm_of,
+    batch,
+    block,
+    build,
+    explicit_gates,
+    searching,
+    set_alpha,
+    small_shufflenet,
+    smooth_block,
+    smooth_net,
+)
+
+
+def costly_net():
+    """Three blocks of a cheap and a dear candidate."""
+    dear = [nn.Sequential(nn.Linear(6, 60), nn.Linear(60, 6)) for _ in range(3)]
+    return ToyNet([block(cheap=Layer(torch.tanh), dear=op) for op in dear]).double()
+
+
+def executed(net):
+    """Names of the candidates that run, filled as they do."""
+    names = []
+    for op in net.blocks:
+        for name, candidate in op._candidates.items():
+            candidate.register_forward_hook(lambda *_, name=name: names.append(name))
+    return names
+
+
+# Building
+
+
+def test_it_is_built_from_a_config():
+    algorithm = MODELS.build(
+        dict(
+            type='mmdsnas.DSNAS',
+            architecture=small_shufflenet(),
+            mutator=dict(type='DifferentiableMutator', fix_threshold=0.3),
+            pretrain_epochs=1,
+            finetune_epochs=2,
+            resource_estimator=dict(input_shape=(1, 3, 32, 32)),
+            cost=dict(limit=1.0, form='sampled'),
+        )
+    )
+    assert isinstance(algorithm, DSNAS)
+    assert isinstance(algorithm.mutator, DifferentiableMutator)
+    assert algorithm.mutator.fix_threshold == 0.3
+    assert algorithm.cost_term.form == 'sampled'
+    assert len(algorithm.cost_table.groups) == 4
+    # That of the architecture, so that a batch is prepared once.
+    assert algorithm.data_preprocessor is algorithm.architecture.data_preprocessor
+    assert {'architecture', 'mutator'} <= set(dict(algorithm.named_children()))
+    assert not any('cost' in key for key in algorithm.state_dict())
+
+
+def test_a_gradient_estimator_can_be_given():
+    @TASK_UTILS.register_module(force=True)
+    class Twice(BaseGradientEstimator):
+        def gate(self, y: Tensor, log_prob: Tensor) -> Tensor:
+            return y * (2 * (log_prob - log_prob.detach())).exp()
+
+    algorithm = searching(smooth_net(), gradient_estimator=dict(type='Twice'))
+    algorithm.loss(*batch())['task.loss'].backward()
+    path = list(algorithm.mutator.current_choices.values())
+    _, rewards, _ = explicit_gates(algorithm.architecture, path, *batch())
+    found = algorithm.gradient_estimator.block_rewards
+    assert (found - 2 * rewards).abs().max() <= 1e-12
+
+
+@pytest.mark.parametrize(
+    ('epochs', 'match'),
+    [
+        ((5, 3), 'pretrain stage comes before.*pretrain_epochs is 5.*epochs is 3'),
+        ((-1, 3), 'pretrain_epochs must be a number.*at least 0, but is -1'),
+        ((0, -2), 'finetune_epochs must be a number.*at least 0, but is -2'),
+        ((0.5, 3), r'pretrain_epochs must be a number of epochs.*but is 0\.5'),
+        (('1', 3), "pretrain_epochs must be a number of epochs.*but is '1'"),
+        ((0, None), 'finetune_epochs must be a number of epochs.*but is None'),
+    ],
+)
+def test_stages_that_make_no_sense(epochs, match):
+    with pytest.raises(ConfigError, match=match):
+        DSNAS(smooth_net(), pretrain_epochs=epochs[0], finetune_epochs=epochs[1])
+
+
+@pytest.mark.parametrize(
+    ('options', 'match'),
+    [
+        (dict(cost=dict(form='mean')), "cost.form.*but is 'mean'"),
+        (dict(cost=dict(limit=1e-9)), r'cost\.limit.*cheapest path'),
+        (dict(mutator=dict(custom_groups=[[]])), r'custom_groups\[0\] is empty'),
+        (dict(resource_estimator=dict(input_shape=(3, 32, 32))), 'input_shape'),
+        (dict(resource_estimator=dict(input_shape=(1, 1, 7))), r'\(1, 1, 7\).*fails'),
+    ],
+)
+def test_options_of_the_parts_are_checked(options, match):
+    with pytest.raises(ConfigError, match=match):
+        algorithm_of(smooth_net(), **options)
+
+
+def test_a_supernet_without_blocks():
+    with pytest.raises(ConfigError, match='nothing to search'):
+        algorithm_of(ToyNet([nn.Tanh()]))
+
+
+def test_an_unknown_option_of_the_cost_term():
+    with pytest.raises(ConfigError, match="cost has no option 'limits'; there are lim"):
+        algorithm_of(smooth_net(), cost=dict(limits=1.0))
+
+
+@pytest.mark.parametrize('cost', [dict(limit='1'), dict(limit=1.0, weight='1e-2')])
+def test_options_of_the_cost_term_that_are_no_numbers(cost):
+    with pytest.raises(ConfigError, match='cost'):
+        algorithm_of(smooth_net(), cost=cost)
+
+
+def test_training_needs_the_stage():
+    algorithm = algorithm_of(smooth_net())
+    with pytest.raises(ConfigError, match='custom_hooks must have.*SearchStageHook'):
+        algorithm.loss(*batch())
+    algorithm.eval().loss(*batch())  # which evaluation does not
+
+
+# Stages
+
+
+def test_the_stage_of_an_epoch():
+    algorithm = algorithm_of(smooth_net(), pretrain_epochs=2, finetune_epochs=4)
+    stages = [algorithm.stage_of(epoch).value for epoch in range(6)]
+    assert stages == ['pretrain'] * 2 + ['search'] * 2 + ['finetune'] * 2
+    assert algorithm.stage is None
+    for epoch in (5, 0, 3):
+        algorithm.begin_epoch(epoch)
+        assert algorithm.stage is algorithm.stage_of(epoch)
+
+
+@pytest.mark.parametrize('epochs', [(0, 0), (0, 3), (3, 3)])
+def test_stages_may_be_empty(epochs):
+    algorithm = algorithm_of(
+        smooth_net(), pretrain_epochs=epochs[0], finetune_epochs=epochs[1]
+    )
+    wanted = [Stage.PRETRAIN] * epochs[0]
+    wanted += [Stage.SEARCH] * (epochs[1] - epochs[0]) + [Stage.FINETUNE]
+    assert [algorithm.stage_of(e) for e in range(epochs[1] + 1)] == wanted
+
+
+def decided(**kwargs):
+    """A search all of whose blocks are decided, before its first epoch."""
+    torch.manual_seed(0)
+    algorithm = algorithm_of(
+        smooth_net(), mutator=dict(fix_threshold=0.3), finetune_epochs=4, **kwargs
+    )
+    set_alpha(algorithm.mutator, [0, 9, 0], [0, 0, 9], [9, 0, 0])
+    return algorithm
+
+
+CHILD = dict(module_0='sine', module_1='square', module_2='tanh')
+
+
+def test_blocks_are_fixed_at_the_start_of_search_epochs_only():
+    algorithm = decided(pretrain_epochs=2)
+    for epoch in (0, 1):
+        assert algorithm.begin_epoch(epoch) == {}
+        train(algorithm, 3)
+        assert algorithm.mutator.fixed == {}
+    assert algorithm.begin_epoch(2) == CHILD
+    assert algorithm.begin_epoch(3) == {}
+    assert algorithm.mutator.fixed == CHILD
+
+
+def train(algorithm, num, lr=0.0):
+    optim_wrapper = SearchOptimWrapperDict(
+        architecture=OptimWrapper(torch.optim.SGD(algorithm.parameters(), lr=lr)),
+        mutator=OptimWrapper(torch.optim.SGD(algorithm.mutator.parameters(), lr=lr)),
+    )
+    inputs, labels = batch()
+    for iteration in range(num):
+        algorithm.begin_iteration(iteration, 0)
+        algorithm.train_step(dict(inputs=inputs, data_samples=labels), optim_wrapper)
+
+
+def test_no_block_is_fixed_by_an_iteration():
+    algorithm = decided()
+    set_alpha(algorithm.mutator, *[[0.0, 0.0, 0.0]] * 3)
+    algorithm.begin_epoch(0)
+    set_alpha(algorithm.mutator, [0, 9, 0], [0, 0, 9], [9, 0, 0])
+    train(algorithm, 5)
+    algorithm.eval()
+    algorithm(*batch(), mode='predict')
+    algorithm.train()
+    train(algorithm, 5)
+    algorithm.search_state()
+    assert algorithm.mutator.fixed == {}
+    assert algorithm.begin_epoch(1) == CHILD
+
+
+def test_finetuning_fixes_what_is_left_to_the_argmax():
+    algorithm = decided()
+    set_alpha(algorithm.mutator, [0, 9, 0], [0.1, 0.2, 0.1], [0, 0, 0])
+    assert algorithm.begin_epoch(3) == dict(module_0='sine')
+    assert algorithm.begin_epoch(4) == dict(module_1='sine', module_2='tanh')
+    assert algorithm.begin_epoch(5) == {} and algorithm.mutator.free == []
+
+
+def test_a_search_that_is_resumed_in_the_finetune_stage_trains_the_child():
+    """Past the boundary too: the epoch alone tells the stage."""
+    algorithm = decided()
+    set_alpha(algorithm.mutator, [0, 1, 0], [0, 0, 1], [1, 0, 0])
+    state = algorithm.state_dict()
+    resumed = decided()
+    resumed.load_state_dict(state)
+    assert resumed.begin_epoch(7) == CHILD
+
+
+# Training
+
+
+def test_pretraining_leaves_alpha_alone():
+    algorithm = algorithm_of(
+        costly_net(), pretrain_epochs=1, cost=dict(limit=1e-3, weight=1.0)
+    )
+    algorithm.begin_epoch(0)
+    paths = set()
+    for iteration in range(20):
+        algorithm.begin_iteration(iteration, 0)
+        losses = algorithm.loss(*batch())
+        # 0 and not absent, because logs repeat the last value of what is absent.
+        assert losses['cost.loss'] == 0
+        algorithm.parse_losses(losses)[0].backward()
+        paths.add(tuple(algorithm.mutator.current_choices.values()))
+    assert len(paths) > 4
+    assert all(alpha.grad is None for alpha in algorithm.mutator.parameters())
+    assert any(p.grad is not None for p in algorithm.architecture.parameters())
+
+
+def test_every_iteration_of_the_search_draws_its_path(monkeypatch):
+    net = smooth_net()
+    algorithm = searching(net)
+    names = executed(net)
+    for rank in (0, 1):
+        monkeypatch.setattr(
+            'mmdsnas.models.algorithms.dsnas.get_rank', lambda r=rank: r
+        )
+        for iteration in range(5):
+            algorithm.begin_iteration(iteration, 9)
+            algorithm.loss(*batch())
+            path = algorithm.mutator.draw_path(9, iteration, rank)
+            assert names == list(path.values())  # each executed once, alone
+            assert algorithm.mutator.current_choices == path
+            names.clear()
+
+
+def test_finetuning_trains_the_child_alone():
+    algorithm = decided(cost=dict(limit=1.0))
+    net = algorithm.architecture
+    algorithm.begin_epoch(4)
+    names = executed(net)
+    for iteration in range(5):
+        algorithm.begin_iteration(iteration, 0)
+        losses = algorithm.loss(*batch())
+        assert losses['cost.loss'] == 0
+        algorithm.parse_losses(losses)[0].backward()
+    assert names == list(CHILD.values()) * 5
+    trained = {n for n, p in net.named_parameters() if p.grad is not None}
+    assert {n.split('.')[3] for n in trained if n.startswith('blocks')} == set(
+        CHILD.values()
+    )
+    assert all(alpha.grad is None for alpha in algorithm.mutator.parameters())
+
+
+def test_a_fixed_block_has_no_gate_and_the_others_have():
+    algorithm = searching(smooth_net())
+    algorithm.mutator.fix(dict(module_1='square'))
+    algorithm.loss(*batch())['task.loss'].backward()
+    path = list(algorithm.mutator.current_choices.values())
+    assert path[1] == 'square'
+    _, rewards, _ = explicit_gates(algorithm.architecture, path, *batch())
+    found = algorithm.gradient_estimator.block_rewards
+    assert (found - rewards[[0, 2]]).abs().max() <= 1e-12
+    grads = [alpha.grad for alpha in algorithm.mutator.parameters()]
+    assert grads[1] is None and grads[0] is not None and grads[2] is not None
+
+
+@pytest.mark.parametrize('form', ['expected', 'sampled'])
+def test_the_loss_is_task_and_cost(form):
+    net = costly_net()
+    # Between the cheapest path (0.000126) and the dearest (0.002178 MFLOPs).
+    algorithm = searching(net, cost=dict(limit=2e-4, weight=50.0, form=form))
+    table = algorithm.cost_table
+    penalised = 0
+    for iteration in range(10):
+        algorithm.zero_grad()
+        algorithm.begin_iteration(iteration, 0)
+        losses = algorithm.loss(*batch())
+        path = algorithm.mutator.current_choices
+        term = CostTerm(table, limit=2e-4, weight=50.0, form=form).double()
+        probs = algorithm.mutator.probs()
+        wanted = term(probs, path)
+        assert set(losses) == {'task.loss', 'cost.loss'}
+        assert abs(losses['cost.loss'] - wanted) <= 1e-12
+        penalised += bool(wanted > 0)
+
+        task, rewards, _ = explicit_gates(net, list(path.values()), *batch())
+        assert torch.equal(losses['task.loss'], task)
+        total, _ = algorithm.parse_losses(losses)
+        assert abs(total - task - wanted) <= 1e-12
+        total.backward()
+        cost_grads = [torch.zeros(2, dtype=torch.float64)] * 3
+        if wanted.requires_grad:
+            alphas = list(algorithm.mutator.parameters())
+            cost_grads = torch.autograd.grad(wanted, alphas)
+        # The reward is that of the task loss: the cost has its own gradient.
+        for alpha, reward, cost_grad, (name, choice) in zip(
+            algorithm.mutator.parameters(),
+            rewards,
+            cost_grads,
+            path.items(),
+            strict=True,
+        ):
+            one_hot = torch.tensor(
+                [c == choice for c in algorithm.mutator.choices(name)]
+            ).double()
+            task_grad = reward * (one_hot - alpha.detach().softmax(-1))
+            assert (alpha.grad - task_grad - cost_grad).abs().max() <= 1e-12
+    assert penalised == 10 if form == 'expected' else 5 <= penalised <= 10
+
+
+def test_without_a_limit_there_is_no_cost_loss():
+    algorithm = searching(costly_net(), cost=dict(weight=1.0))
+    assert set(algorithm.loss(*batch())) == {'task.loss'}
+
+
+def test_mmengines_train_step_moves_weights_and_alpha():
+    algorithm = searching(smooth_net())
+    before = [p.detach().clone() for p in algorithm.parameters()]
+    train(algorithm, 1, lr=0.1)
+    path = algorithm.mutator.current_choices
+    moved = {
+        name
+        for (name, p), old in zip(algorithm.named_parameters(), before, strict=True)
+        if not torch.equal(p, old)
+    }
+    wanted = {f'mutator._arch_params.{name}' for name in path}
+    wanted |= {'architecture.head.weight', 'architecture.head.bias'}
+    for k, choice in enumerate(path.values()):
+        prefix = f'architecture.blocks.{k}._candidates.{choice}.linear'
+        wanted |= {f'{prefix}.weight', f'{prefix}.bias'}
+    assert moved == wanted
+    # Inherited, not copied.
+    assert 'train_step' not in vars(DSNAS)
+
+
+def test_training_mode_without_gradients():
+    """As for BatchNorm's statistics: it samples, and keeps nothing."""
+    algorithm = searching(smooth_net())
+    with torch.no_grad():
+        losses = algorithm.loss(*batch())
+    assert not losses['task.loss'].requires_grad
+    assert algorithm.gradient_estimator.block_rewards is None
+
+
+# Evaluation
+
+
+@pytest.mark.parametrize('mode', ['loss', 'predict', 'tensor'])
+@pytest.mark.parametrize('fixed', [{}, dict(module_1='tanh'), CHILD])
+def test_evaluation_runs_the_child_whatever_was_drawn_before(mode, fixed):
+    algorithm = searching(smooth_net())
+    net = algorithm.architecture
+    set_alpha(algorithm.mutator, [0, 0.1, 0], [0, 0, 0.1], [0.1, 0, 0])
+    algorithm.mutator.fix(fixed)
+    child = {**CHILD, **fixed}
+    for op, choice in zip(net.blocks, child.values(), strict=True):
+        op.current_choice = choice
+    wanted = net(*batch(), mode=mode)
+
+    names = executed(net)
+    others = 0
+    for iteration in range(6):
+        algorithm.train()
+        algorithm.begin_iteration(iteration, 1)
+        algorithm.loss(*batch())
+        others += algorithm.mutator.current_choices != child
+        algorithm.eval()
+        names.clear()
+        found = algorithm(*batch(), mode=mode)
+        assert names == list(child.values())
+        if mode == 'loss':
+            assert set(found) == {'task.loss'}
+            found, reference = found['task.loss'], wanted['loss']
+        else:
+            reference = wanted
+        assert torch.equal(found, reference)
+    assert others > 0 or fixed == CHILD
+
+
+@pytest.mark.parametrize('mode', ['predict', 'tensor'])
+def test_predictions_in_training_mode_are_the_childs_too(mode):
+    algorithm = searching(smooth_net())
+    set_alpha(algorithm.mutator, [0, 0.1, 0], [0, 0, 0.1], [0.1, 0, 0])
+    algorithm.loss(*batch())
+    names = executed(algorithm.architecture)
+    algorithm(*batch(), mode=mode)
+    assert names == list(CHILD.values())
+
+
+def test_val_step_and_test_step_run_the_child():
+    algorithm = searching(smooth_net()).eval()
+    inputs, labels = batch()
+    wanted = algorithm(inputs, mode='predict')
+    data = dict(inputs=inputs, data_samples=labels)
+    assert torch.equal(algorithm.val_step(data), wanted)
+    assert torch.equal(algorithm.test_step(data), wanted)
+
+
+# What a log shows
+
+
+def test_the_search_state():
+    algorithm = searching(costly_net())
+    set_alpha(algorithm.mutator, [0, 1], [2, 0], [0, 0])
+    algorithm.loss(*batch())
+    table, mutator = algorithm.cost_table, algorithm.mutator
+    state = algorithm.search_state()
+    assert state['sampled_mflops'] == table.cost(mutator.current_choices).flops
+    probs = torch.tensor([[0.0, 1], [2, 0], [0, 0]], dtype=torch.float64).softmax(-1)
+    # A linear map of 6 x 6 against two of 6 x 60.
+    mean = (18 + (probs @ torch.tensor([36.0, 720.0]).double()).sum()) / 1e6
+    assert state['expected_mflops'] == pytest.approx(mean.item(), rel=1e-6)
+    entropy = -(probs * probs.log()).sum(-1).mean()
+    assert state['entropy'] == pytest.approx(entropy.item(), rel=1e-6)
+    assert state['fixed_blocks'] == 0
+    mutator.fix(mutator.derive_child())
+    algorithm.loss(*batch())
+    state = algorithm.search_state()
+    assert state['fixed_blocks'] == 3 and state['entropy'] == 0
+    assert state['expected_mflops'] == pytest.approx(state['sampled_mflops'])
+
+
+def test_the_search_state_counts_the_whole_network():
+    """Also where the limit is on the blocks only."""
+    states = []
+    for count in (True, False):
+        torch.manual_seed(0)
+        algorithm = searching(costly_net(), cost=dict(count_fixed_part=count))
+        algorithm.loss(*batch())
+        states.append(algorithm.search_state())
+    assert states[0] == states[1]
+
+
+def test_fixed_blocks_are_blocks_and_not_groups():
+    net = ToyNet([smooth_block('x'), smooth_block('x'), smooth_block()]).double()
+    algorithm = searching(net)
+    algorithm.mutator.fix(dict(module_0='tanh'))
+    algorithm.loss(*batch())
+    assert algorithm.search_state()['fixed_blocks'] == 2
+
+
+# Building looks at the supernet and leaves it alone
+
+
+class Stateful(nn.Module):
+    """Training counts the batches it has seen, and draws numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer('seen', torch.zeros(()))
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x):
+        if self.training:
+            self.seen += 1
+        return self.dropout(x)
+
+
+def small_search(net):
+    return DSNAS(net, resource_estimator=dict(input_shape=(1, 3, 32, 32)))
+
+
+def test_building_leaves_the_supernet_as_it_was():
+    torch.manual_seed(0)
+    net = build(small_shufflenet()).train()
+    net(torch.randn(4, 3, 32, 32))
+    net.backbone.layers[1].eval()
+    state = copy.deepcopy(net.state_dict())
+    modes = [module.training for module in net.modules()]
+    hooks = [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in net.modules()]
+    algorithm = small_search(net)
+    assert all(map(torch.equal, net.state_dict().values(), state.values()))
+    assert [module.training for module in net.modules()] == modes
+    assert hooks == [
+        len(m._forward_hooks) + len(m._forward_pre_hooks) for m in net.modules()
+    ]
+    assert all(op.current_choice is None for op in algorithm.mutator.free_blocks)
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_building_leaves_the_random_numbers_alone():
+    """But for the draw of alpha."""
+    net = ToyNet([smooth_block()], tail=nn.Dropout(0.5))
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
+    torch.empty(3).normal_()
+    wanted = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()
+    torch.manual_seed(0)
+    algorithm_of(net)
+    assert torch.equal(torch.get_rng_state(), wanted[0])
+    assert np.random.get_state()[1].tolist() == wanted[1]
+    assert random.getstate() == wanted[2]
+
+
+def test_building_leaves_the_state_of_any_module_alone():
+    algorithm = algorithm_of(ToyNet([smooth_block()], tail=Stateful()))
+    assert algorithm.architecture.tail.seen == 0

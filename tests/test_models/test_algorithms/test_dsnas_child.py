@@ -1,0 +1,181 @@
+"""The child of a search is the supernet's most probable path, bit for bit."""
+
+import copy
+from types import SimpleNamespace
+
+import pytest
+import torch
+import yaml
+from mmcls.structures import ClsDataSample
+from mmrazor.engine.hooks import DumpSubnetHook
+from mmrazor.registry import MODELS as MMRAZOR_MODELS
+from mmrazor.structures import export_fix_subnet, load_fix_subnet
+
+from mmdsnas.errors import SubnetError
+from mmdsnas.registry import MODELS
+from mmdsnas.structures import child_checkpoint, child_state_dict, sub_model
+from tests.toy import small_mobilenet, small_shufflenet
+
+STATES = ['unfixed', 'partly fixed', 'fixed']
+CONFIGS = dict(shufflenet=small_shufflenet, mobilenet=small_mobilenet)
+
+
+def trained(config, state):
+    """A search with random alpha and statistics of BatchNorm of its own."""
+    torch.manual_seed(0)
+    algorithm = MODELS.build(
+        dict(
+            type='mmdsnas.DSNAS',
+            architecture=config,
+            mutator=dict(type='DifferentiableMutator', init_std=1.0),
+            resource_estimator=dict(input_shape=(1, 3, 32, 32)),
+        )
+    )
+    algorithm.begin_epoch(0)
+    algorithm.train()
+    samples = [ClsDataSample().set_gt_label(k % 5) for k in range(8)]
+    with torch.no_grad():
+        for iteration in range(12):
+            algorithm.begin_iteration(iteration, 0)
+            algorithm.loss(torch.randn(8, 3, 32, 32), samples)
+    mutator = algorithm.mutator
+    child = mutator.derive_child()
+    if state == 'partly fixed':
+        # Not to the argmax: what is fixed counts, not what alpha says later.
+        name = list(child)[1]
+        others = [c for c in mutator.choices(name) if c != child[name]]
+        mutator.fix({name: others[0]})
+    elif state == 'fixed':
+        mutator.fix(child)
+    return algorithm.eval()
+
+
+def subnet_of(algorithm):
+    """Candidate by the name of the block in the architecture."""
+    child = algorithm.mutator.derive_child()
+    names = {m: n for n, m in algorithm.architecture.named_modules()}
+    return {
+        names[op]: child[group]
+        for group, blocks in algorithm.mutator.search_groups.items()
+        for op in blocks
+    }
+
+
+@pytest.fixture(params=CONFIGS)
+def config(request):
+    return CONFIGS[request.param]()
+
+
+@pytest.fixture(params=STATES)
+def algorithm(request, config):
+    return trained(config, request.param)
+
+
+@pytest.fixture
+def images():
+    return torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_exported_weights_in_a_child_built_alone(algorithm, config, images):
+    # Whatever was executed before.
+    algorithm.mutator.set_choices(algorithm.mutator.draw_path(5, 5, 5))
+    subnet = subnet_of(algorithm)
+    state = child_state_dict(algorithm.architecture, subnet)
+    child = sub_model(config, subnet)
+    child.load_state_dict(state, strict=True)
+    assert torch.equal(child.eval()(images), algorithm(images))
+    # Other paths have other logits, so that equality means something.
+    for blocks in algorithm.mutator.search_groups.values():
+        choices = blocks[0].choices
+        blocks[0].fix_choice(choices[choices.index(blocks[0].export_chosen()) - 1])
+        assert not torch.equal(algorithm.architecture(images), child(images))
+
+
+def test_the_checkpoint_holds_the_same_child(algorithm, config, images):
+    checkpoint = child_checkpoint(algorithm)
+    assert checkpoint['meta']['subnet'] == subnet_of(algorithm)
+    child = sub_model(config, checkpoint['meta']['subnet'])
+    child.load_state_dict(checkpoint['state_dict'], strict=True)
+    assert torch.equal(child.eval()(images), algorithm(images))
+
+
+def test_mmrazors_export(algorithm, images):
+    wanted = algorithm(images)
+    copied = copy.deepcopy(algorithm.architecture)
+    subnet, _ = export_fix_subnet(algorithm.architecture)
+    assert {n: c.chosen for n, c in subnet.items()} == subnet_of(algorithm)
+    load_fix_subnet(copied, subnet)
+    assert torch.equal(copied(images), wanted)
+    _, sliced = export_fix_subnet(algorithm.architecture, slice_weight=True)
+    assert torch.equal(sliced(images), wanted)
+    assert list(sliced.state_dict()) == list(copied.state_dict())
+
+
+def dump(algorithm, folder):
+    hook = DumpSubnetHook(interval=1, out_dir=str(folder))
+    runner = SimpleNamespace(model=algorithm, distributed=False, epoch=0)
+    hook._save_subnet(runner)
+    return folder / 'subnet_epoch_1.yaml'
+
+
+def test_mmrazors_hook_and_sub_model(algorithm, config, images, tmp_path):
+    # The hook wants the child, not the path that was drawn last.
+    algorithm.mutator.set_choices(algorithm.mutator.draw_path(5, 5, 5))
+    drawn = algorithm.mutator.current_choices
+    fixed, weights = algorithm.mutator.fixed, len(algorithm.state_dict())
+    path = dump(algorithm, tmp_path)
+    assert algorithm.mutator.current_choices == drawn
+    assert algorithm.mutator.fixed == fixed
+    assert len(algorithm.state_dict()) == weights  # the hook worked on a copy
+    prefix = 'architecture.'
+    wanted = {prefix + n: dict(chosen=c) for n, c in subnet_of(algorithm).items()}
+    assert yaml.safe_load(path.read_text()) == wanted
+
+    child = MMRAZOR_MODELS.build(
+        dict(
+            type='mmrazor.sub_model',
+            cfg=config,
+            fix_subnet=str(path),
+            extra_prefix=prefix,
+        )
+    )
+    state = child_state_dict(algorithm.architecture, subnet_of(algorithm))
+    child.load_state_dict(state, strict=True)
+    assert torch.equal(child.eval()(images), algorithm(images))
+    # mmdsnas.sub_model takes MMRazor's file as it is.
+    child = sub_model(config, path)
+    child.load_state_dict(state, strict=True)
+    assert torch.equal(child.eval()(images), algorithm(images))
+
+
+@pytest.mark.parametrize('state', STATES)
+def test_evaluation_of_a_real_supernet_is_deterministic(state, images):
+    algorithm = trained(small_shufflenet(), state)
+    samples = [ClsDataSample().set_gt_label(k) for k in range(3)]
+
+    def outputs():
+        loss = algorithm(images, samples, mode='loss')['task.loss']
+        scores = [
+            s.pred_label.score for s in algorithm(images, samples, mode='predict')
+        ]
+        return [loss, torch.stack(scores), algorithm(images, mode='tensor')]
+
+    wanted = outputs()
+    for iteration in range(3):
+        algorithm.mutator.set_choices(algorithm.mutator.draw_path(0, iteration, 0))
+        assert all(map(torch.equal, outputs(), wanted))
+
+
+def test_a_subnet_of_another_supernet():
+    config = small_shufflenet()
+    subnet = {f'backbone.layers.{i}.{j}': 'shuffle_3x3' for i in (0, 1) for j in (0, 1)}
+    assert sub_model(config, subnet) is not None
+    first = 'backbone.layers.0.0'
+    missing = {name: choice for name, choice in subnet.items() if name != first}
+    for wrong, match in (
+        ({**subnet, first: 'mb_k3e1'}, f"'mb_k3e1' for block {first}.*shuffle_3x3"),
+        (missing, f"no entry for block '{first}'.*another supernet"),
+        ({**subnet, 'backbone.layers.9.0': 'shuffle_3x3'}, 'does not have.*nearest'),
+    ):
+        with pytest.raises(SubnetError, match=match):
+            sub_model(config, wrong)

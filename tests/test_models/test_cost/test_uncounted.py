@@ -1,0 +1,183 @@
+import pytest
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from mmdsnas.models.cost.uncounted import uncounted_modules
+from tests.toy import Layer, ToyNet, block, build, small_mobilenet, small_shufflenet
+
+
+class Functional(nn.Module):
+    """It executes a convolution itself, beside one that is counted."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4, 3, 3, 3))
+        self.conv = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x):
+        return self.conv(F.conv2d(x, self.weight))
+
+
+class Scale(nn.Module):
+    """A leaf with parameters and no counter."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return x * self.scale
+
+
+class Scaled(nn.Module):
+    """Parameters of its own around a counted module."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+        self.scale = nn.Parameter(torch.ones(4, 1, 1))
+
+    def forward(self, x):
+        return self.conv(x) * self.scale
+
+
+def named(module, shape=(1, 3, 8, 8)):
+    with torch.no_grad():
+        return uncounted_modules(module.eval(), torch.zeros(shape))
+
+
+# Named
+
+
+@pytest.mark.parametrize('act', [nn.SiLU, nn.GELU, nn.Hardswish, nn.Sigmoid])
+def test_an_activation_that_mmrazor_does_not_know(act):
+    found = named(nn.Sequential(nn.Conv2d(3, 3, 1), act(), nn.ReLU(), act()))
+    assert found == {act.__name__: '1'}  # the type once, with its first place
+
+
+def test_a_leaf_with_parameters():
+    assert named(nn.Sequential(nn.ReLU(), Scale())) == {'Scale': '1'}
+
+
+def test_a_convolution_outside_any_counted_module():
+    flops = 4 * 3 * 3 * 3 * 6 * 6 / 1e6  # not those of the convolution inside
+    found = named(nn.Sequential(nn.Conv2d(3, 3, 1), Functional()))
+    assert found == {f'Functional (about {flops:.3f} MFLOPs in its forward)': '1'}
+
+
+def test_a_matrix_product_in_the_forward_of_the_root():
+    class Root(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(100, 100)
+
+        def forward(self, x):
+            return self.inner(x) @ torch.ones(100, 1000)
+
+    assert named(Root(), (2, 100)) == {
+        'Root (about 0.200 MFLOPs in its forward)': 'the root'
+    }
+
+
+def test_deep_inside_and_in_a_candidate():
+    inner = nn.Sequential(nn.Sequential(nn.Conv2d(3, 3, 1), Functional()))
+    net = nn.Sequential(nn.ReLU(), block(plain=nn.Conv2d(3, 4, 1), deep=inner))
+    net[1].current_choice = 'deep'
+    ((kind, where),) = named(net).items()
+    assert kind.startswith('Functional') and where == '1._candidates.deep.0.1'
+    net[1].current_choice = 'plain'
+    assert named(net) == {}
+
+
+def test_a_product_inside_a_leaf_is_named_once():
+    class Leaf(nn.Module):
+        def forward(self, x):
+            return x @ torch.ones(8, 8)
+
+    (kind,) = named(nn.Sequential(nn.ReLU(), Leaf()))
+    assert kind.startswith('Leaf (about')
+
+
+def test_parameters_beside_children():
+    assert named(nn.Sequential(nn.ReLU(), Scaled())) == {'Scaled': '1'}
+
+
+@pytest.mark.parametrize('kind', ['attention', 'encoder'])
+def test_attention(kind):
+    """Its fast path hides it from torch's counter."""
+
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x):
+            return self.inner(x, x, x)[0]
+
+    module = (
+        Attention()
+        if kind == 'attention'
+        else nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    )
+    assert any('MultiheadAttention' in k for k in named(module, (1, 5, 8)))
+
+
+# Not named
+
+
+def test_a_module_that_is_never_executed():
+    class Net(ToyNet):
+        def features(self, x):
+            return self.blocks[0](x)
+
+    net = Net([nn.Linear(6, 6), nn.SiLU(), Functional()], tail=Scale())
+    assert named(net, (1, 6)) == {}
+
+
+@pytest.mark.parametrize(
+    'free',
+    [nn.Identity(), nn.Dropout(), nn.Flatten(), nn.ZeroPad2d(1), nn.PixelUnshuffle(2)],
+)
+def test_what_computes_nothing(free):
+    assert named(nn.Sequential(nn.Conv2d(3, 3, 1), free)) == {}
+
+
+def test_an_empty_container_computes_nothing():
+    assert named(nn.Sequential(nn.Conv2d(3, 3, 1), nn.Sequential())) == {}
+
+
+def test_what_is_counted():
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1, groups=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU6(),
+        nn.MaxPool2d(2),
+        nn.Upsample(scale_factor=2),
+        nn.ConvTranspose2d(4, 4, 2),
+        nn.GroupNorm(2, 4),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 5),
+    )
+    assert named(net) == {}
+
+
+def test_a_subclass_of_a_counted_module_is_counted():
+    class MyConv(nn.Conv2d):
+        pass
+
+    assert named(nn.Sequential(nn.ReLU(), MyConv(3, 4, 1))) == {}
+
+
+@pytest.mark.parametrize('config', [small_shufflenet(), small_mobilenet()])
+def test_nothing_in_the_supernets_of_mmrazor(config):
+    assert named(build(config), (1, 3, 32, 32)) == {}
+
+
+def test_the_hooks_are_taken_off_also_after_an_error():
+    net = ToyNet([Layer(torch.tanh)])
+    named(net, (1, 6))
+    with pytest.raises(RuntimeError):
+        named(net, (1, 7))
+    assert not any(module._forward_hooks for module in net.modules())

@@ -1,0 +1,161 @@
+import copy
+from functools import partial
+
+import pytest
+import torch
+import torch.utils.checkpoint
+from torch import Tensor
+
+from mmdsnas.models import BaseGradientEstimator, DSNASGradient
+from tests.toy import (
+    Layer,
+    ToyNet,
+    all_paths,
+    batch,
+    block,
+    explicit_gates,
+    prepared,
+    searching,
+    set_alpha,
+    smooth_net,
+)
+
+ALPHA = ([0.4, -0.2, 0.1], [0.0, 0.7, -0.7], [-0.3, 0.2, 0.5])
+PATH = dict(module_0='sine', module_1='square', module_2='tanh')
+
+
+class Product(BaseGradientEstimator):
+    """Another estimator, whose gradient happens to be that of DSNAS.
+
+    It multiplies the feature map by ``p / p.detach()``, a one whose gradient
+    with respect to ``log p`` is one.
+    """
+
+    def gate(self, y: Tensor, log_prob: Tensor) -> Tensor:
+        return y * (log_prob - log_prob.detach()).exp()
+
+
+def graph_tensors(model):
+    """Tensors with a graph that a module holds, also inside its hooks."""
+    found = []
+
+    def look(value):
+        if isinstance(value, Tensor) and value.grad_fn is not None:
+            found.append(value)
+        elif isinstance(value, partial):
+            look([*value.args, *value.keywords.values()])
+        elif isinstance(value, dict):
+            look(list(value.values()))
+        elif isinstance(value, (list, tuple)):
+            for part in value:
+                look(part)
+
+    for module in model.modules():
+        look(vars(module))
+    return found
+
+
+@pytest.fixture
+def setup():
+    """A supernet in float64, its mutator and blocks, on one path."""
+    torch.manual_seed(0)
+    net = smooth_net()
+    mutator = prepared(net).double()
+    set_alpha(mutator, *ALPHA)
+    mutator.set_choices(PATH)
+    return net, mutator
+
+
+def gradients(net, mutator, estimator, path=PATH):
+    inputs, labels = batch()
+    mutator.zero_grad()
+    mutator.set_choices(path)
+    with estimator.attach(mutator.free_blocks, mutator.block_log_probs(path)):
+        loss = net(inputs, labels, mode='loss')['loss']
+    loss.backward()
+    return torch.stack([alpha.grad for alpha in mutator.parameters()])
+
+
+def test_every_block_is_gated_by_its_own_log_probability(setup):
+    for path in all_paths(setup[1])[::4]:
+        wanted = gradients(*setup, Product(), path)
+        assert (gradients(*setup, DSNASGradient(), path) - wanted).abs().max() <= 1e-12
+
+
+def test_only_the_blocks_that_are_given_are_gated(setup):
+    net, mutator = setup
+    log_probs = mutator.block_log_probs(PATH)
+    with DSNASGradient().attach(net.blocks[:1], log_probs[:1]):
+        assert [b.gate is None for b in net.blocks] == [False, True, True]
+
+
+def test_rewards_are_kept_by_block(setup):
+    net, mutator = setup
+    estimator = DSNASGradient()
+    assert estimator.block_rewards is None
+    gradients(net, mutator, estimator)
+    _, wanted, _ = explicit_gates(net, list(PATH.values()), *batch())
+    assert (estimator.block_rewards - wanted).abs().max() <= 1e-12
+    assert not estimator.block_rewards.requires_grad
+
+
+def test_nothing_is_kept_of_a_forward_pass_without_gradient(setup):
+    net, mutator = setup
+    estimator = DSNASGradient()
+    with torch.no_grad():
+        with estimator.attach(mutator.free_blocks, mutator.block_log_probs(PATH)):
+            net(*batch(), mode='loss')
+    assert estimator.block_rewards is None
+
+
+def test_the_gates_are_taken_off(setup):
+    net, mutator = setup
+    log_probs = mutator.block_log_probs(PATH)
+    with DSNASGradient().attach(mutator.free_blocks, log_probs):
+        assert all(b.gate is not None for b in net.blocks)
+        assert graph_tensors(net)
+    assert all(b.gate is None for b in net.blocks)
+
+
+def test_the_gates_are_taken_off_when_the_forward_fails(setup):
+    net, mutator = setup
+    with pytest.raises(KeyError, match='stop'):
+        with DSNASGradient().attach(net.blocks, mutator.block_log_probs(PATH)):
+            raise KeyError('stop')
+    assert all(b.gate is None for b in net.blocks)
+
+
+@pytest.mark.parametrize('backward', [False, True])
+def test_a_model_at_rest_holds_no_graph_and_can_be_copied(backward):
+    algorithm = searching(smooth_net())
+    losses = algorithm.loss(*batch())
+    if backward:
+        losses['task.loss'].backward()
+    assert graph_tensors(algorithm) == []
+    twin = copy.deepcopy(algorithm)
+    assert all(map(torch.equal, twin.parameters(), algorithm.parameters()))
+    # The copy is a model of its own, and trains.
+    twin.zero_grad()
+    twin.loss(*batch())['task.loss'].backward()
+    assert twin.gradient_estimator.block_rewards is not None
+    assert all(alpha.grad is not None for alpha in twin.mutator.parameters())
+    if not backward:
+        assert algorithm.gradient_estimator.block_rewards is None
+
+
+def test_a_block_that_is_executed_twice_adds_its_rewards():
+    class Twice(ToyNet):
+        def features(self, x):
+            return self.blocks[0](self.blocks[0](x))
+
+    net = Twice([block(a=Layer(torch.tanh), b=Layer(torch.sin))]).double()
+    algorithm = searching(net)
+    inputs, labels = batch()
+    algorithm.loss(inputs, labels)['task.loss'].backward()
+    (choice,) = algorithm.mutator.current_choices.values()
+
+    op = net.blocks[0]._candidates[choice]
+    z = torch.ones((), dtype=torch.float64, requires_grad=True)
+    logits = net.head(op(op(inputs) * z) * z)
+    torch.nn.functional.cross_entropy(logits, labels).backward()
+    assert abs(algorithm.gradient_estimator.block_rewards[0] - z.grad) <= 1e-12

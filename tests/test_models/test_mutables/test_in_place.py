@@ -1,0 +1,193 @@
+import pytest
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from mmdsnas.models import OneHotMutableOP
+from mmdsnas.models.mutables import in_place_readers
+from tests.toy import (
+    Apply,
+    Layer,
+    ToyNet,
+    batch,
+    block,
+    build,
+    searching,
+    small_mobilenet,
+    small_shufflenet,
+    smooth_block,
+    smooth_net,
+)
+
+
+def readers(net, shape=(2, 6)):
+    blocks = {n: m for n, m in net.named_modules() if isinstance(m, OneHotMutableOP)}
+    dtype = next(net.parameters()).dtype
+    return in_place_readers(net.eval(), blocks, torch.ones(shape, dtype=dtype))
+
+
+def in_place_net():
+    return smooth_net(None, None, tail=nn.ReLU(inplace=True))
+
+
+class AddsOne(ToyNet):
+    """Its own forward changes the output of the block."""
+
+    def features(self, x):
+        x = self.blocks[0](x)
+        x += 1
+        return x
+
+
+# What is found
+
+
+def test_a_module_behind_a_block():
+    assert readers(in_place_net()) == {'blocks.1': 'tail'}
+
+
+def test_a_write_through_a_view():
+    tail = Apply(lambda x: x.view(-1, 2).add_(1).view(x.shape))
+    assert readers(smooth_net(None, tail=tail)) == {'blocks.0': 'tail'}
+
+
+def test_a_function_in_the_forward_of_the_parent():
+    assert list(readers(AddsOne([smooth_block()]).double())) == ['blocks.0']
+
+
+def test_the_parent_is_named():
+    class Parent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.op, self.next = smooth_block(), nn.Tanh()
+
+        def forward(self, x):
+            x = self.op(x)
+            x += 1
+            return self.next(x)
+
+    assert readers(ToyNet([], tail=Parent()).double()) == {'tail.op': 'tail'}
+
+
+@pytest.mark.parametrize('order', [('a', 'b', 'c'), ('b', 'c', 'a'), ('c', 'a', 'b')])
+def test_a_candidate_of_the_next_block_whichever_is_sampled(order):
+    candidates = dict(
+        a=nn.Sequential(nn.ReLU(inplace=True), Layer(torch.tanh)),
+        b=Layer(torch.sin),
+        c=Layer(torch.tanh),
+    )
+    second = block(**{name: candidates[name] for name in order})
+    net = ToyNet([smooth_block(), second]).double()
+    for op in net.blocks:
+        op.current_choice = op.choices[-1]
+    found = readers(net)
+    assert list(found) == ['blocks.0']
+    assert found['blocks.0'] == 'blocks.1._candidates.a.0'
+    assert [op.current_choice for op in net.blocks] == ['square', order[-1]]
+
+
+def test_several_outputs():
+    class Net(ToyNet):
+        def features(self, x):
+            first, second = self.blocks[0](x)
+            return first + second.mul_(2)
+
+    net = Net([block(a=Apply(lambda x: (x + 1, x + 2)))]).double()
+    assert list(readers(net)) == ['blocks.0']
+
+
+# What is not found
+
+
+def test_nothing_where_nothing_works_in_place():
+    assert readers(smooth_net()) == {}
+
+
+def test_in_place_operations_inside_a_candidate_are_its_own():
+    inner = nn.Sequential(nn.Linear(6, 6), nn.ReLU(inplace=True))
+    net = ToyNet([block(a=inner, b=Layer(torch.tanh)), smooth_block()])
+    assert readers(net.double()) == {}
+
+
+@pytest.mark.parametrize('config', [small_shufflenet(), small_mobilenet()])
+def test_nothing_in_the_backbones_of_mmrazor(config):
+    """They hold many modules that work in place, none on a block's output."""
+    net = build(config)
+    assert any(getattr(module, 'inplace', False) for module in net.modules())
+    assert readers(net, (2, 3, 32, 32)) == {}
+    algorithm = searching(net, resource_estimator=dict(input_shape=(1, 3, 32, 32)))
+    assert not any(b.copy_output for b in algorithm.mutator.free_blocks)
+
+
+def test_the_last_stage_of_mobilenet_is_found_where_it_is_written():
+    """The detection works on a deep model too."""
+    net = build(small_mobilenet())
+    net.backbone.conv2.conv.register_forward_pre_hook(lambda m, x: x[0].mul_(1))
+    assert list(readers(net, (2, 3, 32, 32))) == ['backbone.layer2.2']
+
+
+def test_the_model_is_left_as_it_was():
+    net = in_place_net()
+    net.blocks[0].current_choice = 'sine'
+    net.blocks[1].fix_choice('tanh')
+    hooks = [dict(module._forward_hooks) for module in net.modules()]
+    readers(net)
+    assert [dict(module._forward_hooks) for module in net.modules()] == hooks
+    assert net.blocks[0].current_choice == 'sine'
+    assert net.blocks[1].fixed_choice == 'tanh'
+
+
+# What the algorithm makes of it
+
+
+def rewards(net):
+    algorithm = searching(net)
+    algorithm.loss(*batch())['task.loss'].backward()
+    return algorithm.gradient_estimator.block_rewards
+
+
+def adds_one_net():
+    return AddsOne([smooth_block()]).double()
+
+
+@pytest.mark.parametrize('make', [in_place_net, adds_one_net])
+def test_the_algorithm_copies_where_it_has_to(make, logged):
+    torch.manual_seed(0)
+    algorithm = searching(make())
+    *others, last = algorithm.architecture.blocks
+    assert last.copy_output and not any(op.copy_output for op in others)
+    (sentence,) = [r.getMessage() for r in logged if 'in place' in r.getMessage()]
+    assert f'block blocks.{len(others)}' in sentence
+    algorithm.loss(*batch())['task.loss'].backward()
+    assert algorithm.gradient_estimator.block_rewards.abs().min() > 0
+
+
+def test_the_gradients_are_those_of_the_model_that_does_not_work_in_place():
+    found = []
+    for inplace in (True, False):
+        torch.manual_seed(0)
+        net = smooth_net(None, None, tail=nn.ReLU(inplace=inplace))
+        found.append(rewards(net))
+    assert torch.equal(*found)
+
+
+def test_an_operation_that_works_in_place_in_training_only():
+    net = smooth_net(None, tail=nn.Dropout(0.5, inplace=True))
+    assert rewards(net) is not None
+
+
+def test_a_candidate_that_hands_on_its_input_which_is_changed_later():
+    class Residual(ToyNet):
+        def features(self, x):
+            x = self.stem(x)
+            y = self.blocks[0](x)
+            x += y
+            return F.relu(x)
+
+    net = Residual(
+        [block(skip=nn.Identity(), twice=Apply(lambda x: 2 * x))], stem=nn.Linear(6, 6)
+    )
+    algorithm = searching(net.double())
+    for iteration in range(8):
+        algorithm.begin_iteration(iteration, 0)
+        algorithm.loss(*batch())['task.loss'].backward()

@@ -1,0 +1,346 @@
+import copy
+from collections import namedtuple
+
+import pytest
+import torch
+import torch.nn as nn
+from mmrazor.structures import export_fix_subnet, load_fix_subnet
+
+from mmdsnas.errors import ConfigError, SubnetError
+from mmdsnas.models import DSNASGradient, OneHotMutableOP
+from mmdsnas.models.mutables import all_candidates
+from mmdsnas.registry import MODELS
+from tests.toy import (
+    Apply,
+    Layer,
+    ToyNet,
+    batch,
+    block,
+    build,
+    prepared,
+    searching,
+    small_mobilenet,
+    small_shufflenet,
+    smooth_net,
+)
+
+
+def three(alias=None):
+    """A block whose candidates add 1, 10 and 100."""
+    return block(
+        alias,
+        one=Apply(lambda x: x + 1),
+        ten=Apply(lambda x: x + 10),
+        hundred=Apply(lambda x: x + 100),
+    )
+
+
+def executed(op):
+    """Names of the candidates that run, filled as they do."""
+    names = []
+    for name, candidate in op._candidates.items():
+        candidate.register_forward_hook(lambda *_, name=name: names.append(name))
+    return names
+
+
+# What is executed
+
+
+@pytest.mark.parametrize('choice', ['one', 'ten', 'hundred'])
+def test_the_current_choice_is_executed_alone(choice):
+    op = three()
+    names = executed(op)
+    op.current_choice = choice
+    value = dict(one=1, ten=10, hundred=100)[choice]
+    assert op(torch.zeros(1)) == value
+    assert names == [choice]
+
+
+def test_the_flagged_choice_comes_before_the_current_one():
+    op = three()
+    names = executed(op)
+    op.current_choice = 'one'
+    op.fix_choice('ten')
+    assert op.fixed_choice == 'ten'
+    assert op(torch.zeros(1)) == 10 and names == ['ten']
+    op.fix_choice(None)
+    assert op.fixed_choice is None
+    assert op(torch.zeros(1)) == 1
+
+
+def test_what_remained_comes_first():
+    op = three()
+    op.fix_choice('ten')
+    op.fix_chosen('hundred')
+    op.current_choice = 'one'
+    assert op(torch.zeros(1)) == 100
+
+
+def test_without_a_choice_all_candidates_are_executed():
+    op = three()
+    names = executed(op)
+    assert op(torch.zeros(1)) == 100  # the last one's, no sum
+    assert names == op.choices
+
+
+def test_without_a_choice_outputs_may_be_tuples():
+    op = block(a=Apply(lambda x: (x, x + 1)), b=Apply(lambda x: (x, x + 2)))
+    assert op(torch.zeros(1)) == (0, 2)
+
+
+def test_all_candidates_is_undone():
+    current, flagged, none = blocks = [three() for _ in range(3)]
+    current.current_choice = flagged.current_choice = 'one'
+    flagged.fix_choice('ten')
+    with pytest.raises(KeyError, match='stop'), all_candidates(blocks):
+        for op in blocks:
+            names = executed(op)
+            op(torch.zeros(1))
+            assert names == op.choices
+        raise KeyError('stop')
+    assert [op.current_choice for op in blocks] == ['one', 'one', None]
+    assert [op.fixed_choice for op in blocks] == [None, 'ten', None]
+
+
+# Gates
+
+
+def gate_of_three(y):
+    return 3 * y
+
+
+@pytest.mark.parametrize('container', [list, tuple])
+def test_every_part_of_an_output_is_gated(container):
+    op = block(a=Apply(lambda x: container([x, x + 1])))
+    op.current_choice, op.gate = 'a', gate_of_three
+    found = op(torch.ones(1))
+    assert type(found) is container and list(found) == [3, 6]
+
+
+@pytest.mark.parametrize('container', [list, tuple])
+def test_the_reward_of_several_outputs_is_their_sum(container):
+    class Net(ToyNet):
+        def features(self, x):
+            first, second = self.blocks[0](x)
+            return first + second.tanh()
+
+    branches = nn.ModuleList([Layer(torch.tanh), Layer(torch.sin)])
+    op = block(a=Apply(lambda x: container(branch(x) for branch in branches)))
+    op.branches = branches
+    net = Net([op]).double()
+    algorithm = searching(net)
+    inputs, labels = batch()
+    algorithm.loss(inputs, labels)['task.loss'].backward()
+
+    z = torch.ones((), dtype=torch.float64, requires_grad=True)
+    first, second = (branch(inputs) * z for branch in branches)
+    logits = net.head(first + second.tanh())
+    nn.functional.cross_entropy(logits, labels).backward()
+    assert abs(algorithm.gradient_estimator.block_rewards[0] - z.grad) <= 1e-12
+
+
+def test_a_named_tuple_is_gated():
+    Pair = namedtuple('Pair', 'x y')
+    op = block(a=Apply(lambda x: Pair(x, x + 1)))
+    op.current_choice, op.gate = 'a', gate_of_three
+    assert op(torch.ones(1)) == Pair(3, 6)
+
+
+def test_tensors_in_a_dict_are_gated_and_other_values_are_not():
+    op = block(a=Apply(lambda x: dict(x=x, deep=[x + 1, (2, None)], size=(3, 4))))
+    op.current_choice, op.gate = 'a', gate_of_three
+    assert op(torch.ones(1)) == dict(x=3, deep=[6, (2, None)], size=(3, 4))
+
+
+def test_a_settled_block_has_no_gate():
+    op = three()
+    op.gate = gate_of_three
+    op.fix_chosen('ten')
+    assert op(torch.zeros(1)) == 10
+
+
+def test_a_copy_is_handed_out_where_the_output_is_overwritten():
+    """Same gradients as with an operation that does not work in place."""
+
+    def gradients(inplace):
+        torch.manual_seed(0)
+        net = smooth_net(None, None, tail=nn.ReLU(inplace=inplace))
+        net.blocks[1].copy_output = inplace
+        mutator = prepared(net).double()
+        path = dict(module_0='sine', module_1='tanh')
+        mutator.set_choices(path)
+        log_probs = mutator.block_log_probs(path)
+        estimator = DSNASGradient()
+        with estimator.attach(mutator.free_blocks, log_probs):
+            loss = net(*batch(), mode='loss')['loss']
+        loss.backward()
+        parameters = [*net.parameters(), *mutator.parameters()]
+        return [p.grad for p in parameters if p.grad is not None]
+
+    in_place, wanted = gradients(True), gradients(False)
+    assert len(in_place) == len(wanted) == 2 * 2 + 2 + 2
+    assert all(map(torch.equal, in_place, wanted))
+
+
+def test_a_copy_costs_nothing_without_a_gate():
+    op = block(a=nn.Identity())
+    op.current_choice, op.copy_output = 'a', True
+    x = torch.ones(1)
+    assert op(x) is x
+
+
+# Fixing and export
+
+
+def test_the_flag_keeps_the_losing_candidates():
+    op = smooth_net().blocks[0]
+    before = list(op.state_dict())
+    op.fix_choice('sine')
+    assert list(op.state_dict()) == before
+    assert op.choices == ['tanh', 'sine', 'square'] and not op.is_fixed
+
+
+def test_the_flag_drops_the_gradients_of_the_losers():
+    """One left from accumulation would move them once more."""
+    op = smooth_net().blocks[0]
+    for weight in op.parameters():
+        weight.grad = torch.ones_like(weight)
+    op.fix_choice(None)
+    assert all(weight.grad is not None for weight in op.parameters())
+    op.fix_choice('sine')
+    kept = {n.split('.')[1] for n, w in op.named_parameters() if w.grad is not None}
+    assert kept == {'sine'}
+
+
+def test_fix_chosen_removes_them():
+    op = smooth_net().blocks[0]
+    op.fix_chosen('sine')
+    assert op.is_fixed and op.choices == ['sine'] and op.current_choice == 'sine'
+    assert {key.split('.')[1] for key in op.state_dict()} == {'sine'}
+
+
+def test_the_exported_choice_is_what_is_executed():
+    op = three()
+    op.current_choice = 'one'
+    assert op.export_chosen() == op.dump_chosen().chosen == 'one'
+    op.fix_choice('ten')
+    assert op.export_chosen() == 'ten'
+    op.fix_choice(None)
+    op.fix_chosen('hundred')
+    op.current_choice = None
+    assert op.export_chosen() == 'hundred'
+
+
+def test_a_block_without_a_choice_cannot_be_exported():
+    with pytest.raises(SubnetError, match='no current choice.*set_choices'):
+        three().export_chosen()
+
+
+def test_the_sampled_choice_is_the_argmax():
+    op = three()
+    for k, name in enumerate(op.choices):
+        alpha = torch.zeros(3)
+        alpha[k] = 1e-6
+        assert op.sample_choice(alpha) == name
+    assert op.sample_choice(torch.zeros(3)) == 'one'  # the first of equals
+    op.fix_choice('ten')
+    assert op.sample_choice(alpha) == 'ten'
+    op.fix_chosen('hundred')
+    assert op.sample_choice(alpha) == 'hundred'
+
+
+def test_without_alpha_the_sampled_choice_is_any():
+    op = three()
+    assert {op.sample_choice() for _ in range(100)} == set(op.choices)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize('candidates', [{}, nn.ModuleDict(), None, [nn.Identity()]])
+def test_there_has_to_be_a_candidate(candidates):
+    with pytest.raises(ConfigError, match='candidates.*at least one entry'):
+        OneHotMutableOP(candidates)
+
+
+@pytest.mark.parametrize(
+    'candidate',
+    [
+        dict(type='NoSuchLayer'),
+        dict(type='mmrazor.ShuffleBlock', kernel_sizes=3),
+        nn.Identity(),
+    ],
+)
+def test_a_candidate_that_cannot_be_built(candidate):
+    with pytest.raises(ConfigError, match="candidate 'odd' .*cannot be built"):
+        OneHotMutableOP(dict(odd=candidate))
+
+
+def test_unknown_choices_are_named():
+    message = "'two' is not a candidate.*one, ten, hundred"
+    with pytest.raises(ConfigError, match=message):
+        three().fix_choice('two')
+    op = three()
+    with pytest.raises(SubnetError, match=message):
+        op.fix_chosen('two')
+    assert not op.is_fixed and len(op.choices) == 3  # nothing was removed
+
+
+# Building from configs, in MMRazor's backbones
+
+
+def test_the_configs_are_not_changed():
+    candidates = dict(
+        small=dict(type='mmrazor.ShuffleBlock', kernel_size=3),
+        large=dict(type='mmrazor.ShuffleBlock', kernel_size=5),
+    )
+    before = copy.deepcopy(candidates)
+    ops = [
+        MODELS.build(
+            dict(
+                type='mmdsnas.OneHotMutableOP',
+                candidates=candidates,
+                module_kwargs=dict(in_channels=c, out_channels=2 * c, stride=2),
+            )
+        )
+        for c in (4, 8)
+    ]
+    assert candidates == before
+    for op, c in zip(ops, (4, 8), strict=True):
+        op.current_choice = 'large'
+        assert op(torch.zeros(1, c, 8, 8)).shape == (1, 2 * c, 4, 4)
+        assert op._candidates['large'].kernel_size == 5
+
+
+@pytest.mark.parametrize('config', [small_shufflenet(), small_mobilenet()])
+def test_a_searchable_backbone_exports_its_path_and_loads_it(config):
+    torch.manual_seed(0)
+    net = build(config).eval()
+    blocks = [m for m in net.modules() if isinstance(m, OneHotMutableOP)]
+    assert len(blocks) == 4
+    for k, op in enumerate(blocks):
+        op.current_choice = op.choices[k % len(op.choices)]
+    images = torch.randn(2, 3, 32, 32)
+    wanted = net(images)
+
+    subnet, _ = export_fix_subnet(net)
+    child = copy.deepcopy(net)
+    load_fix_subnet(child, subnet)
+    names = [n for n, m in net.named_modules() if isinstance(m, OneHotMutableOP)]
+    assert {name: subnet[name].chosen for name in names} == {
+        name: op.current_choice for name, op in zip(names, blocks, strict=True)
+    }
+    assert torch.equal(child(images), wanted)
+    assert len(child.state_dict()) < len(net.state_dict())
+    # Exporting the child again gives the same file, although it has one
+    # candidate a block.
+    assert {n: c.chosen for n, c in export_fix_subnet(child)[0].items()} == {
+        n: c.chosen for n, c in subnet.items()
+    }
+
+
+def test_blocks_of_one_alias_have_one_entry():
+    net = ToyNet([three('a'), three('a'), three()])
+    prepared(net).set_choices(dict(module_0='ten', module_1='one'))
+    subnet, _ = export_fix_subnet(net)
+    assert {n: c.chosen for n, c in subnet.items()} == {'a': 'ten', 'blocks.2': 'one'}
