@@ -73,7 +73,8 @@ class CostTerm(nn.Module):
                 f'cost.form must be one of {", ".join(FORMS)}, but is {form!r}.'
             )
         for option, value in dict(limit=limit, weight=weight).items():
-            if value is not None and not isinstance(value, (int, float)):
+            none = option == 'limit' and value is None
+            if not none and not isinstance(value, (int, float)):
                 raise ConfigError(
                     f'cost.{option} must be a number (MFLOPs), but is {value!r}.'
                 )

@@ -60,7 +60,8 @@ def uncounted_modules(model: nn.Module, inputs: Tensor) -> Dict[str, str]:
         module = model.get_submodule(name)
         leaf = not any(True for _ in module.children())
         owns = any(True for _ in module.parameters(recurse=False))
-        if (leaf or owns) and not isinstance(module, FREE) and not is_counted(module):
+        free = isinstance(module, FREE) or not leaf
+        if (owns or not free) and not is_counted(module):
             unseen.setdefault(type(module).__name__, name)
     for name, flops in _own_flops(counter, type(model).__name__).items():
         module = model.get_submodule(name)

@@ -1,11 +1,13 @@
 """Finds operations that would overwrite what a gate keeps for backward."""
 
+import copy
 from typing import Dict, List, Mapping
 
 import torch
 import torch.nn as nn
 from mmengine.logging import print_log
 from torch import Tensor
+from torch.nn.modules.batchnorm import _NormBase
 
 from .one_hot_mutable_op import OneHotMutableOP, all_candidates
 
@@ -14,27 +16,32 @@ def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
     """Lets blocks hand out a copy where their output is overwritten.
 
     Args:
-        model (nn.Module): The supernet. The training flags of its modules
-            change; the caller puts them back.
+        model (nn.Module): The supernet.
         inputs (Tensor): One batch.
     """
-    blocks = {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, OneHotMutableOP)
-    }
-    for module in model.modules():
-        # Dropout writes in training mode only; others keep a state there.
-        module.training = bool(getattr(module, 'inplace', False))
+    # Training mode, where dropout writes too, may change whatever state a
+    # module has, so a copy is looked at.
+    probe = copy.deepcopy(model)
+    for module in probe.modules():
+        # One image may be too little for statistics.
+        module.training = not isinstance(module, _NormBase)
     with torch.random.fork_rng():
-        found = in_place_readers(model, blocks, inputs)
+        found = in_place_readers(probe, _blocks(probe), inputs)
     for name, reader in found.items():
-        blocks[name].copy_output = True
+        _blocks(model)[name].copy_output = True
         print_log(
             f'{reader} works in place on the output of block {name}, which '
             'hands out a copy therefore.',
             'current',
         )
+
+
+def _blocks(model: nn.Module) -> Dict[str, OneHotMutableOP]:
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, OneHotMutableOP)
+    }
 
 
 @torch.no_grad()
@@ -55,11 +62,8 @@ def in_place_readers(
         dict[str, str]: Name of the block -> name of the module in whose
         forward its output was changed.
     """
-    block_of = {
-        candidate: name
-        for name, block in blocks.items()
-        for candidate in block.candidates()
-    }
+    candidates = {op for block in blocks.values() for op in block.candidates()}
+    handed_on: List[Tensor] = []
     watched: List[tuple] = []
     running: List[str] = []
     found: Dict[str, str] = {}
@@ -80,9 +84,13 @@ def in_place_readers(
     def after(name: str):
         def hook(module, args, output) -> None:
             blame(running.pop())
-            if module in block_of:
-                kept = _tensors(output)
-                watched.extend((block_of[module], y, y._version) for y in kept)
+            if module in candidates:
+                handed_on.extend(_tensors(output))
+            if name in blocks:
+                # From here on: what candidates do to each other's input counts
+                # for nothing, one of them is executed.
+                watched.extend((name, y, y._version) for y in handed_on)
+                handed_on.clear()
 
         return hook
 

@@ -90,7 +90,7 @@ class OneHotMutableOP(OneShotMutableOP):
         for name, config in candidates.items():
             try:
                 built[name] = MODELS.build({**config, **(module_kwargs or {})})
-            except (KeyError, TypeError) as error:
+            except (KeyError, TypeError, ValueError, AssertionError) as error:
                 reason = str(error).strip('"')
                 raise ConfigError(
                     f'candidate {name!r} of a OneHotMutableOP cannot be built from '

@@ -73,8 +73,10 @@ class DifferentiableMutator(NasMutator):
             supernet (nn.Module): The model to be searched.
         """
         check_search_space(supernet)
-        self._custom_groups = resolve_custom_groups(supernet, self._custom_groups)
+        groups = self._custom_groups
+        self._custom_groups = resolve_custom_groups(supernet, groups)
         super().prepare_from_supernet(supernet)
+        self._custom_groups = groups
         self._names = list(self.search_groups)
         self.prepare_arch_params()
 

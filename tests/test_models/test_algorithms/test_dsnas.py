@@ -130,7 +130,14 @@ def test_an_unknown_option_of_the_cost_term():
         algorithm_of(smooth_net(), cost=dict(limits=1.0))
 
 
-@pytest.mark.parametrize('cost', [dict(limit='1'), dict(limit=1.0, weight='1e-2')])
+@pytest.mark.parametrize(
+    'cost',
+    [
+        dict(limit='1'),
+        dict(limit=1.0, weight='1e-2'),
+        dict(weight=None),
+    ],
+)
 def test_options_of_the_cost_term_that_are_no_numbers(cost):
     with pytest.raises(ConfigError, match='cost'):
         algorithm_of(smooth_net(), cost=cost)

@@ -103,6 +103,18 @@ def test_parameters_beside_children():
     assert named(nn.Sequential(nn.ReLU(), Scaled())) == {'Scaled': '1'}
 
 
+def test_parameters_of_a_container():
+    class Scaled(nn.Sequential):
+        def __init__(self, *modules):
+            super().__init__(*modules)
+            self.scale = nn.Parameter(torch.ones(1))
+
+        def forward(self, x):
+            return super().forward(x) * self.scale
+
+    assert named(nn.Sequential(nn.ReLU(), Scaled(nn.ReLU()))) == {'Scaled': '1'}
+
+
 @pytest.mark.parametrize('kind', ['attention', 'encoder'])
 def test_attention(kind):
     """Its fast path hides it from torch's counter."""

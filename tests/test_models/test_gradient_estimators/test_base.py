@@ -3,7 +3,6 @@ from functools import partial
 
 import pytest
 import torch
-import torch.utils.checkpoint
 from torch import Tensor
 
 from mmdsnas.models import BaseGradientEstimator, DSNASGradient

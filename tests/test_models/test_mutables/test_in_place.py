@@ -109,6 +109,14 @@ def test_in_place_operations_inside_a_candidate_are_its_own():
     assert readers(net.double()) == {}
 
 
+def test_candidates_of_one_block_do_not_disturb_each_other():
+    op = block(
+        skip=nn.Identity(),
+        layer=nn.Sequential(nn.ReLU(inplace=True), Layer(torch.tanh)),
+    )
+    assert readers(ToyNet([op], stem=nn.Linear(6, 6)).double()) == {}
+
+
 @pytest.mark.parametrize('config', [small_shufflenet(), small_mobilenet()])
 def test_nothing_in_the_backbones_of_mmrazor(config):
     """They hold many modules that work in place, none on a block's output."""
@@ -169,6 +177,14 @@ def test_the_gradients_are_those_of_the_model_that_does_not_work_in_place():
         net = smooth_net(None, None, tail=nn.ReLU(inplace=inplace))
         found.append(rewards(net))
     assert torch.equal(*found)
+
+
+def test_a_function_that_works_in_place_in_training_only():
+    class Tail(nn.Module):
+        def forward(self, x):
+            return F.dropout(x, 0.5, self.training, inplace=True)
+
+    assert rewards(smooth_net(None, tail=Tail())) is not None
 
 
 def test_an_operation_that_works_in_place_in_training_only():

@@ -276,6 +276,12 @@ def test_a_candidate_that_cannot_be_built(candidate):
         OneHotMutableOP(dict(odd=candidate))
 
 
+def test_a_candidate_that_refuses_its_options():
+    wrong = dict(type='mmrazor.ShuffleBlock', kernel_size=4)
+    with pytest.raises(ConfigError, match="candidate 'odd'"):
+        OneHotMutableOP(dict(odd=wrong), dict(in_channels=4, out_channels=8, stride=2))
+
+
 def test_unknown_choices_are_named():
     message = "'two' is not a candidate.*one, ten, hundred"
     with pytest.raises(ConfigError, match=message):

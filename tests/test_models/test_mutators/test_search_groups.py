@@ -69,6 +69,11 @@ def test_a_candidate_that_stands_elsewhere_later():
     refused(ToyNet([op], tail=shared), 'one and the same')
 
 
+def test_other_modules_may_stand_in_several_places():
+    shared = nn.Linear(6, 6)
+    prepared(ToyNet([two(), shared, two()], stem=shared, tail=shared))
+
+
 # Custom groups
 
 
@@ -115,6 +120,13 @@ def test_groups_that_fit():
     assert members(net, None) == [[0, 1], [2], [3], [4]]
     assert members(net, [['blocks.3', 'blocks.2']]) == [[3, 2], [0, 1], [4]]
     assert members(net, [['x', 'blocks.2']]) == [[0, 1, 2], [3], [4]]
+
+
+def test_a_mutator_can_be_prepared_again():
+    net = ToyNet([two('x'), two('x'), two()])
+    mutator = prepared(net, custom_groups=[['x']])
+    mutator.prepare_from_supernet(net)
+    assert len(mutator.search_groups) == 2
 
 
 @pytest.mark.parametrize('group', [['x'], ['blocks.2', 'x'], ['x', 'y']])
