@@ -1,6 +1,7 @@
 """Finds operations that would overwrite what a gate keeps for backward."""
 
 import copy
+from logging import WARNING
 from typing import Dict, List, Mapping
 
 import torch
@@ -25,7 +26,17 @@ def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
     for module in probe.modules():
         # One image may be too little for statistics.
         module.training = not isinstance(module, _NormBase)
-    with torch.random.fork_rng():
+    try:
+        with torch.random.fork_rng(devices=[]):
+            found = in_place_readers(probe, _blocks(probe), inputs)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        print_log(
+            'operations that work in place in training mode alone were not looked '
+            f'for, because one image is too little there: {error}',
+            'current',
+            level=WARNING,
+        )
+        probe.eval()
         found = in_place_readers(probe, _blocks(probe), inputs)
     for name, reader in found.items():
         _blocks(model)[name].copy_output = True

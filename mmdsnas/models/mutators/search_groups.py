@@ -17,8 +17,8 @@ def check_search_space(supernet: nn.Module) -> None:
 
     Raises:
         ConfigError: It has no block, a mutable of another type, a block
-            inside a candidate of another block, or a module with weights that
-            stands in several places.
+            inside a candidate of another block, or a module of a candidate
+            that stands elsewhere too.
     """
     mutables = {
         name: module

@@ -207,3 +207,14 @@ def test_a_candidate_that_hands_on_its_input_which_is_changed_later():
     for iteration in range(8):
         algorithm.begin_iteration(iteration, 0)
         algorithm.loss(*batch())['task.loss'].backward()
+
+
+def test_a_module_that_refuses_one_image_in_training_only(capsys):
+    """It is then looked at in evaluation mode."""
+
+    class Picky(nn.Module):
+        def forward(self, x):
+            assert not self.training or len(x) > 1
+            return F.relu(x, inplace=True)
+
+    assert rewards(smooth_net(None, tail=Picky())) is not None
