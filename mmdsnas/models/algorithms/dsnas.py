@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS, TASK_UTILS
-from ..cost import CostTerm
+from ..cost import CostTerm, expected_cost
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator
 
@@ -175,10 +175,11 @@ class DSNAS(BaseAlgorithm):
         else:
             losses = self._task_losses(inputs, data_samples)
         if self.cost_term.limit is not None:
-            probs = self.mutator.probs()
             # 0 and not absent: logs repeat the last value of what is absent.
             losses['cost.loss'] = (
-                self.cost_term(probs, path) if searching else probs.new_zeros(())
+                self.cost_term(self.mutator.probs(), path)
+                if searching
+                else self.cost_term.costs.new_zeros(())
             )
         return losses
 
@@ -210,7 +211,7 @@ class DSNAS(BaseAlgorithm):
         """
         table = self.cost_table
         probs = self.mutator.probs()
-        expected = (probs * self.cost_term.costs).sum()
+        expected = expected_cost(probs, self.cost_term.costs)
         sampled = self.mutator.current_choices
         state = torch.stack([expected, self.mutator.entropy()]).tolist()
         return {

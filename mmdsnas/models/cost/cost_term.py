@@ -75,9 +75,7 @@ class CostTerm(nn.Module):
         for option, value in dict(limit=limit, weight=weight).items():
             none = option == 'limit' and value is None
             if not none and not isinstance(value, (int, float)):
-                raise ConfigError(
-                    f'cost.{option} must be a number (MFLOPs), but is {value!r}.'
-                )
+                raise ConfigError(f'cost.{option} must be a number, but is {value!r}.')
         if weight < 0:
             raise ConfigError(f'cost.weight must be at least 0, but is {weight}.')
         self.table = table

@@ -32,7 +32,7 @@ def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
     except (RuntimeError, AssertionError, ValueError) as error:
         print_log(
             'operations that work in place in training mode alone were not looked '
-            f'for, because one image is too little there: {error}',
+            f'for, because the forward fails there with one image: {error}',
             'current',
             level=WARNING,
         )
