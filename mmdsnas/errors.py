@@ -24,3 +24,7 @@ class CheckpointError(UserError, RuntimeError):
 
 class DataError(UserError, RuntimeError):
     """A data set is missing, empty or damaged."""
+
+
+class CorruptImageError(DataError):
+    """The content of an image file cannot be decoded."""

@@ -8,11 +8,12 @@ from mmengine.logging import print_log
 from ..errors import ConfigError
 from ..registry import DATASETS
 from .class_folders import SPLITS, find_classes, list_images, split_folders
+from .corrupt_images import SkipCorruptImagesMixin
 from .utils import check_ratio, choose_split, held_out
 
 
 @DATASETS.register_module()
-class ImageFolder(BaseDataset):
+class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
     """Images in one folder per class.
 
     If ``data_root`` has the folders ``train`` and ``val``, these are the
@@ -29,16 +30,20 @@ class ImageFolder(BaseDataset):
             ``'train'``, or ``'val'`` if ``test_mode`` is True.
         val_ratio (float): Part of each class that is held out where there are
             no ``train`` and ``val`` folders. Defaults to 0.2.
-        test_mode (bool): Whether a pipeline that returns None is an error.
+        test_mode (bool): Whether a pipeline that returns None, and an image
+            that cannot be decoded, is an error. It always is with ``'val'``.
             Defaults to False.
         lazy_init (bool): Whether to list the files later; the class folders
             are checked at once. Defaults to False.
+        max_corrupt (int): The number of corrupt images that are skipped in
+            training, see :class:`SkipCorruptImagesMixin`. Defaults to 100.
         **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`:
             ``pipeline``, ``indices``, ``metainfo``, ... If it gives classes,
             they must be the folder names and set the order of the labels.
 
     Raises:
-        ConfigError: ``split``, ``val_ratio`` or the classes are not allowed.
+        ConfigError: ``split``, ``val_ratio``, ``max_corrupt`` or the classes
+            are not allowed.
         DataError: A folder or an image is missing or empty.
     """
 
@@ -49,6 +54,7 @@ class ImageFolder(BaseDataset):
         val_ratio: float = 0.2,
         test_mode: bool = False,
         lazy_init: bool = False,
+        max_corrupt: int = 100,
         **kwargs,
     ) -> None:
         self.split = choose_split('ImageFolder', split, test_mode, SPLITS)
@@ -59,8 +65,9 @@ class ImageFolder(BaseDataset):
         super().__init__(
             ann_file='',
             data_root=data_root,
-            test_mode=test_mode,
+            test_mode=test_mode or self.split == 'val',
             lazy_init=True,
+            max_corrupt=max_corrupt,
             **kwargs,
         )
         if self.CLASSES is None:

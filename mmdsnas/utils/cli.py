@@ -48,6 +48,16 @@ def show_user_errors(main: Callable[[], None]) -> Callable[[], None]:
         try:
             main()
         except UserError as error:
-            sys.exit(f'error: {error}')
+            sys.exit(f'error: {_sentence(error)}')
 
     return wrapped
+
+
+def _sentence(error: UserError) -> str:
+    """The error's own words, without the traceback of a data worker.
+
+    PyTorch raises an error of a worker again with the whole of its traceback,
+    which ends in the type and the words of the error, for a message.
+    """
+    name = f'{type(error).__module__}.{type(error).__qualname__}: '
+    return str(error).rpartition(name)[2].strip()

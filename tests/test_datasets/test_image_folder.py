@@ -207,6 +207,22 @@ def test_split_follows_test_mode_unless_given(given):
     assert dataset.split == 'train' and dataset.test_mode is True
 
 
+def test_corrupt_images_are_skipped_in_training_alone(given):
+    """Whatever a config says of test mode, which one for val may leave out."""
+    for split in ('train', 'val'):
+        path = os.path.join(given, split, 'cat', '000.png')
+        with open(path, 'wb') as file:
+            file.write(b'not an image')
+    train = ImageFolder(given, pipeline=PIPELINE, max_corrupt=1)
+    assert [train[i]['data_samples'].sample_idx for i in (3, 4, 5)] == [3, 5, 5]
+    assert train.num_corrupt == 1
+    val = ImageFolder(given, pipeline=PIPELINE, split='val')
+    with pytest.raises(DataError, match='no image is skipped in test mode'):
+        val[1]
+    with pytest.raises(ConfigError, match='max_corrupt is -1'):
+        ImageFolder(given, max_corrupt=-1)
+
+
 def test_arguments_of_the_base_class(given):
     lazy = ImageFolder(given, lazy_init=True)
     assert not lazy._fully_initialized and lazy.CLASSES == ('ant', 'cat')

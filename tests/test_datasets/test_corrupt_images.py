@@ -1,0 +1,351 @@
+import copy
+import logging
+import pickle
+import re
+from types import SimpleNamespace
+
+import mmcv
+import numpy as np
+import pytest
+from mmcls.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform, LoadImageFromFile
+from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.logging import MMLogger
+from PIL import Image
+from torch.utils.data import DataLoader
+
+from mmdsnas.datasets import ImageFolder, corrupt_images
+from mmdsnas.datasets.corrupt_images import SkipCorruptImagesMixin, load_image
+from mmdsnas.errors import ConfigError, CorruptImageError, DataError
+from tests.jpegs import damage, jpeg
+
+DECODERS = ('cv2', 'pillow')
+KINDS = ('truncated', 'text', 'empty')
+
+
+class Images(SkipCorruptImagesMixin, BaseDataset):
+    """The JPEGs of a folder; the label is the number in the name."""
+
+    def load_data_list(self):
+        return [
+            dict(img_path=str(path), gt_label=int(path.stem))
+            for path in sorted(self.root.glob('*.JPEG'))
+        ]
+
+    def __init__(self, root, *transforms, decoder='cv2', **kwargs):
+        self.root = root
+        super().__init__(
+            pipeline=[LoadImageFromFile(imdecode_backend=decoder), *transforms],
+            **kwargs,
+        )
+
+
+def images(root, count, corrupt=(), kind='truncated'):
+    for i in range(count):
+        jpeg(root / f'{i:03d}.JPEG', i)
+    for i in corrupt:
+        damage(root / f'{i:03d}.JPEG', kind)
+    return root
+
+
+@pytest.fixture
+def said(monkeypatch):
+    messages = []
+    monkeypatch.setattr(
+        corrupt_images,
+        'print_log',
+        lambda message, logger, level: messages.append((message, logger, level)),
+    )
+    return messages
+
+
+def labels(dataset):
+    return [dataset[i]['gt_label'] for i in range(len(dataset))]
+
+
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('decoder', DECODERS)
+def test_the_next_image_takes_the_place(tmp_path, said, decoder, kind):
+    """Also of the last one; each is named once, however often it is met."""
+    images(tmp_path, 8, (1, 2, 3, 4, 7), kind)
+    dataset = Images(tmp_path, decoder=decoder)
+    state = np.random.get_state()[1].copy()
+    assert labels(dataset) == labels(dataset) == [0, 5, 5, 5, 5, 5, 6, 0]
+    assert (np.random.get_state()[1] == state).all()
+    assert dataset[-1]['gt_label'] == 0
+    assert dataset[2]['sample_idx'] == 5
+    assert dataset[2]['img'].shape == (40, 50, 3)
+    assert dataset.num_corrupt == 5
+    assert [message for message, _, _ in said] == [
+        f'The image "{tmp_path}/00{i}.JPEG" cannot be decoded with {decoder}: the next '
+        f'one takes its place ({n} corrupt so far, max_corrupt is 100).'
+        for n, i in enumerate((1, 2, 3, 4, 7), 1)
+    ]
+
+
+@pytest.mark.parametrize('decoder', DECODERS)
+def test_whole_images_are_none_of_it(tmp_path, said, decoder):
+    """Neither JPEGs with bytes after their end nor other formats."""
+    images(tmp_path, 2)
+    first = tmp_path / '000.JPEG'
+    first.write_bytes(first.read_bytes() + b'\xff\xda trailing')
+    Image.new('RGB', (5, 4)).save(tmp_path / '001.JPEG', 'PNG')
+    Image.new('CMYK', (5, 4)).save(tmp_path / '002.JPEG', 'JPEG')
+    dataset = Images(tmp_path, decoder=decoder, max_corrupt=0)
+    assert labels(dataset) == [0, 1, 2]
+    assert not said and dataset.num_corrupt == 0
+
+
+def test_one_more_than_max_corrupt_is_an_error(tmp_path, said):
+    dataset = Images(images(tmp_path, 7, (1, 3, 5)), max_corrupt=2)
+    for _ in range(2):
+        assert [dataset[i]['gt_label'] for i in (1, 3)] == [2, 4]
+    with pytest.raises(
+        DataError,
+        match=(
+            f'^The image "{tmp_path / "005.JPEG"}" cannot be decoded with cv2: with '
+            r'it 3 image\(s\) of Images are corrupt, and max_corrupt is 2.$'
+        ),
+    ):
+        dataset[5]
+    assert len(said) == 2
+
+
+def test_no_corrupt_image_may_be_allowed(tmp_path, said):
+    dataset = Images(images(tmp_path, 3, (1,)), max_corrupt=0)
+    with pytest.raises(DataError, match=r'with it 1 image\(s\) .* max_corrupt is 0.$'):
+        dataset[1]
+    assert not said
+
+
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('decoder', DECODERS)
+def test_test_mode_skips_none(tmp_path, said, decoder, kind):
+    images(tmp_path, 3, (1,), kind)
+    dataset = Images(tmp_path, decoder=decoder, test_mode=True)
+    assert dataset[0]['gt_label'] == 0
+    with pytest.raises(
+        DataError,
+        match=(
+            f'^The image "{tmp_path / "001.JPEG"}" cannot be decoded with {decoder}: '
+            'no image is skipped in test mode, since the accuracy would be that of '
+            'another data set; replace it.$'
+        ),
+    ):
+        dataset[1]
+    assert not said
+
+
+def test_all_are_corrupt(tmp_path, said):
+    dataset = Images(images(tmp_path, 3, (0, 1, 2)))
+    message = (
+        f'^None of the 3 images of Images can be decoded, "{tmp_path / "001.JPEG"}" '
+        'for example.$'
+    )
+    for _ in range(2):
+        with pytest.raises(DataError, match=message):
+            dataset[1]
+
+
+@pytest.mark.parametrize('test_mode', [False, True])
+def test_a_missing_image_is_not_skipped(tmp_path, said, test_mode):
+    """Many would be missing, all of one cause, which is to be mended."""
+    dataset = Images(images(tmp_path, 3), test_mode=test_mode)
+    (tmp_path / '001.JPEG').unlink()
+    with pytest.raises(
+        DataError,
+        match=(
+            f'^The image "{tmp_path / "001.JPEG"}" is in the list of the data set, '
+            'but does not exist: put it there.$'
+        ),
+    ):
+        dataset[1]
+    assert not said and dataset.num_corrupt == 0
+
+
+class Raises(BaseTransform):
+    def __init__(self, error):
+        self.error = error
+
+    def transform(self, results):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    'error', [OSError('image file is truncated'), AssertionError('img is None')]
+)
+def test_an_error_of_another_transform_is_none_of_it(tmp_path, said, error):
+    dataset = Images(images(tmp_path, 3), Raises(error))
+    with pytest.raises(type(error), match=str(error)) as raised:
+        dataset[1]
+    assert raised.value is error
+    assert not said and dataset.num_corrupt == 0
+
+
+def test_a_wrong_option_of_the_loader_is_none_of_it(tmp_path, said):
+    dataset = Images(images(tmp_path, 3), decoder='magick')
+    with pytest.raises(ValueError, match='magick is not supported'):
+        dataset[1]
+    assert not said
+
+
+def test_an_error_of_the_file_system_is_none_of_it(tmp_path, said):
+    dataset = Images(images(tmp_path, 3), decoder='pillow')
+    (tmp_path / '001.JPEG').unlink()
+    (tmp_path / '001.JPEG').mkdir()
+    with pytest.raises(IsADirectoryError):
+        dataset[1]
+    assert not said
+
+
+def test_errors_of_a_pillow_reader_of_whatever_type(tmp_path):
+    """A broken number in a PPM is a ValueError, a broken PNG a SyntaxError."""
+    ppm = tmp_path / 'x.ppm'
+    ppm.write_bytes(b'P6 1V0 8 255\n' + bytes(3000))
+    png = tmp_path / 'x.png'
+    Image.effect_noise((500, 400), 50).save(png)
+    content = png.read_bytes()
+    half = len(content) // 2
+    png.write_bytes(content[:half] + bytes(half))
+    for path, cause in ((ppm, ValueError), (png, SyntaxError)):
+        with pytest.raises(CorruptImageError, match=f'"{path}".*pillow') as raised:
+            load_image(
+                LoadImageFromFile(imdecode_backend='pillow'), dict(img_path=str(path))
+            )
+        assert type(raised.value.__cause__) is cause
+
+
+class LoaderOfMmcv200(LoadImageFromFile):
+    """It does not assert that OpenCV returned an image."""
+
+    def transform(self, results):
+        with open(results['img_path'], 'rb') as file:
+            img = mmcv.imfrombytes(file.read())
+        results['img_shape'] = img.shape[:2]
+
+
+def test_a_loader_that_does_not_look_at_what_it_got(tmp_path):
+    path = damage(jpeg(tmp_path / 'x.JPEG'), 'text')
+    with pytest.raises(CorruptImageError, match=f'"{path}" cannot be decoded'):
+        load_image(LoaderOfMmcv200(), dict(img_path=str(path)))
+
+
+def test_a_mistake_in_a_loader_is_not_a_corrupt_image():
+    class Loader(LoadImageFromFile):
+        def transform(self, results):
+            return SimpleNamespace().shape
+
+    with pytest.raises(AttributeError, match="no attribute 'shape'"):
+        load_image(Loader(), dict(img_path='x'))
+
+
+def test_a_loader_that_keeps_the_error_to_itself(tmp_path, said):
+    dataset = Images(images(tmp_path, 3, (1,)))
+    dataset.pipeline.transforms[0] = TRANSFORMS.build(
+        dict(type='LoadImageFromFile', ignore_empty=True, imdecode_backend='pillow')
+    )
+    assert labels(dataset) == [0, 2, 2]
+    assert dataset.num_corrupt == 1
+
+
+class NoneAt(BaseTransform):
+    def __init__(self, *labels):
+        self.labels = labels
+
+    def transform(self, results):
+        return None if results['gt_label'] in self.labels else results
+
+
+def test_a_transform_that_returns_none_means_a_random_image(tmp_path, said):
+    """As in mmengine: it is not a corrupt image."""
+    dataset = Images(images(tmp_path, 4), NoneAt(1, 2), NoneAt())
+    assert {dataset[1]['gt_label'] for _ in range(50)} == {0, 3}
+    assert not said and dataset.num_corrupt == 0
+
+
+def load(dataset, key, context):
+    loader = DataLoader(
+        dataset,
+        batch_size=2,
+        num_workers=2,
+        multiprocessing_context=context,
+        collate_fn=pseudo_collate,
+    )
+    return [value for batch in loader for value in batch[key]]
+
+
+@pytest.mark.parametrize('context, epochs', [('fork', 2), ('spawn', 1)])
+def test_the_count_holds_over_workers(tmp_path, context, epochs, capfd):
+    """Worker 0 meets images 0, 1, 4 and 5, worker 1 the others."""
+    images(tmp_path / 'train' / 'a', 4, (0, 3))
+    images(tmp_path / 'train' / 'b', 4, (0,))
+    images(tmp_path / 'val' / 'a', 1)
+    # A worker that is spawned must be able to import the class.
+    dataset = ImageFolder(str(tmp_path), pipeline=[LoadImageFromFile()], max_corrupt=3)
+    log = tmp_path / 'log'
+    MMLogger.get_instance(str(tmp_path), log_file=str(log))
+    for _ in range(epochs):  # with other workers in each
+        met = [f'{path[-10]}{path[-6]}' for path in load(dataset, 'img_path', context)]
+        assert met == 'a1 a1 a2 b1 b1 b1 b2 b3'.split()
+        assert dataset.num_corrupt == 3
+    said = log.read_text() if context == 'fork' else capfd.readouterr().out
+    for name in ('a/000', 'a/003', 'b/000'):
+        path = tmp_path / 'train' / f'{name}.JPEG'
+        assert said.count(f'The image "{path}" cannot be decoded') == 1
+    assert max(re.findall(r'(\d) corrupt so far', said)) == '3'
+
+    damage(tmp_path / 'train' / 'b' / '003.JPEG', 'text')
+    with pytest.raises(DataError, match=r'b/003.* with it 4 image\(s\) .* is 3.$'):
+        load(dataset, 'img_path', context)
+
+
+@pytest.mark.parametrize(
+    'copied',
+    [
+        copy.deepcopy,
+        lambda dataset: dataset.get_subset(range(6)),
+        lambda dataset: pickle.loads(pickle.dumps(dataset)),
+    ],
+)
+def test_a_copy_counts_for_itself(tmp_path, said, copied):
+    dataset = Images(images(tmp_path, 6, (1, 4)))
+    dataset[1]
+    other = copied(dataset)
+    assert other.num_corrupt == 1
+    dataset[4]
+    assert (dataset.num_corrupt, other.num_corrupt) == (2, 1)
+
+
+def test_a_copy_counts_over_workers(tmp_path):
+    """mmengine's Runner copies the data set that it is given."""
+    dataset = copy.deepcopy(Images(images(tmp_path, 6, (1, 4))))
+    load(dataset, 'gt_label', 'fork')
+    assert dataset.num_corrupt == 2
+
+
+def test_lazy_init_counts(tmp_path, said):
+    dataset = Images(images(tmp_path, 4, (1, 2)), lazy_init=True)
+    dataset.full_init()
+    dataset[1]
+    dataset.full_init()
+    assert dataset.num_corrupt == 2
+
+
+@pytest.mark.parametrize('rank, level', [(0, 'WARNING'), (3, 'ERROR')])
+def test_every_rank_is_heard(tmp_path, said, monkeypatch, rank, level):
+    monkeypatch.setattr(corrupt_images, 'get_rank', lambda: rank)
+    Images(images(tmp_path, 2, (0,)))[0]
+    ((_, logger, said_level),) = said
+    assert (logger, said_level) == ('current', getattr(logging, level))
+
+
+@pytest.mark.parametrize('value', [-1, 1.5, True, '7', None])
+def test_wrong_max_corrupt(tmp_path, value):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            f'^max_corrupt is {value!r}: it must be the number of corrupt images '
+            'that may be skipped, a whole number from 0.$'
+        ),
+    ):
+        Images(tmp_path, max_corrupt=value)
