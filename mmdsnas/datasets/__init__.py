@@ -1,8 +1,9 @@
-"""Data sets that need no annotation file, for quick searches and own images."""
+"""Data sets: for quick searches, for own images, and ImageNet."""
 
 from .class_folders import find_classes
 from .digits import Digits
 from .fashion_mnist import FashionMNIST
 from .image_folder import ImageFolder
+from .imagenet import ImageNet
 
-__all__ = ['Digits', 'FashionMNIST', 'ImageFolder', 'find_classes']
+__all__ = ['Digits', 'FashionMNIST', 'ImageFolder', 'ImageNet', 'find_classes']

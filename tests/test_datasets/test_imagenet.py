@@ -1,0 +1,354 @@
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmcls.datasets.categories import IMAGENET_CATEGORIES
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+from PIL import Image
+
+from mmdsnas.datasets import ImageNet
+from mmdsnas.errors import ConfigError, DataError
+from mmdsnas.registry import DATASETS
+from mmdsnas.utils.run_config import LOADERS, load_config
+from tests.jpegs import WNIDS, annotated, damage, jpeg, plain_folders
+
+BOTH = ('openmmlab', 'official')
+
+
+def listed(dataset):
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    return [
+        (os.path.relpath(info['img_path'], dataset.data_root), info['gt_label'])
+        for info in infos
+    ]
+
+
+def refused(message, *args, error=DataError, **kwargs):
+    with pytest.raises(error, match=f'^{message}$'):
+        ImageNet(*args, **kwargs)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return str(plain_folders(tmp_path / 'imagenet', train=2, val=1))
+
+
+@pytest.fixture
+def lists(tmp_path):
+    return str(annotated(tmp_path / 'imagenet', train=2, val=1))
+
+
+def test_annotation_files(lists):
+    train = ImageNet(data_root=lists, data_prefix='train')
+    assert listed(train) == [
+        (f'train/{wnid}/{wnid}_{i}.JPEG', label)
+        for label, wnid in enumerate(WNIDS)
+        for i in range(2)
+    ]
+    val = ImageNet(data_root=lists, data_prefix=dict(img_path='val/'))
+    assert listed(val) == [
+        (f'val/ILSVRC2012_val_{label}0.JPEG', label) for label in range(3)
+    ]
+    assert train.CLASSES == val.CLASSES == IMAGENET_CATEGORIES
+
+
+def test_plain_folders(folders):
+    train = ImageNet(data_root=folders, data_prefix='train')
+    assert listed(train) == [
+        (f'train/{wnid}/{wnid}_{i}.JPEG', label)
+        for label, wnid in enumerate(WNIDS)
+        for i in range(2)
+    ]
+    val = ImageNet(data_root=folders, data_prefix='val')
+    assert listed(val) == [
+        (f'val/{wnid}/{wnid}_0.JPEG', label) for label, wnid in enumerate(WNIDS)
+    ]
+    assert train.CLASSES == val.CLASSES == WNIDS
+    assert train.folder_to_idx == dict(zip(WNIDS, range(3), strict=True))
+
+
+def test_ann_file_is_another_one(lists):
+    with open(os.path.join(lists, 'meta', 'few.txt'), 'w') as file:
+        file.write(f'\n{WNIDS[2]}/{WNIDS[2]}_1.JPEG 2\n  \na name.JPEG  999\n')
+    few = ImageNet('meta/few.txt', data_root=lists, data_prefix='train')
+    assert listed(few) == [
+        (f'train/{WNIDS[2]}/{WNIDS[2]}_1.JPEG', 2),
+        ('train/a name.JPEG', 999),
+    ]
+
+
+def test_empty_ann_file_means_the_folders(lists):
+    train = ImageNet('', data_root=lists, data_prefix='train')
+    assert len(train) == 6 and train.CLASSES == WNIDS
+
+
+def test_names_of_all_classes(tmp_path):
+    """1000 ids of WordNet have ImageNet's names, 1000 other folders do not."""
+    for i in range(1000):
+        jpeg(tmp_path / 'wordnet' / f'n{i:08d}' / 'x.JPEG', size=(2, 2))
+        jpeg(tmp_path / 'others' / f'c{i:08d}' / 'x.JPEG', size=(2, 2))
+    wordnet = ImageNet(data_root=str(tmp_path), data_prefix='wordnet')
+    assert wordnet.CLASSES == IMAGENET_CATEGORIES
+    others = ImageNet(data_root=str(tmp_path), data_prefix='others')
+    assert others.CLASSES[999] == 'c00000999'
+
+
+@pytest.mark.parametrize(
+    'given',
+    [dict(classes=['a', 'b', 'c']), dict(metainfo=dict(classes=('a', 'b', 'c')))],
+)
+def test_names_of_the_classes_may_be_given(folders, given):
+    dataset = ImageNet(data_root=folders, data_prefix='train', **given)
+    assert tuple(dataset.CLASSES) == ('a', 'b', 'c')
+    assert listed(dataset)[-1][1] == 2
+
+
+def test_other_arguments_of_the_base_class(folders):
+    train = ImageNet(
+        data_root=folders, data_prefix='train', indices=3, test_mode=True, max_corrupt=7
+    )
+    assert len(train) == 3
+    assert (train.test_mode, train.max_corrupt) == (True, 7)
+    lazy = ImageNet(data_root=folders + '/no', data_prefix='train', lazy_init=True)
+    assert not lazy._fully_initialized
+
+
+def test_data_root_alone_has_the_class_folders(folders):
+    """A folder train beside it is another data set's, and there are no lists."""
+    root = os.path.join(folders, 'val')
+    os.mkdir(os.path.join(root, 'meta'))
+    jpeg(Path(root, 'meta', 'x.JPEG'))
+    os.rename(os.path.join(root, WNIDS[0]), os.path.join(root, 'other'))
+    assert ImageNet(data_root=root).CLASSES == ('meta', *WNIDS[1:], 'other')
+
+
+def test_hidden_folders_and_other_files_are_left_out(folders):
+    train = Path(folders, 'train')
+    jpeg(train / '.cache' / 'x.JPEG')
+    (train / WNIDS[0] / 'note.txt').touch()
+    assert len(ImageNet(data_root=folders, data_prefix='train')) == 6
+
+
+def test_home_folder(folders, monkeypatch):
+    monkeypatch.setenv('HOME', os.path.dirname(folders))
+    assert len(ImageNet(data_root='~/imagenet', data_prefix='train')) == 6
+
+
+def test_built_by_name(folders):
+    built = DATASETS.build(
+        dict(type='ImageNet', data_root=folders, data_prefix='train')
+    )
+    assert type(built) is ImageNet
+
+
+def test_data_root_is_not_set():
+    refused(
+        'data_root of ImageNet is not set: give the folder that has the folders '
+        'train and val.',
+        error=ConfigError,
+    )
+
+
+def test_missing_folder(tmp_path):
+    refused(
+        f'The folder "{tmp_path}/train" does not exist: data_root and data_prefix of '
+        'ImageNet must lead to the folder of the images.',
+        data_root=str(tmp_path),
+        data_prefix='train',
+    )
+
+
+@pytest.mark.parametrize('name', [None, 'meta/val.txt'])
+def test_missing_annotation_file(lists, name):
+    os.remove(os.path.join(lists, 'meta', 'val.txt'))
+    refused(
+        f'The annotation file "{lists}/meta/val.txt" does not exist: put it there, or '
+        f'set ann_file="" if "{lists}/val" has a folder for each class.',
+        name,
+        data_root=lists,
+        data_prefix='val',
+    )
+
+
+@pytest.mark.parametrize(
+    'line', ['a.JPEG', 'a 1.JPEG', 'a.JPEG -1', 'a.JPEG 1000', '5', 'a.JPEG cat']
+)
+def test_annotation_without_a_class(lists, line):
+    path = os.path.join(lists, 'meta', 'train.txt')
+    with open(path, 'a') as file:
+        file.write(line)
+    refused(
+        f'Line 7 of "{path}" is {line!r}: it must be an image and its class, a number '
+        'from 0 to 999, like "n01440764/x.JPEG 0".',
+        data_root=lists,
+        data_prefix='train',
+    )
+
+
+def test_class_beyond_those_given(lists):
+    refused(
+        'Line 5 of .* a number from 0 to 1, like .*',
+        data_root=lists,
+        data_prefix='train',
+        classes=['a', 'b'],
+    )
+
+
+def test_empty_annotation_file(lists):
+    path = os.path.join(lists, 'meta', 'train.txt')
+    with open(path, 'w') as file:
+        file.write('\n')
+    refused(
+        f'The annotation file "{path}" is empty: each line must be an image and its '
+        'class, like "n01440764/x.JPEG 0".',
+        data_root=lists,
+        data_prefix='train',
+    )
+
+
+def test_no_class_folders(lists):
+    refused(
+        f'"{lists}/val" has no class folders: ImageNet must have one folder of images '
+        'per class, or an annotation file like meta/val.txt in data_root.',
+        '',
+        data_root=lists,
+        data_prefix='val',
+    )
+
+
+def test_empty_class_folders(tmp_path):
+    root = plain_folders(tmp_path, wnids=[f'n{i}' for i in range(6)])
+    for i in range(1, 6):
+        for path in (root / 'train' / f'n{i}').iterdir():
+            path.rename(path.with_suffix('.txt'))
+    refused(
+        rf'The class folder\(s\) n1, n2, n3 and 2 more in "{root}/train" have no '
+        'images: at least one with the ending .bmp, .jpeg, .jpg, .pgm, .png, .ppm, '
+        '.tif must be in each.',
+        data_root=str(root),
+        data_prefix='train',
+    )
+
+
+@pytest.mark.parametrize('lacking', ['train', 'val'])
+def test_other_class_folders_than_train(folders, lacking):
+    """Without this all labels behind the missing class would be shifted."""
+    path = os.path.join(folders, lacking, WNIDS[1])
+    os.rename(path, os.path.join(folders, WNIDS[1]))
+    refused(
+        f'"{folders}/val" and "{folders}/train" must have the same class folders, '
+        'since their order gives the labels, but only one of them has '
+        f'{WNIDS[1]}.',
+        data_root=folders,
+        data_prefix='val',
+    )
+
+
+def test_other_number_of_classes_than_folders(folders):
+    refused(
+        f'The number of classes given is 2: it must be that of the class folders in '
+        f'"{folders}/train", 3.',
+        error=ConfigError,
+        data_root=folders,
+        data_prefix='train',
+        classes=['a', 'b'],
+    )
+
+
+def loader_of(config, name):
+    config[name].update(num_workers=0, persistent_workers=False, batch_size=2)
+    with DefaultScope.overwrite_default_scope('mmdsnas'):
+        return Runner.build_dataloader(config[name], seed=0)
+
+
+@pytest.mark.parametrize('layout', [plain_folders, annotated])
+@pytest.mark.parametrize('which', BOTH)
+def test_base_configs_read_both_layouts(tmp_path, which, layout):
+    """A relative data_root that is given once reaches all loaders."""
+    root = str(layout(tmp_path / 'mine'))
+    config = load_config(f'imagenet_bs128_{which}', dict(data_root=root))
+    for name, split, length in zip(
+        LOADERS, ('train', 'val', 'val'), (9, 6, 6), strict=True
+    ):
+        assert config[name].batch_size == 128
+        assert config[name].num_workers > 0 and config[name].persistent_workers
+        loader = loader_of(config, name)
+        assert len(loader.dataset) == length
+        assert loader.dataset.test_mode == (split == 'val')
+        assert loader.dataset.img_prefix == f'{root}/{split}'
+        batch = next(iter(loader))
+        assert batch['inputs'].shape == (2, 3, 224, 224)
+
+
+@pytest.mark.parametrize('which', BOTH)
+def test_base_configs_skip_in_training_alone(tmp_path, which):
+    root = plain_folders(tmp_path)
+    for split in ('train', 'val'):
+        damage(root / split / WNIDS[0] / f'{WNIDS[0]}_0.JPEG', 'truncated')
+    config = load_config(f'imagenet_bs128_{which}', dict(data_root=str(root)))
+    train = loader_of(config, 'train_dataloader')
+    assert sum(len(batch['inputs']) for batch in train) == 9
+    assert train.dataset.num_corrupt == 1
+    for name in LOADERS[1:]:
+        with pytest.raises(DataError, match='no image is skipped in test mode'):
+            list(loader_of(config, name))
+
+
+def turned(path, size=(300, 360)):
+    """A JPEG whose EXIF data say that it lies on its side."""
+    jpeg(path, 1, size)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(path).save(path, 'JPEG', exif=exif)
+    return path
+
+
+def test_official_test_images_are_those_of_pillow(tmp_path):
+    """Short edge to 256 by Pillow, the middle 224, as it lies in the file."""
+    root = plain_folders(tmp_path, val=1)
+    path = turned(root / 'val' / WNIDS[0] / f'{WNIDS[0]}_0.JPEG')
+    config = load_config('imagenet_bs128_official', dict(data_root=str(root)))
+    got = loader_of(config, 'test_dataloader').dataset[0]['inputs']
+    whole = Image.open(path).convert('RGB').resize((307, 256), Image.BILINEAR)
+    left, top = round((307 - 224) / 2), 16
+    wanted = np.asarray(whole.crop((left, top, left + 224, top + 224)))
+    assert np.array_equal(got.numpy()[::-1].transpose(1, 2, 0), wanted)
+
+
+def test_openmmlab_test_images_are_those_of_opencv(tmp_path):
+    root = plain_folders(tmp_path, val=1)
+    path = turned(root / 'val' / WNIDS[0] / f'{WNIDS[0]}_0.JPEG')
+    config = load_config('imagenet_bs128_openmmlab', dict(data_root=str(root)))
+    got = loader_of(config, 'test_dataloader').dataset[0]['inputs']
+    whole = cv2.resize(cv2.imread(str(path)), (256, 307))
+    top, left = round((307 - 224) / 2), 16
+    wanted = whole[top : top + 224, left : left + 224]
+    assert np.array_equal(got.numpy().transpose(1, 2, 0), wanted)
+
+
+@pytest.mark.parametrize(
+    'which, backend', [('openmmlab', 'cv2'), ('official', 'pillow')]
+)
+def test_training_pipelines(tmp_path, which, backend):
+    """Random crops of 8 to 100 % with sides of 3:4 to 4:3, and flips."""
+    config = load_config(
+        f'imagenet_bs128_{which}', dict(data_root=str(plain_folders(tmp_path)))
+    )
+    load, crop, flip, pack = loader_of(
+        config, 'train_dataloader'
+    ).dataset.pipeline.transforms
+    assert load.imdecode_backend == crop.backend == backend
+    assert (crop.scale, crop.interpolation) == ((224, 224), 'bilinear')
+    assert crop.crop_ratio_range == (0.08, 1.0)
+    assert crop.aspect_ratio_range == (3 / 4, 4 / 3)
+    assert (flip.prob, flip.direction) == (0.5, 'horizontal')
+    assert type(pack).__name__ == 'PackClsInputs'
+    assert config.data_preprocessor.to_rgb
+    for ours, theirs in (
+        ('mean', (0.485, 0.456, 0.406)),
+        ('std', (0.229, 0.224, 0.225)),
+    ):
+        assert config.data_preprocessor[ours] == pytest.approx(np.multiply(theirs, 255))
