@@ -8,18 +8,25 @@ with warnings.catch_warnings():
 from .algorithms import DSNAS, Stage
 from .cost import Cost, CostTable, CostTerm, ResourceEstimator
 from .gradient_estimators import BaseGradientEstimator, DSNASGradient
+from .heads import BiasFreeClsHead
+from .losses import SmoothCrossEntropy
 from .mutables import OneHotMutableOP
 from .mutators import DifferentiableMutator
+from .ops import OfficialShuffleBlock, OfficialShuffleXception
 
 __all__ = [
     'BaseGradientEstimator',
+    'BiasFreeClsHead',
     'Cost',
     'CostTable',
     'CostTerm',
     'DSNAS',
     'DSNASGradient',
     'DifferentiableMutator',
+    'OfficialShuffleBlock',
+    'OfficialShuffleXception',
     'OneHotMutableOP',
     'ResourceEstimator',
+    'SmoothCrossEntropy',
     'Stage',
 ]

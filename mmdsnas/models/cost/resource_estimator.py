@@ -6,6 +6,7 @@ import torch
 import torch.nn as nn
 from mmengine.logging import print_log
 from mmrazor.models.task_modules import ResourceEstimator as MMRazorResourceEstimator
+from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
@@ -13,6 +14,13 @@ from mmdsnas.registry import TASK_UTILS
 from ..mutables import OneHotMutableOP, all_candidates
 from .cost_table import Cost, CostTable, total
 from .uncounted import uncounted_modules
+
+# Option -> beginnings of the names of MMRazor's counters that count.
+COUNTS = {
+    'all': ('',),
+    'conv_linear': ('Conv', 'DynamicConv', 'Linear', 'DynamicLinear'),
+    'conv': ('Conv', 'DynamicConv'),
+}
 
 
 @TASK_UTILS.register_module()
@@ -26,6 +34,9 @@ class ResourceEstimator(MMRazorResourceEstimator):
 
     Args:
         input_shape (tuple): Shape of the input, with batch size 1.
+        count (str): Which layers' FLOPs count: ``'all'`` that MMRazor knows,
+            ``'conv_linear'`` or ``'conv'`` alone, as the authors count.
+            Parameters are counted in all layers.
         **kwargs: See MMRazor's ``ResourceEstimator``.
 
     Examples:
@@ -34,7 +45,9 @@ class ResourceEstimator(MMRazorResourceEstimator):
         >>> table.cost(mutator.derive_child()).flops
     """
 
-    def __init__(self, input_shape: Tuple = (1, 3, 224, 224), **kwargs):
+    def __init__(
+        self, input_shape: Tuple = (1, 3, 224, 224), count: str = 'all', **kwargs
+    ) -> None:
         if (
             not isinstance(input_shape, (list, tuple))
             or not 3 <= len(input_shape) <= 5
@@ -46,6 +59,12 @@ class ResourceEstimator(MMRazorResourceEstimator):
                 f'input with its batch size, e.g. (1, 3, 224, 224), but is '
                 f'{input_shape}.'
             )
+        if count not in COUNTS:
+            raise ConfigError(
+                f'resource_estimator.count must be one of {", ".join(COUNTS)}, but '
+                f'is {count!r}.'
+            )
+        self.count = count
         super().__init__(input_shape=tuple(input_shape), **kwargs)
 
     def estimate(
@@ -57,7 +76,22 @@ class ResourceEstimator(MMRazorResourceEstimator):
         """See MMRazor's method; the model stays as it was."""
         flops_params_cfg = {'input_shape': self.input_shape, **(flops_params_cfg or {})}
         with _untouched(model):
-            return super().estimate(model, flops_params_cfg, latency_cfg)
+            result = super().estimate(model, flops_params_cfg, latency_cfg)
+        if self.count != 'all':
+            flops_params_cfg['disabled_counters'] = self._disabled_counters()
+            with _untouched(model):
+                counted = super().estimate(model, flops_params_cfg)
+            result['flops'] = counted['flops']
+        return result
+
+    def _disabled_counters(self) -> List[str]:
+        """Names of MMRazor's counters of layers that do not count."""
+        kept = COUNTS[self.count]
+        return [
+            name
+            for name in RAZOR_TASK_UTILS.module_dict
+            if name.endswith('Counter') and not name.startswith(kept)
+        ]
 
     def cost_table(
         self, model: nn.Module, groups: Mapping[str, List[OneHotMutableOP]]
@@ -86,15 +120,19 @@ class ResourceEstimator(MMRazorResourceEstimator):
         with self.probing(model) as inputs, all_candidates(list(blocks.values())):
             _try(model, inputs)
             uncounted = uncounted_modules(model, inputs)
-            counted = super().estimate_separation_modules(
-                model,
-                dict(
-                    input_shape=self.input_shape,
-                    units=None,
-                    as_strings=False,
-                    spec_modules=['', *spec_modules],
-                ),
+            config = dict(
+                input_shape=self.input_shape,
+                units=None,
+                as_strings=False,
+                spec_modules=['', *spec_modules],
             )
+            counted = super().estimate_separation_modules(model, config)
+        flops = counted
+        if self.count != 'all':
+            uncounted = {k: n for k, n in uncounted.items() if 'MFLOPs' in k}
+            config['disabled_counters'] = self._disabled_counters()
+            with self.probing(model), all_candidates(list(blocks.values())):
+                flops = super().estimate_separation_modules(model, config)
 
         if uncounted:
             print_log(
@@ -107,8 +145,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
             )
 
         def cost_of(name: str) -> Cost:
-            count = counted[name]
-            return Cost(count['flops'] / 1e6, count['params'] / 1e6)
+            return Cost(flops[name]['flops'] / 1e6, counted[name]['params'] / 1e6)
 
         table = {
             name: {

@@ -1,0 +1,3 @@
+from .smooth_cross_entropy import SmoothCrossEntropy
+
+__all__ = ['SmoothCrossEntropy']

@@ -1,0 +1,48 @@
+from typing import Optional
+
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmdsnas.registry import MODELS
+
+
+@MODELS.register_module()
+class SmoothCrossEntropy(nn.Module):
+    """torch's cross entropy with label smoothing, as a loss of mmcls's heads.
+
+    mmcls's ``LabelSmoothLoss`` is the same function on smoothed labels in float32,
+    which it builds for every batch.
+
+    Args:
+        label_smooth_val (float): How much of a label is spread over all classes.
+        loss_weight (float): Factor of the loss.
+    """
+
+    def __init__(self, label_smooth_val: float = 0.1, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.label_smooth_val = label_smooth_val
+        self.loss_weight = loss_weight
+
+    def forward(
+        self,
+        cls_score: Tensor,
+        label: Tensor,
+        avg_factor: Optional[float] = None,
+        **kwargs,
+    ) -> Tensor:
+        """Mean loss of a batch.
+
+        Args:
+            cls_score (Tensor): Logits, shape ``(n, num_classes)``.
+            label (Tensor): Class indices ``(n, )``, or probabilities
+                ``(n, num_classes)``.
+            avg_factor (float, optional): What the sum is divided by; n if None.
+
+        Returns:
+            Tensor: Shape ``()``.
+        """
+        total = F.cross_entropy(
+            cls_score, label, label_smoothing=self.label_smooth_val, reduction='sum'
+        )
+        return self.loss_weight * total / (avg_factor or len(cls_score))

@@ -1,0 +1,3 @@
+from .official_blocks import OfficialShuffleBlock, OfficialShuffleXception
+
+__all__ = ['OfficialShuffleBlock', 'OfficialShuffleXception']

@@ -1,0 +1,140 @@
+"""Candidate operations of the authors' ShuffleNetV2.
+
+They differ from OpenMMLab's in two points: the channels are split by parity
+before the block instead of shuffled after it, and the second branch of a
+stride-2 block keeps the width of its input. The layers have the positions that
+they have in the authors' checkpoints.
+"""
+
+from typing import Dict, List, Optional
+
+import torch
+import torch.nn as nn
+from mmcv.cnn import build_norm_layer
+from mmrazor.models.architectures.ops.base import BaseOP
+from torch import Tensor
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.registry import MODELS
+
+
+class _OfficialBlock(BaseOP):
+    """What both kinds of blocks share: the branches and what passes by.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+        stride (int): 1 or 2; with 1 the numbers of channels are equal.
+        kernel_size (int): Kernel of the depthwise convolutions.
+        norm_cfg (dict, optional): Config of the BatchNorm layers.
+        init_cfg (dict, optional): See mmengine's ``BaseModule``.
+    """
+
+    def __init__(
+        self, in_channels, out_channels, stride, kernel_size, norm_cfg, init_cfg=None
+    ):
+        super().__init__(in_channels, out_channels, stride, init_cfg=init_cfg)
+        if stride not in (1, 2) or (stride == 1 and in_channels != out_channels):
+            raise ConfigError(
+                f'{type(self).__name__} has stride 2, or stride 1 and as many output '
+                f'as input channels, but got stride {stride}, {in_channels} input '
+                f'and {out_channels} output channels.'
+            )
+        self.kernel_size = kernel_size
+        self.norm_cfg = norm_cfg or dict(type='BN')
+        main_in = in_channels if stride == 2 else in_channels // 2
+        self.branch_main = nn.Sequential(
+            *self._main(main_in, out_channels // 2, out_channels - main_in)
+        )
+        if stride == 2:
+            self.branch_proj = nn.Sequential(
+                *self._depthwise(in_channels, stride),
+                *self._pointwise(in_channels, in_channels),
+            )
+
+    def _main(self, cin: int, mid: int, cout: int) -> List[nn.Module]:
+        raise NotImplementedError
+
+    def _pointwise(self, cin: int, cout: int) -> List[nn.Module]:
+        conv = nn.Conv2d(cin, cout, 1, bias=False)
+        return [conv, build_norm_layer(self.norm_cfg, cout)[1], nn.ReLU(inplace=True)]
+
+    def _depthwise(self, channels: int, stride: int) -> List[nn.Module]:
+        k = self.kernel_size
+        conv = nn.Conv2d(
+            channels, channels, k, stride, k // 2, groups=channels, bias=False
+        )
+        return [conv, build_norm_layer(self.norm_cfg, channels)[1]]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape ``(n, in_channels, h, w)`` to ``(n, out_channels, h', w')``."""
+        if self.stride == 2:
+            return torch.cat([self.branch_proj(x), self.branch_main(x)], 1)
+        return torch.cat([x[:, 0::2], self.branch_main(x[:, 1::2])], 1)
+
+
+@MODELS.register_module()
+class OfficialShuffleBlock(_OfficialBlock):
+    """ShuffleNet block of the authors: pointwise, depthwise, pointwise.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+        stride (int): 1 or 2.
+        kernel_size (int): 3, 5 or 7 in the authors' search space.
+        norm_cfg (dict, optional): Config of the BatchNorm layers.
+        init_cfg (dict, optional): See mmengine's ``BaseModule``.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int = 1,
+        kernel_size: int = 3,
+        norm_cfg: Optional[Dict] = None,
+        init_cfg: Optional[Dict] = None,
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, stride, kernel_size, norm_cfg, init_cfg
+        )
+
+    def _main(self, cin: int, mid: int, cout: int) -> List[nn.Module]:
+        return [
+            *self._pointwise(cin, mid),
+            *self._depthwise(mid, self.stride),
+            *self._pointwise(mid, cout),
+        ]
+
+
+@MODELS.register_module()
+class OfficialShuffleXception(_OfficialBlock):
+    """Xception block of the authors: three times depthwise, pointwise.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+        stride (int): 1 or 2.
+        norm_cfg (dict, optional): Config of the BatchNorm layers.
+        init_cfg (dict, optional): See mmengine's ``BaseModule``.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int = 1,
+        norm_cfg: Optional[Dict] = None,
+        init_cfg: Optional[Dict] = None,
+    ) -> None:
+        super().__init__(in_channels, out_channels, stride, 3, norm_cfg, init_cfg)
+
+    def _main(self, cin: int, mid: int, cout: int) -> List[nn.Module]:
+        return [
+            *self._depthwise(cin, self.stride),
+            *self._pointwise(cin, mid),
+            *self._depthwise(mid, 1),
+            *self._pointwise(mid, mid),
+            *self._depthwise(mid, 1),
+            *self._pointwise(mid, cout),
+        ]
