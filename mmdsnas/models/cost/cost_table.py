@@ -84,10 +84,11 @@ class CostTable:
         """MFLOPs of the candidates.
 
         Returns:
-            Tensor: float32, shape ``(num_groups, max_choices)``, filled up
+            Tensor: float64, shape ``(num_groups, max_choices)``, filled up
             with 0 like the mutator's probabilities.
         """
         rows = [
-            torch.tensor([c.flops for c in g.values()]) for g in self.by_group.values()
+            torch.tensor([c.flops for c in g.values()], dtype=torch.float64)
+            for g in self.by_group.values()
         ]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)

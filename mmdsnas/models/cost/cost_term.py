@@ -128,7 +128,7 @@ class CostTerm(nn.Module):
 
     def expected(self, probs: Tensor) -> Tensor:
         """Mean MFLOPs of a path, with the fixed part if that counts."""
-        return self.base + expected_cost(probs, self.costs)
+        return self.base + expected_cost(probs, self.costs.to(probs.dtype))
 
     def forward(self, probs: Tensor, path: Mapping[str, str]) -> Tensor:
         """The weighted penalty.
@@ -154,4 +154,4 @@ class CostTerm(nn.Module):
             list(costs).index(path[name]) for name, costs in self.table.by_group.items()
         ]
         index = probs.new_tensor(chosen).long()
-        return self.weight * sampled_cost(probs, self.costs, index)
+        return self.weight * sampled_cost(probs, self.costs.to(probs.dtype), index)
