@@ -5,11 +5,16 @@ from .hooks import (
     SearchLogHook,
     SearchStageHook,
 )
-from .optimizers import SearchOptimWrapperConstructor, SearchOptimWrapperDict
+from .optimizers import (
+    GroupedOptimWrapperConstructor,
+    SearchOptimWrapperConstructor,
+    SearchOptimWrapperDict,
+)
 from .worker_seed import seed_worker
 
 __all__ = [
     'ExportChildHook',
+    'GroupedOptimWrapperConstructor',
     'RecordSubnetHook',
     'SafeCheckpointHook',
     'SearchLogHook',

@@ -6,6 +6,7 @@ with warnings.catch_warnings():
     import mmrazor.models  # noqa: F401
 
 from .algorithms import DSNAS, Stage
+from .backbones import OfficialShuffleNetV2
 from .cost import Cost, CostTable, CostTerm, ResourceEstimator
 from .gradient_estimators import BaseGradientEstimator, DSNASGradient
 from .heads import BiasFreeClsHead
@@ -24,6 +25,7 @@ __all__ = [
     'DSNASGradient',
     'DifferentiableMutator',
     'OfficialShuffleBlock',
+    'OfficialShuffleNetV2',
     'OfficialShuffleXception',
     'OneHotMutableOP',
     'ResourceEstimator',

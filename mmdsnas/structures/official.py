@@ -60,9 +60,7 @@ def check_md5(path: Union[str, Path], model: str) -> None:
         CheckpointError: The sum is another one.
     """
     if model not in MD5:
-        raise ConfigError(
-            f'--md5 is to be one of {", ".join(MD5)}, but is {model!r}.'
-        )
+        raise ConfigError(f'--md5 must be one of {", ".join(MD5)}, but is {model!r}.')
     digest = hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()
     if digest != MD5[model]:
         raise CheckpointError(
@@ -107,7 +105,7 @@ def translate(
     unknown = [name for name, ours in names.items() if ours is None]
     if unknown or not weights:
         what = (
-            f'are not of the authors\' network: {", ".join(map(str, unknown))}'
+            f"are not of the authors' network: {', '.join(map(str, unknown))}"
             if unknown
             else 'are missing'
         )

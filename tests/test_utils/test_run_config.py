@@ -71,6 +71,9 @@ def test_scale_lr_knows_all_processes(monkeypatch, device):
         run_config.torch.distributed, 'init_process_group', started.append
     )
     monkeypatch.setattr(run_config, 'get_world_size', lambda: 8 if started else 1)
+    monkeypatch.setattr(
+        os, 'environ', dict(RANK='0', WORLD_SIZE='8', MASTER_ADDR='first')
+    )
     config = run_config.load_config('dsnas_supernet_1xb64_digits')
     run_config.start_processes(config, 'pytorch', 0)
     assert run_config.scale_lr(config) == 8
@@ -171,10 +174,15 @@ def test_gloo_joins_the_processes_on_the_cpu(joined, launcher):
 @pytest.mark.parametrize('launcher', SETS)
 def test_mmengine_joins_the_processes_on_a_gpu(joined, monkeypatch, launcher):
     monkeypatch.setattr(run_config, 'get_device', lambda: 'cuda')
+    by_mmengine = []
+    monkeypatch.setattr(
+        run_config, 'init_dist', lambda *a, **k: by_mmengine.append((a, k))
+    )
     started_by(launcher, MASTER_ADDR='first')
-    config = Config(dict())
+    config = Config(dict(env_cfg=dict(dist_cfg=dict(backend='nccl'))))
     run_config.start_processes(config, launcher, 2)
     assert not joined
+    assert by_mmengine == [((launcher,), dict(backend='nccl'))]
     assert (config.launcher, os.environ['LOCAL_RANK']) == (launcher, '2')
 
 

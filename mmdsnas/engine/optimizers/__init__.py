@@ -1,4 +1,9 @@
 from .constructor import SearchOptimWrapperConstructor
+from .grouped_constructor import GroupedOptimWrapperConstructor
 from .search_optim_wrapper_dict import SearchOptimWrapperDict
 
-__all__ = ['SearchOptimWrapperConstructor', 'SearchOptimWrapperDict']
+__all__ = [
+    'GroupedOptimWrapperConstructor',
+    'SearchOptimWrapperConstructor',
+    'SearchOptimWrapperDict',
+]

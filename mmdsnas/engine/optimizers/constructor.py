@@ -5,6 +5,7 @@ from mmrazor.engine.optimizers import SeparateOptimWrapperConstructor
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from .grouped_constructor import GroupedOptimWrapperConstructor
 from .search_optim_wrapper_dict import SearchOptimWrapperDict
 
 KEYS = ('architecture', 'mutator')
@@ -14,8 +15,9 @@ KEYS = ('architecture', 'mutator')
 class SearchOptimWrapperConstructor(SeparateOptimWrapperConstructor):
     """Builds the optimizers of weights and ``alpha``.
 
-    MMRazor's constructor builds the parts; its plain ``OptimWrapperDict``
-    cannot be used by mmengine's own ``train_step``, so they are put in a
+    MMRazor's constructor takes the model apart; its plain ``OptimWrapperDict``
+    cannot be used by mmengine's own ``train_step``, so that the parts, built by
+    :class:`GroupedOptimWrapperConstructor`, are put in a
     :class:`SearchOptimWrapperDict`.
 
     Args:
@@ -48,6 +50,10 @@ class SearchOptimWrapperConstructor(SeparateOptimWrapperConstructor):
                     "dict(dtype='float16') instead."
                 )
         super().__init__(config, paramwise_cfg)
+        for key in KEYS:
+            part = dict(config[key])
+            paramwise = part.pop('paramwise_cfg', None)
+            self.constructors[key] = GroupedOptimWrapperConstructor(part, paramwise)
 
     def __call__(self, module: nn.Module) -> SearchOptimWrapperDict:
         """Builds the optimizers for a model, wrapped or not."""

@@ -1,5 +1,8 @@
+from typing import Tuple
+
 import torch.nn as nn
 from mmcls.models.heads import LinearClsHead
+from torch import Tensor
 
 from mmdsnas.registry import MODELS
 
@@ -11,9 +14,18 @@ class BiasFreeClsHead(LinearClsHead):
     Args:
         num_classes (int): Number of classes.
         in_channels (int): Channels of the pooled feature.
+        dropout (float): Probability that a feature is dropped in training;
+            0.1 is the authors' ``--use_dropout``.
         **kwargs: See mmcls's ``LinearClsHead``.
     """
 
-    def __init__(self, num_classes: int, in_channels: int, **kwargs) -> None:
+    def __init__(
+        self, num_classes: int, in_channels: int, dropout: float = 0.0, **kwargs
+    ) -> None:
         super().__init__(num_classes, in_channels, **kwargs)
+        self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(in_channels, num_classes, bias=False)
+
+    def pre_logits(self, feats: Tuple[Tensor]) -> Tensor:
+        """Features that the classifier gets, shape ``(n, in_channels)``."""
+        return self.dropout(super().pre_logits(feats))

@@ -42,18 +42,14 @@ class _OfficialBlock(BaseOP):
             )
         self.kernel_size = kernel_size
         self.norm_cfg = norm_cfg or dict(type='BN')
+        # Channels that enter the main branch, those within, those that leave it.
         main_in = in_channels if stride == 2 else in_channels // 2
-        self.branch_main = nn.Sequential(
-            *self._main(main_in, out_channels // 2, out_channels - main_in)
-        )
+        self.main_channels = (main_in, out_channels // 2, out_channels - main_in)
         if stride == 2:
             self.branch_proj = nn.Sequential(
                 *self._depthwise(in_channels, stride),
                 *self._pointwise(in_channels, in_channels),
             )
-
-    def _main(self, cin: int, mid: int, cout: int) -> List[nn.Module]:
-        raise NotImplementedError
 
     def _pointwise(self, cin: int, cout: int) -> List[nn.Module]:
         conv = nn.Conv2d(cin, cout, 1, bias=False)
@@ -98,13 +94,12 @@ class OfficialShuffleBlock(_OfficialBlock):
         super().__init__(
             in_channels, out_channels, stride, kernel_size, norm_cfg, init_cfg
         )
-
-    def _main(self, cin: int, mid: int, cout: int) -> List[nn.Module]:
-        return [
-            *self._pointwise(cin, mid),
-            *self._depthwise(mid, self.stride),
-            *self._pointwise(mid, cout),
-        ]
+        main_in, mid, main_out = self.main_channels
+        self.branch_main = nn.Sequential(
+            *self._pointwise(main_in, mid),
+            *self._depthwise(mid, stride),
+            *self._pointwise(mid, main_out),
+        )
 
 
 @MODELS.register_module()
@@ -128,13 +123,12 @@ class OfficialShuffleXception(_OfficialBlock):
         init_cfg: Optional[Dict] = None,
     ) -> None:
         super().__init__(in_channels, out_channels, stride, 3, norm_cfg, init_cfg)
-
-    def _main(self, cin: int, mid: int, cout: int) -> List[nn.Module]:
-        return [
-            *self._depthwise(cin, self.stride),
-            *self._pointwise(cin, mid),
+        main_in, mid, main_out = self.main_channels
+        self.branch_main = nn.Sequential(
+            *self._depthwise(main_in, stride),
+            *self._pointwise(main_in, mid),
             *self._depthwise(mid, 1),
             *self._pointwise(mid, mid),
             *self._depthwise(mid, 1),
-            *self._pointwise(mid, cout),
-        ]
+            *self._pointwise(mid, main_out),
+        )

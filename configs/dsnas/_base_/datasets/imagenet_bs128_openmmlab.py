@@ -26,6 +26,7 @@ data_root = 'data/imagenet'
 train_dataloader = dict(
     batch_size=128,
     num_workers=4,
+    worker_init_fn=dict(type='mmdsnas.seed_worker'),
     collate_fn=dict(type='default_collate'),
     persistent_workers=True,
     dataset=dict(
