@@ -11,6 +11,7 @@ from mmdsnas.structures import use_recorded_subnet
 from mmdsnas.utils import run_config
 from mmdsnas.utils.checkpoint import load_checkpoint, load_weights
 from mmdsnas.utils.cli import add_run_arguments, config_parser, show_user_errors
+from mmdsnas.utils.processes import start_processes
 from mmdsnas.utils.tables import metric_lines
 
 
@@ -46,7 +47,9 @@ def main() -> None:
     config = run_config.load_config(args.config, args.cfg_options)
     run_config.set_work_dir(config, args.work_dir)
     run_config.use_device(config)
-    run_config.start_processes(config, args.launcher, args.local_rank)
+    start_processes(config, args.launcher, args.local_rank)
+    # The weights are those of the command line.
+    config.load_from, config.resume = None, False
     use_recorded_subnet(config.model, checkpoint, args.cfg_options or {})
     if args.show_dir:
         config.default_hooks.visualization = dict(

@@ -5,8 +5,8 @@ import argparse
 from mmengine.runner import Runner
 
 from mmdsnas.utils import run_config
-from mmdsnas.utils.checkpoint import check_exists
 from mmdsnas.utils.cli import add_run_arguments, config_parser, show_user_errors
+from mmdsnas.utils.processes import start_processes
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,17 +37,16 @@ def main() -> None:
     config = run_config.load_config(args.config, args.cfg_options)
     run_config.set_work_dir(config, args.work_dir)
     run_config.use_device(config)
-    run_config.start_processes(config, args.launcher, args.local_rank)
+    start_processes(config, args.launcher, args.local_rank)
     if args.no_validate:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    if args.resume is not None:
+        run_config.resume(config, args.resume)
+    run_config.start_from_checkpoint(config, args.cfg_options)
     if args.amp:
         run_config.enable_amp(config)
     if args.auto_scale_lr or config.get('auto_scale_lr', {}).get('enable'):
         run_config.scale_lr(config)
-    if args.resume is not None:
-        config.resume = True
-        config.load_from = None if args.resume == 'auto' else args.resume
-    check_exists(config.load_from)
     Runner.from_cfg(config).train()
 
 

@@ -1,5 +1,6 @@
 from .hooks import (
     ExportChildHook,
+    LoadChildHook,
     RecordSubnetHook,
     SafeCheckpointHook,
     SearchLogHook,
@@ -15,6 +16,7 @@ from .worker_seed import seed_worker
 __all__ = [
     'ExportChildHook',
     'GroupedOptimWrapperConstructor',
+    'LoadChildHook',
     'RecordSubnetHook',
     'SafeCheckpointHook',
     'SearchLogHook',

@@ -1,4 +1,12 @@
-from .child import child_checkpoint, child_state_dict, save_child, use_recorded_subnet
+from .child import (
+    child_checkpoint,
+    child_of_search,
+    child_state_dict,
+    is_of_search,
+    recorded_subnet,
+    save_child,
+    use_recorded_subnet,
+)
 from .sub_model import sub_model
 from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_subnet
 
@@ -6,8 +14,11 @@ __all__ = [
     'Subnet',
     'check_subnet',
     'child_checkpoint',
+    'child_of_search',
     'child_state_dict',
+    'is_of_search',
     'read_subnet',
+    'recorded_subnet',
     'save_child',
     'sub_model',
     'subnet_of_path',

@@ -13,6 +13,9 @@ from mmdsnas.utils.plain import plain
 from mmdsnas.versions import __version__
 from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_subnet
 
+# What the names of the supernet's weights begin with in a search.
+SEARCH_PREFIX = 'architecture.'
+
 
 def child_state_dict(architecture: nn.Module, subnet: Subnet) -> Dict[str, Tensor]:
     """Weights of a child, under the names of a model built by ``sub_model``.
@@ -74,6 +77,33 @@ def child_checkpoint(
     )
 
 
+def recorded_subnet(checkpoint: Mapping[str, Any]) -> Optional[Subnet]:
+    """The subnet that a checkpoint names, None if it names none."""
+    return (checkpoint.get('meta') or {}).get('subnet')
+
+
+def is_of_search(checkpoint: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint holds a supernet with ``alpha``, and not a child."""
+    return any(name.startswith(SEARCH_PREFIX) for name in checkpoint['state_dict'])
+
+
+def child_of_search(
+    weights: Mapping[str, Tensor], child: Mapping[str, Tensor]
+) -> Dict[str, Tensor]:
+    """Takes a child's weights from those of a search.
+
+    Args:
+        weights (Mapping[str, Tensor]): ``state_dict`` of a search's checkpoint.
+        child (Mapping[str, Tensor]): State dict of the child, whose names tell
+            which candidates it has.
+
+    Returns:
+        dict[str, Tensor]: Under the names of the child, as far as they are there.
+    """
+    names = {f'{SEARCH_PREFIX}{name}': name for name in child}
+    return {names[key]: weights[key] for key in weights if key in names}
+
+
 def _blocks(algorithm: DSNAS, path: Mapping[str, str]) -> Dict[str, Dict[str, Any]]:
     table, confidence = algorithm.cost_table, algorithm.mutator.confidence()
     group_of = {block: g for g, blocks in table.groups.items() for block in blocks}
@@ -119,7 +149,7 @@ def use_recorded_subnet(
     Raises:
         SubnetError: That one is another subnet than the checkpoint's.
     """
-    recorded = (checkpoint.get('meta') or {}).get('subnet')
+    recorded = recorded_subnet(checkpoint)
     if recorded is None or not model_cfg.type.endswith('sub_model'):
         return
     given = options.get('model.fix_subnet')

@@ -13,6 +13,7 @@ import yaml
 from mmdsnas.errors import SubnetError
 from mmdsnas.models.mutables import OneHotMutableOP
 from mmdsnas.utils.files import write_atomically
+from mmdsnas.utils.paths import find_subnet
 
 # Name (or alias) of a block -> name of its candidate.
 Subnet = Dict[str, str]
@@ -25,8 +26,9 @@ def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
     """Reads a subnet from a file or from what such a file holds.
 
     Args:
-        source (str | Path | Mapping): A YAML file, or a mapping from block to
-            candidate, or to MMRazor's ``{chosen: candidate}``.
+        source (str | Path | Mapping): A YAML file, the name of one of mmdsnas's
+            own, or a mapping from block to candidate, or to MMRazor's
+            ``{chosen: candidate}``.
 
     Returns:
         dict[str, str]: Candidate by block.
@@ -37,9 +39,7 @@ def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
     name = 'the subnet'
     if isinstance(source, (str, Path)):
         name = f'subnet file {source}'
-        path = Path(source)
-        if not path.is_file():
-            raise SubnetError(f'{name} does not exist.')
+        path = find_subnet(source)
         try:
             source = yaml.safe_load(path.read_text(encoding='utf-8'))
         except (yaml.YAMLError, UnicodeDecodeError) as error:

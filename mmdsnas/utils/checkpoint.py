@@ -1,9 +1,10 @@
 import pickle
 from pathlib import Path
-from typing import Any, Dict, Union
+from typing import Any, Dict, List, Mapping, Optional, Union
 
 import torch
 import torch.nn as nn
+from torch import Tensor
 
 from mmdsnas.errors import CheckpointError
 
@@ -63,19 +64,66 @@ def load_weights(
         for key, value in checkpoint['state_dict'].items()
     }
     own = model.state_dict()
-    wrong = [
+    _refuse(_other_shapes(own, weights), path)
+    kept = {key: value.clone() for key, value in own.items()}
+    found = model.load_state_dict(weights, strict=False)
+    if found.missing_keys or found.unexpected_keys:
+        model.load_state_dict(kept)
+    _refuse(_other_names(found.missing_keys, found.unexpected_keys), path)
+
+
+def check_weights(
+    own: Mapping[str, Tensor], weights: Mapping[str, Tensor], path: Union[str, Path]
+) -> None:
+    """Refuses weights that are not exactly those of a model, before loading them.
+
+    Args:
+        own (Mapping[str, Tensor]): State dict of the model.
+        weights (Mapping[str, Tensor]): What is to be loaded.
+        path (str | Path): Where it came from, for the message.
+
+    Raises:
+        CheckpointError: A name is missing or left over, or a shape is another.
+    """
+    missing = [key for key in own if key not in weights]
+    unexpected = [key for key in weights if key not in own]
+    _refuse(_other_shapes(own, weights) + _other_names(missing, unexpected), path)
+
+
+def last_lr(checkpoint: Mapping[str, Any]) -> Optional[float]:
+    """Learning rate of the weights when a checkpoint was saved.
+
+    Args:
+        checkpoint (Mapping): From :func:`load_checkpoint`: a search, the training
+            of a child, or a file with ``lr`` in its ``meta``.
+
+    Returns:
+        float, optional: None if it does not tell.
+    """
+    optimizer = checkpoint.get('optimizer') or {}
+    groups = optimizer.get('architecture', optimizer).get('param_groups')
+    if groups:
+        return groups[0]['lr']
+    return (checkpoint.get('meta') or {}).get('lr')
+
+
+def _other_shapes(
+    own: Mapping[str, Tensor], weights: Mapping[str, Tensor]
+) -> List[str]:
+    return [
         f'{key} has shape {tuple(value.shape)} instead of {tuple(own[key].shape)}'
         for key, value in weights.items()
         if key in own and value.shape != own[key].shape
     ]
-    if not wrong:
-        kept = {key: value.clone() for key, value in own.items()}
-        found = model.load_state_dict(weights, strict=False)
-        wrong = [f'{key} is missing' for key in found.missing_keys] + [
-            f'{key} is left over' for key in found.unexpected_keys
-        ]
-        if wrong:
-            model.load_state_dict(kept)
+
+
+def _other_names(missing: List[str], unexpected: List[str]) -> List[str]:
+    return [f'{key} is missing' for key in missing] + [
+        f'{key} is left over' for key in unexpected
+    ]
+
+
+def _refuse(wrong: List[str], path: Union[str, Path]) -> None:
     if wrong:
         more = f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''
         raise CheckpointError(

@@ -1,10 +1,10 @@
-"""Finds the configs of mmdsnas, installed or in the source tree."""
+"""Finds configs and subnet files of mmdsnas, installed or in the source tree."""
 
 import difflib
 from pathlib import Path
-from typing import Union
+from typing import List, Union
 
-from ..errors import ConfigError
+from ..errors import ConfigError, SubnetError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -42,15 +42,8 @@ def find_config(name: Union[str, Path]) -> Path:
         return path.absolute()
 
     root = config_root()
-    wanted = Path(str(path).removesuffix('.py') + '.py')
     known = sorted(root.rglob('*.py'))
-    # ``configs/dsnas/x.py`` is found as well, from whatever directory.
-    found = [
-        config
-        for config in known
-        if (root.name, *config.relative_to(root).parts)[-len(wanted.parts) :]
-        == wanted.parts
-    ]
+    found = _called(name, known)
     if len(found) == 1:
         return found[0]
     if found:
@@ -59,9 +52,48 @@ def find_config(name: Union[str, Path]) -> Path:
             f'{", ".join(str(config.relative_to(root)) for config in found)}'
         )
     nearest = difflib.get_close_matches(
-        wanted.stem, {config.stem for config in known}, cutoff=0
+        path.name.removesuffix('.py'), {config.stem for config in known}, cutoff=0
     )
     raise ConfigError(
         f'"{name}" is neither a file nor a config below {root}; the nearest '
         f'names there are: {", ".join(nearest) or "none"}'
     )
+
+
+def find_subnet(name: Union[str, Path]) -> Path:
+    """Finds a subnet file from its path or its name.
+
+    Args:
+        name (str or Path): An existing file, or the name of a subnet file of
+            mmdsnas, with or without ``.yaml`` and leading folders.
+
+    Returns:
+        Path: Its path.
+
+    Raises:
+        SubnetError: There is no such file.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    known = sorted(config_root().rglob('subnets/*.yaml'))
+    found = _called(name, known)
+    if found:
+        return found[0]
+    raise SubnetError(
+        f'subnet file {name} does not exist; mmdsnas itself has '
+        f'{", ".join(file.stem for file in known)}.'
+    )
+
+
+def _called(name: Union[str, Path], known: List[Path]) -> List[Path]:
+    """The files whose last folders and name are those given."""
+    suffix = known[0].suffix if known else ''
+    wanted = Path(str(name).removesuffix(suffix) + suffix).parts
+    root = config_root()
+    # ``configs/dsnas/x.py`` is found as well, from whatever directory.
+    return [
+        file
+        for file in known
+        if (root.name, *file.relative_to(root).parts)[-len(wanted) :] == wanted
+    ]

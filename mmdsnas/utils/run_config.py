@@ -1,26 +1,20 @@
 """Fits a config to the command line, the data and the machine."""
 
-import os
 import os.path as osp
-import subprocess
 from typing import Any, Dict, Optional
 
-import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import get_world_size, init_dist
+from mmengine.dist import get_world_size
+from mmengine.runner import find_latest_checkpoint
 
 from mmdsnas.datasets import find_classes
 from mmdsnas.errors import ConfigError
+from mmdsnas.structures import use_recorded_subnet
+from .checkpoint import last_lr, load_checkpoint
 from .paths import find_config
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-# What starts the processes, and where it tells them their rank and number.
-LAUNCHERS = {
-    'pytorch': ('torchrun', 'RANK', 'WORLD_SIZE'),
-    'slurm': ('srun', 'SLURM_PROCID', 'SLURM_NTASKS'),
-    'mpi': ("Open MPI's mpirun", 'OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE'),
-}
 
 
 def load_config(
@@ -109,63 +103,6 @@ def use_device(config: Config) -> None:
         config.model_wrapper_cfg.device_ids = None
 
 
-def start_processes(config: Config, launcher: str, local_rank: int) -> None:
-    """Joins the processes of a distributed run, before anything asks for them.
-
-    On a GPU mmengine does it. Its start asks for a CUDA device with every
-    launcher, so on the CPU the group is made here, with gloo.
-
-    Args:
-        config (Config): Gets ``launcher``.
-        launcher (str): ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
-        local_rank (int): Rank on this machine, where ``LOCAL_RANK`` is unset.
-
-    Raises:
-        ConfigError: The launcher did not start this process, or the machine of
-            rank 0 is not known.
-    """
-    config.launcher = launcher
-    os.environ.setdefault('LOCAL_RANK', str(local_rank))
-    if launcher == 'none':
-        return
-    program, *variables = LAUNCHERS[launcher]
-    for name in variables:
-        if name not in os.environ:
-            raise ConfigError(
-                f'--launcher {launcher} needs the environment variable {name}: '
-                f'start the processes by {program}, which sets it.'
-            )
-    if launcher != 'slurm' and 'MASTER_ADDR' not in os.environ:
-        raise ConfigError(
-            f'--launcher {launcher} needs the environment variable MASTER_ADDR: '
-            'give the address of the machine of rank 0, 127.0.0.1 for one machine.'
-        )
-    if get_device() != 'cpu':
-        init_dist(launcher, **config.get('env_cfg', {}).get('dist_cfg', {}))
-        return
-    os.environ['RANK'], os.environ['WORLD_SIZE'] = map(os.environ.get, variables)
-    os.environ.setdefault('MASTER_PORT', '29500')
-    if 'MASTER_ADDR' not in os.environ:
-        os.environ['MASTER_ADDR'] = _first_slurm_node()
-    torch.distributed.init_process_group('gloo')
-
-
-def _first_slurm_node() -> str:
-    try:
-        nodes = subprocess.run(
-            ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.split()
-        return nodes[0]
-    except (KeyError, IndexError, OSError, subprocess.CalledProcessError) as error:
-        raise ConfigError(
-            'The first machine of the Slurm job cannot be found by scontrol and '
-            'SLURM_NODELIST: set the environment variable MASTER_ADDR to its address.'
-        ) from error
-
-
 def enable_amp(config: Config) -> None:
     """Turns mixed precision on: float16 on CUDA, bfloat16 on the CPU.
 
@@ -181,6 +118,54 @@ def enable_amp(config: Config) -> None:
             'alone; for a search it works on the CPU too.'
         )
     config.optim_wrapper.type = 'AmpOptimWrapper'
+
+
+def resume(config: Config, checkpoint: str) -> None:
+    """Lets a run go on with a checkpoint.
+
+    Args:
+        config (Config): Changed in place; has ``work_dir``.
+        checkpoint (str): Its path; ``'auto'`` is the latest of the work dir, and
+            without one the run starts as its config says.
+    """
+    if checkpoint == 'auto':
+        checkpoint = find_latest_checkpoint(config.work_dir)
+    if checkpoint is not None:
+        config.resume = True
+        config.load_from = checkpoint
+
+
+def start_from_checkpoint(config: Config, options: Optional[Dict[str, Any]]) -> None:
+    """Fills in what the config of a child leaves to ``load_from``.
+
+    That is the subnet, if the checkpoint names one, and a learning rate of None,
+    which means the last one of the checkpoint.
+
+    Args:
+        config (Config): Changed in place.
+        options (dict, optional): ``--cfg-options``.
+
+    Raises:
+        CheckpointError: The checkpoint does not exist or cannot be loaded.
+        ConfigError: The learning rate is None and there is nothing to take it from.
+        SubnetError: The checkpoint is of another subnet than the options'.
+    """
+    wrapper = config.get('optim_wrapper') or {}
+    optimizer = wrapper.get('architecture', wrapper).get('optimizer') or {}
+    wants_lr = 'lr' in optimizer and optimizer['lr'] is None
+    lr = None
+    if config.get('load_from') is not None:
+        checkpoint = load_checkpoint(config.load_from)
+        use_recorded_subnet(config.model, checkpoint, options or {})
+        lr = last_lr(checkpoint)
+    if wants_lr and lr is None:
+        raise ConfigError(
+            'optim_wrapper.optimizer.lr is None, which means the last learning rate '
+            f'of the checkpoint load_from, but {config.get("load_from")} has none; '
+            'set one of them.'
+        )
+    if wants_lr:
+        optimizer['lr'] = lr
 
 
 def scale_lr(config: Config) -> float:

@@ -5,6 +5,37 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from mmdsnas.models.cost import Cost
+
+
+def stage_table(
+    title: str,
+    by_stage: Dict[str, List[Cost]],
+    whole: List[Cost],
+    columns: List[str],
+) -> str:
+    """Cost of a network stage by stage.
+
+    Args:
+        title (str): What is counted.
+        by_stage (dict[str, list[Cost]]): By stage, one cost for each column.
+        whole (list[Cost]): Those of the whole network.
+        columns (list[str]): What the columns of MFLOPs count.
+    """
+    table = Table(box=box.SIMPLE, title=title, title_justify='left')
+    table.add_column('stage')
+    for column in ('M parameters', *columns):
+        table.add_column(column, justify='right')
+    rows = [*by_stage.items(), ('in all', whole)]
+    for name, costs in rows:
+        numbers = [costs[0].params, *(cost.flops for cost in costs)]
+        table.add_row(
+            name,
+            *(f'{number:.3f}' for number in numbers),
+            end_section=name == list(by_stage)[-1],
+        )
+    return _text(table)
+
 
 def child_table(meta: Dict[str, Any], files: List[str]) -> str:
     """The end of a search at a glance.
@@ -34,10 +65,13 @@ def child_table(meta: Dict[str, Any], files: List[str]) -> str:
     table.add_section()
     table.add_row('the rest', '', '', *(f'{abs(number):.3f}' for number in rest))
     table.add_row('child', '', '', f'{meta["mflops"]:.3f}', f'{meta["mparams"]:.3f}')
+    lines = [*metric_lines(meta.get('metrics') or {}), *files]
+    return _text(table) + ''.join(f'  {line}\n' for line in lines)
+
+
+def _text(table: Table) -> str:
     text = io.StringIO()
     Console(file=text, width=100).print(table)
-    text.writelines(f'  {line}\n' for line in metric_lines(meta.get('metrics') or {}))
-    text.writelines(f'  {path}\n' for path in files)
     return text.getvalue()
 
 

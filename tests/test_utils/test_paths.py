@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdsnas.errors import ConfigError
-from mmdsnas.utils import config_root, find_config, paths
+from mmdsnas.errors import ConfigError, SubnetError
+from mmdsnas.utils import config_root, find_config, find_subnet, paths
 
 
 @pytest.fixture
@@ -93,3 +93,23 @@ def test_find_config_without_any(package, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, '_PACKAGE', tmp_path / 'nowhere' / 'mmdsnas')
     with pytest.raises(ConfigError, match='names there are: none'):
         find_config('digits')
+
+
+@pytest.mark.parametrize(
+    'name', ['dsnas_official', 'dsnas_official.yaml', 'subnets/dsnas_official.yaml']
+)
+def test_shipped_subnet_is_found_from_anywhere(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_subnet(name) == config_root() / 'dsnas/subnets/dsnas_official.yaml'
+
+
+def test_own_subnet_goes_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path('dsnas_official.yaml').write_text('a: b')
+    assert find_subnet('dsnas_official.yaml') == Path('dsnas_official.yaml')
+
+
+def test_unknown_subnet():
+    message = '^subnet file x does not exist; mmdsnas itself has .*dsnas_official, '
+    with pytest.raises(SubnetError, match=message):
+        find_subnet('x')

@@ -9,7 +9,7 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS
 from mmdsnas.structures import child_checkpoint, save_child
-from mmdsnas.utils.checkpoint import load_checkpoint, load_weights
+from mmdsnas.utils.checkpoint import last_lr, load_checkpoint, load_weights
 from mmdsnas.utils.cli import config_parser, show_user_errors
 from mmdsnas.utils.run_config import load_config
 from mmdsnas.utils.tables import child_table
@@ -40,7 +40,10 @@ def main() -> None:
             f'{type(model).__name__}.'
         )
     load_weights(model, checkpoint, args.checkpoint)
-    child = child_checkpoint(model)
+    meta = checkpoint.get('meta') or {}
+    child = child_checkpoint(
+        model, dict(epoch=meta.get('epoch'), lr=last_lr(checkpoint))
+    )
     out = Path(args.out)
     pth = out if out.suffix == '.pth' else out / 'subnet.pth'
     yaml = pth.with_suffix('.yaml')

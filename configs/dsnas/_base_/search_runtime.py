@@ -5,6 +5,7 @@ _base_ = './default_runtime.py'
 custom_hooks = [
     dict(type='SearchStageHook'),
     dict(type='SearchLogHook'),
+    dict(type='RecordSubnetHook'),
     dict(type='SafeCheckpointHook'),
     dict(type='ExportChildHook'),
 ]

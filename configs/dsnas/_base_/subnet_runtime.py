@@ -2,6 +2,10 @@
 
 _base_ = './default_runtime.py'
 
-custom_hooks = [dict(type='RecordSubnetHook'), dict(type='SafeCheckpointHook')]
+custom_hooks = [
+    dict(type='LoadChildHook'),
+    dict(type='RecordSubnetHook'),
+    dict(type='SafeCheckpointHook'),
+]
 
 model_wrapper_cfg = dict(type='MMDistributedDataParallel', broadcast_buffers=False)

@@ -1,4 +1,5 @@
 from .export_child_hook import ExportChildHook
+from .load_child_hook import LoadChildHook
 from .record_subnet_hook import RecordSubnetHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .search_log_hook import SearchLogHook
@@ -6,6 +7,7 @@ from .search_stage_hook import SearchStageHook
 
 __all__ = [
     'ExportChildHook',
+    'LoadChildHook',
     'RecordSubnetHook',
     'SafeCheckpointHook',
     'SearchLogHook',

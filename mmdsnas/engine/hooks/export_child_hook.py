@@ -60,9 +60,15 @@ class ExportChildHook(Hook):
     @master_only
     def _export(self, runner, metrics: Dict[str, float]) -> None:
         dataset_meta = runner.message_hub.get_info('dataset_meta', {}) or {}
+        weights_optimizer = runner.optim_wrapper['architecture']
         checkpoint = child_checkpoint(
             algorithm_of(runner),
-            dict(epoch=runner.epoch, metrics=metrics, dataset_meta=dataset_meta),
+            dict(
+                epoch=runner.epoch,
+                lr=weights_optimizer.param_groups[0]['lr'],
+                metrics=metrics,
+                dataset_meta=dataset_meta,
+            ),
         )
         yaml, pth = self._files(runner)
         save_child(checkpoint, pth, yaml)

@@ -1,12 +1,15 @@
 from .cost_table import Cost, CostTable
 from .cost_term import CostTerm, expected_cost, sampled_cost
 from .resource_estimator import ResourceEstimator
+from .stages import costs_by_stage, stage_names
 
 __all__ = [
     'Cost',
     'CostTable',
     'CostTerm',
     'ResourceEstimator',
+    'costs_by_stage',
     'expected_cost',
     'sampled_cost',
+    'stage_names',
 ]

@@ -80,6 +80,17 @@ class CostTable:
         columns = [[c.flops for c in g.values()] for g in self.by_group.values()]
         return base + sum(map(min, columns)), base + sum(map(max, columns))
 
+    def extreme_paths(self) -> Tuple[Dict[str, str], Dict[str, str]]:
+        """The paths that cost fewest and most MFLOPs, candidate by group."""
+        cheapest, dearest = (
+            {
+                group: pick(costs, key=lambda choice: costs[choice].flops)
+                for group, costs in self.by_group.items()
+            }
+            for pick in (min, max)
+        )
+        return cheapest, dearest
+
     def flops_matrix(self) -> Tensor:
         """MFLOPs of the candidates.
 

@@ -1,6 +1,6 @@
 from contextlib import contextmanager
 from logging import WARNING
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
 import torch
 import torch.nn as nn
@@ -117,22 +117,12 @@ class ResourceEstimator(MMRazorResourceEstimator):
             for name, block in blocks.items()
             for choice in block.choices
         ]
-        with self.probing(model) as inputs, all_candidates(list(blocks.values())):
-            _try(model, inputs)
-            uncounted = uncounted_modules(model, inputs)
-            config = dict(
-                input_shape=self.input_shape,
-                units=None,
-                as_strings=False,
-                spec_modules=['', *spec_modules],
-            )
-            counted = super().estimate_separation_modules(model, config)
-        flops = counted
+        with all_candidates(list(blocks.values())):
+            counted = self.module_costs(model, ['', *spec_modules])
+            with self.probing(model) as inputs:
+                uncounted = uncounted_modules(model, inputs)
         if self.count != 'all':
             uncounted = {k: n for k, n in uncounted.items() if 'MFLOPs' in k}
-            config['disabled_counters'] = self._disabled_counters()
-            with self.probing(model), all_candidates(list(blocks.values())):
-                flops = super().estimate_separation_modules(model, config)
 
         if uncounted:
             print_log(
@@ -144,18 +134,15 @@ class ResourceEstimator(MMRazorResourceEstimator):
                 level=WARNING,
             )
 
-        def cost_of(name: str) -> Cost:
-            return Cost(flops[name]['flops'] / 1e6, counted[name]['params'] / 1e6)
-
         table = {
             name: {
-                choice: cost_of(f'{name}._candidates.{choice}')
+                choice: counted[f'{name}._candidates.{choice}']
                 for choice in block.choices
             }
             for name, block in blocks.items()
         }
-        searched = total(cost_of(name) for name in spec_modules)
-        everything = cost_of('')
+        searched = total(counted[name] for name in spec_modules)
+        everything = counted['']
         return CostTable(
             blocks=table,
             groups={g: [names[b] for b in m] for g, m in groups.items()},
@@ -163,6 +150,39 @@ class ResourceEstimator(MMRazorResourceEstimator):
                 everything.flops - searched.flops, everything.params - searched.params
             ),
         )
+
+    def module_costs(self, model: nn.Module, names: Iterable[str]) -> Dict[str, Cost]:
+        """Counts modules in one forward pass, two where not all layers count.
+
+        Args:
+            model (nn.Module): The model; it stays as it was.
+            names (Iterable[str]): Names of modules in it; ``''`` is all of it.
+
+        Returns:
+            dict[str, Cost]: Cost by name, in the order of the model; exact
+            counts, not rounded as ``estimate`` does.
+
+        Raises:
+            ConfigError: The model does not accept ``input_shape``.
+        """
+        config = dict(
+            input_shape=self.input_shape,
+            units=None,
+            as_strings=False,
+            spec_modules=list(names),
+        )
+        with self.probing(model) as inputs:
+            _try(model, inputs)
+            counted = super().estimate_separation_modules(model, config)
+        flops = counted
+        if self.count != 'all':
+            config['disabled_counters'] = self._disabled_counters()
+            with self.probing(model):
+                flops = super().estimate_separation_modules(model, config)
+        return {
+            name: Cost(flops[name]['flops'] / 1e6, counted[name]['params'] / 1e6)
+            for name in counted
+        }
 
     @contextmanager
     def probing(self, model: nn.Module) -> Iterator[Tensor]:

@@ -1,0 +1,49 @@
+from typing import Dict, List, Sequence, Tuple
+
+import torch.nn as nn
+
+from .cost_table import Cost
+from .resource_estimator import ResourceEstimator
+
+
+def stage_names(model: nn.Module) -> List[str]:
+    """Parts of a network that are worth a line each.
+
+    Args:
+        model (nn.Module): A model; what stands in a list counts one by one, and
+            a backbone is taken apart.
+
+    Returns:
+        list[str]: Names of modules that do not overlap.
+    """
+    names: List[str] = []
+    for name, child in model.named_children():
+        if name == 'backbone' or isinstance(child, nn.ModuleList):
+            names += [f'{name}.{inner}' for inner in stage_names(child)]
+        else:
+            names.append(name)
+    return names
+
+
+def costs_by_stage(
+    model: nn.Module, input_shape: Sequence[int], counts: Sequence[str]
+) -> Tuple[Dict[str, List[Cost]], List[Cost]]:
+    """Cost of a network in all and stage by stage.
+
+    Args:
+        model (nn.Module): A network without alternatives, e.g. a child.
+        input_shape (Sequence[int]): Shape of one input with batch size 1.
+        counts (Sequence[str]): Which layers count, see ``ResourceEstimator``.
+
+    Returns:
+        tuple: By stage the costs in the order of ``counts``, where there are any,
+        and those of the whole network.
+    """
+    names = stage_names(model)
+    columns = [
+        ResourceEstimator(input_shape, count).module_costs(model, ['', *names])
+        for count in counts
+    ]
+    by_stage = {name: [column[name] for column in columns] for name in names}
+    by_stage = {n: costs for n, costs in by_stage.items() if any(map(any, costs))}
+    return by_stage, [column[''] for column in columns]

@@ -1,0 +1,75 @@
+"""Starts the processes of a distributed run."""
+
+import os
+import subprocess
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.dist import init_dist
+
+from mmdsnas.errors import ConfigError
+
+# What starts the processes, and where it tells them their rank and number.
+LAUNCHERS = {
+    'pytorch': ('torchrun', 'RANK', 'WORLD_SIZE'),
+    'slurm': ('srun', 'SLURM_PROCID', 'SLURM_NTASKS'),
+    'mpi': ("Open MPI's mpirun", 'OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE'),
+}
+
+
+def start_processes(config: Config, launcher: str, local_rank: int) -> None:
+    """Joins the processes of a distributed run, before anything asks for them.
+
+    On a GPU mmengine does it. Its start asks for a CUDA device with every
+    launcher, so on the CPU the group is made here, with gloo.
+
+    Args:
+        config (Config): Gets ``launcher``.
+        launcher (str): ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        local_rank (int): Rank on this machine, where ``LOCAL_RANK`` is unset.
+
+    Raises:
+        ConfigError: The launcher did not start this process, or the machine of
+            rank 0 is not known.
+    """
+    config.launcher = launcher
+    os.environ.setdefault('LOCAL_RANK', str(local_rank))
+    if launcher == 'none':
+        return
+    program, *variables = LAUNCHERS[launcher]
+    for name in variables:
+        if name not in os.environ:
+            raise ConfigError(
+                f'--launcher {launcher} needs the environment variable {name}: '
+                f'start the processes by {program}, which sets it.'
+            )
+    if launcher != 'slurm' and 'MASTER_ADDR' not in os.environ:
+        raise ConfigError(
+            f'--launcher {launcher} needs the environment variable MASTER_ADDR: '
+            'give the address of the machine of rank 0, 127.0.0.1 for one machine.'
+        )
+    if get_device() != 'cpu':
+        init_dist(launcher, **config.get('env_cfg', {}).get('dist_cfg', {}))
+        return
+    os.environ['RANK'], os.environ['WORLD_SIZE'] = map(os.environ.get, variables)
+    os.environ.setdefault('MASTER_PORT', '29500')
+    if 'MASTER_ADDR' not in os.environ:
+        os.environ['MASTER_ADDR'] = _first_slurm_node()
+    torch.distributed.init_process_group('gloo')
+
+
+def _first_slurm_node() -> str:
+    try:
+        nodes = subprocess.run(
+            ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        return nodes[0]
+    except (KeyError, IndexError, OSError, subprocess.CalledProcessError) as error:
+        raise ConfigError(
+            'The first machine of the Slurm job cannot be found by scontrol and '
+            'SLURM_NODELIST: set the environment variable MASTER_ADDR to its address.'
+        ) from error

@@ -1,0 +1,38 @@
+import re
+
+TOOL = 'analysis_tools/get_flops.py'
+
+
+def numbers(printed, row):
+    line = re.search(rf'^ *{re.escape(row)} .*$', printed, re.MULTILINE)[0]
+    return [float(number) for number in line.split()[-3:]]
+
+
+def test_child_of_mmrazor(run_tool, tmp_path):
+    printed = run_tool(TOOL, 'dsnas_subnet_8xb128_in1k', cwd=tmp_path).stdout
+    assert 'input 3 x 224 x 224' in printed
+    assert numbers(printed, 'in all')[:2] == [3.331, 299.135]
+    assert numbers(printed, 'head') == [1.025, 1.024, 1.024]
+
+
+def test_paths_and_child_of_a_search(run_tool, tmp_path):
+    config = 'dsnas_supernet_1xb64_digits'
+    printed = run_tool(TOOL, config, cwd=tmp_path).stdout
+    cheapest, dearest = printed.split('The dearest path')
+    child = run_tool(TOOL, config, '--subnet', 'dsnas_digits', cwd=tmp_path).stdout
+    columns = [numbers(text, 'in all') for text in (cheapest, child, dearest)]
+    # What `make search` prints for that child.
+    assert columns[1][:2] == [0.051, 3.713]
+    assert columns[0][1] < columns[1][1] < columns[2][1]
+    small = run_tool(TOOL, config, '--shape', 32, 32, cwd=tmp_path).stdout
+    assert 'input 3 x 32 x 32' in small
+    assert numbers(small, 'in all')[1] < columns[0][1]
+
+
+def test_subnet_that_is_not_there(run_tool, tmp_path):
+    done = run_tool(
+        TOOL, 'dsnas_subnet_1xb64_digits', '--subnet', 'x', cwd=tmp_path, fails=True
+    )
+    assert done.stderr.splitlines()[-1].startswith(
+        'error: subnet file x does not exist'
+    )
