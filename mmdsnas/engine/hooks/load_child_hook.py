@@ -22,9 +22,10 @@ class LoadChildHook(Hook):
         Raises:
             CheckpointError: They are not those of this child.
         """
+        if not is_of_search(checkpoint):
+            return
         model = runner.model
         own = (model.module if is_model_wrapper(model) else model).state_dict()
-        weights = checkpoint['state_dict']
-        if is_of_search(checkpoint):
-            weights = checkpoint['state_dict'] = child_of_search(weights, own)
+        weights = child_of_search(checkpoint['state_dict'], own)
         check_weights(own, weights, runner.cfg.load_from)
+        checkpoint['state_dict'] = weights

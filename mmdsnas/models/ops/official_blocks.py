@@ -34,11 +34,13 @@ class _OfficialBlock(BaseOP):
         self, in_channels, out_channels, stride, kernel_size, norm_cfg, init_cfg=None
     ):
         super().__init__(in_channels, out_channels, stride, init_cfg=init_cfg)
-        if stride not in (1, 2) or (stride == 1 and in_channels != out_channels):
+        fits = {1: in_channels == out_channels, 2: in_channels < out_channels}
+        if not fits.get(stride, False):
             raise ConfigError(
-                f'{type(self).__name__} has stride 2, or stride 1 and as many output '
-                f'as input channels, but got stride {stride}, {in_channels} input '
-                f'and {out_channels} output channels.'
+                f'{type(self).__name__} must have stride 1 and as many output as input '
+                'channels, or stride 2 and more output than input channels, but got '
+                f'stride {stride}, {in_channels} input and {out_channels} output '
+                'channels.'
             )
         self.kernel_size = kernel_size
         self.norm_cfg = norm_cfg or dict(type='BN')
