@@ -8,7 +8,8 @@ _base_ = [
 ]
 
 model = dict(
-    cfg=dict(backbone=dict(norm_cfg=dict(eps=1e-5))),
+    # The authors drop features in the training of a child alone.
+    cfg=dict(backbone=dict(norm_cfg=dict(eps=1e-5)), head=dict(dropout=0.1)),
     fix_subnet='{{ fileDirname }}/subnets/dsnas_official.yaml',
 )
 
