@@ -1,51 +1,46 @@
-"""The authors' checkpoints: their names, and what they are called here."""
+"""The authors' checkpoints, turned into ours."""
 
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from mmdsnas.errors import CheckpointError, ConfigError
+from mmdsnas.models import DifferentiableMutator
+from mmdsnas.versions import __version__
+from .official_names import official_names
+from .subnet import block_names
 
-STAGES = (4, 4, 8, 4)
-NUM_BLOCKS = sum(STAGES)
-CANDIDATES = ('shuffle_3x3', 'shuffle_5x5', 'shuffle_7x7', 'shuffle_xception')
 ALPHA = 'log_alpha'
-# Published by the authors beside the models.
+# Published by the authors beside their models.
 MD5 = {
     'DSNASsearch240': 'c10b463274a0eac5a5ee47418ff15d34',
     'DSNASretrain240': '459098b27704524927fbd8ed34570103',
     'SPOSretrain240': '3350e439c1f75cbf61c4664c21d811c4',
 }
 
-_STEM = re.compile(r'(first_conv|conv_last)\.([01])\.(\w+)$')
-_BLOCK = re.compile(r'features\.(\d+)\.([0-3])\.(.+)$')
+_COUNTER = '.num_batches_tracked'
+
+# Number of a block and of a candidate.
+Slot = Tuple[int, int]
 
 
-def block_name(index: int) -> str:
-    """Name of a block, counted from 0 over all stages, in our backbone."""
-    for stage, blocks in enumerate(STAGES):
-        if index < blocks:
-            return f'backbone.layers.{stage}.{index}'
-        index -= blocks
-    raise ValueError(f'there are {NUM_BLOCKS} blocks')
+class Converted(NamedTuple):
+    """A checkpoint of the authors in our form.
 
+    Attributes:
+        kind (str): ``'supernet'`` or ``'child'``.
+        checkpoint (dict): ``meta`` and ``state_dict``.
+        probabilities (dict[str, float], optional): Of the child's candidates
+            by block, where it was derived from ``log_alpha``.
+    """
 
-def our_name(name: str) -> Optional[str]:
-    """Our name of a weight of the authors, None if it is not one of theirs."""
-    stem = _STEM.match(name)
-    if stem:
-        place = 'conv1' if stem[1] == 'first_conv' else f'layers.{len(STAGES)}'
-        return f'backbone.{place}.{("conv", "bn")[int(stem[2])]}.{stem[3]}'
-    if name == 'classifier.0.weight':
-        return 'head.fc.weight'
-    block = _BLOCK.match(name)
-    if block and int(block[1]) < NUM_BLOCKS:
-        candidate = CANDIDATES[int(block[2])]
-        return f'{block_name(int(block[1]))}._candidates.{candidate}.{block[3]}'
-    return None
+    kind: str
+    checkpoint: Dict[str, Any]
+    probabilities: Optional[Dict[str, float]] = None
 
 
 def check_md5(path: Union[str, Path], model: str) -> None:
@@ -61,7 +56,8 @@ def check_md5(path: Union[str, Path], model: str) -> None:
     """
     if model not in MD5:
         raise ConfigError(f'--md5 must be one of {", ".join(MD5)}, but is {model!r}.')
-    digest = hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()
+    with open(path, 'rb') as file:
+        digest = hashlib.file_digest(file, 'md5').hexdigest()
     if digest != MD5[model]:
         raise CheckpointError(
             f'checkpoint {path} has the MD5 sum {digest}, but that of {model} is '
@@ -69,85 +65,145 @@ def check_md5(path: Union[str, Path], model: str) -> None:
         )
 
 
-def official_weights(checkpoint: Mapping[str, Any]) -> Dict[str, Any]:
-    """Weights of the authors without wrappers and ``module.`` prefixes."""
-    weights = checkpoint.get('state_dict', checkpoint)
-    return {name.removeprefix('module.'): value for name, value in weights.items()}
-
-
-def translate(
-    weights: Mapping[str, Tensor], path: str
-) -> Tuple[Dict[str, Tensor], Optional[Tensor]]:
-    """Renames the authors' weights.
+def convert_official(
+    checkpoint: Mapping[str, Any], architecture: nn.Module, source: Union[str, Path]
+) -> Converted:
+    """Turns a checkpoint of the authors into one of ours.
 
     Args:
-        weights (Mapping[str, Tensor]): From :func:`official_weights`.
-        path (str): Where they came from, for the message.
+        checkpoint (Mapping): ``{'epoch', 'state_dict', 'optimizer', ...}`` or
+            a bare state dict, with or without ``module.`` before its names.
+        architecture (nn.Module): From ``empty_architecture``.
+        source (str | Path): Where it came from, for the message.
 
     Returns:
-        tuple: Weights under the names of our architecture, and ``log_alpha``
-        of shape ``(20, 4)``, None if there is none.
+        Converted: Of a supernet with the names of ``DSNAS``, of a child with
+        those of a model built by ``sub_model``. ``meta`` has ``subnet``,
+        ``mmdsnas_version``, and ``epoch`` and ``lr`` where they are recorded.
 
     Raises:
-        CheckpointError: A name is not one of the authors' network.
+        CheckpointError: A tensor is missing, left over, of another shape or
+            not finite; the message names all of them.
+        ConfigError: The architecture is not that of the authors.
     """
-    weights = dict(weights)
-    alpha = weights.pop(ALPHA, None)
-    if alpha is not None and tuple(getattr(alpha, 'shape', ())) != (
-        NUM_BLOCKS,
-        len(CANDIDATES),
-    ):
-        raise CheckpointError(
-            f'checkpoint {path}: {ALPHA} is to have shape {(NUM_BLOCKS, 4)}, but has '
-            f'{tuple(getattr(alpha, "shape", ()))}.'
-        )
-    names = {name: our_name(name) for name in weights}
-    unknown = [name for name, ours in names.items() if ours is None]
-    if unknown or not weights:
-        what = (
-            f"are not of the authors' network: {', '.join(map(str, unknown))}"
-            if unknown
-            else 'are missing'
-        )
-        raise CheckpointError(f'checkpoint {path}: weights {what}.')
-    return {names[name]: value for name, value in weights.items()}, alpha
+    weights = _official_weights(checkpoint, source)
+    names = official_names(architecture)
+    blocks = block_names(architecture)
+    own = architecture.state_dict()
+    expected = {theirs: own[ours] for theirs, ours in names.items()}
 
-
-def subnet_of_alpha(alpha: Tensor) -> Dict[str, str]:
-    """The most probable candidate of each block."""
-    return subnet_of_indices(alpha.argmax(1).tolist())
-
-
-def subnet_of_indices(indices: List[int]) -> Dict[str, str]:
-    """A published architecture, e.g. ``[0, 0, 3, ...]``, by block.
-
-    Args:
-        indices (list[int]): Candidate of each of the 20 blocks.
-    """
-    return {block_name(i): CANDIDATES[k] for i, k in enumerate(indices)}
-
-
-def subnet_of_slots(weights: Mapping[str, Tensor], path: str) -> Dict[str, str]:
-    """The subnet of a child, told by the slots that its weights are in.
-
-    Args:
-        weights (Mapping[str, Tensor]): From :func:`translate`.
-        path (str): Where they came from, for the message.
-
-    Raises:
-        CheckpointError: A block has no slot or several.
-    """
-    subnet = {}
-    for name in map(block_name, range(NUM_BLOCKS)):
-        slots = [
-            candidate
-            for candidate in CANDIDATES
-            if any(w.startswith(f'{name}._candidates.{candidate}.') for w in weights)
+    slots = {_slot(n) for n in weights} & {_slot(n) for n in expected} - {None}
+    chosen = [sorted(k for i, k in slots if i == block) for block in range(len(blocks))]
+    wrong = []
+    if 2 * sum(len(found) > 1 for found in chosen) > len(blocks):
+        kind = 'supernet'
+        choices = max(len(op.choices) for op in blocks.values())
+        expected[ALPHA] = torch.empty(len(blocks), choices)
+    else:
+        kind = 'child'
+        # In child training the authors' alpha is random; the slots tell the child.
+        weights.pop(ALPHA, None)
+        expected = {
+            n: value for n, value in expected.items() if _slot(n) in slots | {None}
+        }
+        wrong = [
+            f'features.{block} has {len(found)} candidates instead of one'
+            for block, found in enumerate(chosen)
+            if len(found) != 1
         ]
-        if len(slots) != 1:
-            raise CheckpointError(
-                f'checkpoint {path}: a child has one candidate in each block, but '
-                f'block {name} has {", ".join(slots) or "none"}.'
-            )
-        subnet[name] = slots[0]
-    return subnet
+    _add_counters(weights, expected)
+    wrong += _misfits(weights, expected)
+    if wrong:
+        lines = '\n'.join(f'  {line}' for line in wrong)
+        raise CheckpointError(
+            f"checkpoint {source} is not a {kind} of the authors' network:\n{lines}"
+        )
+
+    state_dict = {names[n]: weights[n].detach() for n in expected if n != ALPHA}
+    probabilities = None
+    if kind == 'supernet':
+        alpha = weights[ALPHA].detach()
+        state_dict = _of_algorithm(state_dict, alpha, architecture)
+        chosen = alpha.argmax(1, keepdim=True).tolist()
+        probs = alpha.double().softmax(1).amax(1).tolist()
+        probabilities = dict(zip(blocks, probs, strict=True))
+    subnet = {
+        name: op.choices[found[0]]
+        for (name, op), found in zip(blocks.items(), chosen, strict=True)
+    }
+    meta = dict(subnet=subnet, **_progress(checkpoint), mmdsnas_version=__version__)
+    return Converted(kind, dict(meta=meta, state_dict=state_dict), probabilities)
+
+
+def _official_weights(
+    checkpoint: Mapping[str, Any], source: Union[str, Path]
+) -> Dict[str, Any]:
+    weights = checkpoint
+    if isinstance(checkpoint, Mapping):
+        weights = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(weights, Mapping) or not weights:
+        raise CheckpointError(f'checkpoint {source} holds no weights.')
+    weights = {str(name): value for name, value in weights.items()}
+    if all(name.startswith('module.') for name in weights):
+        weights = {n.removeprefix('module.'): value for n, value in weights.items()}
+    return weights
+
+
+def _slot(name: str) -> Optional[Slot]:
+    found = re.match(r'features\.(\d+)\.(\d+)\.', name)
+    return found and (int(found[1]), int(found[2]))
+
+
+def _add_counters(weights: Dict[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """PyTorch 0.4.0, which the authors' code allows, had none of them."""
+    if not any(name.endswith(_COUNTER) for name in weights):
+        weights.update(
+            (name, torch.zeros_like(value, device='cpu'))
+            for name, value in expected.items()
+            if name.endswith(_COUNTER)
+        )
+
+
+def _misfits(weights: Mapping[str, Any], expected: Mapping[str, Tensor]) -> List[str]:
+    """What is wrong with the weights, a line each."""
+    lines = [f'{name} is missing' for name in expected if name not in weights]
+    for name, value in weights.items():
+        if name not in expected:
+            lines.append(f'{name} is left over')
+        elif not isinstance(value, Tensor):
+            lines.append(f'{name} is a {type(value).__name__} instead of a tensor')
+        elif value.shape != expected[name].shape:
+            shapes = tuple(value.shape), tuple(expected[name].shape)
+            lines.append(f'{name} has shape {shapes[0]} instead of {shapes[1]}')
+        elif expected[name].is_floating_point() and not value.is_floating_point():
+            lines.append(f'{name} has type {value.dtype} instead of a floating one')
+        elif not value.isfinite().all():
+            lines.append(f'{name} has values that are not finite')
+    return lines
+
+
+def _of_algorithm(
+    state_dict: Mapping[str, Tensor], alpha: Tensor, architecture: nn.Module
+) -> Dict[str, Tensor]:
+    """Weights of the architecture and ``log_alpha`` under the names of ``DSNAS``."""
+    mutator = DifferentiableMutator()
+    mutator.prepare_from_supernet(architecture)
+    row = {op: i for i, op in enumerate(block_names(architecture).values())}
+    own = {'_fixed': torch.full((len(row),), -1)}
+    for group, (op,) in mutator.search_groups.items():
+        own[f'_arch_params.{group}'] = alpha[row[op]].clone()
+    return {
+        **{f'architecture.{name}': value for name, value in state_dict.items()},
+        **{f'mutator.{name}': value for name, value in own.items()},
+    }
+
+
+def _progress(checkpoint: Mapping[str, Any]) -> Dict[str, Any]:
+    """Epochs done and learning rate, as far as the authors' file has them."""
+    progress = {}
+    if isinstance(checkpoint.get('epoch'), int):
+        progress['epoch'] = checkpoint['epoch']
+    optimizer = checkpoint.get('optimizer')
+    if isinstance(optimizer, Mapping) and optimizer.get('param_groups'):
+        progress['lr'] = float(optimizer['param_groups'][0]['lr'])
+    return progress

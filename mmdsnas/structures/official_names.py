@@ -21,7 +21,7 @@ _LAYERS = (
     (re.compile(r'backbone\.conv1\.bn\.'), 'first_conv.1.'),
     (re.compile(r'backbone\.layers\.\d+\.conv\.'), 'conv_last.0.'),
     (re.compile(r'backbone\.layers\.\d+\.bn\.'), 'conv_last.1.'),
-    (re.compile(r'head\.fc\.'), 'classifier.0.'),
+    (re.compile(r'head\.fc\.(?=weight$)'), 'classifier.0.'),
 )
 
 
@@ -67,7 +67,7 @@ def official_names(architecture: nn.Module) -> Dict[str, str]:
     for ours in architecture.state_dict():
         found = ((ours_re.match(ours), theirs) for ours_re, theirs in modules)
         theirs = next((t + ours[m.end() :] for m, t in found if m), None)
-        if theirs is None or theirs in names:
+        if theirs is None:
             raise ConfigError(
                 "--config must be that of the authors' network, a config of "
                 f'dsnas_official, but its network has a weight {ours}.'

@@ -28,22 +28,39 @@ def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
         CheckpointError: It does not exist, is damaged, holds objects that
             safe loading refuses, or holds no ``state_dict``.
     """
-    check_exists(path)
-    try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f'checkpoint {path} holds objects other than tensors and plain '
-            'values, or is damaged; it was not loaded.'
-        ) from error
-    except (RuntimeError, EOFError, OSError) as error:
-        reason = str(error).split('\n')[0]
-        raise CheckpointError(f'checkpoint {path} is damaged: {reason}') from error
+    checkpoint = load_safely(path)
     if not isinstance(checkpoint, dict) or not isinstance(
         checkpoint.get('state_dict'), dict
     ):
         raise CheckpointError(f'checkpoint {path} has no state_dict.')
     return checkpoint
+
+
+def load_safely(path: Union[str, Path]) -> Any:
+    """Loads whatever a file holds to the CPU without running anything in it.
+
+    Args:
+        path (str | Path): A file of ``torch.save``.
+
+    Returns:
+        Any: Tensors and plain values.
+
+    Raises:
+        CheckpointError: It does not exist, is damaged, or holds objects that
+            safe loading refuses.
+    """
+    check_exists(path)
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f'checkpoint {path} holds objects other than tensors and plain '
+            'values, or is damaged; it was not loaded.'
+        ) from error
+    except Exception as error:
+        # What a damaged file makes of the unpickler is any error at all.
+        reason = str(error).split('\n')[0]
+        raise CheckpointError(f'checkpoint {path} is damaged: {reason}') from error
 
 
 def load_weights(

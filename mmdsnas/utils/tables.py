@@ -1,5 +1,5 @@
 import io
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping, Optional
 
 from rich import box
 from rich.console import Console
@@ -70,6 +70,28 @@ def child_table(meta: Dict[str, Any], files: List[str]) -> str:
 
 
 def _text(table: Table) -> str:
+    text = io.StringIO()
+    Console(file=text, width=100).print(table)
+    return text.getvalue()
+
+
+def subnet_table(
+    subnet: Mapping[str, str], probabilities: Optional[Mapping[str, float]] = None
+) -> str:
+    """A subnet at a glance.
+
+    Args:
+        subnet (Mapping[str, str]): Candidate by block.
+        probabilities (Mapping[str, float], optional): Of these candidates.
+    """
+    table = Table(box=box.SIMPLE)
+    table.add_column('block')
+    table.add_column('candidate')
+    if probabilities is not None:
+        table.add_column('probability', justify='right')
+    for name, candidate in subnet.items():
+        known = [] if probabilities is None else [f'{probabilities[name]:.3f}']
+        table.add_row(name, candidate, *known)
     text = io.StringIO()
     Console(file=text, width=100).print(table)
     return text.getvalue()
