@@ -83,7 +83,11 @@ def load_weights(
     own = model.state_dict()
     _refuse(_other_shapes(own, weights), path)
     kept = {key: value.clone() for key, value in own.items()}
-    found = model.load_state_dict(weights, strict=False)
+    try:
+        found = model.load_state_dict(weights, strict=False)
+    except CheckpointError as error:
+        model.load_state_dict(kept)
+        raise CheckpointError(f'checkpoint {path}: {error}') from error
     if found.missing_keys or found.unexpected_keys:
         model.load_state_dict(kept)
     _refuse(_other_names(found.missing_keys, found.unexpected_keys), path)

@@ -9,6 +9,7 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS
 from ..mutables import OneHotMutableOP
 from . import functional as F
+from .checkpoints import prepare_state_dict
 from .search_groups import check_search_space, resolve_custom_groups
 
 Path = Dict[str, str]
@@ -272,8 +273,8 @@ class DifferentiableMutator(NasMutator):
         alpha.grad = None
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
-        # Checkpoints of MMRazor's DSNAS have no record of what is fixed.
-        state_dict.setdefault(f'{prefix}_fixed', torch.full_like(self._fixed, -1))
+        choices = {name: self.choices(name) for name in self._names}
+        prepare_state_dict(state_dict, prefix, self.arch_params, choices)
         super()._load_from_state_dict(state_dict, prefix, *args)
         for name, k in zip(self._names, self._fixed.tolist()):
             self._set_fixed(name, None if k < 0 else self.choices(name)[k])
