@@ -128,9 +128,10 @@ def test_damaged_and_unsafe_files(refused, files, child, tmp_path):
     assert refused({'state_dict': {}})[0] == 'error: checkpoint FILE holds no weights.'
 
 
-def test_output_and_config(refused, files):
+def test_output_and_config(refused, files, tmp_path):
+    (tmp_path / 'folder.pth').mkdir()
     child = files / 'child.pth'
-    for out in ('out', 'out.pt', 'folder/'):
+    for out in ('out', 'out.pt', 'folder.pth'):
         sentence, _ = refused(child, out=out)
         assert sentence.startswith(
             'error: OUT must be a file that ends in .pth, but is'
