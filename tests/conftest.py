@@ -4,10 +4,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.registry import DefaultScope
 
 import mmdsnas  # noqa: F401  (makes mmrazor importable)
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def default_scope_of_its_own():
+    """What a test sets as the default scope of the registries ends with it."""
+    kept = DefaultScope._instance_dict.copy()
+    yield
+    DefaultScope._instance_dict.clear()
+    DefaultScope._instance_dict.update(kept)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ _base_ = [
 ]
 
 model = dict(fix_subnet='{{ fileDirname }}/subnets/dsnas_openmmlab.yaml')
-optim_wrapper = dict(optimizer=dict(lr=0.5))
+optim_wrapper = dict(optimizer=dict(lr=0.5), paramwise_cfg=dict(bias_decay_mult=0.0))
 
 auto_scale_lr = dict(base_batch_size=1024)
 randomness = dict(seed=48)

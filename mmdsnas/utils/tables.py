@@ -92,9 +92,7 @@ def subnet_table(
     for name, candidate in subnet.items():
         known = [] if probabilities is None else [f'{probabilities[name]:.3f}']
         table.add_row(name, candidate, *known)
-    text = io.StringIO()
-    Console(file=text, width=100).print(table)
-    return text.getvalue()
+    return _text(table)
 
 
 def metric_lines(metrics: Dict[str, Any], digits: int = 2) -> List[str]:
