@@ -16,8 +16,7 @@ def default_scope_of_its_own():
     """What a test sets as the default scope of the registries ends with it."""
     kept = DefaultScope._instance_dict.copy()
     yield
-    DefaultScope._instance_dict.clear()
-    DefaultScope._instance_dict.update(kept)
+    DefaultScope._instance_dict = kept
 
 
 @pytest.fixture
