@@ -8,7 +8,7 @@ import re
 from typing import Any, Dict, Mapping
 
 import torch
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope
 from torch import nn
 
 from mmdsnas.errors import ConfigError
@@ -40,8 +40,7 @@ def empty_architecture(model_cfg: Mapping[str, Any]) -> nn.Module:
             '--config must be that of a search or of its child, but its model is a '
             f'{model_cfg.get("type")}.'
         )
-    init_default_scope('mmdsnas')
-    with torch.device('meta'):
+    with DefaultScope.overwrite_default_scope('mmdsnas'), torch.device('meta'):
         return MODELS.build(architecture)
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from mmcls.structures import ClsDataSample
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope
 
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS
@@ -25,8 +25,8 @@ CONFIG = 'dsnas_official-supernet_8xb128_in1k'
 def algorithm():
     # The numbers are of a supernet in which no block is fixed.
     config = load_config(CONFIG, {'model.mutator.fix_threshold': None})
-    init_default_scope(config.default_scope)
-    model = MODELS.build(config.model).double()
+    with DefaultScope.overwrite_default_scope(config.default_scope):
+        model = MODELS.build(config.model).double()
     assert isinstance(model, DSNAS)
     return model
 

@@ -16,14 +16,14 @@ from tests.test_reference.filling import official_weights
 ARCHITECTURE = dict(
     type='mmcls.ImageClassifier',
     backbone=dict(
-        type='OfficialShuffleNetV2', stages=((32, 2), (64, 1)), out_indices=(2,)
+        type='mmdsnas.OfficialShuffleNetV2', stages=((32, 2), (64, 1)), out_indices=(2,)
     ),
     neck=dict(type='mmcls.GlobalAveragePooling'),
     head=dict(
-        type='BiasFreeClsHead',
+        type='mmdsnas.BiasFreeClsHead',
         num_classes=3,
         in_channels=1024,
-        loss=dict(type='SmoothCrossEntropy'),
+        loss=dict(type='mmdsnas.SmoothCrossEntropy'),
     ),
 )
 MODEL = dict(

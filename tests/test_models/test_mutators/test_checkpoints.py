@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope
 from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from mmengine.utils import get_installed_path
 from mmrazor.registry import MODELS as RAZOR_MODELS
@@ -34,9 +34,9 @@ def razor():
     """MMRazor's own DSNAS, with random weights, statistics and alpha."""
     root = get_installed_path('mmrazor')
     config = Config.fromfile(f'{root}/.mim/configs/nas/mmcls/dsnas/{NAME}.py')
-    init_default_scope('mmcls')
     torch.manual_seed(0)
-    model = RAZOR_MODELS.build(config.model).double()
+    with DefaultScope.overwrite_default_scope('mmcls'):
+        model = RAZOR_MODELS.build(config.model).double()
     model.eval()
     for name, value in model.state_dict().items():
         if name.endswith('running_var'):
@@ -51,8 +51,8 @@ def razor():
 @pytest.fixture(scope='module')
 def ours():
     config = load_config(NAME)
-    init_default_scope(config.default_scope)
-    return MODELS.build(config.model).double().eval()
+    with DefaultScope.overwrite_default_scope(config.default_scope):
+        return MODELS.build(config.model).double().eval()
 
 
 @pytest.mark.parametrize('layout', [dict, older])

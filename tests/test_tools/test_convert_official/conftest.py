@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 from tests.test_reference.filling import CASES, official_weights
 from tests.test_tools.conftest import ROOT
@@ -59,7 +60,9 @@ def run_here(monkeypatch, capsys):
 
     def run(tool, *args):
         monkeypatch.setattr(sys, 'argv', [tool, *map(str, args)])
-        runpy.run_path(str(ROOT / 'tools' / tool), run_name='__main__')
+        # A tool may set the default scope, which is the process's.
+        with DefaultScope.overwrite_default_scope('mmdsnas'):
+            runpy.run_path(str(ROOT / 'tools' / tool), run_name='__main__')
         return capsys.readouterr().out
 
     return run

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import yaml
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope
 
 from mmdsnas.registry import MODELS
 from mmdsnas.structures import use_recorded_subnet
@@ -20,6 +20,11 @@ def chosen():
     return [REFERENCE['candidate_names'][k] for k in CASE['path']]
 
 
+def build(config):
+    with DefaultScope.overwrite_default_scope(config.default_scope):
+        return MODELS.build(config.model).double().eval()
+
+
 def test_supernet_has_the_authors_logits(convert, files, tmp_path):
     out = tmp_path / 'new' / 'supernet.pth'
     printed = convert(files / 'model.pth-80', out)
@@ -32,8 +37,7 @@ def test_supernet_has_the_authors_logits(convert, files, tmp_path):
     assert f'This supernet, epoch 80, lr 0.25 was written to {out}.' in printed
 
     config = load_config(SEARCH)
-    init_default_scope(config.default_scope)
-    model = MODELS.build(config.model).double().eval()
+    model = build(config)
     load_weights(model, checkpoint, out)
     with torch.no_grad():
         assert_logits(model(images(CASE), mode='tensor'), CASE)
@@ -45,9 +49,8 @@ def test_child_has_the_authors_logits(convert, files, tmp_path):
     checkpoint = load_checkpoint(out)
     # That of the evaluation with the eps of the search.
     config = load_config('dsnas_official-search240_8xb128_in1k')
-    init_default_scope(config.default_scope)
     use_recorded_subnet(config.model, checkpoint, {})
-    model = MODELS.build(config.model).double().eval()
+    model = build(config)
     load_weights(model, checkpoint, out)
     with torch.no_grad():
         assert_logits(model(images(CASE), mode='tensor'), CASE)
