@@ -1,6 +1,7 @@
 from .export_child_hook import ExportChildHook
 from .load_child_hook import LoadChildHook
 from .record_subnet_hook import RecordSubnetHook
+from .reset_bn_stats_hook import ResetBNStatsHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .search_log_hook import SearchLogHook
 from .search_stage_hook import SearchStageHook
@@ -9,6 +10,7 @@ __all__ = [
     'ExportChildHook',
     'LoadChildHook',
     'RecordSubnetHook',
+    'ResetBNStatsHook',
     'SafeCheckpointHook',
     'SearchLogHook',
     'SearchStageHook',
