@@ -1,6 +1,7 @@
 from .hooks import (
     ExportChildHook,
     LoadChildHook,
+    RecalibrateBNHook,
     RecordSubnetHook,
     ResetBNStatsHook,
     SafeCheckpointHook,
@@ -18,6 +19,7 @@ __all__ = [
     'ExportChildHook',
     'GroupedOptimWrapperConstructor',
     'LoadChildHook',
+    'RecalibrateBNHook',
     'RecordSubnetHook',
     'ResetBNStatsHook',
     'SafeCheckpointHook',

@@ -1,9 +1,15 @@
 """Running statistics of BatchNorm layers."""
 
-from typing import List
+from typing import Any, Dict, Iterable, List
 
+import torch
 import torch.nn as nn
+from mmengine.dist import all_reduce
+from mmengine.model import BaseModel
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
+
+Statistics = List[Dict[str, Tensor]]
 
 
 def batch_norms(model: nn.Module) -> List[_BatchNorm]:
@@ -13,3 +19,59 @@ def batch_norms(model: nn.Module) -> List[_BatchNorm]:
         for module in model.modules()
         if isinstance(module, _BatchNorm) and module.track_running_stats
     ]
+
+
+def copy_statistics(layers: Iterable[_BatchNorm]) -> Statistics:
+    """Copies of mean, variance and number of batches of each layer."""
+    return [
+        {name: buffer.clone() for name, buffer in layer.named_buffers(recurse=False)}
+        for layer in layers
+    ]
+
+
+def put_statistics(layers: Iterable[_BatchNorm], statistics: Statistics) -> None:
+    """Puts back what :func:`copy_statistics` returned."""
+    for layer, kept in zip(layers, statistics):
+        for name, value in kept.items():
+            getattr(layer, name).copy_(value)
+
+
+@torch.no_grad()
+def recalibrate(model: BaseModel, batches: Iterable[Any]) -> None:
+    """Computes running statistics anew, from what is executed in eval mode.
+
+    Every layer that is executed gets the mean over the batches of the batch's
+    mean and of its unbiased variance (and over the processes of a distributed
+    run); the others keep what they had. The model is in the mode that it was
+    in afterwards.
+
+    Args:
+        model (BaseModel): Only its BatchNorm layers are in train mode
+            meanwhile, so that there is no dropout, and a search executes its
+            child.
+        batches (Iterable): As a data loader gives them; in a distributed run
+            as many in each process.
+    """
+    layers = batch_norms(model)
+    before = copy_statistics(layers)
+    modes = [(module, module.training) for module in model.modules()]
+    momenta = [layer.momentum for layer in layers]
+    model.eval()
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.train()
+        layer.momentum = None  # the plain mean over all batches
+    try:
+        for batch in batches:
+            model._run_forward(model.data_preprocessor(batch, False), mode='tensor')
+    finally:
+        for module, training in modes:
+            module.training = training
+        for layer, momentum in zip(layers, momenta):
+            layer.momentum = momentum
+    for layer, kept in zip(layers, before):
+        if layer.num_batches_tracked == 0:
+            put_statistics([layer], [kept])
+        else:
+            all_reduce(layer.running_mean, 'mean')
+            all_reduce(layer.running_var, 'mean')

@@ -1,5 +1,6 @@
 from .export_child_hook import ExportChildHook
 from .load_child_hook import LoadChildHook
+from .recalibrate_bn_hook import RecalibrateBNHook
 from .record_subnet_hook import RecordSubnetHook
 from .reset_bn_stats_hook import ResetBNStatsHook
 from .safe_checkpoint_hook import SafeCheckpointHook
@@ -9,6 +10,7 @@ from .search_stage_hook import SearchStageHook
 __all__ = [
     'ExportChildHook',
     'LoadChildHook',
+    'RecalibrateBNHook',
     'RecordSubnetHook',
     'ResetBNStatsHook',
     'SafeCheckpointHook',

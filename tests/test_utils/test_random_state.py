@@ -1,0 +1,38 @@
+import random
+
+import numpy as np
+import torch
+
+from mmdsnas.utils.random_state import seeded_aside
+
+
+def draws():
+    return random.random(), np.random.rand(), torch.rand(()).item()
+
+
+def test_what_is_drawn_aside_leaves_no_trace():
+    for seed in (random.seed, np.random.seed, torch.manual_seed):
+        seed(1)
+    undisturbed = [draws(), draws()]
+    for seed in (random.seed, np.random.seed, torch.manual_seed):
+        seed(1)
+    first = draws()
+    with seeded_aside(2**40):
+        aside = [draws(), draws()]
+    assert [first, draws()] == undisturbed
+    with seeded_aside(2**40):
+        again = [draws(), draws()]
+    assert again == aside
+    numbers = [number for row in undisturbed + aside for number in row]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_an_error_leaves_no_trace_either():
+    torch.manual_seed(1)
+    wanted = torch.rand(2)
+    torch.manual_seed(1)
+    try:
+        with seeded_aside(0):
+            raise KeyError
+    except KeyError:
+        assert torch.equal(torch.rand(2), wanted)
