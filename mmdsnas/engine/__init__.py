@@ -5,6 +5,7 @@ from .hooks import (
     RecordSubnetHook,
     ResetBNStatsHook,
     SafeCheckpointHook,
+    SampledPathValHook,
     SearchLogHook,
     SearchStageHook,
 )
@@ -23,6 +24,7 @@ __all__ = [
     'RecordSubnetHook',
     'ResetBNStatsHook',
     'SafeCheckpointHook',
+    'SampledPathValHook',
     'SearchLogHook',
     'SearchOptimWrapperConstructor',
     'SearchOptimWrapperDict',

@@ -4,6 +4,7 @@ from .recalibrate_bn_hook import RecalibrateBNHook
 from .record_subnet_hook import RecordSubnetHook
 from .reset_bn_stats_hook import ResetBNStatsHook
 from .safe_checkpoint_hook import SafeCheckpointHook
+from .sampled_path_val_hook import SampledPathValHook
 from .search_log_hook import SearchLogHook
 from .search_stage_hook import SearchStageHook
 
@@ -14,6 +15,7 @@ __all__ = [
     'RecordSubnetHook',
     'ResetBNStatsHook',
     'SafeCheckpointHook',
+    'SampledPathValHook',
     'SearchLogHook',
     'SearchStageHook',
 ]

@@ -1,5 +1,6 @@
+from contextlib import contextmanager
 from enum import Enum
-from typing import Dict, List, Optional, Union
+from typing import Dict, Iterator, List, Mapping, Optional, Union
 
 import torch
 import torch.nn as nn
@@ -40,7 +41,8 @@ class DSNAS(BaseAlgorithm):
     of the gradient estimator behind the blocks, one backward pass of the loss
     fills the gradients of weights and ``alpha``, so that mmengine's own
     ``train_step`` and its own distributed wrapper serve as they are.
-    Evaluation always runs the most probable path, the child.
+    Evaluation runs the most probable path, the child, unless :meth:`evaluating`
+    names another one.
 
     ``SearchStageHook`` tells the algorithm the epoch and the iteration.
 
@@ -98,6 +100,7 @@ class DSNAS(BaseAlgorithm):
         self.stage: Optional[Stage] = None
         self.iteration = 0
         self.seed = 0
+        self._evaluated: Optional[Mapping[str, str]] = None
 
     # Where the run is
 
@@ -187,8 +190,21 @@ class DSNAS(BaseAlgorithm):
         losses = self.architecture(inputs, data_samples, mode='loss')
         return {f'task.{name}': value for name, value in losses.items()}
 
+    @contextmanager
+    def evaluating(self, path: Mapping[str, str]) -> Iterator[None]:
+        """While open, a path is executed where the child would be.
+
+        Args:
+            path (Mapping[str, str]): Candidate by group.
+        """
+        self._evaluated = path
+        try:
+            yield
+        finally:
+            self._evaluated = None
+
     def _set_child(self) -> None:
-        self.mutator.set_choices(self.mutator.derive_child())
+        self.mutator.set_choices(self._evaluated or self.mutator.derive_child())
 
     def _forward(self, inputs, data_samples=None):
         """Output of the child, see mmengine's ``mode='tensor'``."""

@@ -167,13 +167,15 @@ class DifferentiableMutator(NasMutator):
     # Paths
 
     @torch.no_grad()
-    def draw_path(self, seed: int, iteration: int, rank: int) -> Path:
+    def draw_path(self, seed: int, iteration: int, rank: int, stream: int = 0) -> Path:
         """Draws a path: one candidate for each group, from its distribution.
 
         Args:
             seed (int): Seed of the run.
             iteration (int): Training iteration, from 0.
             rank (int): Rank of the process.
+            stream (int): Draws for another purpose than training get another
+                stream.
 
         Returns:
             dict[str, str]: Candidate by group, a function of ``alpha`` and
@@ -185,7 +187,7 @@ class DifferentiableMutator(NasMutator):
             # The one copy from device to host in an iteration.
             probs = self.probs(free).cpu().numpy()
             # As many numbers as there are groups, whatever is fixed.
-            uniform = F.uniforms(seed, iteration, rank, len(self._names))
+            uniform = F.uniforms(seed, iteration, rank, len(self._names), stream)
             used = [self._names.index(name) for name in free]
             for name, k in zip(free, F.draw(probs, uniform[used])):
                 path[name] = self.choices(name)[k]

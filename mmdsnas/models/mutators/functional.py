@@ -18,7 +18,9 @@ def pad_logits(logits: Sequence[Tensor]) -> Tensor:
     return pad_sequence(list(logits), batch_first=True, padding_value=float('-inf'))
 
 
-def uniforms(seed: int, iteration: int, rank: int, num: int) -> np.ndarray:
+def uniforms(
+    seed: int, iteration: int, rank: int, num: int, stream: int = 0
+) -> np.ndarray:
     """Random numbers in [0, 1) that are a function of their arguments alone.
 
     Nothing is kept between calls, so that a resumed run draws what the
@@ -29,11 +31,12 @@ def uniforms(seed: int, iteration: int, rank: int, num: int) -> np.ndarray:
         iteration (int): Training iteration, from 0.
         rank (int): Rank of the process.
         num (int): How many numbers.
+        stream (int): Draws for another purpose get another stream.
 
     Returns:
         np.ndarray: float64, shape ``(num, )``.
     """
-    key = np.random.SeedSequence([seed, iteration, rank])
+    key = np.random.SeedSequence([seed, iteration, rank, stream])
     return np.random.Generator(np.random.PCG64(key)).random(num)
 
 

@@ -279,6 +279,24 @@ def test_every_iteration_of_the_search_draws_its_path(monkeypatch):
             names.clear()
 
 
+def test_another_path_can_be_evaluated_than_the_child():
+    algorithm = decided()
+    names = executed(algorithm.architecture)
+    path = dict(CHILD, module_0='square', module_2='tanh')
+    assert path != CHILD
+    inputs, labels = batch()
+    algorithm.eval()
+    for mode in ('tensor', 'predict', 'loss'):
+        with algorithm.evaluating(path):
+            algorithm(inputs, labels, mode=mode)
+        assert names == list(path.values())
+        names.clear()
+    with pytest.raises(KeyError), algorithm.evaluating(path):
+        raise KeyError
+    algorithm(inputs, labels)
+    assert names == list(CHILD.values())
+
+
 def test_finetuning_trains_the_child_alone():
     algorithm = decided(cost=dict(limit=1.0))
     net = algorithm.architecture

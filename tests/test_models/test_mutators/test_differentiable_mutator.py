@@ -214,6 +214,13 @@ def test_draws_do_not_depend_on_anything_else():
         assert twin.draw_path(*key) == wanted[key]
 
 
+def test_another_purpose_has_draws_of_its_own():
+    mutator = prepared(mixed_net())
+    paths = [[mutator.draw_path(0, i, 0, s) for i in range(20)] for s in (0, 1)]
+    assert paths[0] == [mutator.draw_path(0, i, 0) for i in range(20)]
+    assert sum(a != b for a, b in zip(*paths)) > 10
+
+
 def test_draws_leave_the_global_generators_alone():
     mutator = prepared(mixed_net())
     states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
