@@ -73,6 +73,7 @@ setup(
         'PyYAML',
         'rich',
         'scikit-learn',
+        'tensorboard',
     ],
     extras_require={
         'lite': [f'mmcv-lite{COMPATIBLE["mmcv"]}'],

@@ -90,6 +90,12 @@ def smooth_net(*aliases: Optional[str], **kwargs) -> ToyNet:
     return ToyNet([smooth_block(alias) for alias in aliases], **kwargs).double()
 
 
+def costly_net() -> ToyNet:
+    """Three blocks in float64 of a cheap and a dear candidate."""
+    dear = [nn.Sequential(nn.Linear(6, 60), nn.Linear(60, 6)) for _ in range(3)]
+    return ToyNet([block(cheap=Layer(torch.tanh), dear=op) for op in dear]).double()
+
+
 def batch(num: int = 5, seed: int = 0) -> Tuple[Tensor, Tensor]:
     """Random inputs in float64 and labels."""
     generator = torch.Generator().manual_seed(seed)

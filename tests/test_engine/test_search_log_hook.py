@@ -1,9 +1,12 @@
+import json
 from types import SimpleNamespace
 
+import pytest
 import torch
 
 from mmdsnas.engine import SearchLogHook
 from mmdsnas.models import CostTable
+from tests.toy_run import Keep, runner_of, search_of
 
 
 class Logger:
@@ -39,9 +42,11 @@ def build(rewards):
     hook = SearchLogHook(interval=1)
     for row in rewards:
         estimator.block_rewards = torch.tensor(row)
-        hook._add_rewards(algorithm, 2.0)
+        signed = hook._add_rewards(algorithm, 2.0)
+        torch.testing.assert_close(2 * signed, torch.tensor(row), equal_nan=True)
         assert estimator.block_rewards is None
-        hook._add_rewards(algorithm, 2.0)  # none since: an iteration without gates
+        # None since: an iteration without gates.
+        assert hook._add_rewards(algorithm, 2.0) is None
     return hook, algorithm
 
 
@@ -70,3 +75,30 @@ def test_child_names_the_blocks(monkeypatch):
     (child,) = lines(monkeypatch, [])
     assert 'Child after epoch 5: 4.000 MFLOPs, 8.000 M parameters, 1 of 3' in child
     assert child.endswith('w a (0.50)  x+z a (0.50)  y a (0.50)')
+
+
+def test_numbers_by_block_are_written_where_a_log_is_due(tmp_path):
+    """Every third of four iterations, and at the end of an epoch."""
+    model, hook = search_of(), SearchLogHook()
+    alpha, kept = [], []
+    keep = [
+        Keep(
+            'before_train_iter',
+            lambda _: alpha.append(
+                torch.stack(list(model.mutator.parameters())).detach().double()
+            ),
+            20,
+        ),
+        Keep('before_train_iter', lambda _: kept.append(hook._probs_before), 60),
+    ]
+    logger = dict(logger=dict(type='LoggerHook', interval=3))
+    runner_of(tmp_path, [*keep, hook], model=model, default_hooks=logger).train()
+    (path,) = tmp_path.glob('work/*/vis_data/scalars.json')
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    rows = {row['step']: row for row in rows if 'total_entropy' in row}
+    assert list(rows) == [3, 4, 7, 8, 11, 12]
+    assert [i for i, probs in enumerate(kept, 1) if probs is not None] == list(rows)
+    p, q = alpha[6].softmax(-1), alpha[7].softmax(-1)
+    wanted = (p * (p / q).log()).sum(-1)
+    found = [rows[7][f'kl/blocks.{i}'] for i in range(2)]
+    assert min(found) > 0 and found == pytest.approx(wanted.tolist(), rel=1e-2)

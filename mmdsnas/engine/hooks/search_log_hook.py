@@ -6,6 +6,7 @@ from torch import Tensor
 
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
+from .search_numbers import search_numbers, searched_blocks
 from .utils import algorithm_of
 
 
@@ -14,10 +15,12 @@ class SearchLogHook(Hook):
     """Adds the state of the search to mmengine's logs.
 
     At every logging interval: ``expected_mflops``, ``sampled_mflops``,
-    ``entropy`` and ``fixed_blocks`` (see ``DSNAS.search_state``). At the end
-    of an epoch: the child block by block with its probabilities, its MFLOPs
-    and parameters, and the mean absolute reward of each block, which tells
-    the blocks whose ``alpha`` follows noise.
+    ``entropy`` and ``fixed_blocks`` in the log, and numbers by block in the
+    visualizer's files alone (see :func:`search_numbers`, and
+    docs/en/user_guides/logs.md for all names). At the end of an epoch: the
+    child block by block with its probabilities, its MFLOPs and parameters, and
+    the mean absolute reward of each block, which tells the blocks whose
+    ``alpha`` follows noise.
 
     Args:
         interval (int, optional): Iterations between two logs; by default that
@@ -31,6 +34,7 @@ class SearchLogHook(Hook):
         self.interval = interval
         self._reward_sum: Optional[Tensor] = None
         self._num_rewards: Optional[Tensor] = None
+        self._probs_before: Optional[Tensor] = None
 
     def before_train(self, runner) -> None:
         """Takes over the interval of mmengine's logger."""
@@ -45,24 +49,35 @@ class SearchLogHook(Hook):
         self._reward_sum = None
         self._num_rewards = None
 
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+        """Keeps the distribution before a step that is logged."""
+        if self.every_n_inner_iters(batch_idx, self.interval) or self.end_of_epoch(
+            runner.train_dataloader, batch_idx
+        ):
+            self._probs_before = algorithm_of(runner).mutator.probs().detach()
+
     def after_train_iter(
         self, runner, batch_idx: int, data_batch=None, outputs: Optional[Dict] = None
     ) -> None:
         """Adds up rewards; reads numbers back where a log is due."""
         algorithm = algorithm_of(runner)
-        self._add_rewards(algorithm, runner.optim_wrapper.loss_factor)
-        if self.every_n_inner_iters(batch_idx, self.interval) or self.end_of_epoch(
-            runner.train_dataloader, batch_idx
-        ):
-            for name, value in algorithm.search_state().items():
-                runner.message_hub.update_scalar(f'train/{name}', value)
+        rewards = self._add_rewards(algorithm, runner.optim_wrapper.loss_factor)
+        if self._probs_before is None:
+            return
+        state, by_block = search_numbers(algorithm, self._probs_before, rewards)
+        self._probs_before = None
+        for name, value in state.items():
+            runner.message_hub.update_scalar(f'train/{name}', value)
+        # Not by the message hub, which would make long lines of text of them.
+        runner.visualizer.add_scalars(by_block, step=runner.iter + 1)
 
-    def _add_rewards(self, algorithm: DSNAS, loss_factor) -> None:
+    def _add_rewards(self, algorithm: DSNAS, loss_factor) -> Optional[Tensor]:
         rewards = algorithm.gradient_estimator.block_rewards
         if rewards is None:
-            return
+            return None
         algorithm.gradient_estimator.block_rewards = None
-        size = (rewards / loss_factor).abs()
+        rewards = rewards / loss_factor
+        size = rewards.abs()
         # The loss scaler's overflows are part of the game; they do not count.
         finite = size.isfinite()
         if self._reward_sum is None:
@@ -70,6 +85,7 @@ class SearchLogHook(Hook):
             self._num_rewards = torch.zeros_like(size)
         self._reward_sum += size.where(finite, 0)
         self._num_rewards += finite
+        return rewards
 
     def after_train_epoch(self, runner) -> None:
         """Logs the child and the size of the rewards."""
@@ -88,11 +104,7 @@ class SearchLogHook(Hook):
         )
         if self._reward_sum is not None:
             mean = (self._reward_sum / self._num_rewards).tolist()
-            searched = [
-                block
-                for name in mutator.free
-                for block in algorithm.cost_table.groups[name]
-            ]
+            searched = searched_blocks(algorithm)
             runner.logger.info(
                 'Mean absolute reward of the blocks still searched: '
                 + '  '.join(f'{b} {r:.1e}' for b, r in zip(searched, mean))

@@ -2,7 +2,6 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Dict, Iterator, List, Mapping, Optional, Union
 
-import torch
 import torch.nn as nn
 from mmengine.dist import get_rank
 from mmengine.model import BaseModel
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS, TASK_UTILS
-from ..cost import CostTerm, expected_cost
+from ..cost import CostTerm
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator
 
@@ -215,27 +214,6 @@ class DSNAS(BaseAlgorithm):
         """Predictions of the child, see mmengine's ``mode='predict'``."""
         self._set_child()
         return super()._predict(inputs, data_samples)
-
-    @torch.no_grad()
-    def search_state(self) -> Dict[str, float]:
-        """The numbers that a log shows; reads them back from the device.
-
-        Returns:
-            dict[str, float]: ``expected_mflops`` and ``sampled_mflops`` (both
-            of the whole network), ``entropy`` (mean over the groups, nats),
-            ``fixed_blocks`` (how many blocks are fixed).
-        """
-        table = self.cost_table
-        probs = self.mutator.probs()
-        expected = expected_cost(probs, self.cost_term.costs)
-        sampled = self.mutator.current_choices
-        state = torch.stack([expected, self.mutator.entropy()]).tolist()
-        return {
-            'expected_mflops': table.fixed_part.flops + state[0],
-            'sampled_mflops': table.cost(sampled).flops,
-            'entropy': state[1],
-            'fixed_blocks': len(table.blocks) - len(self.mutator.free_blocks),
-        }
 
 
 def _built(config, registry, default_type: str):

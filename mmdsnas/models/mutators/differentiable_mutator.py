@@ -160,10 +160,6 @@ class DifferentiableMutator(NasMutator):
         by_group = logits.log_softmax(-1).gather(1, index[:, None]).squeeze(1)
         return by_group[block_group] if len(block_group) > len(free) else by_group
 
-    def entropy(self) -> Tensor:
-        """Mean entropy over all groups in nats, shape ``()``."""
-        return F.entropy(self.probs().detach()).mean()
-
     # Paths
 
     @torch.no_grad()

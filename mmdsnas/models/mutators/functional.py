@@ -62,6 +62,23 @@ def entropy(probs: Tensor) -> Tensor:
     return torch.special.entr(probs).sum(-1)
 
 
+def kl(p: Tensor, q: Tensor) -> Tensor:
+    """KL divergence ``sum p log(p / q)`` in nats of each row.
+
+    Args:
+        p (Tensor): Shape ``(num_groups, max_choices)``, rows sum to 1.
+        q (Tensor): The same; where it is 0 but ``p`` is not, the divergence
+            is infinite.
+
+    Returns:
+        Tensor: float64, shape ``(num_groups, )``.
+    """
+    p, q = p.double(), q.double()
+    # q - p sums up to rounding alone, which it takes out: that of float32
+    # would be as large as the divergence of one step.
+    return (torch.special.xlogy(p, p) - torch.special.xlogy(p, q) + q - p).sum(-1)
+
+
 def margin(probs: Tensor) -> Tensor:
     """How far the largest probability is ahead, shape ``(num_groups, )``.
 

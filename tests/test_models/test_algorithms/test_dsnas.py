@@ -19,12 +19,11 @@ from mmdsnas.models import (
 )
 from mmdsnas.registry import MODELS, TASK_UTILS
 from tests.toy import (
-    Layer,
     ToyNet,
     algorithm_of,
     batch,
-    block,
     build,
+    costly_net,
     explicit_gates,
     searching,
     set_alpha,
@@ -32,12 +31,6 @@ from tests.toy import (
     smooth_block,
     smooth_net,
 )
-
-
-def costly_net():
-    """Three blocks of a cheap and a dear candidate."""
-    dear = [nn.Sequential(nn.Linear(6, 60), nn.Linear(60, 6)) for _ in range(3)]
-    return ToyNet([block(cheap=Layer(torch.tanh), dear=op) for op in dear]).double()
 
 
 def executed(net):
@@ -218,7 +211,6 @@ def test_no_block_is_fixed_by_an_iteration():
     algorithm(*batch(), mode='predict')
     algorithm.train()
     train(algorithm, 5)
-    algorithm.search_state()
     assert algorithm.mutator.fixed == {}
     assert algorithm.begin_epoch(1) == CHILD
 
@@ -458,49 +450,6 @@ def test_val_step_and_test_step_run_the_child():
     data = dict(inputs=inputs, data_samples=labels)
     assert torch.equal(algorithm.val_step(data), wanted)
     assert torch.equal(algorithm.test_step(data), wanted)
-
-
-# What a log shows
-
-
-def test_the_search_state():
-    algorithm = searching(costly_net())
-    set_alpha(algorithm.mutator, [0, 1], [2, 0], [0, 0])
-    algorithm.loss(*batch())
-    table, mutator = algorithm.cost_table, algorithm.mutator
-    state = algorithm.search_state()
-    assert state['sampled_mflops'] == table.cost(mutator.current_choices).flops
-    probs = torch.tensor([[0.0, 1], [2, 0], [0, 0]], dtype=torch.float64).softmax(-1)
-    # A linear map of 6 x 6 against two of 6 x 60.
-    mean = (18 + (probs @ torch.tensor([36.0, 720.0]).double()).sum()) / 1e6
-    assert state['expected_mflops'] == pytest.approx(mean.item(), rel=1e-6)
-    entropy = -(probs * probs.log()).sum(-1).mean()
-    assert state['entropy'] == pytest.approx(entropy.item(), rel=1e-6)
-    assert state['fixed_blocks'] == 0
-    mutator.fix(mutator.derive_child())
-    algorithm.loss(*batch())
-    state = algorithm.search_state()
-    assert state['fixed_blocks'] == 3 and state['entropy'] == 0
-    assert state['expected_mflops'] == pytest.approx(state['sampled_mflops'])
-
-
-def test_the_search_state_counts_the_whole_network():
-    """Also where the limit is on the blocks only."""
-    states = []
-    for count in (True, False):
-        torch.manual_seed(0)
-        algorithm = searching(costly_net(), cost=dict(count_fixed_part=count))
-        algorithm.loss(*batch())
-        states.append(algorithm.search_state())
-    assert states[0] == states[1]
-
-
-def test_fixed_blocks_are_blocks_and_not_groups():
-    net = ToyNet([smooth_block('x'), smooth_block('x'), smooth_block()]).double()
-    algorithm = searching(net)
-    algorithm.mutator.fix(dict(module_0='tanh'))
-    algorithm.loss(*batch())
-    assert algorithm.search_state()['fixed_blocks'] == 2
 
 
 # Building looks at the supernet and leaves it alone

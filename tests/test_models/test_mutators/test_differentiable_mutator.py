@@ -127,16 +127,6 @@ def test_log_probabilities_and_their_gradient():
         assert np.abs(alpha.grad.numpy() - w * (one_hot - p)).max() <= 1e-14
 
 
-def test_entropy_is_the_mean_over_all_groups():
-    mutator = prepared(mixed_net()).double()
-    set_alpha(mutator, *ALPHAS['varied'])
-    rows = [np.exp(a) / np.exp(a).sum() for a in map(np.array, ALPHAS['varied'])]
-    assert abs(mutator.entropy() - np.mean([stats.entropy(r) for r in rows])) <= 1e-15
-    mutator.fix(dict(module_1='c2', module_3='c0'))
-    wanted = stats.entropy(rows[0]) / 4  # a group of one candidate has none
-    assert abs(mutator.entropy() - wanted) <= 1e-15
-
-
 def test_a_fixed_group_is_certain_and_has_no_gradient():
     mutator = prepared(mixed_net()).double()
     mutator.fix(dict(module_1='c1'))

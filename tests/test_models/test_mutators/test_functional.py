@@ -131,3 +131,29 @@ def test_margin():
 def test_a_single_candidate_has_the_greatest_margin():
     assert F.margin(torch.ones(2, 1)).tolist() == [1, 1]
     assert F.margin(torch.tensor([[1.0, 0.0]])).tolist() == [1]  # padded
+
+
+# How far a step went
+
+
+def test_divergence_by_hand():
+    p = torch.tensor([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.2, 0.3, 0.5]])
+    q = torch.tensor([[0.25, 0.75, 0.0], [1.0, 0.0, 0.0], [0.2, 0.3, 0.5]])
+    found = F.kl(p, q)
+    # log(0.5 / 0.25) / 2 + log(0.5 / 0.75) / 2
+    wanted = (math.log(2) + math.log(2 / 3)) / 2
+    assert found.tolist() == pytest.approx([wanted, 0, 0], abs=1e-12)
+    # The other way round it is another number.
+    assert F.kl(q, p)[0] == pytest.approx(0.25 * math.log(0.5) + 0.75 * math.log(1.5))
+    assert F.kl(q[:1], torch.tensor([[0.0, 0.5, 0.5]])).isinf().all()
+
+
+def test_the_divergence_of_one_step_survives_float32():
+    generator = torch.Generator().manual_seed(0)
+    alpha = torch.randn(50, 4, dtype=torch.float64, generator=generator)
+    step = 1e-3 * torch.randn(50, 4, dtype=torch.float64, generator=generator)
+    p, q = alpha.softmax(-1), (alpha + step).softmax(-1)
+    wanted = (p * (p / q).log()).sum(-1)
+    assert 1e-8 < wanted.min() and wanted.max() < 1e-5
+    found = F.kl(p.float(), q.float())
+    assert ((found - wanted) / wanted).abs().max() < 1e-2
