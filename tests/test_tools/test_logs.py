@@ -10,11 +10,10 @@ from tensorboard.backend.event_processing.plugin_event_multiplexer import (
     EventMultiplexer,
 )
 
-from mmdsnas.utils.run_config import load_config
-from tests.test_tools.conftest import DIGITS, ROOT, SHORT, SMALL_TEST
+from tests.test_tools.conftest import ROOT, SHORT, SMALL_TEST
 from tests.test_tools.test_test import CHILD, accuracy, last_validation
 
-HOOKS = ('RecalibrateBNHook', 'ResetBNStatsHook', 'SampledPathValHook')
+GUIDE = (ROOT / 'docs' / 'en' / 'user_guides' / 'logs.md').read_text()
 BLOCKS = [
     f'backbone.layers.{stage}.{i}'
     for stage, n in enumerate((2, 4, 2))
@@ -23,14 +22,11 @@ BLOCKS = [
 SEARCH = [3, 4]  # the iterations of the second epoch
 
 
-def with_hooks(folder, name, *hooks):
-    """A config that adds hooks to another one, as the documentation tells."""
-    config = folder / f'{name}_with_hooks.py'
-    added = ', '.join(f'dict(type={hook!r})' for hook in hooks)
-    config.write_text(
-        f"_base_ = ['{ROOT / 'configs' / 'dsnas' / name}.py']\n"
-        f'custom_hooks = _base_.custom_hooks + [{added}]\n'
-    )
+def with_hooks(folder):
+    """The config of the guide."""
+    (text,) = re.findall(r'```python\n(.*?)```', GUIDE, re.S)
+    config = folder / 'with_hooks.py'
+    config.write_text(text.replace("'./", f"'{ROOT / 'configs' / 'dsnas'}/"))
     return config
 
 
@@ -40,7 +36,7 @@ def logged(run_tool, tmp_path_factory):
     folder = tmp_path_factory.mktemp('logged')
     done = run_tool(
         'train.py',
-        with_hooks(folder, DIGITS, *HOOKS),
+        with_hooks(folder),
         '--work-dir',
         folder / 'work',
         '--cfg-options',
@@ -81,6 +77,13 @@ def test_every_number_of_training_is_there(events):
             assert (value > 0) == (step in SEARCH)
     by_block = {tag for tag in events if 'backbone' in tag}
     assert len(by_block) == 3 * len(BLOCKS) == 24
+
+
+def test_the_guide_names_every_number(events):
+    tags = {re.sub(r'backbone\..*', '<block>', tag) for tag in events}
+    named = re.findall(r'^\| `([^`]+)`.*\|.*\|.*\|$', GUIDE, re.M)
+    # The digits have no limit of cost.
+    assert set(named) - {'cost.loss'} == tags
 
 
 def test_every_number_of_a_validation_is_there(events, logged):
@@ -140,9 +143,12 @@ def test_the_child_is_tested_with_the_statistics_it_was_validated_with(
     small = [o for o in SHORT if 'train_dataloader' in o or 'input_shape' in o]
     child = run_tool('test.py', CHILD, work_dir / 'subnet.pth', *options, cwd=tmp_path)
     assert accuracy(child) == last_validation(printed)
-    config = with_hooks(tmp_path, DIGITS, 'RecalibrateBNHook')
-    assert load_config(str(config)).custom_hooks[-1].type == 'RecalibrateBNHook'
     supernet = run_tool(
-        'test.py', config, work_dir / 'epoch_3.pth', *options, *small, cwd=tmp_path
+        'test.py',
+        with_hooks(tmp_path),
+        work_dir / 'epoch_3.pth',
+        *options,
+        *small,
+        cwd=tmp_path,
     )
     assert accuracy(supernet) == last_validation(printed)
