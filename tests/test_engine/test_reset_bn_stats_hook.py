@@ -41,3 +41,16 @@ def test_a_child_alone_starts_without_the_statistics_it_came_with(tmp_path):
 
 def test_it_looks_into_a_distributed_wrapper(tmp_path, wrap):
     assert batches_counted(tmp_path, model=wrap(search_of())) == [4, 8, 4]
+
+
+@pytest.mark.parametrize('affine', [True, False])
+def test_affine_parameters_begin_anew_when_asked(tmp_path, affine):
+    net = normed_net()
+    for block in net.blocks:
+        block.fix_chosen('tanh')
+    for layer in batch_norms(net):
+        layer.bias.data.fill_(1e3)
+    hook = dict(type='ResetBNStatsHook', affine=affine)
+    runner_of(tmp_path, [hook], model=net, max_epochs=1).train()
+    largest = max(float(layer.bias.detach().abs().max()) for layer in batch_norms(net))
+    assert (largest < 100) == affine

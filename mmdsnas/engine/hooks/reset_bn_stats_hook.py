@@ -15,10 +15,17 @@ class ResetBNStatsHook(Hook):
     first one where a child is trained alone. The authors' code does it with
     ``--reset_bn_stat``. What is reset is a function of the epoch alone, so
     that a run that is resumed later does not do it again.
+
+    Args:
+        affine (bool): Whether weights and biases of BatchNorm begin anew as
+            well, as with the authors' ``--reset_bn_affine``.
     """
 
     # After SearchStageHook, which enters the stage.
     priority = 'HIGH'
+
+    def __init__(self, affine: bool = False) -> None:
+        self.affine = affine
 
     def before_train_epoch(self, runner) -> None:
         """Resets the statistics in the first epoch of the child."""
@@ -28,8 +35,9 @@ class ResetBNStatsHook(Hook):
             return
         layers = batch_norms(model)
         for layer in layers:
-            layer.reset_running_stats()
+            layer.reset_parameters() if self.affine else layer.reset_running_stats()
+        what = 'and parameters ' if self.affine else ''
         runner.logger.info(
-            f'Running statistics of {len(layers)} BatchNorm layers are reset in '
+            f'Running statistics {what}of {len(layers)} BatchNorm layers are reset in '
             f'epoch {runner.epoch + 1}.'
         )

@@ -90,7 +90,6 @@ def test_test_takes_what_it_writes(convert, run_tool, files, tmp_path, source, c
         'converted.pth',
         '--cfg-options',
         'data_root=images',
-        'custom_hooks=[]',
         *(f'test_dataloader.{option}={value}' for option, value in loader.items()),
         cwd=tmp_path,
     )
