@@ -1,18 +1,6 @@
 """The paper's search space in OpenMMLab's ShuffleNetV2: 20 blocks, 4 candidates."""
 
-# With BatchNorm's usual eps of 1e-5 the reward of the last block of a stage
-# is rounding noise, see docs/en/method.md.
-norm_cfg = dict(type='BN', eps=0.01)
-
-mutable_cfg = dict(
-    type='mmdsnas.OneHotMutableOP',
-    candidates=dict(
-        shuffle_3x3=dict(type='mmrazor.ShuffleBlock', kernel_size=3, norm_cfg=norm_cfg),
-        shuffle_5x5=dict(type='mmrazor.ShuffleBlock', kernel_size=5, norm_cfg=norm_cfg),
-        shuffle_7x7=dict(type='mmrazor.ShuffleBlock', kernel_size=7, norm_cfg=norm_cfg),
-        shuffle_xception=dict(type='mmrazor.ShuffleXception', norm_cfg=norm_cfg),
-    ),
-)
+_base_ = './shufflenetv2_openmmlab_mutable.py'
 
 supernet = dict(
     type='mmcls.ImageClassifier',
@@ -20,12 +8,12 @@ supernet = dict(
         type='mmrazor.SearchableShuffleNetV2',
         # channels, number of blocks, block; each stage halves the resolution
         arch_setting=[
-            [64, 4, mutable_cfg],
-            [160, 4, mutable_cfg],
-            [320, 8, mutable_cfg],
-            [640, 4, mutable_cfg],
+            [64, 4, _base_.mutable_cfg],
+            [160, 4, _base_.mutable_cfg],
+            [320, 8, _base_.mutable_cfg],
+            [640, 4, _base_.mutable_cfg],
         ],
-        norm_cfg=norm_cfg,
+        norm_cfg=_base_.norm_cfg,
     ),
     neck=dict(type='mmcls.GlobalAveragePooling'),
     head=dict(
