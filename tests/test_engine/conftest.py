@@ -1,6 +1,20 @@
 import pytest
 import torch
+from mmengine.logging import MessageHub, MMLogger
 from mmengine.model import MMDistributedDataParallel
+from mmengine.registry import DefaultScope
+from mmengine.visualization import Visualizer
+
+
+@pytest.fixture(autouse=True)
+def no_trace_of_a_runner():
+    """A runner's scope, logger, ... are the current ones for whatever follows."""
+    managers = (DefaultScope, MessageHub, MMLogger, Visualizer)
+    kept = [manager._instance_dict.copy() for manager in managers]
+    yield
+    for manager, instances in zip(managers, kept):
+        manager._instance_dict.clear()
+        manager._instance_dict.update(instances)
 
 
 @pytest.fixture
