@@ -134,19 +134,25 @@ print(Config.fromfile(path).default_scope)
 
 
 def test_installed_child_is_built_from_its_subnet_file(site, run_python, tmp_path):
-    subnet, choices = run_python(
+    subnet, choices, by_name, blocks = run_python(
         """
 from mmdsnas.registry import MODELS
+from mmdsnas.structures import read_subnet
+from mmdsnas.utils import find_subnet
 from mmdsnas.utils.run_config import load_config
 config = load_config('dsnas_subnet_1xb64_digits')
 print(config.model.fix_subnet)
 print(len(MODELS.build(config.model).backbone.layers[1][0].choices))
+print(find_subnet('spos_official'))
+print(len(read_subnet('spos_official')))
 """,
         site,
         cwd=tmp_path,
-    ).splitlines()[-2:]
+    ).splitlines()[-4:]
     assert Path(subnet).is_relative_to(site)
     assert choices == '1'
+    assert Path(by_name).is_relative_to(site)
+    assert blocks == '20'
 
 
 def test_built_again_without_what_is_gone(sdist, tmp_path):
