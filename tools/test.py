@@ -7,11 +7,15 @@ from mmengine.dist import is_main_process
 from mmengine.evaluator import DumpResults
 from mmengine.runner import Runner
 
+from mmdsnas.command_line import run_config
+from mmdsnas.command_line.arguments import (
+    add_run_arguments,
+    config_parser,
+    show_user_errors,
+)
+from mmdsnas.command_line.processes import start_processes
 from mmdsnas.structures import use_recorded_subnet
-from mmdsnas.utils import run_config
 from mmdsnas.utils.checkpoint import load_checkpoint, load_weights
-from mmdsnas.utils.cli import add_run_arguments, config_parser, show_user_errors
-from mmdsnas.utils.processes import start_processes
 from mmdsnas.utils.tables import metric_lines
 
 

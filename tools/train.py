@@ -4,9 +4,13 @@ import argparse
 
 from mmengine.runner import Runner
 
-from mmdsnas.utils import run_config
-from mmdsnas.utils.cli import add_run_arguments, config_parser, show_user_errors
-from mmdsnas.utils.processes import start_processes
+from mmdsnas.command_line import run_config
+from mmdsnas.command_line.arguments import (
+    add_run_arguments,
+    config_parser,
+    show_user_errors,
+)
+from mmdsnas.command_line.processes import start_processes
 
 
 def parse_args() -> argparse.Namespace:

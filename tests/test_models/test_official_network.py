@@ -7,6 +7,7 @@ import torch
 import torch.nn as nn
 from mmengine.registry import init_default_scope
 
+from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import (
     BiasFreeClsHead,
@@ -17,7 +18,6 @@ from mmdsnas.models import (
 )
 from mmdsnas.registry import MODELS
 from mmdsnas.structures import sub_model
-from mmdsnas.utils.run_config import load_config
 
 BLOCKS = [
     pytest.param(OfficialShuffleBlock, dict(kernel_size=k), id=f'{k}x{k}')

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import torch
 
+from mmdsnas.command_line.arguments import show_user_errors
+from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
 from mmdsnas.structures.official import MD5, check_md5, convert_official
 from mmdsnas.structures.official_names import empty_architecture
 from mmdsnas.utils.checkpoint import check_exists, load_safely
-from mmdsnas.utils.cli import show_user_errors
 from mmdsnas.utils.files import write_atomically
-from mmdsnas.utils.run_config import load_config
 from mmdsnas.utils.tables import subnet_table
 
 

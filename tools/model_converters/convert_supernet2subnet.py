@@ -5,13 +5,13 @@ from pathlib import Path
 
 from mmengine.registry import init_default_scope
 
+from mmdsnas.command_line.arguments import config_parser, show_user_errors
+from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS
 from mmdsnas.structures import child_checkpoint, save_child
 from mmdsnas.utils.checkpoint import last_lr, load_checkpoint, load_weights
-from mmdsnas.utils.cli import config_parser, show_user_errors
-from mmdsnas.utils.run_config import load_config
 from mmdsnas.utils.tables import child_table
 
 

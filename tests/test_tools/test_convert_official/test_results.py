@@ -5,10 +5,10 @@ import torch
 import yaml
 from mmengine.registry import DefaultScope
 
+from mmdsnas.command_line.run_config import load_config
 from mmdsnas.registry import MODELS
 from mmdsnas.structures import use_recorded_subnet
 from mmdsnas.utils.checkpoint import load_checkpoint, load_weights
-from mmdsnas.utils.run_config import load_config
 from tests.jpegs import plain_folders
 from tests.test_reference.filling import CASES, REFERENCE, assert_logits, images
 

@@ -11,8 +11,8 @@ from mmengine.runner import find_latest_checkpoint
 from mmdsnas.datasets import find_classes
 from mmdsnas.errors import ConfigError
 from mmdsnas.structures import use_recorded_subnet
-from .checkpoint import last_lr, load_checkpoint
-from .paths import find_config
+from mmdsnas.utils.checkpoint import last_lr, load_checkpoint
+from mmdsnas.utils.paths import find_config
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 

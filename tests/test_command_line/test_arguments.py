@@ -1,8 +1,8 @@
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
+from mmdsnas.command_line.arguments import show_user_errors
 from mmdsnas.errors import DataError
-from mmdsnas.utils.cli import show_user_errors
 
 
 class Broken(Dataset):

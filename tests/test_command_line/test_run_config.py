@@ -1,8 +1,8 @@
 import pytest
 from mmengine.config import Config
 
+from mmdsnas.command_line import run_config
 from mmdsnas.errors import ConfigError
-from mmdsnas.utils import run_config
 
 
 @pytest.fixture

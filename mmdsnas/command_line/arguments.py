@@ -1,4 +1,4 @@
-"""What the command-line tools share."""
+"""Arguments of the tools, and how they end when a user erred."""
 
 import argparse
 import functools

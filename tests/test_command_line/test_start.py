@@ -4,8 +4,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmdsnas.command_line import run_config
 from mmdsnas.errors import CheckpointError, ConfigError, SubnetError
-from mmdsnas.utils import run_config
 from mmdsnas.utils.checkpoint import check_weights, last_lr
 
 SUBNET = {'backbone.layers.0.0': 'shuffle_3x3'}

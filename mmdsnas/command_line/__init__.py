@@ -1,0 +1,1 @@
+"""What the tools share: arguments, and fitting a config to a run."""
