@@ -28,3 +28,7 @@ class DataError(UserError, RuntimeError):
 
 class CorruptImageError(DataError):
     """The content of an image file cannot be decoded."""
+
+
+class OutputError(UserError, RuntimeError):
+    """A result cannot be written where it should go."""

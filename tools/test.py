@@ -14,7 +14,8 @@ from mmdsnas.command_line.arguments import (
     show_user_errors,
 )
 from mmdsnas.command_line.processes import start_processes
-from mmdsnas.structures import use_recorded_subnet
+from mmdsnas.models import DSNAS
+from mmdsnas.structures import child_of_search, is_of_search, use_recorded_subnet
 from mmdsnas.utils.checkpoint import load_checkpoint, load_weights
 from mmdsnas.utils.tables import metric_lines
 
@@ -64,6 +65,9 @@ def main() -> None:
         )
     runner = Runner.from_cfg(config)
     model = getattr(runner.model, 'module', runner.model)
+    if is_of_search(checkpoint) and not isinstance(model, DSNAS):
+        weights = child_of_search(checkpoint['state_dict'], model.state_dict())
+        checkpoint['state_dict'] = weights
     load_weights(model, checkpoint, args.checkpoint)
     if args.out and args.out_item != 'metrics':
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))

@@ -11,6 +11,7 @@ from mmdsnas.command_line.arguments import (
     show_user_errors,
 )
 from mmdsnas.command_line.processes import start_processes
+from mmdsnas.command_line.start import resume, start_from_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,8 +46,9 @@ def main() -> None:
     if args.no_validate:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
     if args.resume is not None:
-        run_config.resume(config, args.resume)
-    run_config.start_from_checkpoint(config, args.cfg_options)
+        resume(config, args.resume)
+    start_from_checkpoint(config, args.cfg_options)
+    run_config.check_input_shape(config)
     if args.amp:
         run_config.enable_amp(config)
     if args.auto_scale_lr or config.get('auto_scale_lr', {}).get('enable'):

@@ -2,12 +2,26 @@
 
 import argparse
 import functools
+import re
 import sys
 from typing import Callable
 
 from mmengine.config import DictAction
 
 from mmdsnas.errors import UserError
+
+UNKNOWN_OPTION = r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'.*"
+
+
+class Options(DictAction):
+    """mmengine's ``KEY=VALUE`` options; it ends in a traceback without a ``=``."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        """See ``argparse.Action``."""
+        for value in values:
+            if '=' not in value:
+                parser.error(f'{option_string} must be KEY=VALUE, but got {value!r}')
+        super().__call__(parser, namespace, values, option_string)
 
 
 def config_parser(description: str) -> argparse.ArgumentParser:
@@ -17,7 +31,7 @@ def config_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=Options,
         metavar='KEY=VALUE',
         help='replace options of the config',
     )
@@ -49,6 +63,15 @@ def show_user_errors(main: Callable[[], None]) -> Callable[[], None]:
             main()
         except UserError as error:
             sys.exit(f'error: {_sentence(error)}')
+        except TypeError as error:
+            # What Python says of an argument that a class does not have.
+            unknown = re.fullmatch(UNKNOWN_OPTION, str(error), re.DOTALL)
+            if unknown is None:
+                raise
+            sys.exit(
+                f'error: the config gives {unknown[1]} an option {unknown[2]!r}, '
+                'which it does not have.'
+            )
 
     return wrapped
 

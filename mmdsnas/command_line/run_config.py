@@ -1,19 +1,24 @@
 """Fits a config to the command line, the data and the machine."""
 
+import difflib
+import inspect
 import os.path as osp
+from logging import WARNING
 from typing import Any, Dict, Optional
 
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import get_world_size
-from mmengine.runner import find_latest_checkpoint
+from mmengine.logging import print_log
+from mmengine.runner import Runner
 
 from mmdsnas.datasets import find_classes
 from mmdsnas.errors import ConfigError
-from mmdsnas.structures import use_recorded_subnet
-from mmdsnas.utils.checkpoint import last_lr, load_checkpoint
 from mmdsnas.utils.paths import find_config
+from .input_size import input_size
 
+# Options at the top of a config that are read, beside the Runner's arguments.
+ALSO_READ = ('activation_checkpointing', 'auto_scale_lr', 'compile', 'data_root')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -33,6 +38,7 @@ def load_config(
     """
     options = dict(options or {})
     config = Config.fromfile(str(find_config(name)))
+    _check_options(config, options)
     if 'data_root' in options:
         for loader in LOADERS:
             dataset = (config.get(loader) or {}).get('dataset', {})
@@ -42,6 +48,27 @@ def load_config(
     if resolve:
         fill_num_classes(config)
     return config
+
+
+def _check_options(config: Config, options: Dict[str, Any]) -> None:
+    """Refuses or names options that would have no effect."""
+    read = {*inspect.signature(Runner.__init__).parameters, *ALSO_READ}
+    for name in options:
+        first = name.split('.')[0]
+        if first in read:
+            continue
+        if first not in config:
+            near = difflib.get_close_matches(first, [*config, *read], 1)
+            raise ConfigError(
+                f'--cfg-options has {name!r}, but the config has no option '
+                f'{first!r}' + (f' (nearest: {near[0]!r}).' if near else '.')
+            )
+        print_log(
+            f'--cfg-options has {name!r}, which only serves other options of the '
+            'config file: what those were made of it stays; set them instead.',
+            'current',
+            level=WARNING,
+        )
 
 
 def fill_num_classes(config: Config) -> None:
@@ -98,6 +125,9 @@ def use_device(config: Config) -> None:
     for loader in LOADERS:
         if config.get(loader) is not None:
             config[loader].setdefault('pin_memory', not on_cpu)
+            # torch refuses workers that persist where there are none.
+            if config[loader].get('num_workers') == 0:
+                config[loader].persistent_workers = False
     if on_cpu and config.get('model_wrapper_cfg') is not None:
         # mmengine passes a local rank, which means a GPU.
         config.model_wrapper_cfg.device_ids = None
@@ -109,7 +139,7 @@ def enable_amp(config: Config) -> None:
     Raises:
         ConfigError: The config trains with one optimizer and there is no GPU.
     """
-    if 'mutator' in config.optim_wrapper:
+    if is_search(config):
         config.optim_wrapper.setdefault('amp', dict())
         return
     if get_device() == 'cpu':
@@ -120,52 +150,27 @@ def enable_amp(config: Config) -> None:
     config.optim_wrapper.type = 'AmpOptimWrapper'
 
 
-def resume(config: Config, checkpoint: str) -> None:
-    """Lets a run go on with a checkpoint.
-
-    Args:
-        config (Config): Changed in place; has ``work_dir``.
-        checkpoint (str): Its path; ``'auto'`` is the latest of the work dir, and
-            without one the run starts as its config says.
-    """
-    if checkpoint == 'auto':
-        checkpoint = find_latest_checkpoint(config.work_dir)
-    if checkpoint is not None:
-        config.resume = True
-        config.load_from = checkpoint
-
-
-def start_from_checkpoint(config: Config, options: Optional[Dict[str, Any]]) -> None:
-    """Fills in what the config of a child leaves to ``load_from``.
-
-    That is the subnet, if the checkpoint names one, and a learning rate of None,
-    which means the last one of the checkpoint.
-
-    Args:
-        config (Config): Changed in place.
-        options (dict, optional): ``--cfg-options``.
-
-    Raises:
-        CheckpointError: The checkpoint does not exist or cannot be loaded.
-        ConfigError: The learning rate is None and there is nothing to take it from.
-        SubnetError: The checkpoint is of another subnet than the options'.
-    """
-    wrapper = config.get('optim_wrapper') or {}
-    optimizer = wrapper.get('architecture', wrapper).get('optimizer') or {}
-    wants_lr = 'lr' in optimizer and optimizer['lr'] is None
-    lr = None
-    if config.get('load_from') is not None:
-        checkpoint = load_checkpoint(config.load_from)
-        use_recorded_subnet(config.model, checkpoint, options or {})
-        lr = last_lr(checkpoint)
-    if wants_lr and lr is None:
-        raise ConfigError(
-            'optim_wrapper.optimizer.lr is None, which means the last learning rate '
-            f'of the checkpoint load_from, but {config.get("load_from")} has none; '
-            'set one of them.'
+def check_input_shape(config: Config) -> None:
+    """Warns of costs that are not those of the images a search gets."""
+    shape = config.model.get('resource_estimator', {}).get('input_shape')
+    loader = config.get('test_dataloader') or {}
+    try:
+        size = input_size(loader.get('dataset', {}).get('pipeline', []))
+    except ConfigError:
+        return
+    if shape is not None and tuple(shape[-2:]) != size:
+        print_log(
+            f'model.resource_estimator.input_shape is {tuple(shape)}, but the test '
+            f'pipeline gives images of {size[0]} x {size[1]}: the MFLOPs that are '
+            'shown and limited are those of the former.',
+            'current',
+            level=WARNING,
         )
-    if wants_lr:
-        optimizer['lr'] = lr
+
+
+def is_search(config: Config) -> bool:
+    """Whether a config is that of a search, with an optimizer for alpha."""
+    return 'mutator' in config.get('optim_wrapper', {})
 
 
 def scale_lr(config: Config) -> float:
@@ -190,7 +195,8 @@ def scale_lr(config: Config) -> float:
         raise ConfigError(
             '--auto-scale-lr needs auto_scale_lr = '
             'dict(base_batch_size=...) in the config, the batch '
-            'size that its learning rate is meant for.'
+            'size that its learning rate is meant for; one that comes from a '
+            'checkpoint is not scaled.'
         )
     config.auto_scale_lr.enable = False
     factor = config.train_dataloader.batch_size * get_world_size() / base

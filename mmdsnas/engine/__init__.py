@@ -1,6 +1,7 @@
 from .hooks import (
+    AverageBNStatsHook,
     ExportChildHook,
-    LoadChildHook,
+    LoadFromHook,
     RecalibrateBNHook,
     RecordSubnetHook,
     ResetBNStatsHook,
@@ -17,9 +18,10 @@ from .optimizers import (
 from .worker_seed import seed_worker
 
 __all__ = [
+    'AverageBNStatsHook',
     'ExportChildHook',
     'GroupedOptimWrapperConstructor',
-    'LoadChildHook',
+    'LoadFromHook',
     'RecalibrateBNHook',
     'RecordSubnetHook',
     'ResetBNStatsHook',

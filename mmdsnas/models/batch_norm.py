@@ -4,7 +4,7 @@ from typing import Any, Dict, Iterable, List
 
 import torch
 import torch.nn as nn
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce_params
 from mmengine.model import BaseModel
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -34,6 +34,14 @@ def put_statistics(layers: Iterable[_BatchNorm], statistics: Statistics) -> None
     for layer, kept in zip(layers, statistics):
         for name, value in kept.items():
             getattr(layer, name).copy_(value)
+
+
+def average_statistics(layers: Iterable[_BatchNorm]) -> None:
+    """Gives every process of a distributed run the mean over all of them."""
+    statistics = [
+        s for layer in layers for s in (layer.running_mean, layer.running_var)
+    ]
+    all_reduce_params(statistics, op='mean')
 
 
 @torch.no_grad()
@@ -69,9 +77,10 @@ def recalibrate(model: BaseModel, batches: Iterable[Any]) -> None:
             module.training = training
         for layer, momentum in zip(layers, momenta):
             layer.momentum = momentum
+    executed = []
     for layer, kept in zip(layers, before):
         if layer.num_batches_tracked == 0:
             put_statistics([layer], [kept])
         else:
-            all_reduce(layer.running_mean, 'mean')
-            all_reduce(layer.running_var, 'mean')
+            executed.append(layer)
+    average_statistics(executed)

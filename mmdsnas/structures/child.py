@@ -139,6 +139,9 @@ def use_recorded_subnet(
 ) -> None:
     """Lets a child be built as its checkpoint says.
 
+    A checkpoint of a search has the weights of every child, so that the one it
+    names is but a default there.
+
     Args:
         model_cfg (dict): Config of the model; changed in place if it is a
             ``sub_model`` and the checkpoint names a subnet.
@@ -151,6 +154,10 @@ def use_recorded_subnet(
     """
     recorded = recorded_subnet(checkpoint)
     if recorded is None or not model_cfg.type.endswith('sub_model'):
+        return
+    if is_of_search(checkpoint):
+        if model_cfg.get('fix_subnet') is None:
+            model_cfg.fix_subnet = recorded
         return
     given = options.get('model.fix_subnet')
     if given is None:

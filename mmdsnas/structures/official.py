@@ -19,7 +19,7 @@ ALPHA = 'log_alpha'
 MD5 = {
     'DSNASsearch240': 'c10b463274a0eac5a5ee47418ff15d34',
     'DSNASretrain240': '459098b27704524927fbd8ed34570103',
-    'SPOSretrain240': '3350e439c1f75cbf61c4664c21d811c4',
+    'SPOSretrain240': '3350e439c1f75cbf61c4664c21d821c4',
 }
 
 _COUNTER = '.num_batches_tracked'
@@ -172,6 +172,8 @@ def _misfits(weights: Mapping[str, Any], expected: Mapping[str, Tensor]) -> List
             lines.append(f'{name} is left over')
         elif not isinstance(value, Tensor):
             lines.append(f'{name} is a {type(value).__name__} instead of a tensor')
+        elif value.layout is not torch.strided:
+            lines.append(f'{name} is a sparse tensor instead of a dense one')
         elif value.shape != expected[name].shape:
             shapes = tuple(value.shape), tuple(expected[name].shape)
             lines.append(f'{name} has shape {shapes[0]} instead of {shapes[1]}')
@@ -204,6 +206,9 @@ def _progress(checkpoint: Mapping[str, Any]) -> Dict[str, Any]:
     if isinstance(checkpoint.get('epoch'), int):
         progress['epoch'] = checkpoint['epoch']
     optimizer = checkpoint.get('optimizer')
-    if isinstance(optimizer, Mapping) and optimizer.get('param_groups'):
-        progress['lr'] = float(optimizer['param_groups'][0]['lr'])
+    groups = optimizer.get('param_groups') if isinstance(optimizer, Mapping) else None
+    first = groups[0] if isinstance(groups, list) and groups else None
+    lr = first.get('lr') if isinstance(first, Mapping) else None
+    if isinstance(lr, (int, float)):
+        progress['lr'] = float(lr)
     return progress

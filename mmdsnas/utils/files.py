@@ -4,6 +4,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, Union
 
+from mmdsnas.errors import OutputError
+
 
 @contextmanager
 def write_atomically(path: Union[str, Path]) -> Iterator[Path]:
@@ -15,12 +17,19 @@ def write_atomically(path: Union[str, Path]) -> Iterator[Path]:
     Yields:
         Path: A temporary file beside it, to be written. It takes the place of
         ``path`` when the block ends, and is removed if the block fails.
+
+    Raises:
+        OutputError: Nothing can be written there.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp'
-    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp'
+        )
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f'{path} cannot be written: {reason}.') from error
     os.close(handle)
     temporary = Path(name)
     try:

@@ -1,5 +1,6 @@
 import pytest
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 
 from mmdsnas.command_line import run_config
 from mmdsnas.errors import ConfigError
@@ -105,3 +106,54 @@ def test_work_dir():
     assert config.work_dir == 'work_dirs/dsnas_supernet_1xb64_digits'
     run_config.set_work_dir(config, 'mine')
     assert config.work_dir == 'mine'
+
+
+@pytest.fixture
+def logged():
+    """What is logged."""
+    lines = []
+    keep = lambda record: lines.append(record.getMessage()) or True  # noqa: E731
+    logger = MMLogger.get_current_instance()
+    logger.addFilter(keep)
+    yield lines
+    logger.removeFilter(keep)
+
+
+def test_option_that_no_one_reads():
+    message = "has 'dataroot', .* no option 'dataroot' \\(nearest: 'data_root'\\)"
+    with pytest.raises(ConfigError, match=message):
+        run_config.load_config('dsnas_supernet_1xb64_digits', {'dataroot': 'x'})
+
+
+@pytest.mark.parametrize(
+    'option, warns',
+    [
+        ('max_epochs', True),
+        ('norm_cfg.eps', True),
+        ('train_cfg.max_epochs', False),
+        ('auto_scale_lr.enable', False),
+        ('load_from', False),
+    ],
+)
+def test_option_that_only_serves_others(logged, option, warns):
+    run_config.load_config('dsnas_supernet_1xb64_digits', {option: 3})
+    assert any(f'has {option!r}, which only serves' in line for line in logged) == warns
+
+
+def test_no_worker_can_persist_where_there_is_none():
+    config = run_config.load_config('dsnas_supernet_8xb128_in1k')
+    config.train_dataloader.num_workers = 0
+    run_config.use_device(config)
+    assert not config.train_dataloader.persistent_workers
+    assert config.val_dataloader.persistent_workers
+
+
+@pytest.mark.parametrize('crop', [224, 64])
+def test_costs_of_other_images_than_those_of_the_search(logged, crop):
+    config = run_config.load_config(
+        'dsnas_supernet_8xb128_in1k',
+        {'test_dataloader.dataset.pipeline.2.crop_size': crop},
+    )
+    run_config.check_input_shape(config)
+    told = [line for line in logged if 'gives images of 64 x 64' in line]
+    assert len(told) == (crop == 64)

@@ -3,8 +3,9 @@
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 
-from mmdsnas.command_line import run_config
+from mmdsnas.command_line import start
 from mmdsnas.errors import CheckpointError, ConfigError, SubnetError
 from mmdsnas.utils.checkpoint import check_weights, last_lr
 
@@ -51,7 +52,7 @@ def test_last_learning_rate(saved, content):
     assert last_lr(content) == 0.3
     config = child_config()
     config.load_from = saved(**content)
-    run_config.start_from_checkpoint(config, None)
+    start.start_from_checkpoint(config, None)
     assert config.optim_wrapper.optimizer.lr == 0.3
 
 
@@ -59,7 +60,7 @@ def test_learning_rate_that_is_given_stays(saved):
     config = child_config()
     config.optim_wrapper.optimizer.lr = 0.1
     config.load_from = saved(meta=dict(lr=0.3))
-    run_config.start_from_checkpoint(config, None)
+    start.start_from_checkpoint(config, None)
     assert config.optim_wrapper.optimizer.lr == 0.1
 
 
@@ -69,37 +70,37 @@ def test_learning_rate_that_nothing_tells(saved, from_file):
     config.load_from = saved(meta={}) if from_file else None
     message = f'optim_wrapper.optimizer.lr is None.* but {config.load_from} has none'
     with pytest.raises(ConfigError, match=message):
-        run_config.start_from_checkpoint(config, None)
+        start.start_from_checkpoint(config, None)
 
 
 def test_subnet(saved, tmp_path):
     config = child_config()
     config.load_from = saved(meta=dict(subnet=SUBNET, lr=0.1))
-    run_config.start_from_checkpoint(config, {})
+    start.start_from_checkpoint(config, {})
     assert dict(config.model.fix_subnet) == SUBNET
     other = tmp_path / 'other.yaml'
     other.write_text('backbone.layers.0.0: shuffle_5x5')
     with pytest.raises(SubnetError, match='weights of another subnet'):
-        run_config.start_from_checkpoint(config, {'model.fix_subnet': str(other)})
+        start.start_from_checkpoint(config, {'model.fix_subnet': str(other)})
 
 
 def test_checkpoint_that_is_not_there(tmp_path):
     config = child_config()
     config.load_from = str(tmp_path / 'no.pth')
     with pytest.raises(CheckpointError, match='no.pth does not exist'):
-        run_config.start_from_checkpoint(config, None)
+        start.start_from_checkpoint(config, None)
 
 
 def test_resume(tmp_path):
     """Without a checkpoint in the work dir the run starts as the config says."""
     config = child_config(work_dir=str(tmp_path), resume=False)
     config.load_from = 'search.pth'
-    run_config.resume(config, 'auto')
+    start.resume(config, 'auto')
     assert (config.resume, config.load_from) == (False, 'search.pth')
     (tmp_path / 'last_checkpoint').write_text('epoch_3.pth')
-    run_config.resume(config, 'auto')
+    start.resume(config, 'auto')
     assert (config.resume, config.load_from) == (True, 'epoch_3.pth')
-    run_config.resume(config, 'epoch_2.pth')
+    start.resume(config, 'epoch_2.pth')
     assert (config.resume, config.load_from) == (True, 'epoch_2.pth')
 
 
@@ -113,3 +114,48 @@ def test_weights_of_another_model():
     )
     with pytest.raises(CheckpointError, match=message):
         check_weights(own, wrong, 'x.pth')
+
+
+def of_search_file():
+    return {'architecture.backbone.x': torch.zeros(1)}
+
+
+def test_search_has_the_weights_of_every_subnet(tmp_path):
+    """The one that it names is but a default."""
+    path = str(tmp_path / 'search.pth')
+    meta = dict(subnet=SUBNET, lr=0.1)
+    torch.save(dict(state_dict=of_search_file(), meta=meta), path)
+    other = tmp_path / 'other.yaml'
+    other.write_text('backbone.layers.0.0: shuffle_5x5')
+    config = child_config()
+    config.load_from = path
+    config.model.fix_subnet = str(other)
+    start.start_from_checkpoint(config, {'model.fix_subnet': str(other)})
+    assert config.model.fix_subnet == str(other)
+    config.model.fix_subnet = None
+    start.start_from_checkpoint(config, {})
+    assert dict(config.model.fix_subnet) == SUBNET
+
+
+@pytest.mark.parametrize('searching', [True, False])
+def test_resume_of_the_other_kind(tmp_path, searching):
+    path = str(tmp_path / 'x.pth')
+    weights = {'backbone.x': torch.zeros(1)} if searching else of_search_file()
+    torch.save(dict(state_dict=weights, meta=dict(lr=0.1)), path)
+    config = child_config()
+    if searching:
+        config.optim_wrapper = dict(mutator=dict(), architecture=dict())
+    start.resume(config, path)
+    wanted, given = ('a search', 'a child') if searching else ('a child', 'a search')
+    message = f'--resume must be a checkpoint of {wanted}, .* is one of {given}; to beg'
+    with pytest.raises(ConfigError, match=message):
+        start.start_from_checkpoint(config, {})
+
+
+def test_resume_without_a_checkpoint_is_told(tmp_path):
+    config = child_config(work_dir=str(tmp_path), resume=False)
+    logger = MMLogger.get_current_instance()
+    lines = []
+    logger.addFilter(lambda record: lines.append(record.getMessage()) or True)
+    start.resume(config, 'auto')
+    assert any(f'no checkpoint in {tmp_path} to resume' in line for line in lines)

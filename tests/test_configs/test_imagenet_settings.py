@@ -195,6 +195,25 @@ def test_authors_search():
             for t in loader.dataset.pipeline
         }
         assert backends - {None} == {'pillow'}
+        # They do not turn an image as its EXIF data say.
+        loading = loader.dataset.pipeline[0]
+        assert loading.color_type == 'color_ignore_orientation'
+    # Of the last epochs of 85 that of 80 is still there.
+    assert config.default_hooks.checkpoint.max_keep_ckpts >= 85 - 80 + 1
+    assert config.default_hooks.checkpoint.interval == 1
+
+
+def test_uniform_sampling():
+    name = 'official-supernet_8xb128_in1k'
+    search, spos = (load_config(f'{kind}_{name}') for kind in ('dsnas', 'spos'))
+    assert spos.model.mutator.init_std == 0
+    assert spos.model.mutator.fix_threshold is None
+    assert spos.model.cost is None
+    epochs = spos.train_cfg.max_epochs
+    assert epochs == search.train_cfg.max_epochs
+    assert spos.model.pretrain_epochs == spos.model.finetune_epochs == epochs
+    assert spos.model.architecture == search.model.architecture
+    assert spos.optim_wrapper == search.optim_wrapper
 
 
 @pytest.mark.parametrize(
@@ -213,5 +232,6 @@ def test_authors_children(name, eps, dropout):
     norms = [m for m in child.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert {norm.eps for norm in norms} == {eps}
     assert child.head.dropout.p == dropout
+    assert config.randomness.seed == 48
     hooks = [hook['type'] for hook in config.custom_hooks]
     assert ('ResetBNStatsHook' in hooks) == (eps == 0.01)

@@ -54,6 +54,16 @@ def test_supernet_checkpoint_runs_the_child(run_tool, search, tmp_path):
         cwd=tmp_path,
     )
     assert accuracy(done) == last_validation(printed)
+    alone = run_tool(
+        'test.py',
+        CHILD,
+        work_dir / 'epoch_3.pth',
+        '--cfg-options',
+        *SMALL_TEST,
+        f'model.fix_subnet={work_dir / "subnet.yaml"}',
+        cwd=tmp_path,
+    )
+    assert accuracy(alone) == accuracy(done)
     metrics = json.loads((tmp_path / 'metrics.json').read_text())
     assert f'{metrics["accuracy/top1"]:.4f}' == accuracy(done)
 

@@ -280,7 +280,10 @@ def test_cost_and_stages_in_the_log(run_tool, tmp_path):
         'train_cfg.max_epochs=1',
         cwd=tmp_path,
     )
-    assert 'No epoch of this run trains alpha' in done.stdout + done.stderr
+    printed = done.stdout + done.stderr
+    assert 'No epoch of this run trains alpha' in printed
+    assert 'The training is done. No epoch trained alpha' in printed
+    assert 'The search is done' not in printed
 
 
 def test_finished_run_that_is_resumed(run_tool, search, tmp_path):

@@ -3,6 +3,7 @@ import stat
 
 import pytest
 
+from mmdsnas.errors import OutputError
 from mmdsnas.utils.files import write_atomically
 
 
@@ -31,3 +32,11 @@ def test_result_is_as_readable_as_any_file(tmp_path):
     (tmp_path / 'plain').write_text('')
     modes = {stat.S_IMODE((tmp_path / n).stat().st_mode) for n in ('ours', 'plain')}
     assert len(modes) == 1
+
+
+def test_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / 'file').write_text('')
+    path = tmp_path / 'file' / 'x.pth'
+    with pytest.raises(OutputError, match='x.pth cannot be written: '):
+        with write_atomically(path):
+            pass

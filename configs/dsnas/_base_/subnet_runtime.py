@@ -3,7 +3,8 @@
 _base_ = './default_runtime.py'
 
 custom_hooks = [
-    dict(type='LoadChildHook'),
+    dict(type='LoadFromHook'),
+    dict(type='AverageBNStatsHook'),
     dict(type='RecordSubnetHook'),
     dict(type='SafeCheckpointHook'),
 ]

@@ -1,5 +1,6 @@
+from .average_bn_stats_hook import AverageBNStatsHook
 from .export_child_hook import ExportChildHook
-from .load_child_hook import LoadChildHook
+from .load_from_hook import LoadFromHook
 from .recalibrate_bn_hook import RecalibrateBNHook
 from .record_subnet_hook import RecordSubnetHook
 from .reset_bn_stats_hook import ResetBNStatsHook
@@ -9,8 +10,9 @@ from .search_log_hook import SearchLogHook
 from .search_stage_hook import SearchStageHook
 
 __all__ = [
+    'AverageBNStatsHook',
     'ExportChildHook',
-    'LoadChildHook',
+    'LoadFromHook',
     'RecalibrateBNHook',
     'RecordSubnetHook',
     'ResetBNStatsHook',

@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Optional
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 
+from mmdsnas.models import Stage
 from mmdsnas.registry import HOOKS
 from mmdsnas.structures import child_checkpoint, save_child
 from mmdsnas.utils.tables import child_table
@@ -46,7 +47,10 @@ class ExportChildHook(Hook):
     def after_train(self, runner) -> None:
         """Writes the child if the last epoch was not validated."""
         if runner.epoch == self._start_epoch:
-            runner.logger.info('There was no epoch left to run.')
+            runner.logger.info(
+                'There was no epoch left to run; train_cfg.max_epochs says how many '
+                'there are.'
+            )
         # A finished run that is resumed keeps the child of its validation.
         missing = not all(osp.isfile(path) for path in self._files(runner))
         if self._exported_epoch != runner.epoch or missing:
@@ -78,4 +82,11 @@ class ExportChildHook(Hook):
     @master_only
     def _print_table(self, runner) -> None:
         table = child_table(self._meta, self._files(runner))
-        runner.logger.info(f'The search is done.\n{table}')
+        stages = map(algorithm_of(runner).stage_of, range(runner.max_epochs))
+        searched = Stage.SEARCH in stages
+        runner.logger.info(
+            f'The search is done.\n{table}'
+            if searched
+            else 'The training is done. No epoch trained alpha, so this child is what '
+            f'its initial values happen to say.\n{table}'
+        )

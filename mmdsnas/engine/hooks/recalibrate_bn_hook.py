@@ -85,6 +85,10 @@ class RecalibrateBNHook(Hook):
             if self._loader is None:
                 self._loader = _train_loader(runner)
             recalibrate(model, islice(self._loader, self.num_batches))
+        runner.logger.info(
+            f'Statistics of {len(self._kept)} BatchNorm layers are those of '
+            f'{min(self.num_batches, len(self._loader))} training batches.'
+        )
 
 
 def _train_loader(runner) -> DataLoader:
@@ -96,4 +100,5 @@ def _train_loader(runner) -> DataLoader:
         )
     config = copy.deepcopy(config)
     config['persistent_workers'] = False
-    return runner.build_dataloader(config, seed=runner.seed)
+    ranks_differ = runner.cfg.get('randomness', {}).get('diff_rank_seed', False)
+    return runner.build_dataloader(config, runner.seed, ranks_differ)

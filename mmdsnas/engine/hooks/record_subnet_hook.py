@@ -1,11 +1,11 @@
 from typing import Dict
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
 from mmdsnas.structures import read_subnet, subnet_of_path
+from .utils import model_of
 
 
 @HOOKS.register_module()
@@ -17,15 +17,18 @@ class RecordSubnetHook(Hook):
     told which one.
     """
 
+    # After EMAHook, whose averages are what is saved.
+    priority = 'LOW'
+
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Puts the subnet into ``meta``: candidate by block."""
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = model_of(runner)
         if isinstance(model, DSNAS):
+            mutator = model.mutator
             checkpoint['meta']['subnet'] = subnet_of_path(
                 model.architecture,
-                model.mutator.search_groups,
-                model.mutator.derive_child(),
+                mutator.search_groups,
+                mutator.child_of(checkpoint['state_dict'], 'mutator.'),
             )
         elif runner.cfg.model.get('fix_subnet') is not None:
             checkpoint['meta']['subnet'] = read_subnet(runner.cfg.model.fix_subnet)

@@ -59,8 +59,8 @@ class SearchStageHook(Hook):
         if not count[Stage.SEARCH]:
             runner.logger.warning(
                 'No epoch of this run trains alpha, so the child is what its '
-                'initial values happen to say; see pretrain_epochs, '
-                'finetune_epochs and train_cfg.max_epochs.'
+                'initial values happen to say; see model.pretrain_epochs, '
+                'model.finetune_epochs and train_cfg.max_epochs.'
             )
 
     def before_train_epoch(self, runner) -> None:

@@ -206,10 +206,25 @@ class DifferentiableMutator(NasMutator):
         Returns:
             dict[str, str]: Candidate by group.
         """
-        logits = F.pad_logits([self.arch_params[name] for name in self._names])
-        best = logits.argmax(-1).tolist()
-        child = {n: self.choices(n)[k] for n, k in zip(self._names, best)}
-        return {**child, **self.fixed}
+        return self.child_of(self.state_dict())
+
+    @torch.no_grad()
+    def child_of(self, state_dict: Mapping[str, Tensor], prefix: str = '') -> Path:
+        """The most probable path by the ``alpha`` of a checkpoint.
+
+        Args:
+            state_dict (Mapping[str, Tensor]): Has this mutator's parameters and
+                buffers.
+            prefix (str): What their names start with.
+
+        Returns:
+            dict[str, str]: Candidate by group; a fixed group has its fixed one.
+        """
+        alphas = [state_dict[f'{prefix}_arch_params.{n}'] for n in self._names]
+        best = F.pad_logits(alphas).argmax(-1)
+        fixed = state_dict[f'{prefix}_fixed']
+        chosen = torch.where(fixed < 0, best, fixed).tolist()
+        return {n: self.choices(n)[k] for n, k in zip(self._names, chosen)}
 
     @torch.no_grad()
     def confidence(self) -> Dict[str, float]:

@@ -81,6 +81,7 @@ def test_every_wrong_tensor_is_named(refused, kind, request):
         (torch.zeros(4, 20), 'has shape (4, 20) instead of (20, 4)'),
         (torch.full((20, 4), torch.nan), 'has values that are not finite'),
         (None, 'is a NoneType instead of a tensor'),
+        (torch.zeros(20, 4).to_sparse(), 'is a sparse tensor instead of a dense one'),
     ],
 )
 def test_wrong_alpha(refused, supernet, alpha, reason):
@@ -138,6 +139,8 @@ def test_output_and_config(refused, files, tmp_path):
         )
     sentence, _ = refused(child, out=child)
     assert sentence == 'error: OUT must be another file than the checkpoint FILE.'
+    sentence, _ = refused(child, out='/proc/none/out.pth')
+    assert sentence.startswith('error: /proc/none/out.pth cannot be written: ')
     sentence, _ = refused(child, '--config', 'dsnas_supernet_1xb64_digits')
     assert "--config must be that of the authors' network" in sentence
 

@@ -1,0 +1,80 @@
+"""What a run begins with: the checkpoint that it resumes or takes weights from."""
+
+from logging import WARNING
+from typing import Any, Dict, Optional
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.runner import find_latest_checkpoint
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.structures import is_of_search, use_recorded_subnet
+from mmdsnas.utils.checkpoint import last_lr, load_checkpoint
+from .run_config import is_search
+
+
+def resume(config: Config, checkpoint: str) -> None:
+    """Lets a run go on with a checkpoint.
+
+    Args:
+        config (Config): Changed in place; has ``work_dir``.
+        checkpoint (str): Its path; ``'auto'`` is the latest of the work dir, and
+            without one the run starts as its config says.
+    """
+    if checkpoint == 'auto':
+        checkpoint = find_latest_checkpoint(config.work_dir)
+    if checkpoint is None:
+        print_log(
+            f'There is no checkpoint in {config.work_dir} to resume: the run starts '
+            'from its beginning.',
+            'current',
+            level=WARNING,
+        )
+        return
+    config.resume = True
+    config.load_from = checkpoint
+
+
+def start_from_checkpoint(config: Config, options: Optional[Dict[str, Any]]) -> None:
+    """Fills in what the config of a child leaves to ``load_from``.
+
+    That is the subnet, if the checkpoint names one, and a learning rate of None,
+    which means the last one of the checkpoint.
+
+    Args:
+        config (Config): Changed in place.
+        options (dict, optional): ``--cfg-options``.
+
+    Raises:
+        CheckpointError: The checkpoint does not exist or cannot be loaded.
+        ConfigError: The learning rate is None and there is nothing to take it from,
+            or a search is to be resumed from a child, or the reverse.
+        SubnetError: The checkpoint is of another subnet than the options'.
+    """
+    wrapper = config.get('optim_wrapper') or {}
+    optimizer = wrapper.get('architecture', wrapper).get('optimizer') or {}
+    wants_lr = 'lr' in optimizer and optimizer['lr'] is None
+    lr = None
+    if config.get('load_from') is not None:
+        checkpoint = load_checkpoint(config.load_from)
+        if config.get('resume') and is_of_search(checkpoint) != is_search(config):
+            kinds = ('a child', 'a search')
+            raise ConfigError(
+                f'--resume must be a checkpoint of {kinds[is_search(config)]}, as the '
+                f'config is, but {config.load_from} is one of '
+                f'{kinds[not is_search(config)]}; to begin with its weights give it '
+                'as load_from.'
+            )
+        use_recorded_subnet(config.model, checkpoint, options or {})
+        lr = last_lr(checkpoint)
+    if wants_lr and lr is None:
+        raise ConfigError(
+            'optim_wrapper.optimizer.lr is None, which means the last learning rate '
+            f'of the checkpoint load_from, but {config.get("load_from")} has none; '
+            'set one of them.'
+        )
+    if wants_lr:
+        optimizer['lr'] = lr
+        print_log(
+            f'The learning rate is that of {config.load_from}: {lr:g}.', 'current'
+        )
