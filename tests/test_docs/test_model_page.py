@@ -69,6 +69,7 @@ def test_options_on_the_page_exist():
         'model.architecture.backbone.stages',
         'model.architecture.backbone.norm_cfg.affine',
         'model.architecture.head.dropout',
+        'default_hooks.checkpoint.save_best',
     }
     unknown = {o for o in options if not any(exists(c, o) for c in configs)}
     assert unknown == optional

@@ -1,5 +1,7 @@
 """Every ImageNet config trains and validates, on one process and on two."""
 
+import re
+
 import pytest
 import torch
 
@@ -88,21 +90,14 @@ def train(images, run_tool, tmp_path_factory):
 
 
 def small(data_root, processes):
-    """Options: 4 images of 32 x 32 pixels per process, all read by itself."""
-    loaders = ('train', 'val', 'test')
+    """The options of the dry run in the guide, for so many processes."""
+    text = (ROOT / 'docs/en/user_guides/imagenet.md').read_text()
+    (command,) = re.findall(r'## A dry run.*?```shell\n(.*?)```', text, re.DOTALL)
+    own = ('data_root', 'train_cfg', 'model.', 'train_dataloader.dataset.indices')
     return (
         f'data_root={data_root}',
         f'train_dataloader.dataset.indices={8 * processes}',
-        *(f'{loader}_dataloader.batch_size=4' for loader in loaders),
-        *(f'{loader}_dataloader.num_workers=0' for loader in loaders),
-        *(f'{loader}_dataloader.persistent_workers=False' for loader in loaders),
-        'train_dataloader.dataset.pipeline.1.scale=32',
-        *(f'{loader}_dataloader.dataset.pipeline.1.scale=36' for loader in loaders[1:]),
-        *(
-            f'{loader}_dataloader.dataset.pipeline.2.crop_size=32'
-            for loader in loaders[1:]
-        ),
-        'default_hooks.logger.interval=1',
+        *(w for w in command.split() if '=' in w and not w.startswith(own)),
     )
 
 

@@ -299,7 +299,7 @@ def test_finished_run_that_is_resumed(run_tool, search, tmp_path):
         *SHORT,
         cwd=tmp_path,
     )
-    assert 'There was no epoch left to run.' in done.stdout + done.stderr
+    assert 'There was no epoch left to run' in done.stdout + done.stderr
     child = (whole / 'subnet.yaml').read_text()
     assert (tmp_path / 'work' / 'subnet.yaml').read_text() == child
 
