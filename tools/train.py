@@ -45,8 +45,8 @@ def main() -> None:
     start_processes(config, args.launcher, args.local_rank)
     if args.no_validate:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
-    if args.resume is not None:
-        resume(config, args.resume)
+    if args.resume is not None or config.get('resume'):
+        resume(config, args.resume or config.get('load_from') or 'auto')
     start_from_checkpoint(config, args.cfg_options)
     run_config.check_input_shape(config)
     if args.amp:

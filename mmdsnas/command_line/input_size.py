@@ -20,12 +20,12 @@ def input_size(pipeline: Sequence[Dict[str, Any]]) -> Tuple[int, int]:
     """
     size: Optional[Any] = None
     for transform in pipeline:
-        option = SIZES.get(transform['type'].split('.')[-1])
+        option = SIZES.get(str(transform['type']).split('.')[-1])
         size = transform.get(option, size) if option else size
-    if size is None:
+    width, height = (size, size) if isinstance(size, int) else (size or (0, 0))
+    if min(width, height) < 1:
         raise ConfigError(
             'the test pipeline of the config has no '
             f'{", ".join(SIZES)} that tells the size of its images; give it by --shape.'
         )
-    width, height = (size, size) if isinstance(size, int) else size
     return height, width

@@ -3,6 +3,7 @@
 import difflib
 import inspect
 import os.path as osp
+import sys
 from logging import WARNING
 from typing import Any, Dict, Optional
 
@@ -18,7 +19,15 @@ from mmdsnas.utils.paths import find_config
 from .input_size import input_size
 
 # Options at the top of a config that are read, beside the Runner's arguments.
-ALSO_READ = ('activation_checkpointing', 'auto_scale_lr', 'compile', 'data_root')
+ALSO_READ = (
+    'activation_checkpointing',
+    'auto_scale_lr',
+    'compile',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'sync_bn',
+)
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -53,6 +62,8 @@ def load_config(
 def _check_options(config: Config, options: Dict[str, Any]) -> None:
     """Refuses or names options that would have no effect."""
     read = {*inspect.signature(Runner.__init__).parameters, *ALSO_READ}
+    if 'data_root' in config:
+        read.add('data_root')
     for name in options:
         first = name.split('.')[0]
         if first in read:
@@ -63,11 +74,11 @@ def _check_options(config: Config, options: Dict[str, Any]) -> None:
                 f'--cfg-options has {name!r}, but the config has no option '
                 f'{first!r}' + (f' (nearest: {near[0]!r}).' if near else '.')
             )
-        print_log(
-            f'--cfg-options has {name!r}, which only serves other options of the '
-            'config file: what those were made of it stays; set them instead.',
-            'current',
-            level=WARNING,
+        # To stderr: print_config.py prints a config.
+        print(
+            f'warning: --cfg-options has {name!r}, which only serves other options of '
+            'the config file: what those were made of it stays; set them instead.',
+            file=sys.stderr,
         )
 
 
@@ -152,7 +163,7 @@ def enable_amp(config: Config) -> None:
 
 def check_input_shape(config: Config) -> None:
     """Warns of costs that are not those of the images a search gets."""
-    shape = config.model.get('resource_estimator', {}).get('input_shape')
+    shape = (config.model.get('resource_estimator') or {}).get('input_shape')
     loader = config.get('test_dataloader') or {}
     try:
         size = input_size(loader.get('dataset', {}).get('pipeline', []))

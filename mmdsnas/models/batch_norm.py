@@ -45,7 +45,7 @@ def average_statistics(layers: Iterable[_BatchNorm]) -> None:
 
 
 @torch.no_grad()
-def recalibrate(model: BaseModel, batches: Iterable[Any]) -> None:
+def recalibrate(model: BaseModel, batches: Iterable[Any]) -> int:
     """Computes running statistics anew, from what is executed in eval mode.
 
     Every layer that is executed gets the mean over the batches of the batch's
@@ -59,6 +59,9 @@ def recalibrate(model: BaseModel, batches: Iterable[Any]) -> None:
             child.
         batches (Iterable): As a data loader gives them; in a distributed run
             as many in each process.
+
+    Returns:
+        int: Number of layers that were executed.
     """
     layers = batch_norms(model)
     before = copy_statistics(layers)
@@ -84,3 +87,4 @@ def recalibrate(model: BaseModel, batches: Iterable[Any]) -> None:
         else:
             executed.append(layer)
     average_statistics(executed)
+    return len(executed)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Union
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmdsnas.errors import SubnetError
@@ -15,6 +16,8 @@ from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_sub
 
 # What the names of the supernet's weights begin with in a search.
 SEARCH_PREFIX = 'architecture.'
+# And those of alpha: in MMRazor before its version 1.0.0 the second.
+ALPHA_PREFIXES = ('mutator._arch_params.', 'mutator.arch_params.')
 
 
 def child_state_dict(architecture: nn.Module, subnet: Subnet) -> Dict[str, Tensor]:
@@ -84,7 +87,8 @@ def recorded_subnet(checkpoint: Mapping[str, Any]) -> Optional[Subnet]:
 
 def is_of_search(checkpoint: Mapping[str, Any]) -> bool:
     """Whether a checkpoint holds a supernet with ``alpha``, and not a child."""
-    return any(name.startswith(SEARCH_PREFIX) for name in checkpoint['state_dict'])
+    names = (str(name).removeprefix('module.') for name in checkpoint['state_dict'])
+    return any(name.startswith(ALPHA_PREFIXES) for name in names)
 
 
 def child_of_search(
@@ -139,8 +143,9 @@ def use_recorded_subnet(
 ) -> None:
     """Lets a child be built as its checkpoint says.
 
-    A checkpoint of a search has the weights of every child, so that the one it
-    names is but a default there.
+    It says what a file in the config says otherwise. An option of the command
+    line goes first with a checkpoint of a search, which has the weights of every
+    child, and must agree with one of a child.
 
     Args:
         model_cfg (dict): Config of the model; changed in place if it is a
@@ -155,14 +160,16 @@ def use_recorded_subnet(
     recorded = recorded_subnet(checkpoint)
     if recorded is None or not model_cfg.type.endswith('sub_model'):
         return
-    if is_of_search(checkpoint):
-        if model_cfg.get('fix_subnet') is None:
-            model_cfg.fix_subnet = recorded
-        return
     given = options.get('model.fix_subnet')
     if given is None:
+        if model_cfg.get('fix_subnet') is not None:
+            print_log(
+                'The child is the one that the checkpoint records, whatever '
+                'model.fix_subnet of the config is.',
+                'current',
+            )
         model_cfg.fix_subnet = recorded
-    elif read_subnet(given) != recorded:
+    elif not is_of_search(checkpoint) and read_subnet(given) != recorded:
         raise SubnetError(
             f'model.fix_subnet is {given}, but the checkpoint holds the '
             'weights of another subnet; leave the option out to take that.'

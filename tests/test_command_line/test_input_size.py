@@ -25,6 +25,12 @@ def test_scale_is_width_and_height():
     assert input_size([*pipeline, dict(type='mmcls.CenterCrop', crop_size=8)]) == (8, 8)
 
 
+@pytest.mark.parametrize('size', [(224, -1), -1])
+def test_size_that_depends_on_the_image(size):
+    with pytest.raises(ConfigError, match='give it by --shape'):
+        input_size([dict(type='Resize', scale=size), dict(type=dict, scale=3)])
+
+
 def test_unknown():
     with pytest.raises(ConfigError, match='CenterCrop.*give it by --shape'):
         input_size([dict(type='mmcls.PackClsInputs')])

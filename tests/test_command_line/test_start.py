@@ -117,11 +117,12 @@ def test_weights_of_another_model():
 
 
 def of_search_file():
-    return {'architecture.backbone.x': torch.zeros(1)}
+    names = ('architecture.backbone.x', 'mutator._arch_params.module_0')
+    return {name: torch.zeros(1) for name in names}
 
 
 def test_search_has_the_weights_of_every_subnet(tmp_path):
-    """The one that it names is but a default."""
+    """Any may be named on the command line; else it is that of the search."""
     path = str(tmp_path / 'search.pth')
     meta = dict(subnet=SUBNET, lr=0.1)
     torch.save(dict(state_dict=of_search_file(), meta=meta), path)
@@ -132,9 +133,10 @@ def test_search_has_the_weights_of_every_subnet(tmp_path):
     config.model.fix_subnet = str(other)
     start.start_from_checkpoint(config, {'model.fix_subnet': str(other)})
     assert config.model.fix_subnet == str(other)
-    config.model.fix_subnet = None
-    start.start_from_checkpoint(config, {})
-    assert dict(config.model.fix_subnet) == SUBNET
+    for in_the_file in (None, str(other)):
+        config.model.fix_subnet = in_the_file
+        start.start_from_checkpoint(config, {})
+        assert dict(config.model.fix_subnet) == SUBNET
 
 
 @pytest.mark.parametrize('searching', [True, False])

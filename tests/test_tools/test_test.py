@@ -60,7 +60,6 @@ def test_supernet_checkpoint_runs_the_child(run_tool, search, tmp_path):
         work_dir / 'epoch_3.pth',
         '--cfg-options',
         *SMALL_TEST,
-        f'model.fix_subnet={work_dir / "subnet.yaml"}',
         cwd=tmp_path,
     )
     assert accuracy(alone) == accuracy(done)

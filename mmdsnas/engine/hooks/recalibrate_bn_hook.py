@@ -84,9 +84,9 @@ class RecalibrateBNHook(Hook):
         with seeded_aside(runner.seed):
             if self._loader is None:
                 self._loader = _train_loader(runner)
-            recalibrate(model, islice(self._loader, self.num_batches))
+            layers = recalibrate(model, islice(self._loader, self.num_batches))
         runner.logger.info(
-            f'Statistics of {len(self._kept)} BatchNorm layers are those of '
+            f'Statistics of {layers} BatchNorm layers are those of '
             f'{min(self.num_batches, len(self._loader))} training batches.'
         )
 

@@ -206,7 +206,7 @@ class DifferentiableMutator(NasMutator):
         Returns:
             dict[str, str]: Candidate by group.
         """
-        return self.child_of(self.state_dict())
+        return {**self.child_of(self.state_dict()), **self.fixed}
 
     @torch.no_grad()
     def child_of(self, state_dict: Mapping[str, Tensor], prefix: str = '') -> Path:
