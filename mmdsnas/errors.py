@@ -32,3 +32,11 @@ class CorruptImageError(DataError):
 
 class OutputError(UserError, RuntimeError):
     """A result cannot be written where it should go."""
+
+
+class NonFiniteError(UserError, ArithmeticError):
+    """Losses or gradients of the training stay infinite or NaN."""
+
+
+class RankError(UserError, RuntimeError):
+    """The processes of a distributed run do not have the same search."""

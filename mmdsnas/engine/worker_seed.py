@@ -1,10 +1,9 @@
 import os
-import random
 
-import numpy as np
 import torch
 
 from mmdsnas.registry import FUNCTIONS
+from mmdsnas.utils.random_state import seed_all
 
 
 @FUNCTIONS.register_module()
@@ -18,8 +17,4 @@ def seed_worker(worker_id: int) -> None:
         worker_id (int): Number of the worker; it is in torch's seed of the
             worker already, which is another one in every epoch.
     """
-    key = [torch.initial_seed() % 2**63, int(os.environ.get('RANK', 0))]
-    words = np.random.SeedSequence(key).generate_state(3)
-    np.random.seed(words[0])
-    random.seed(int(words[1]))
-    torch.manual_seed(int(words[2]))
+    seed_all([torch.initial_seed() % 2**63, int(os.environ.get('RANK', 0))])

@@ -1,6 +1,6 @@
 import random
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -31,3 +31,16 @@ def seeded_aside(seed: int) -> Iterator[None]:
         torch.set_rng_state(cpu)
         if cuda:
             torch.cuda.set_rng_state_all(cuda)
+
+
+def seed_all(key: Sequence[int]) -> None:
+    """Seeds the generators of Python, NumPy and torch (CPU and CUDA).
+
+    Args:
+        key (Sequence[int]): Numbers, at least 0; each set of them gives other
+            states.
+    """
+    words = np.random.SeedSequence(key).generate_state(3)
+    random.seed(int(words[0]))
+    np.random.seed(words[1])
+    torch.manual_seed(int(words[2]))

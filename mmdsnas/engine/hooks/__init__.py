@@ -1,9 +1,14 @@
 from .average_bn_stats_hook import AverageBNStatsHook
+from .ema_hook import EMAHook
+from .exact_resume_hook import ExactResumeHook
 from .export_child_hook import ExportChildHook
 from .load_from_hook import LoadFromHook
+from .non_finite_hook import NonFiniteHook
+from .rank_agreement_hook import RankAgreementHook
 from .recalibrate_bn_hook import RecalibrateBNHook
 from .record_subnet_hook import RecordSubnetHook
 from .reset_bn_stats_hook import ResetBNStatsHook
+from .resume_validation_hook import ResumeValidationHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .sampled_path_val_hook import SampledPathValHook
 from .search_log_hook import SearchLogHook
@@ -11,11 +16,16 @@ from .search_stage_hook import SearchStageHook
 
 __all__ = [
     'AverageBNStatsHook',
+    'EMAHook',
+    'ExactResumeHook',
     'ExportChildHook',
     'LoadFromHook',
+    'NonFiniteHook',
+    'RankAgreementHook',
     'RecalibrateBNHook',
     'RecordSubnetHook',
     'ResetBNStatsHook',
+    'ResumeValidationHook',
     'SafeCheckpointHook',
     'SampledPathValHook',
     'SearchLogHook',

@@ -8,6 +8,7 @@ from mmdsnas.models import Stage
 from mmdsnas.registry import HOOKS
 from mmdsnas.structures import child_checkpoint, save_child
 from mmdsnas.utils.tables import child_table
+from .ema_hook import averaged_weights
 from .utils import algorithm_of
 
 SUBNET_PTH = 'subnet.pth'
@@ -54,7 +55,8 @@ class ExportChildHook(Hook):
         # A finished run that is resumed keeps the child of its validation.
         missing = not all(osp.isfile(path) for path in self._files(runner))
         if self._exported_epoch != runner.epoch or missing:
-            self._export(runner, {})
+            with averaged_weights(runner):
+                self._export(runner, {})
         if self._meta:
             self._print_table(runner)
 

@@ -1,10 +1,15 @@
+import gc
+
+import mmengine.hooks
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import Stage
 from mmdsnas.registry import HOOKS
 from ..optimizers import SearchOptimWrapperDict
+from .ema_hook import EMAHook
 from .utils import algorithm_of
 
 
@@ -46,6 +51,14 @@ class SearchStageHook(Hook):
                 'it computes again lacks the gates of the blocks; candidates may '
                 'have with_cp=True instead.'
             )
+        for hook in runner.hooks:
+            if isinstance(hook, mmengine.hooks.EMAHook) and not isinstance(
+                hook, EMAHook
+            ):
+                raise ConfigError(
+                    "custom_hooks has mmengine's EMAHook, which averages alpha; use "
+                    "type='mmdsnas.EMAHook', which takes the same options."
+                )
         algorithm = algorithm_of(runner)
         count = {stage: 0 for stage in Stage}
         for epoch in range(runner.max_epochs):
@@ -72,12 +85,29 @@ class SearchStageHook(Hook):
             runner.logger.info(
                 f'Stage {algorithm.stage.value} from epoch {runner.epoch + 1}.'
             )
+            if algorithm.stage is Stage.FINETUNE:
+                self._drop_losers(runner)
         if settled:
             label = algorithm.cost_table.labels()
             runner.logger.info(
                 'Fixed: '
                 + ', '.join(f'{label[name]} {c}' for name, c in settled.items())
             )
+
+    def _drop_losers(self, runner) -> None:
+        """Frees optimizers and ranks of what the finetune stage does not use."""
+        runner.optim_wrapper.forget_frozen()
+        if not is_model_wrapper(runner.model):
+            return
+        config = dict(runner.cfg.get('model_wrapper_cfg') or {})
+        config.setdefault('broadcast_buffers', False)
+        # The old wrapper must be gone, or its hooks would exchange gradients too.
+        algorithm, runner.model = algorithm_of(runner), None
+        gc.collect()
+        config['find_unused_parameters'] = False
+        runner.model = runner.wrap_model(config, algorithm)
+        if runner.cfg.get('compile'):
+            runner._maybe_compile('train_step')
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None):
         """Tells what the draw of this iteration is a function of."""

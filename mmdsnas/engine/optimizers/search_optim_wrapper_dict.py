@@ -6,6 +6,7 @@ import torch.nn as nn
 from mmengine.device import get_device
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import OPTIM_WRAPPERS
@@ -27,9 +28,15 @@ class _Joint:
     def param_groups(self) -> List[dict]:
         return [g for w in self._wrappers for g in w.optimizer.param_groups]
 
-    def step(self, **kwargs) -> None:
+    @property
+    def gradients(self) -> List[Tensor]:
+        params = (p for group in self.param_groups for p in group['params'])
+        return [p.grad for p in params if p.grad is not None]
+
+    def step(self, **kwargs) -> bool:
         for wrapper in self._wrappers:
             wrapper.step(**kwargs)
+        return True
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -54,6 +61,9 @@ class SearchOptimWrapperDict(OptimWrapperDict):
     Attributes:
         loss_factor (float | Tensor): What the last loss, and with it every
             gradient, was multiplied by: accumulation and loss scale.
+        skipped (bool, optional): Whether the last iteration's step of all
+            optimizers was left out because a loss or a gradient was not finite.
+            None: no step was due.
 
     Raises:
         ConfigError: The wrappers accumulate differently, or ``amp.dtype`` is
@@ -75,6 +85,7 @@ class SearchOptimWrapperDict(OptimWrapperDict):
             )
         self._joint = _Joint(list(self.values()))
         self.loss_factor: Union[float, Tensor] = 1.0
+        self.skipped: Optional[bool] = None
         self._set_up_amp(amp)
 
     def _set_up_amp(self, amp: Optional[Dict]) -> None:
@@ -115,13 +126,18 @@ class SearchOptimWrapperDict(OptimWrapperDict):
     ) -> None:
         """One backward pass; a step of all optimizers where one is due.
 
+        A loss that is not finite makes every gradient so, on every rank once they
+        are exchanged: all ranks leave out the same step, without asking each other.
+
         Args:
             loss (Tensor): Sum of all losses, shape ``()``.
             step_kwargs (dict, optional): For the optimizers' ``step``.
             zero_kwargs (dict, optional): For their ``zero_grad``.
         """
         self.loss_factor = self.lead.scale_loss(1.0)
-        self.backward(loss * self.loss_factor)
+        # 0 where the loss is finite, else NaN: 0 * inf is.
+        self.backward(loss * (self.loss_factor + 0 * loss.detach()))
+        self.skipped = None
         if self.lead.should_update():
             self.step(**(step_kwargs or {}))
             self.zero_grad(**(zero_kwargs or {}))
@@ -136,13 +152,15 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         self.lead.backward(loss, **kwargs)
 
     def step(self, **kwargs) -> None:
-        """Steps all optimizers, or none if a gradient overflowed."""
+        """Steps all optimizers, or none if a gradient is not finite."""
         if self.loss_scaler is None:
-            self._joint.step(**kwargs)
+            self.skipped = not get_total_norm(self._joint.gradients).isfinite()
+            if not self.skipped:
+                self._joint.step(**kwargs)
             return
         # Unscaled first, because the wrappers clip before they step.
         self.loss_scaler.unscale_(self._joint)
-        self.loss_scaler.step(self._joint, **kwargs)
+        self.skipped = not self.loss_scaler.step(self._joint, **kwargs)
         self.loss_scaler.update()
 
     def zero_grad(self, **kwargs) -> None:
@@ -154,7 +172,15 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         self, model: nn.Module, init_counts: int, max_counts: int
     ) -> None:
         """See mmengine's ``OptimWrapper``."""
-        self.lead.initialize_count_status(model, init_counts, max_counts)
+        # From 0: accumulation begins anew in every epoch, also after a resume.
+        self.lead.initialize_count_status(model, 0, max_counts)
+
+    def forget_frozen(self) -> None:
+        """Drops the states of parameters that are trained no more."""
+        for wrapper in self.values():
+            state = wrapper.optimizer.state
+            for parameter in [p for p in state if not p.requires_grad]:
+                del state[parameter]
 
     def state_dict(self) -> Dict:
         """States of the optimizers, and of the loss scaler if there is one."""

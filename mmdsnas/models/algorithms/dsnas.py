@@ -56,6 +56,8 @@ class DSNAS(BaseAlgorithm):
         cost (dict, optional): Arguments of ``CostTerm``: ``limit`` (MFLOPs),
             ``weight``, ``form``, ``count_fixed_part``. None: no cost term.
         gradient_estimator (dict): How ``alpha`` gets its gradient.
+        share_path (bool): Whether all ranks draw the same path, rather than each
+            its own: the estimate of ``alpha``'s gradient is then noisier.
         data_preprocessor (dict | nn.Module, optional): The architecture's by
             default.
         init_cfg (dict, optional): See mmengine's ``BaseModule``.
@@ -73,6 +75,7 @@ class DSNAS(BaseAlgorithm):
         resource_estimator: Optional[Dict] = None,
         cost: Optional[Dict] = None,
         gradient_estimator: Optional[Dict] = None,
+        share_path: bool = False,
         data_preprocessor: Optional[Union[Dict, nn.Module]] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
@@ -96,6 +99,7 @@ class DSNAS(BaseAlgorithm):
         self.gradient_estimator = _built(
             gradient_estimator, TASK_UTILS, 'mmdsnas.DSNASGradient'
         )
+        self.share_path = share_path
         self.stage: Optional[Stage] = None
         self.iteration = 0
         self.seed = 0
@@ -112,7 +116,7 @@ class DSNAS(BaseAlgorithm):
         return Stage.FINETUNE
 
     def begin_epoch(self, epoch: int) -> Dict[str, str]:
-        """Enters an epoch; the one place where blocks are fixed.
+        """Enters an epoch; the one place where blocks are fixed and frozen.
 
         Args:
             epoch (int): Epoch that starts, from 0.
@@ -127,6 +131,7 @@ class DSNAS(BaseAlgorithm):
             child = self.mutator.derive_child()
             settled = {name: child[name] for name in self.mutator.free}
             self.mutator.fix(settled)
+            self.mutator.freeze_losers()
             return settled
         return {}
 
@@ -166,7 +171,8 @@ class DSNAS(BaseAlgorithm):
                 "custom_hooks must have dict(type='mmdsnas.SearchStageHook'), which "
                 'tells DSNAS the epoch, but nothing did.'
             )
-        path = self.mutator.draw_path(self.seed, self.iteration, get_rank())
+        rank = 0 if self.share_path else get_rank()
+        path = self.mutator.draw_path(self.seed, self.iteration, rank)
         self.mutator.set_choices(path)
         blocks = self.mutator.free_blocks
         searching = self.stage is Stage.SEARCH and bool(blocks)

@@ -122,6 +122,12 @@ class OneHotMutableOP(OneShotMutableOP):
                 weight.grad = None
         self._fixed_choice = choice
 
+    def freeze_losers(self) -> None:
+        """Takes what the flag shut out off the training; cannot be undone."""
+        for name, candidate in self._candidates.items():
+            if name != self._fixed_choice:
+                candidate.requires_grad_(False)
+
     def forward(self, x: Any) -> Any:
         """Executes one candidate.
 

@@ -277,6 +277,15 @@ class DifferentiableMutator(NasMutator):
             self._set_fixed(name, choice)
             self._fixed[self._names.index(name)] = self.choices(name).index(choice)
 
+    def freeze_losers(self) -> None:
+        """Freezes the candidates that no path can have any more.
+
+        They stay in the state dict. Only for good: once all groups are fixed.
+        """
+        for name in self.fixed:
+            for block in self.search_groups[name]:
+                block.freeze_losers()
+
     def _set_fixed(self, name: str, choice: Optional[str]) -> None:
         for block in self.search_groups[name]:
             block.fix_choice(choice)

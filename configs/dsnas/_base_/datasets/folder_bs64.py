@@ -27,7 +27,8 @@ train_dataloader = dict(
     num_workers=2,
     worker_init_fn=dict(type='mmdsnas.seed_worker'),
     collate_fn=dict(type='default_collate'),
-    persistent_workers=True,
+    # Started anew in every epoch, whose random states they take: see resume.md.
+    persistent_workers=False,
     dataset=dict(
         type='ImageFolder', data_root=data_root, split='train', pipeline=train_pipeline
     ),

@@ -28,7 +28,8 @@ train_dataloader = dict(
     num_workers=4,
     worker_init_fn=dict(type='mmdsnas.seed_worker'),
     collate_fn=dict(type='default_collate'),
-    persistent_workers=True,
+    # Started anew in every epoch, whose random states they take: see resume.md.
+    persistent_workers=False,
     dataset=dict(
         type='ImageNet',
         data_root=data_root,

@@ -1,0 +1,83 @@
+from contextlib import contextmanager, nullcontext
+from typing import ContextManager, Dict, Iterator, Optional
+
+import torch
+from mmengine.hooks import EMAHook as _EMAHook
+
+from mmdsnas.models.batch_norm import average_statistics, batch_norms
+from mmdsnas.registry import HOOKS
+
+MUTATOR = 'mutator.'
+
+
+@HOOKS.register_module()
+class EMAHook(_EMAHook):
+    """mmengine's moving average of the weights, which leaves ``alpha`` alone.
+
+    mmengine's averages ``alpha`` too, so that the child that is validated and
+    saved is not the one that the search has come to, and keeps what is fixed as it
+    was in the first iteration. Here the averaged model always has the ``alpha``
+    and the fixed blocks of the search, and frozen candidates are not averaged.
+    In a distributed run it has the statistics of BatchNorm that are the mean over
+    the ranks.
+
+    Args:
+        **kwargs: See mmengine's hook: ``ema_type``, ``momentum``,
+            ``update_buffers``, ``begin_iter``, ``begin_epoch``, ...
+    """
+
+    def before_train_epoch(self, runner) -> None:
+        """Averages only what is trained in this epoch."""
+        trained = {n for n, p in self.src_model.named_parameters() if p.requires_grad}
+        buffers = {name for name, _ in self.src_model.named_buffers()}
+        own = self.ema_model.module.state_dict(keep_vars=True)
+        self.ema_model.avg_parameters = {
+            name: value
+            for name, value in own.items()
+            if not name.startswith(MUTATOR)
+            and value.is_floating_point()
+            and (name in trained or (name in buffers and self.ema_model.update_buffers))
+        }
+
+    def after_train_epoch(self, runner) -> None:
+        """Gives all ranks the mean of their averaged statistics."""
+        if self.ema_model.update_buffers:
+            average_statistics(batch_norms(self.ema_model.module))
+
+    def before_val_epoch(self, runner) -> None:
+        """Puts the averaged weights into the model."""
+        self._follow()
+        super().before_val_epoch(runner)
+
+    def before_test_epoch(self, runner) -> None:
+        """Puts the averaged weights into the model."""
+        self._follow()
+        super().before_test_epoch(runner)
+
+    def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
+        """See mmengine's hook: the averaged weights become ``state_dict``."""
+        self._follow()
+        super().before_save_checkpoint(runner, checkpoint)
+
+    @contextmanager
+    def averaged(self, runner) -> Iterator[None]:
+        """While open, the model has the averaged weights."""
+        self.before_val_epoch(runner)
+        try:
+            yield
+        finally:
+            self.after_val_epoch(runner)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Copies what is not averaged: it may have changed since the last step."""
+        source = self.src_model.state_dict()
+        for name, value in self.ema_model.module.state_dict().items():
+            if name not in self.ema_model.avg_parameters:
+                value.copy_(source[name])
+
+
+def averaged_weights(runner) -> ContextManager[Optional[None]]:
+    """While open, the model of a run with EMA has the averaged weights."""
+    hooks = [hook for hook in runner.hooks if isinstance(hook, EMAHook)]
+    return hooks[0].averaged(runner) if hooks else nullcontext()
