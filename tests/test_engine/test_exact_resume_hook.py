@@ -1,0 +1,257 @@
+"""A short run on a toy, stopped at the end of an epoch and resumed.
+
+The whole matrix of kills, through the command line, is in tests/resume.
+"""
+
+import logging
+import shutil
+
+import pytest
+import torch
+
+from mmdsnas.errors import CheckpointError
+from tests.toy import ToyNet, algorithm_of, block
+from tests.toy_run import Norm, loader, normed_net, runner_of, search_of
+
+EPOCHS = 4
+LR = 'architecture.lr'
+ITER_COSINE = dict(
+    architecture=[
+        dict(
+            type='LinearLR',
+            start_factor=0.5,
+            begin=0,
+            end=1,
+            convert_to_iter_based=True,
+        ),
+        dict(
+            type='CosineAnnealingLR',
+            begin=1,
+            end=EPOCHS,
+            T_max=EPOCHS - 1,
+            convert_to_iter_based=True,
+        ),
+    ],
+    mutator=[],
+)
+
+
+def run(folder, resume=None, batch_size=6, accumulate=2, model=None, **kwargs):
+    """Three iterations in each epoch, so that two do not divide them."""
+    sgd = dict(
+        optimizer=dict(type='SGD', lr=0.1, momentum=0.9),
+        accumulative_counts=accumulate,
+    )
+    adam = dict(
+        optimizer=dict(type='Adam', lr=0.1, betas=(0.5, 0.999)),
+        accumulative_counts=accumulate,
+    )
+    options = dict(
+        max_epochs=EPOCHS,
+        train_dataloader=loader(noise=True, batch_size=batch_size),
+        optim_wrapper=dict(
+            constructor='SearchOptimWrapperConstructor',
+            architecture=sgd,
+            mutator=adam,
+        ),
+        param_scheduler=ITER_COSINE,
+        resume=resume is not None,
+        load_from=None if resume is None else str(resume),
+    )
+    options.update(kwargs)
+    hooks = [dict(type='ExactResumeHook'), dict(type='ResumeValidationHook')]
+    runner = runner_of(folder, hooks, model=model, **options)
+    runner.train()
+    return runner
+
+
+def checkpoint(folder, epoch=EPOCHS):
+    return torch.load(folder / 'work' / f'epoch_{epoch}.pth', weights_only=True)
+
+
+def tensors(value, name=''):
+    """All tensors and numbers of a checkpoint that are no times."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if key not in ('meta', 'runtime_info') and 'time' not in str(key):
+                yield from tensors(part, f'{name}/{key}')
+    elif isinstance(value, (list, tuple)):
+        for i, part in enumerate(value):
+            yield from tensors(part, f'{name}/{i}')
+    else:
+        yield name, value
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('whole')
+    run(folder)
+    return folder
+
+
+@pytest.mark.parametrize('epoch', [1, 2, 3, 4])
+def test_a_resumed_run_is_the_whole_run(whole, tmp_path, epoch):
+    """Before, at and after the two boundaries of the stages, and at the end."""
+    (tmp_path / 'work').mkdir()
+    shutil.copy(whole / 'work' / f'epoch_{epoch}.pth', tmp_path / 'work')
+    run(tmp_path, tmp_path / 'work' / f'epoch_{epoch}.pth')
+    expected, found = dict(tensors(checkpoint(whole))), {}
+    found.update(tensors(checkpoint(tmp_path)))
+    assert list(found) == list(expected)
+    for name, value in expected.items():
+        same = (
+            torch.equal(found[name], value)
+            if isinstance(value, torch.Tensor)
+            else found[name] == value
+        )
+        assert same, name
+
+
+def test_epochs_and_ranks_have_states_of_their_own(tmp_path, monkeypatch):
+    seen = []
+    for rank in (0, 1):
+        monkeypatch.setattr(
+            'mmdsnas.engine.hooks.exact_resume_hook.get_rank', lambda rank=rank: rank
+        )
+        monkeypatch.setattr(
+            'mmdsnas.engine.hooks.exact_resume_hook.seed_all', seen.append
+        )
+        folder = tmp_path / str(rank)
+        folder.mkdir()
+        run(folder, max_epochs=2)
+    assert seen == [[3, 0, 0], [3, 1, 0], [3, 0, 1], [3, 1, 1]]
+
+
+def test_an_interrupted_validation_is_made_up_for(whole, tmp_path):
+    """The checkpoint of the last epoch is older than its validation."""
+    values = []
+    runner = run(tmp_path, whole / 'work' / f'epoch_{EPOCHS}.pth')
+    hub = runner.message_hub
+    values = hub.get_scalar('val/toy/score').data[0]
+    assert len(values) == EPOCHS
+    # Another start with a checkpoint that knows of it does not repeat it.
+    runner.save_checkpoint(str(tmp_path), 'after.pth', meta=dict(epoch=EPOCHS, iter=12))
+    (tmp_path / 'again').mkdir()
+    again = run(tmp_path / 'again', tmp_path / 'after.pth')
+    assert (again.message_hub.get_scalar('val/toy/score').data[0] == values).all()
+
+
+def test_no_validation_where_none_is_due(whole, tmp_path):
+    cfg = dict(by_epoch=True, max_epochs=EPOCHS, val_interval=3)
+    runner = run(tmp_path, whole / 'work' / 'epoch_2.pth', train_cfg=cfg)
+    # Two by the first run, of epoch 1 and, after the checkpoint, of none; 3 and 4.
+    assert len(runner.message_hub.get_scalar('val/toy/score').data[0]) == 3
+
+
+def test_the_checkpoint_says_where_the_run_was(whole):
+    state = checkpoint(whole, 3)['meta']['run']
+    assert state['stage'] == 'finetune'
+    assert list(state['fixed'].values()) == list(
+        checkpoint(whole, 4)['meta']['run']['fixed'].values()
+    )
+    assert checkpoint(whole, 2)['meta']['run']['fixed'] == {}
+    assert state['setting']['world_size'] == 1
+    assert state['setting']['iterations_per_epoch'] == 3
+    choices = [group['choices'] for group in state['search_space'].values()]
+    assert choices == [['tanh', 'sine']] * 2
+
+
+def messages(caplog, monkeypatch):
+    """mmengine's logger does not pass records on."""
+    caplog.set_level(logging.WARNING)
+    seen = []
+    emit = logging.Logger.handle
+    monkeypatch.setattr(
+        logging.Logger,
+        'handle',
+        lambda self, record: (seen.append(record.getMessage()), emit(self, record)),
+    )
+    return seen
+
+
+def test_another_number_of_iterations_keeps_the_schedule(
+    whole, tmp_path, caplog, monkeypatch
+):
+    """As after a start on another number of ranks."""
+    seen = messages(caplog, monkeypatch)
+    epoch = 2
+    runner = run(
+        tmp_path, whole / 'work' / f'epoch_{epoch}.pth', batch_size=4, accumulate=1
+    )
+    (warning,) = [m for m in seen if 'not bit for bit' in m]
+    assert 'iterations_per_epoch was 3 and is 4' in warning
+    assert 'batch_size was 6 and is 4' in warning
+    assert runner.iter == EPOCHS * 4
+    lr = runner.message_hub.get_scalar(f'train/{LR}').data[0]
+    (tmp_path / 'plain').mkdir()
+    plain = run(tmp_path / 'plain', batch_size=4, accumulate=1).message_hub
+    expected = plain.get_scalar(f'train/{LR}').data[0]
+    # The rates of the epochs that were resumed are those of a plain run.
+    assert lr[-8:] == pytest.approx(expected[-8:], rel=0.1)
+    assert lr[-1] < 0.2 * lr[-8]
+
+
+def test_the_same_setting_says_nothing(whole, tmp_path, caplog, monkeypatch):
+    seen = messages(caplog, monkeypatch)
+    run(tmp_path, whole / 'work' / 'epoch_3.pth')
+    assert not [m for m in seen if 'bit for bit' in m or 'persistent' in m]
+
+
+def other(**candidates):
+    blocks = [
+        block(**{name: Norm(f) for name, f in candidates.items()}) for _ in range(2)
+    ]
+    net = ToyNet(blocks, stem=Norm(torch.relu))
+    return algorithm_of(net, pretrain_epochs=1, finetune_epochs=2)
+
+
+@pytest.mark.parametrize(
+    'model, sentence',
+    [
+        (
+            lambda: other(tanh=torch.tanh, cosine=torch.cos),
+            'blocks.0 has tanh, sine there and has tanh, cosine here',
+        ),
+        (
+            lambda: other(tanh=torch.tanh),
+            'blocks.0 has tanh, sine there and has tanh here',
+        ),
+        (
+            lambda: algorithm_of(
+                ToyNet(list(normed_net().blocks)[:1], stem=Norm(torch.relu)),
+                pretrain_epochs=1,
+                finetune_epochs=2,
+            ),
+            'blocks.1 has tanh, sine there and is no block here',
+        ),
+        (
+            lambda: search_of(
+                mutator=dict(
+                    type='DifferentiableMutator',
+                    custom_groups=[['blocks.0', 'blocks.1']],
+                )
+            ),
+            'other blocks share one alpha',
+        ),
+    ],
+)
+def test_another_search_space_is_refused(whole, tmp_path, model, sentence):
+    with pytest.raises(CheckpointError, match=sentence):
+        run(tmp_path, whole / 'work' / 'epoch_2.pth', model=model())
+
+
+def test_another_model_of_the_same_space_is_refused(whole, tmp_path):
+    net = normed_net()
+    net.head = torch.nn.Linear(net.head.in_features, 7)
+    model = algorithm_of(net, pretrain_epochs=1, finetune_epochs=2)
+    with pytest.raises(CheckpointError, match='head.weight has shape'):
+        run(tmp_path, whole / 'work' / 'epoch_2.pth', model=model)
+
+
+def test_workers_that_live_on_are_told(tmp_path, caplog, monkeypatch):
+    seen = messages(caplog, monkeypatch)
+    data = dict(
+        loader(noise=True, batch_size=8), num_workers=1, persistent_workers=True
+    )
+    run(tmp_path, train_dataloader=data, max_epochs=1)
+    assert [m for m in seen if 'train_dataloader.persistent_workers' in m]
