@@ -13,7 +13,7 @@ def test_an_epoch_is_accumulated_by_itself():
         restart_accumulation(wrapper, 5)
         for gradient in (1.0, 3.0, 10.0, 20.0, 100.0):
             wrapper.update_params(weight * gradient)
-            if float(weight) != before:
-                steps.append(before - float(weight))
-                before = float(weight)
+            if weight.item() != before:
+                steps.append(before - weight.item())
+                before = weight.item()
     assert steps == [2.0, 15.0, 100.0] * 2

@@ -10,7 +10,7 @@ def schedule(length):
     """A warm-up and a cosine, by iteration, that end before the run does."""
     weight = torch.nn.Parameter(torch.zeros(()))
     wrapper = OptimWrapper(torch.optim.SGD([weight], lr=1.0))
-    kwargs = dict(by_epoch=True, convert_to_iter_based=True, epoch_length=length)
+    kwargs = dict(by_epoch=True, epoch_length=length)
     schedulers = [
         LinearLR.build_iter_from_epoch(
             wrapper, start_factor=0.1, begin=0, end=2, **kwargs
