@@ -13,10 +13,12 @@ from mmdsnas.command_line.arguments import (
     config_parser,
     show_user_errors,
 )
+from mmdsnas.command_line.checkpoints import Checkpoints
 from mmdsnas.command_line.processes import start_processes
 from mmdsnas.models import DSNAS
 from mmdsnas.structures import child_of_search, is_of_search, use_recorded_subnet
-from mmdsnas.utils.checkpoint import load_checkpoint, load_weights
+from mmdsnas.utils.checkpoint import load_weights
+from mmdsnas.utils.files import check_writable
 from mmdsnas.utils.tables import metric_lines
 
 
@@ -48,7 +50,8 @@ def parse_args() -> argparse.Namespace:
 @show_user_errors
 def main() -> None:
     args = parse_args()
-    checkpoint = load_checkpoint(args.checkpoint)
+    checkpoints = Checkpoints(args.trust_checkpoint)
+    checkpoint = checkpoints.load(args.checkpoint)
     config = run_config.load_config(args.config, args.cfg_options)
     run_config.set_work_dir(config, args.work_dir)
     run_config.use_device(config)
@@ -63,15 +66,17 @@ def main() -> None:
             interval=1,
             out_dir=args.show_dir,
         )
-    runner = Runner.from_cfg(config)
-    model = getattr(runner.model, 'module', runner.model)
-    if is_of_search(checkpoint) and not isinstance(model, DSNAS):
-        weights = child_of_search(checkpoint['state_dict'], model.state_dict())
-        checkpoint['state_dict'] = weights
-    load_weights(model, checkpoint, args.checkpoint)
-    if args.out and args.out_item != 'metrics':
-        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
-    metrics = runner.test()
+    check_writable(config.work_dir, 'work_dir')
+    with checkpoints.for_mmengine():
+        runner = Runner.from_cfg(config)
+        model = getattr(runner.model, 'module', runner.model)
+        if is_of_search(checkpoint) and not isinstance(model, DSNAS):
+            weights = child_of_search(checkpoint['state_dict'], model.state_dict())
+            checkpoint['state_dict'] = weights
+        load_weights(model, checkpoint, args.checkpoint)
+        if args.out and args.out_item != 'metrics':
+            runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+        metrics = runner.test()
     if not is_main_process():
         return
     print('\n'.join(metric_lines(metrics, digits=4)))

@@ -10,8 +10,10 @@ from mmdsnas.command_line.arguments import (
     config_parser,
     show_user_errors,
 )
+from mmdsnas.command_line.checkpoints import Checkpoints
 from mmdsnas.command_line.processes import start_processes
 from mmdsnas.command_line.start import resume, start_from_checkpoint
+from mmdsnas.utils.files import check_writable
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,15 +47,18 @@ def main() -> None:
     start_processes(config, args.launcher, args.local_rank)
     if args.no_validate:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    checkpoints = Checkpoints(args.trust_checkpoint)
     if args.resume is not None or config.get('resume'):
-        resume(config, args.resume or config.get('load_from') or 'auto')
-    start_from_checkpoint(config, args.cfg_options)
+        resume(config, args.resume or config.get('load_from') or 'auto', checkpoints)
+    start_from_checkpoint(config, args.cfg_options, checkpoints)
     run_config.check_input_shape(config)
     if args.amp:
         run_config.enable_amp(config)
     if args.auto_scale_lr or config.get('auto_scale_lr', {}).get('enable'):
         run_config.scale_lr(config)
-    Runner.from_cfg(config).train()
+    check_writable(config.work_dir, 'work_dir')
+    with checkpoints.for_mmengine():
+        Runner.from_cfg(config).train()
 
 
 if __name__ == '__main__':

@@ -48,6 +48,18 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help='what starts the processes of a distributed run',
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    add_trust_argument(parser)
+
+
+def add_trust_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds what lets a tool load a checkpoint that safe loading refuses."""
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='load checkpoints that hold more than tensors and plain values. This '
+        'can run any code that is in the file, with all your rights: only for files '
+        'of people whom you would let type at your computer',
+    )
 
 
 def show_user_errors(main: Callable[[], None]) -> Callable[[], None]:

@@ -5,24 +5,30 @@ from typing import Any, Dict, Optional
 
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.runner import find_latest_checkpoint
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.structures import is_of_search, use_recorded_subnet
-from mmdsnas.utils.checkpoint import last_lr, load_checkpoint
+from mmdsnas.utils.checkpoint import check_resumable, last_lr
+from .checkpoints import Checkpoints, find_latest
 from .run_config import is_search
 
 
-def resume(config: Config, checkpoint: str) -> None:
+def resume(
+    config: Config, checkpoint: str, checkpoints: Optional[Checkpoints] = None
+) -> None:
     """Lets a run go on with a checkpoint.
 
     Args:
         config (Config): Changed in place; has ``work_dir``.
-        checkpoint (str): Its path; ``'auto'`` is the latest of the work dir, and
-            without one the run starts as its config says.
+        checkpoint (str): Its path; ``'auto'`` is the latest of the work dir that is
+            whole, and without one the run starts as its config says.
+        checkpoints (Checkpoints, optional): What loads them.
+
+    Raises:
+        CheckpointError: The work dir has checkpoints, but all are damaged.
     """
     if checkpoint == 'auto':
-        checkpoint = find_latest_checkpoint(config.work_dir)
+        checkpoint = find_latest(checkpoints or Checkpoints(), config.work_dir)
     if checkpoint is None:
         print_log(
             f'There is no checkpoint in {config.work_dir} to resume: the run starts '
@@ -35,7 +41,11 @@ def resume(config: Config, checkpoint: str) -> None:
     config.load_from = checkpoint
 
 
-def start_from_checkpoint(config: Config, options: Optional[Dict[str, Any]]) -> None:
+def start_from_checkpoint(
+    config: Config,
+    options: Optional[Dict[str, Any]],
+    checkpoints: Optional[Checkpoints] = None,
+) -> None:
     """Fills in what the config of a child leaves to ``load_from``.
 
     That is the subnet, if the checkpoint names one, and a learning rate of None,
@@ -44,6 +54,7 @@ def start_from_checkpoint(config: Config, options: Optional[Dict[str, Any]]) -> 
     Args:
         config (Config): Changed in place.
         options (dict, optional): ``--cfg-options``.
+        checkpoints (Checkpoints, optional): What loads them.
 
     Raises:
         CheckpointError: The checkpoint does not exist or cannot be loaded.
@@ -56,7 +67,7 @@ def start_from_checkpoint(config: Config, options: Optional[Dict[str, Any]]) -> 
     wants_lr = 'lr' in optimizer and optimizer['lr'] is None
     lr = None
     if config.get('load_from') is not None:
-        checkpoint = load_checkpoint(config.load_from)
+        checkpoint = (checkpoints or Checkpoints()).load(config.load_from)
         if config.get('resume') and is_of_search(checkpoint) != is_search(config):
             kinds = ('a child', 'a search')
             raise ConfigError(
@@ -65,6 +76,8 @@ def start_from_checkpoint(config: Config, options: Optional[Dict[str, Any]]) -> 
                 f'{kinds[not is_search(config)]}; to begin with its weights give it '
                 'as load_from.'
             )
+        if config.get('resume'):
+            check_resumable(checkpoint, config.load_from)
         use_recorded_subnet(config.model, checkpoint, options or {})
         lr = last_lr(checkpoint)
     if wants_lr and lr is None:

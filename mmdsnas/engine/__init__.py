@@ -1,4 +1,5 @@
 from .hooks import (
+    AtomicCheckpointHook,
     AverageBNStatsHook,
     EMAHook,
     ExactResumeHook,
@@ -23,6 +24,7 @@ from .optimizers import (
 from .worker_seed import seed_worker
 
 __all__ = [
+    'AtomicCheckpointHook',
     'AverageBNStatsHook',
     'EMAHook',
     'ExactResumeHook',

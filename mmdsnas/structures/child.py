@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Union
 
-import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmdsnas.errors import SubnetError
 from mmdsnas.models import DSNAS
-from mmdsnas.utils.files import write_atomically
+from mmdsnas.utils.checkpoint import save_checkpoint
 from mmdsnas.utils.plain import plain
 from mmdsnas.versions import __version__
 from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_subnet
@@ -133,8 +132,7 @@ def save_child(
         pth (str | Path): Its weights, for ``torch.load(weights_only=True)``.
         yaml (str | Path): Its subnet file.
     """
-    with write_atomically(pth) as temporary:
-        torch.save(checkpoint, temporary)
+    save_checkpoint(checkpoint, pth)
     write_subnet(checkpoint['meta']['subnet'], yaml)
 
 

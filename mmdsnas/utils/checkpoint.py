@@ -1,4 +1,7 @@
+import io
+import os.path as osp
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Union
 
@@ -7,28 +10,32 @@ import torch.nn as nn
 from torch import Tensor
 
 from mmdsnas.errors import CheckpointError
+from .files import write_atomically
+from .unpickling import history_allowed, rebuilt
 
 
 def check_exists(path: Union[str, Path, None]) -> None:
     """Refuses a checkpoint that is not there; None is none."""
-    if path is not None and not Path(path).is_file():
-        raise CheckpointError(f'checkpoint {path} does not exist.')
+    if path is not None and not osp.isfile(path):
+        what = 'is not a file' if osp.exists(path) else 'does not exist'
+        raise CheckpointError(f'checkpoint {path} {what}.')
 
 
-def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
-    """Loads a checkpoint to the CPU without running anything in it.
+def load_checkpoint(path: Union[str, Path], trust: bool = False) -> Dict[str, Any]:
+    """Loads a checkpoint to the CPU, by default without running anything in it.
 
     Args:
         path (str | Path): A file with a ``state_dict``.
+        trust (bool): Whether code in the file may run.
 
     Returns:
-        dict: Tensors and plain values.
+        dict: Tensors, plain values and mmengine's log history.
 
     Raises:
         CheckpointError: It does not exist, is damaged, holds objects that
             safe loading refuses, or holds no ``state_dict``.
     """
-    checkpoint = load_safely(path)
+    checkpoint = load_safely(path, trust)
     if not isinstance(checkpoint, dict) or not isinstance(
         checkpoint.get('state_dict'), dict
     ):
@@ -36,14 +43,15 @@ def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
     return checkpoint
 
 
-def load_safely(path: Union[str, Path]) -> Any:
-    """Loads whatever a file holds to the CPU without running anything in it.
+def load_safely(path: Union[str, Path], trust: bool = False) -> Any:
+    """Loads whatever a file holds to the CPU, without running anything in it.
 
     Args:
         path (str | Path): A file of ``torch.save``.
+        trust (bool): Whether code in the file may run.
 
     Returns:
-        Any: Tensors and plain values.
+        Any: Tensors, plain values and mmengine's log history.
 
     Raises:
         CheckpointError: It does not exist, is damaged, or holds objects that
@@ -51,16 +59,56 @@ def load_safely(path: Union[str, Path]) -> Any:
     """
     check_exists(path)
     try:
-        return torch.load(path, map_location='cpu', weights_only=True)
+        damaged = _damaged_part(path)
+        if damaged is not None:
+            raise ValueError(f'{damaged} does not have its check sum')
+        if trust:
+            return torch.load(path, map_location='cpu', weights_only=False)
+        with history_allowed():
+            loaded = torch.load(path, map_location='cpu', weights_only=True)
+        return without_code(rebuilt(loaded))
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f'checkpoint {path} holds objects other than tensors and plain '
-            'values, or is damaged; it was not loaded.'
+            'values, or is damaged; it was not loaded (--trust-checkpoint loads any '
+            'objects, which can run any code that is in the file).'
         ) from error
     except Exception as error:
         # What a damaged file makes of the unpickler is any error at all.
-        reason = str(error).split('\n')[0]
+        reason = str(error).split('\n')[0] or type(error).__name__
         raise CheckpointError(f'checkpoint {path} is damaged: {reason}') from error
+
+
+def without_code(checkpoint: Any) -> Any:
+    """Takes out a text that mmengine runs as Python when it resumes a run.
+
+    Args:
+        checkpoint (Any): What a file held; changed in place.
+
+    Returns:
+        Any: The same. Checkpoints of today's mmengine have no such text.
+    """
+    meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
+    if isinstance(meta, dict):
+        meta.pop('config', None)
+    return checkpoint
+
+
+def save_checkpoint(checkpoint: Any, path: Union[str, Path]) -> None:
+    """Writes a file of ``torch.save`` whole or not at all.
+
+    Args:
+        checkpoint (Any): What it is to hold.
+        path (str | Path): The file; its folder is created.
+
+    Raises:
+        OutputError: It cannot be written, e.g. because the disk is full.
+    """
+    # torch itself writes to a file with errors that are no OSError.
+    content = io.BytesIO()
+    torch.save(checkpoint, content)
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def load_weights(
@@ -111,6 +159,31 @@ def check_weights(
     _refuse(_other_shapes(own, weights) + _other_names(missing, unexpected), path)
 
 
+def check_resumable(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> None:
+    """Refuses a checkpoint that holds weights, but not the state of a run.
+
+    Args:
+        checkpoint (Mapping): From :func:`load_checkpoint`.
+        path (str | Path): Where it came from, for the message.
+
+    Raises:
+        CheckpointError: It is that of a child alone, say, or of a best model.
+    """
+    meta = checkpoint.get('meta')
+    parts = [checkpoint.get(part) for part in ('message_hub', 'optimizer')]
+    counts = [
+        meta.get(n) if isinstance(meta, dict) else None for n in ('epoch', 'iter')
+    ]
+    if not all(isinstance(part, dict) for part in parts) or not all(
+        type(n) is int for n in counts
+    ):
+        raise CheckpointError(
+            f'checkpoint {path} cannot be resumed, because it lacks the state of a '
+            'run (meta.epoch, meta.iter, message_hub, optimizer); its weights can be '
+            'given as load_from.'
+        )
+
+
 def last_lr(checkpoint: Mapping[str, Any]) -> Optional[float]:
     """Learning rate of the weights when a checkpoint was saved.
 
@@ -126,6 +199,14 @@ def last_lr(checkpoint: Mapping[str, Any]) -> Optional[float]:
     if groups:
         return groups[0]['lr']
     return (checkpoint.get('meta') or {}).get('lr')
+
+
+def _damaged_part(path: Union[str, Path]) -> Optional[str]:
+    """What of a file is not as it was written; torch reads no check sums."""
+    if not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip()
 
 
 def _other_shapes(

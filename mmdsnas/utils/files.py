@@ -1,10 +1,16 @@
+import errno
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Union
+from typing import Iterator, List, Union
 
 from mmdsnas.errors import OutputError
+
+SUFFIX = '.mmdsnas-tmp'
+# As tempfile.mkstemp fills them in: the file's name, eight random characters.
+_TEMPORARY = re.compile(rf'\..+\.[a-z0-9_]{{8}}{re.escape(SUFFIX)}', re.DOTALL)
 
 
 @contextmanager
@@ -16,30 +22,89 @@ def write_atomically(path: Union[str, Path]) -> Iterator[Path]:
 
     Yields:
         Path: A temporary file beside it, to be written. It takes the place of
-        ``path`` when the block ends, and is removed if the block fails.
+        ``path`` when the block ends, and is removed if the block fails. Of a
+        process that is killed it is left over: :func:`remove_leftovers`.
 
     Raises:
-        OutputError: Nothing can be written there.
+        OutputError: Something cannot be written, e.g. because the disk is full;
+            a file that was there is as before.
     """
     path = Path(path)
+    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp'
+            dir=path.parent, prefix=f'.{path.name}.', suffix=SUFFIX
         )
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f'{path} cannot be written: {reason}.') from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
+        os.close(handle)
+        temporary = Path(name)
         # mkstemp's file is private to the user; a result is not.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         yield temporary
-        with open(temporary, 'rb') as written:
-            os.fsync(written.fileno())
+        _sync(temporary)
         os.replace(temporary, path)
+        _sync(path.parent)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f'{path} cannot be written: {reason}.') from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Union[str, Path]) -> List[Path]:
+    """Removes what killed writers left in a folder.
+
+    No other process may be writing into the folder.
+
+    Args:
+        folder (str | Path): Searched without the folders in it; need not exist.
+
+    Returns:
+        list[Path]: The temporary files of :func:`write_atomically` that were
+        there.
+    """
+    found = [
+        path
+        for path in sorted(Path(folder).glob(f'.*{SUFFIX}'))
+        if _TEMPORARY.fullmatch(path.name) and path.is_file()
+    ]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return found
+
+
+def check_writable(folder: Union[str, Path], option: str) -> None:
+    """Creates a folder and writes a file into it for a moment.
+
+    Args:
+        folder (str | Path): The folder.
+        option (str): What gave it, for the message.
+
+    Raises:
+        OutputError: That does not work.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b'0')
+    except OSError as error:
+        raise OutputError(
+            f'{option} must be a folder that can be written, but is {folder}: '
+            f'{error.strerror or error}.'
+        ) from error
+
+
+def _sync(path: Path) -> None:
+    """Has the disk hold a file, or the names in a folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some network file systems have no fsync of folders.
+        if error.errno != errno.EINVAL or not path.is_dir():
+            raise
+    finally:
+        os.close(handle)

@@ -97,11 +97,20 @@ def test_resume(tmp_path):
     config.load_from = 'search.pth'
     start.resume(config, 'auto')
     assert (config.resume, config.load_from) == (False, 'search.pth')
-    (tmp_path / 'last_checkpoint').write_text('epoch_3.pth')
+    latest = str(tmp_path / 'epoch_3.pth')
+    torch.save(dict(state_dict={}), latest)
+    (tmp_path / 'last_checkpoint').write_text(latest)
     start.resume(config, 'auto')
-    assert (config.resume, config.load_from) == (True, 'epoch_3.pth')
+    assert (config.resume, config.load_from) == (True, latest)
     start.resume(config, 'epoch_2.pth')
     assert (config.resume, config.load_from) == (True, 'epoch_2.pth')
+
+
+def test_resume_of_weights_alone(saved):
+    config = child_config(work_dir='x')
+    start.resume(config, saved(meta=dict(lr=0.1)))
+    with pytest.raises(CheckpointError, match='cannot be resumed, because it lacks'):
+        start.start_from_checkpoint(config, {})
 
 
 def test_weights_of_another_model():

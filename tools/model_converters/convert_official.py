@@ -3,15 +3,12 @@
 import argparse
 from pathlib import Path
 
-import torch
-
-from mmdsnas.command_line.arguments import show_user_errors
+from mmdsnas.command_line.arguments import add_trust_argument, show_user_errors
 from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
 from mmdsnas.structures.official import MD5, check_md5, convert_official
 from mmdsnas.structures.official_names import empty_architecture
-from mmdsnas.utils.checkpoint import check_exists, load_safely
-from mmdsnas.utils.files import write_atomically
+from mmdsnas.utils.checkpoint import check_exists, load_safely, save_checkpoint
 from mmdsnas.utils.tables import subnet_table
 
 
@@ -29,6 +26,7 @@ def parse_args() -> argparse.Namespace:
         default='dsnas_official-supernet_8xb128_in1k',
         help="config of the network, by default that of the authors' search",
     )
+    add_trust_argument(parser)
     return parser.parse_args()
 
 
@@ -44,11 +42,10 @@ def main() -> None:
     if args.md5 is not None:
         check_md5(args.checkpoint, args.md5)
         print(f'The MD5 sum is that of {args.md5}.')
-    checkpoint = load_safely(args.checkpoint)
+    checkpoint = load_safely(args.checkpoint, args.trust_checkpoint)
     architecture = empty_architecture(load_config(args.config).model)
     converted = convert_official(checkpoint, architecture, args.checkpoint)
-    with write_atomically(out) as temporary:
-        torch.save(converted.checkpoint, temporary)
+    save_checkpoint(converted.checkpoint, out)
     meta = converted.checkpoint['meta']
     print(subnet_table(meta['subnet'], converted.probabilities))
     known = ''.join(f', {key} {meta[key]:g}' for key in ('epoch', 'lr') if key in meta)

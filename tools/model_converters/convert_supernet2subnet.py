@@ -5,7 +5,11 @@ from pathlib import Path
 
 from mmengine.registry import init_default_scope
 
-from mmdsnas.command_line.arguments import config_parser, show_user_errors
+from mmdsnas.command_line.arguments import (
+    add_trust_argument,
+    config_parser,
+    show_user_errors,
+)
 from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
@@ -23,13 +27,14 @@ def parse_args() -> argparse.Namespace:
         help='folder for subnet.pth and subnet.yaml, or the name of the .pth '
         'file, beside which the .yaml is put',
     )
+    add_trust_argument(parser)
     return parser.parse_args()
 
 
 @show_user_errors
 def main() -> None:
     args = parse_args()
-    checkpoint = load_checkpoint(args.checkpoint)
+    checkpoint = load_checkpoint(args.checkpoint, args.trust_checkpoint)
     config = load_config(args.config, args.cfg_options)
     init_default_scope(config.get('default_scope', 'mmdsnas'))
     model = MODELS.build(config.model)

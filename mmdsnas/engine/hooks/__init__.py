@@ -1,3 +1,4 @@
+from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .average_bn_stats_hook import AverageBNStatsHook
 from .ema_hook import EMAHook
 from .exact_resume_hook import ExactResumeHook
@@ -15,6 +16,7 @@ from .search_log_hook import SearchLogHook
 from .search_stage_hook import SearchStageHook
 
 __all__ = [
+    'AtomicCheckpointHook',
     'AverageBNStatsHook',
     'EMAHook',
     'ExactResumeHook',

@@ -6,6 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 
 from mmdsnas.registry import HOOKS
+from mmdsnas.utils.checkpoint import without_code
 from mmdsnas.utils.plain import plain
 
 
@@ -32,6 +33,7 @@ class SafeCheckpointHook(Hook):
 
     def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Rebuilds the log history, where there is one."""
+        without_code(checkpoint)
         hub = checkpoint.get('message_hub')
         if hub is not None:
             hub['log_scalars'] = {
