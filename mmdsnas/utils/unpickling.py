@@ -7,9 +7,9 @@ nothing up. So neither ``getattr`` runs nor NumPy's own unpickling, which believ
 what a file says of the layout of memory.
 """
 
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from pickle import UnpicklingError
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 import numpy as np
 import torch
@@ -93,11 +93,26 @@ _STAND_INS = {
 }
 
 
-def history_allowed() -> AbstractContextManager:
+@contextmanager
+def history_allowed() -> Iterator[None]:
     """While it lasts ``torch.load(weights_only=True)`` takes mmengine's objects."""
-    return torch.serialization.safe_globals(
-        [(stand_in, name) for name, stand_in in _STAND_INS.items()]
-    )
+    before = torch.serialization.get_safe_globals()
+    # Another library may have allowed the objects themselves, e.g. NumPy's.
+    others = [allowed for allowed in before if _name(allowed) not in _STAND_INS]
+    ours = [(stand_in, name) for name, stand_in in _STAND_INS.items()]
+    try:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(others + ours)
+        yield
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)
+
+
+def _name(allowed: Any) -> str:
+    if isinstance(allowed, tuple):
+        return allowed[1]
+    return f'{allowed.__module__}.{allowed.__qualname__}'
 
 
 def rebuilt(value: Any, done: Optional[Dict[int, Tuple[Any, Any]]] = None) -> Any:
