@@ -78,6 +78,7 @@ def start_from_checkpoint(
             )
         if config.get('resume'):
             check_resumable(checkpoint, config.load_from)
+            _take_seed(config, checkpoint)
         use_recorded_subnet(config.model, checkpoint, options or {})
         lr = last_lr(checkpoint)
     if wants_lr and lr is None:
@@ -91,3 +92,22 @@ def start_from_checkpoint(
         print_log(
             f'The learning rate is that of {config.load_from}: {lr:g}.', 'current'
         )
+
+
+def _take_seed(config: Config, checkpoint: Dict[str, Any]) -> None:
+    """Gives a resumed run its seed.
+
+    mmengine does that too, but after it has built the sampler, which shuffles by the
+    seed, and the data workers.
+    """
+    seed, own = checkpoint['meta'].get('seed'), config.get('randomness', {})
+    if seed is None or seed == own.get('seed'):
+        return
+    if own.get('seed') is not None:
+        print_log(
+            f'randomness.seed is {own["seed"]}, but a resumed run keeps its seed, '
+            f'which is {seed}.',
+            'current',
+            level=WARNING,
+        )
+    config.randomness = {**own, 'seed': seed}

@@ -170,3 +170,23 @@ def test_resume_without_a_checkpoint_is_told(tmp_path):
     logger.addFilter(lambda record: lines.append(record.getMessage()) or True)
     start.resume(config, 'auto')
     assert any(f'no checkpoint in {tmp_path} to resume' in line for line in lines)
+
+
+@pytest.mark.parametrize('given', [{}, dict(seed=None), dict(seed=5, deterministic=1)])
+def test_a_resumed_run_keeps_its_seed(saved, given):
+    """Before the Runner is built, and with it the sampler that shuffles by it."""
+    path = saved(
+        optimizer={},
+        message_hub={},
+        meta=dict(epoch=1, iter=2, seed=7),
+    )
+    config = child_config(resume=True, randomness=given)
+    config.optim_wrapper.optimizer.lr = 0.1
+    config.load_from = path
+    start.start_from_checkpoint(config, None)
+    assert config.randomness == {**given, 'seed': 7}
+    config = child_config(randomness=given)
+    config.optim_wrapper.optimizer.lr = 0.1
+    config.load_from = path
+    start.start_from_checkpoint(config, None)
+    assert config.randomness == given
