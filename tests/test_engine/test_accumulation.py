@@ -9,7 +9,7 @@ def test_an_epoch_is_accumulated_by_itself():
     weight = torch.nn.Parameter(torch.zeros(()))
     wrapper = OptimWrapper(torch.optim.SGD([weight], lr=1.0), accumulative_counts=2)
     before, steps = 0.0, []
-    for epoch in range(2):
+    for _ in range(2):
         restart_accumulation(wrapper, 5)
         for gradient in (1.0, 3.0, 10.0, 20.0, 100.0):
             wrapper.update_params(weight * gradient)
