@@ -1,6 +1,7 @@
 """Runs a search, or trains a child, from a config."""
 
 import argparse
+from functools import partial
 
 from mmengine.runner import Runner
 
@@ -38,7 +39,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-@show_user_errors
+@partial(show_user_errors, resumable=True)
 def main() -> None:
     args = parse_args()
     config = run_config.load_config(args.config, args.cfg_options)

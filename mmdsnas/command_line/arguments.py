@@ -1,16 +1,12 @@
-"""Arguments of the tools, and how they end when a user erred."""
+"""Arguments of the tools, and what their commands are wrapped in."""
 
 import argparse
 import functools
-import re
-import sys
 from typing import Callable
 
 from mmengine.config import DictAction
 
-from mmdsnas.errors import UserError
-
-UNKNOWN_OPTION = r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'.*"
+from .exits import Signals, end
 
 
 class Options(DictAction):
@@ -62,37 +58,30 @@ def add_trust_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def show_user_errors(main: Callable[[], None]) -> Callable[[], None]:
-    """Ends a command with the sentence of a user's error, not a traceback.
+def show_user_errors(
+    main: Callable[[], None], resumable: bool = False
+) -> Callable[[], None]:
+    """Ends a command with one sentence, where there is one, not with a traceback.
 
     Args:
         main (callable): Entry point of a command-line tool.
+        resumable (bool): Whether the tool has a ``--resume``, which the sentence
+            then names.
     """
 
     @functools.wraps(main)
     def wrapped() -> None:
-        try:
-            main()
-        except UserError as error:
-            sys.exit(f'error: {_sentence(error)}')
-        except TypeError as error:
-            # What Python says of an argument that a class does not have.
-            unknown = re.fullmatch(UNKNOWN_OPTION, str(error), re.DOTALL)
-            if unknown is None:
+        with Signals(resumable) as signals:
+            try:
+                try:
+                    main()
+                finally:
+                    signals.begin_to_end()
+            except SystemExit:
                 raise
-            sys.exit(
-                f'error: the config gives {unknown[1]} an option {unknown[2]!r}, '
-                'which it does not have.'
-            )
+            except BaseException as error:
+                signals.begin_to_end()
+                end(error, resumable)
+                raise
 
     return wrapped
-
-
-def _sentence(error: UserError) -> str:
-    """The error's own words, without the traceback of a data worker.
-
-    PyTorch raises an error of a worker again with the whole of its traceback,
-    which ends in the type and the words of the error, for a message.
-    """
-    name = f'{type(error).__module__}.{type(error).__qualname__}: '
-    return str(error).rpartition(name)[2].strip()

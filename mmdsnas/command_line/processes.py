@@ -1,7 +1,13 @@
 """Starts the processes of a distributed run."""
 
+import ctypes
+import math
 import os
+import signal
 import subprocess
+import sys
+from datetime import timedelta
+from typing import Any, Dict
 
 import torch
 from mmengine.config import Config
@@ -25,13 +31,14 @@ def start_processes(config: Config, launcher: str, local_rank: int) -> None:
     launcher, so on the CPU the group is made here, with gloo.
 
     Args:
-        config (Config): Gets ``launcher``.
+        config (Config): Gets ``launcher``. Its ``env_cfg.dist_cfg.timeout`` is how
+            many seconds a process waits for the others before it gives up.
         launcher (str): ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
         local_rank (int): Rank on this machine, where ``LOCAL_RANK`` is unset.
 
     Raises:
-        ConfigError: The launcher did not start this process, or the machine of
-            rank 0 is not known.
+        ConfigError: The launcher did not start this process, the machine of rank 0
+            is not known, or the timeout is no time.
     """
     config.launcher = launcher
     os.environ.setdefault('LOCAL_RANK', str(local_rank))
@@ -49,14 +56,40 @@ def start_processes(config: Config, launcher: str, local_rank: int) -> None:
             f'--launcher {launcher} needs the environment variable MASTER_ADDR: '
             'give the address of the machine of rank 0, 127.0.0.1 for one machine.'
         )
+    options = config.get('env_cfg', {}).get('dist_cfg', {})
+    _check_timeout(options)
+    _end_with_torchrun()
     if get_device() != 'cpu':
-        init_dist(launcher, **config.get('env_cfg', {}).get('dist_cfg', {}))
+        init_dist(launcher, **options)
         return
     os.environ['RANK'], os.environ['WORLD_SIZE'] = map(os.environ.get, variables)
     os.environ.setdefault('MASTER_PORT', '29500')
     if 'MASTER_ADDR' not in os.environ:
         os.environ['MASTER_ADDR'] = _first_slurm_node()
-    torch.distributed.init_process_group('gloo')
+    more = {}
+    if 'timeout' in options:
+        more['timeout'] = timedelta(seconds=options['timeout'])
+    torch.distributed.init_process_group('gloo', **more)
+
+
+def _end_with_torchrun() -> None:
+    """Lets the kernel end a rank whose torchrun was killed, which can't do it.
+
+    The ranks would run on, and write where the next start of the job does.
+    """
+    if 'TORCHELASTIC_RUN_ID' in os.environ and sys.platform == 'linux':
+        set_signal_of_parents_death = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(set_signal_of_parents_death, signal.SIGTERM)
+
+
+def _check_timeout(options: Dict[str, Any]) -> None:
+    timeout = options.get('timeout', 1)
+    number = isinstance(timeout, (int, float)) and math.isfinite(timeout)
+    if not number or timeout <= 0:
+        raise ConfigError(
+            'env_cfg.dist_cfg.timeout must be a number of seconds above 0, but is '
+            f'{timeout!r}.'
+        )
 
 
 def _first_slurm_node() -> str:

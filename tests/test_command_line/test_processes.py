@@ -1,5 +1,7 @@
+import math
 import os
 import subprocess
+from datetime import timedelta
 
 import pytest
 import torch
@@ -27,11 +29,11 @@ def joined(monkeypatch):
     monkeypatch.setattr(processes, 'get_device', lambda: 'cpu')
     groups = []
     names = ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
-    monkeypatch.setattr(
-        torch.distributed,
-        'init_process_group',
-        lambda backend: groups.append((backend, *(os.environ[n] for n in names))),
-    )
+
+    def init_process_group(backend, **more):
+        groups.append((backend, *(os.environ[n] for n in names), *more.values()))
+
+    monkeypatch.setattr(torch.distributed, 'init_process_group', init_process_group)
     return groups
 
 
@@ -63,6 +65,34 @@ def test_mmengine_joins_the_processes_on_a_gpu(joined, monkeypatch, launcher):
     assert not joined
     assert by_mmengine == [((launcher,), dict(backend='nccl'))]
     assert (config.launcher, os.environ['LOCAL_RANK']) == (launcher, '2')
+
+
+def test_timeout_reaches_the_processes(joined, monkeypatch):
+    started_by('pytorch', MASTER_ADDR='first')
+    config = Config(dict(env_cfg=dict(dist_cfg=dict(backend='nccl', timeout=7))))
+    processes.start_processes(config, 'pytorch', 0)
+    assert joined == [('gloo', '3', '8', 'first', '29500', timedelta(seconds=7))]
+    monkeypatch.setattr(processes, 'get_device', lambda: 'cuda')
+    by_mmengine = []
+    monkeypatch.setattr(processes, 'init_dist', lambda *a, **k: by_mmengine.append(k))
+    processes.start_processes(config, 'pytorch', 0)
+    assert by_mmengine == [dict(backend='nccl', timeout=7)]
+
+
+@pytest.mark.parametrize('timeout', [0, -1, 'long', None, math.inf, math.nan])
+def test_timeout_that_is_none(joined, timeout):
+    started_by('pytorch', MASTER_ADDR='first')
+    config = Config(dict(env_cfg=dict(dist_cfg=dict(timeout=timeout))))
+    with pytest.raises(
+        ConfigError, match=r'^env_cfg\.dist_cfg\.timeout must be .* but'
+    ):
+        processes.start_processes(config, 'pytorch', 0)
+    assert not joined
+
+
+def test_configs_bound_the_waiting():
+    config = run_config.load_config('dsnas_supernet_1xb64_digits')
+    assert config.env_cfg.dist_cfg.timeout == 1800
 
 
 def test_one_process_joins_nothing(joined):
@@ -138,7 +168,9 @@ def test_scale_lr_knows_all_processes(monkeypatch, device):
     monkeypatch.setattr(processes, 'get_device', lambda: device)
     monkeypatch.setattr(processes, 'init_dist', lambda *a, **k: started.append(a))
     monkeypatch.setattr(
-        processes.torch.distributed, 'init_process_group', started.append
+        processes.torch.distributed,
+        'init_process_group',
+        lambda *a, **k: started.append(a),
     )
     monkeypatch.setattr(run_config, 'get_world_size', lambda: 8 if started else 1)
     monkeypatch.setattr(

@@ -1,0 +1,193 @@
+"""The words for errors, of which as many as can be are made by what makes them."""
+
+import errno
+import os
+import re
+import signal
+
+import pytest
+import torch
+from torch.distributed import DistBackendError, DistNetworkError
+from torch.utils.data import DataLoader, Dataset
+
+from mmdsnas.command_line import endings
+from mmdsnas.command_line.endings import Terminated, ending_of
+from mmdsnas.errors import DataError
+
+
+class Failing(Dataset):
+    def __init__(self, function):
+        self.function = function
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        self.function()
+
+
+def error_of(function, num_workers=0):
+    with pytest.raises(BaseException) as raised:
+        list(DataLoader(Failing(function), num_workers=num_workers))
+    return raised.value
+
+
+def kill(number):
+    return lambda: os.kill(os.getpid(), number)
+
+
+def fill_disk():
+    with open('/dev/full', 'w') as file:
+        file.write('x')
+
+
+def save_on_full_disk():
+    torch.save(torch.ones(100_000), '/dev/full')
+
+
+def too_much():
+    torch.empty(1 << 50)
+
+
+def far_too_much():
+    bytearray(1 << 60)
+
+
+def no_data():
+    raise DataError('The image "x" is gone: put it there.')
+
+
+@pytest.mark.parametrize(
+    'function, words',
+    [
+        (kill(signal.SIGKILL), r'the data worker with pid \d+ was killed by signal: K'),
+        (kill(signal.SIGBUS), r'the .* pid \d+ was killed by signal: Bus error; if'),
+        (
+            lambda: os._exit(3),
+            r'the .* with pid \d+ exited unexpectedly with exit code 3;',
+        ),
+    ],
+)
+def test_data_worker_that_dies(function, words):
+    ending = ending_of(error_of(function, num_workers=1))
+    assert re.match(words, ending.sentence)
+    assert 'shared memory (/dev/shm)' in ending.sentence
+    assert (ending.code, ending.resumable) == (1, True)
+
+
+@pytest.mark.parametrize('num_workers', [0, 1])
+@pytest.mark.parametrize(
+    'function, words',
+    [
+        (fill_disk, r'a file cannot be written, .* \(.*No space left on device\)\.$'),
+        (save_on_full_disk, 'a file cannot be written, the disk may be full'),
+        (
+            too_much,
+            r"out of memory \(.*DefaultCPUAllocator: can't .*\): lower batch_size",
+        ),
+        (far_too_much, r'out of memory \(MemoryError\): lower batch_size'),
+    ],
+)
+def test_memory_and_disk(function, words, num_workers):
+    ending = ending_of(error_of(function, num_workers))
+    assert re.match(words, ending.sentence)
+    assert '\n' not in ending.sentence
+    assert (ending.code, ending.resumable) == (1, True)
+
+
+def test_memory_of_a_gpu():
+    error = torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 20.00 MiB.')
+    assert ending_of(error).sentence.startswith(
+        'out of memory (CUDA out of memory. Tried to allocate 20.00 MiB): lower '
+    )
+
+
+@pytest.mark.parametrize(
+    'message',
+    [
+        'unable to write to file </torch_12_34_5>: No space left on device (28)',
+        'unable to allocate shared memory(shm) for file </torch_1_2_3>: Resource',
+    ],
+)
+def test_full_shared_memory(message):
+    assert ending_of(RuntimeError(message)).sentence.startswith(
+        f'the shared memory of the data workers (/dev/shm) is full ({message}'
+    )
+
+
+@pytest.mark.parametrize('number', [errno.ENOSPC, errno.EDQUOT])
+def test_full_disk_in_another_language(number):
+    assert ending_of(OSError(number, 'voll')).sentence.startswith('a file cannot be ')
+
+
+@pytest.mark.parametrize('ranks', [1, 2])
+def test_signals(monkeypatch, ranks):
+    monkeypatch.setattr(endings, 'is_distributed', lambda: ranks > 1)
+    assert ending_of(KeyboardInterrupt()) == ('stopped by Ctrl-C (SIGINT).', 130, True)
+    sentence, *rest = ending_of(Terminated())
+    assert rest == [143, True]
+    assert sentence.startswith('stopped by SIGTERM')
+    assert ('because another rank ended' in sentence) == (ranks > 1)
+
+
+GLOO = (
+    '[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:537] Read error [::1]:7: '
+    'Connection reset by peer. This is typically caused by a remote worker.',
+    'Application timeout caused pair closure',
+)
+
+
+@pytest.mark.parametrize('message', GLOO)
+def test_lost_rank_on_gloo(monkeypatch, message):
+    monkeypatch.setattr(endings, 'is_distributed', lambda: True)
+    sentence, *rest = ending_of(RuntimeError(message))
+    assert re.match(
+        r'another rank ended, .* env_cfg\.dist_cfg\.timeout '
+        r'\((Read error \[::1\]:7: Connection reset by peer|Application .* closure)\);',
+        sentence,
+    )
+    assert rest == [1, True]
+
+
+def test_lost_rank_on_nccl_and_at_the_start():
+    for error in (
+        DistBackendError(
+            'NCCL error in: /nccl/NCCLUtils.hpp:1, remote process exited or there was '
+            'a network error, NCCL version 2.27\nncclRemoteError: A call failed'
+        ),
+        DistNetworkError('The client socket has timed out after 1800000ms'),
+    ):
+        assert ending_of(error).sentence.startswith('another rank ended, ')
+
+
+def test_users_error_in_a_data_worker():
+    words = 'The image "x" is gone: put it there.'
+    for num_workers in (0, 1):
+        assert ending_of(error_of(no_data, num_workers)) == (words, 1, False)
+
+
+def test_option_that_a_class_does_not_have():
+    with pytest.raises(TypeError) as raised:
+        Failing(pretrain_epoch=1)
+    assert ending_of(raised.value) == (
+        "the config gives Failing an option 'pretrain_epoch', which it does not have.",
+        1,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    'error',
+    [
+        ValueError('x'),
+        TypeError("f() got an unexpected keyword argument 'a'"),
+        RuntimeError(GLOO[0]),
+        RuntimeError('mat1 and mat2 shapes cannot be multiplied'),
+        DistBackendError('NCCL error in: x, invalid usage\nDuplicate GPU detected'),
+        FileNotFoundError(errno.ENOENT, 'x'),
+        StopIteration(),
+    ],
+)
+def test_errors_without_words(error):
+    """Gloo's among them, in a run of one process."""
+    assert ending_of(error) is None
