@@ -1,0 +1,1 @@
+"""Named as a package, because installed packages bring folders of this name."""

@@ -1,0 +1,152 @@
+"""After a long search all ranks have the same alpha, fixed blocks and optimizers."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn as nn
+
+from mmdsnas.models.batch_norm import batch_norms
+from tests.ranks import on_ranks
+from tests.toy import ToyNet, algorithm_of, block
+from tests.toy_run import Keep, Norm, loader, runner_of
+
+EPOCHS, PER_EPOCH = 10, 20
+# Every rank has a path of its own, and so counts other batches in a layer.
+COUNTS = 'num_batches_tracked'
+
+
+def net():
+    """Four blocks of two candidates and one that has no parameters."""
+    torch.manual_seed(0)
+    return ToyNet(
+        [
+            block(tanh=Norm(torch.tanh), sine=Norm(torch.sin), skip=nn.Flatten(1))
+            for _ in range(4)
+        ],
+        stem=Norm(torch.relu),
+    )
+
+
+def statistics(model):
+    """Running means and variances of all BatchNorm layers."""
+    return [
+        value.clone()
+        for layer in batch_norms(model)
+        for value in (layer.running_mean, layer.running_var)
+    ]
+
+
+def search(folder):
+    """200 search steps by mmengine's Runner; what a rank has at their end."""
+    model = algorithm_of(net(), finetune_epochs=EPOCHS, mutator=dict(fix_threshold=0.3))
+    alpha = copy.deepcopy(model.mutator.arch_params.state_dict())
+    paths, fixed, drifted, averaged = [], [], [], []
+    hooks = [
+        dict(type='AverageBNStatsHook'),
+        Keep('before_train_epoch', lambda _: fixed.append(model.mutator.fixed), 99),
+        Keep('after_train_iter', lambda _: paths.append(model.current_path()), 99),
+        Keep('after_train_epoch', lambda _: drifted.append(statistics(model)), 1),
+        Keep('after_train_epoch', lambda _: averaged.append(statistics(model)), 99),
+    ]
+    model.current_path = lambda: list(model.mutator.current_choices.values())
+    data = loader(noise=True)
+    data['dataset']['num'] = 2 * PER_EPOCH * data['batch_size']
+    optimizer = dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-3)
+    runner = runner_of(
+        folder,
+        hooks,
+        model,
+        EPOCHS,
+        launcher='pytorch',
+        model_wrapper_cfg=dict(
+            type='MMDistributedDataParallel',
+            find_unused_parameters=True,
+            broadcast_buffers=False,
+        ),
+        train_dataloader=data,
+        val_dataloader=None,
+        val_evaluator=None,
+        val_cfg=None,
+        default_hooks=dict(checkpoint=None, logger=None),
+        optim_wrapper=dict(
+            constructor='SearchOptimWrapperConstructor',
+            architecture=dict(optimizer=optimizer),
+            mutator=dict(optimizer=dict(type='Adam', lr=0.02, betas=(0.5, 0.999))),
+        ),
+    )
+    runner.train()
+    return dict(
+        start=alpha,
+        model=model.state_dict(),
+        optimizers=runner.optim_wrapper.state_dict(),
+        child=model.mutator.derive_child(),
+        fixed=fixed,
+        paths=paths,
+        drifted=drifted,
+        averaged=averaged,
+    )
+
+
+@pytest.fixture(scope='module')
+def ranks(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('agreement')
+    return on_ranks(2, folder, search, folder)
+
+
+def same(a, b):
+    """Whether two nested containers are alike, bit for bit."""
+    if isinstance(a, torch.Tensor):
+        return a.dtype is b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+def test_every_rank_draws_its_own_path(ranks):
+    first, second = (rank['paths'] for rank in ranks)
+    assert len(first) == EPOCHS * PER_EPOCH
+    assert sum(a != b for a, b in zip(first, second)) > EPOCHS * PER_EPOCH / 2
+
+
+def test_blocks_are_fixed_in_the_middle(ranks):
+    """At the start of an epoch, and not all of them at once."""
+    counts = [len(fixed) for fixed in ranks[0]['fixed']]
+    assert counts[0] == 0 and counts == sorted(counts)
+    assert len(set(counts)) >= 3 and counts[-1] >= 2
+
+
+def test_alpha_and_what_is_fixed_agree(ranks):
+    first, second = ranks
+    assert first['fixed'] == second['fixed'] and first['child'] == second['child']
+    mutators = [
+        {n: v for n, v in rank['model'].items() if n.startswith('mutator.')}
+        for rank in ranks
+    ]
+    assert len(mutators[0]) == 5 and same(*mutators)
+    prefix = 'mutator._arch_params.'
+    for name, alpha in first['start'].items():
+        assert (mutators[0][prefix + name] - alpha).abs().min() > 0
+
+
+def test_weights_and_optimizers_agree(ranks):
+    weights = [
+        {n: v for n, v in rank['model'].items() if not n.endswith(COUNTS)}
+        for rank in ranks
+    ]
+    assert same(*weights)
+    first, second = (rank['optimizers'] for rank in ranks)
+    assert first['architecture']['state'] and first['mutator']['state']
+    assert same(first, second)
+
+
+def test_batch_norm_statistics_agree_after_the_averaging(ranks):
+    first, second = ranks
+    assert same(first['averaged'], second['averaged'])
+    assert not any(map(same, first['drifted'], second['drifted']))
+    for a, b, mean in zip(
+        first['drifted'][-1], second['drifted'][-1], first['averaged'][-1]
+    ):
+        torch.testing.assert_close((a + b) / 2, mean, rtol=0, atol=1e-6)
