@@ -11,6 +11,13 @@ from unittest import mock
 
 import torch
 
+# As in the configs of searches, for the CPU.
+WRAPPER = dict(
+    type='MMDistributedDataParallel',
+    device_ids=None,
+    find_unused_parameters=True,
+    broadcast_buffers=False,
+)
 ROOT = Path(__file__).resolve().parents[1]
 # Kills what hangs; nothing is expected to take a fraction of it.
 TIMEOUT = 120

@@ -100,6 +100,7 @@ def runner_of(
     hooks: Sequence = (),
     model: Optional[nn.Module] = None,
     max_epochs: int = 3,
+    model_wrapper_cfg: Optional[dict] = None,
     **kwargs,
 ) -> Runner:
     """A runner of a search, or of another model.
@@ -109,6 +110,7 @@ def runner_of(
         hooks (Sequence): Custom hooks besides those that every run needs.
         model (nn.Module, optional): Another model than :func:`search_of`'s.
         max_epochs (int): Length of the run.
+        model_wrapper_cfg (dict, optional): The distributed wrapper.
         **kwargs: For the runner, in place of what stands here.
     """
     sgd = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9))
@@ -135,7 +137,8 @@ def runner_of(
         )
         options['custom_hooks'].insert(0, dict(type='SearchStageHook'))
     options.update(kwargs)
-    return Runner(model=model, cfg=dict(train_dataloader=loader(noise=True)), **options)
+    cfg = dict(train_dataloader=loader(noise=True), model_wrapper_cfg=model_wrapper_cfg)
+    return Runner(model=model, cfg=cfg, **options)
 
 
 def state_of(runner: Runner) -> Dict[str, Tensor]:

@@ -8,11 +8,11 @@ import itertools
 import pytest
 import torch
 from mmengine.dist import get_rank
-from mmengine.model import MMDistributedDataParallel
+from mmengine.registry import MODEL_WRAPPERS
 
 from mmdsnas.engine import SearchOptimWrapperConstructor
 from mmdsnas.models.batch_norm import batch_norms
-from tests.ranks import on_ranks
+from tests.ranks import WRAPPER, on_ranks
 from tests.toy import batch, explicit_gates, searching
 from tests.toy_run import normed_net
 
@@ -69,9 +69,7 @@ def train(optimizer, plan, accumulate=1):
     )
     model = algorithm
     if torch.distributed.is_initialized():
-        model = MMDistributedDataParallel(
-            algorithm, find_unused_parameters=True, broadcast_buffers=False
-        )
+        model = MODEL_WRAPPERS.build({**WRAPPER, 'module': algorithm})
         # It says so during the forward pass alone.
         algorithm.register_forward_hook(
             lambda *_: exchanged.append(model.require_backward_grad_sync)
