@@ -37,9 +37,7 @@ class Watch:
     def result(self, runner):
         model, optimizers = runner.model, runner.optim_wrapper
         algorithm = model.module
-        with_state = {
-            id(p) for w in optimizers.values() for p in w.optimizer.state if len(p)
-        }
+        with_state = {id(p) for w in optimizers.values() for p in w.optimizer.state}
         return dict(
             child=algorithm.mutator.derive_child(),
             wrapped=type(model) is MMDistributedDataParallel,
