@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mmdsnas.models import DSNAS
+from mmdsnas.models.batch_norm import batch_norms
 from mmdsnas.registry import DATASETS, METRICS
 from tests.toy import CLASSES, WIDTH, Layer, ToyNet, algorithm_of, block
 
@@ -84,6 +85,16 @@ def search_of(**kwargs) -> DSNAS:
     return algorithm_of(normed_net(), pretrain_epochs=1, finetune_epochs=2, **kwargs)
 
 
+def with_frozen_statistics(algorithm: DSNAS) -> DSNAS:
+    """In train mode, but for BatchNorm layers with statistics that matter."""
+    generator = torch.Generator().manual_seed(1)
+    for layer in batch_norms(algorithm.train()):
+        for tensor in (layer.running_mean, layer.running_var, layer.weight.data):
+            tensor.uniform_(0.5, 1.5, generator=generator)
+        layer.eval()
+    return algorithm
+
+
 def loader(noise: bool, batch_size: int = 4) -> dict:
     """Config of a data loader."""
     return dict(
@@ -139,6 +150,17 @@ def runner_of(
     options.update(kwargs)
     cfg = dict(train_dataloader=loader(noise=True), model_wrapper_cfg=model_wrapper_cfg)
     return Runner(model=model, cfg=cfg, **options)
+
+
+def same(a: object, b: object) -> bool:
+    """Whether two nested containers are alike, tensors bit for bit."""
+    if isinstance(a, Tensor):
+        return a.dtype is b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
 
 
 def state_of(runner: Runner) -> Dict[str, Tensor]:

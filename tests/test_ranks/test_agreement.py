@@ -9,7 +9,7 @@ import torch.nn as nn
 from mmdsnas.models.batch_norm import batch_norms
 from tests.ranks import WRAPPER, on_ranks
 from tests.toy import ToyNet, algorithm_of, block
-from tests.toy_run import Keep, Norm, loader, runner_of
+from tests.toy_run import Keep, Norm, loader, runner_of, same
 
 EPOCHS, PER_EPOCH = 10, 20
 # Every rank has a path of its own, and so counts other batches in a layer.
@@ -88,17 +88,6 @@ def search(folder):
 def ranks(tmp_path_factory):
     folder = tmp_path_factory.mktemp('agreement')
     return on_ranks(2, folder, search, folder)
-
-
-def same(a, b):
-    """Whether two nested containers are alike, bit for bit."""
-    if isinstance(a, torch.Tensor):
-        return a.dtype is b.dtype and torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(same, a, b))
-    return a == b
 
 
 def test_every_rank_draws_its_own_path(ranks):

@@ -10,8 +10,8 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 
 from mmdsnas.models import Stage
 from tests.ranks import WRAPPER, on_ranks
-from tests.test_ranks.test_agreement import COUNTS, same
-from tests.toy_run import Keep, loader, runner_of, search_of, state_of
+from tests.test_ranks.test_agreement import COUNTS
+from tests.toy_run import Keep, loader, runner_of, same, search_of, state_of
 
 
 class Watch:

@@ -11,10 +11,9 @@ from mmengine.dist import get_rank
 from mmengine.registry import MODEL_WRAPPERS
 
 from mmdsnas.engine import SearchOptimWrapperConstructor
-from mmdsnas.models.batch_norm import batch_norms
 from tests.ranks import WRAPPER, on_ranks
 from tests.toy import batch, explicit_gates, searching
-from tests.toy_run import normed_net
+from tests.toy_run import normed_net, with_frozen_statistics
 
 OPTIMIZERS = dict(
     SGD=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.01),
@@ -26,13 +25,7 @@ SAMPLES = 64
 
 def build():
     """A search whose BatchNorm layers have statistics that matter, in eval mode."""
-    algorithm = searching(normed_net().double())
-    generator = torch.Generator().manual_seed(1)
-    for layer in batch_norms(algorithm.train()):
-        for tensor in (layer.running_mean, layer.running_var, layer.weight.data):
-            tensor.uniform_(0.5, 1.5, generator=generator)
-        layer.eval()
-    return algorithm
+    return with_frozen_statistics(searching(normed_net().double()))
 
 
 def state_of(algorithm):

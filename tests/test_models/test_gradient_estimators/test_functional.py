@@ -162,14 +162,13 @@ def test_low_precision_is_accumulated_in_float32(dtype):
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize('layout', ['contiguous', 'channels_last', 'transposed'])
-def test_rewards_of_low_precision_feature_maps(dtype, layout):
+@pytest.mark.parametrize('both', [False, True])
+def test_rewards_of_low_precision_feature_maps(dtype, layout, both):
     torch.manual_seed(0)
-    y = torch.rand(4, 64, 64, 16).to(dtype).requires_grad_()
-    above = torch.rand(4, 64, 64, 16).to(dtype)
-    if layout == 'channels_last':
-        above = above.to(memory_format=torch.channels_last)
-    elif layout == 'transposed':
-        above = above.transpose(1, 2).contiguous().transpose(1, 2)
+    y = torch.rand(64, 32, 28, 28).to(dtype)
+    above = torch.rand(64, 32, 28, 28).to(dtype)
+    above = LAYOUTS[layout](above)
+    y = (LAYOUTS[layout](y) if both else y).requires_grad_()
     lp = log_prob(dtype=torch.float32)
     # The backward pass may run where autocast is on.
     with torch.autocast('cpu', dtype=torch.bfloat16):
