@@ -10,7 +10,7 @@ from tests.toy_run import Keep, runner_of, same, search_of, state_of
 MOMENTUM = 0.25
 
 
-def run(folder, update_buffers):
+def run(folder, update_buffers, interval):
     """A search of an epoch in each stage; states along it."""
     seen = dict(steps=[], trained=[], validated=[], restored=[], subnets=[])
 
@@ -31,7 +31,10 @@ def run(folder, update_buffers):
         Keep('after_val_epoch', keep('restored'), 99),
         Keep('after_val_epoch', read_subnet, 99),
     ]
-    runner_of(folder, hooks, search_of()).train()
+    checkpoint = dict(type='CheckpointHook', interval=interval)
+    runner_of(
+        folder, hooks, search_of(), default_hooks=dict(checkpoint=checkpoint)
+    ).train()
     return seen
 
 
@@ -70,9 +73,12 @@ def losers(state):
     )
 
 
-@pytest.mark.parametrize('update_buffers', [False, True])
-def test_weights_are_averaged_and_alpha_is_not(tmp_path, update_buffers):
-    seen = run(tmp_path, update_buffers)
+@pytest.mark.parametrize(
+    ('update_buffers', 'interval'), [(False, 1), (True, 1), (False, 3)]
+)
+def test_weights_are_averaged_and_alpha_is_not(tmp_path, update_buffers, interval):
+    """Also where a validation does not follow a checkpoint."""
+    seen = run(tmp_path, update_buffers, interval)
     wanted = averages(seen['steps'], update_buffers, len(seen['steps']) // 3)
     for epoch, (trained, validated, restored, subnet) in enumerate(
         zip(seen['trained'], seen['validated'], seen['restored'], seen['subnets'])
@@ -87,12 +93,13 @@ def test_weights_are_averaged_and_alpha_is_not(tmp_path, update_buffers):
         assert not torch.equal(validated[head], trained[head])
         assert same(restored, trained)
 
-        saved = torch.load(
-            tmp_path / 'work' / f'epoch_{epoch + 1}.pth', weights_only=True
-        )
-        assert same(dict(saved['state_dict']), validated)
-        inside = saved['ema_state_dict']
-        assert all(torch.equal(inside[f'module.{n}'], v) for n, v in trained.items())
+        if (epoch + 1) % interval == 0:
+            path = tmp_path / 'work' / f'epoch_{epoch + 1}.pth'
+            saved = torch.load(path, weights_only=True)
+            assert same(dict(saved['state_dict']), validated)
+            inside = saved['ema_state_dict']
+            for name, value in trained.items():
+                assert torch.equal(inside[f'module.{name}'], value)
 
         weights = subnet['state_dict']
         assert len(weights) > 10
