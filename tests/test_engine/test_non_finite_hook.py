@@ -12,7 +12,9 @@ ADAM = dict(type='Adam', lr=0.05)
 AMP = [None, dict(dtype='bfloat16'), dict(dtype='float16', init_scale=64.0)]
 
 
-def run(folder, poison, max_consecutive=10, amp=None, accumulate=1, model=None):
+def run(
+    folder, poison, max_consecutive=10, amp=None, accumulate=1, model=None, more=()
+):
     """A search of an epoch in each stage with spoilt iterations."""
     parts = dict(architecture=dict(optimizer=SGD), mutator=dict(optimizer=ADAM))
     for part in parts.values():
@@ -24,6 +26,7 @@ def run(folder, poison, max_consecutive=10, amp=None, accumulate=1, model=None):
         dict(type='ExactResumeHook'),
         dict(type='NonFiniteHook', max_consecutive=max_consecutive),
         poison,
+        *more,
     ]
     runner = runner_of(folder, hooks, model or search_of(), optim_wrapper=config)
     runner.train()
@@ -62,6 +65,14 @@ def test_spoilt_statistics_become_those_of_the_start_of_the_epoch(tmp_path):
     for name, value in after.items():
         assert torch.equal(value, start[name]) or torch.equal(value, before[name])
     assert all(torch.equal(after[name], start[name]) for name in stem)
+
+
+def test_averaged_statistics_are_not_spoilt(tmp_path):
+    ema = dict(type='EMAHook', momentum=0.5, update_buffers=True)
+    run(tmp_path, Poison('inputs', [5]), more=[ema])
+    saved = torch.load(tmp_path / 'work' / 'epoch_2.pth', weights_only=True)
+    for part in ('state_dict', 'ema_state_dict'):
+        assert all(value.isfinite().all() for value in saved[part].values())
 
 
 def test_a_spoilt_part_leaves_the_accumulated_step_out(tmp_path):
