@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 from mmdsnas.datasets import find_classes
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.paths import find_config
+from .check_config import check_config
 from .input_size import input_size
 
 # Options at the top of a config that are read, beside the Runner's arguments.
@@ -40,10 +41,14 @@ def load_config(
         name (str): Path of a config, or the name of one of mmdsnas.
         options (dict, optional): ``--cfg-options``. An option ``data_root``
             also reaches the data sets that had the config's ``data_root``.
-        resolve (bool): Whether to fill in what is found from the data.
+        resolve (bool): Whether to check it and to fill in what is found from the
+            data.
 
     Returns:
         Config: With the number of classes filled in where it is None.
+
+    Raises:
+        ConfigError: An option is wrong; the message names all that are.
     """
     options = dict(options or {})
     config = Config.fromfile(str(find_config(name)))
@@ -55,6 +60,7 @@ def load_config(
                 dataset.data_root = options['data_root']
     config.merge_from_dict(options)
     if resolve:
+        check_config(config)
         fill_num_classes(config)
     return config
 

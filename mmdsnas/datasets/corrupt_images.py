@@ -9,7 +9,8 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
 
-from ..errors import ConfigError, CorruptImageError, DataError
+from ..errors import CorruptImageError, DataError
+from ..options import check_options
 
 # The packages that mmcv decodes with.
 DECODERS = ('PIL', 'tifffile', 'turbojpeg')
@@ -134,11 +135,7 @@ class SkipCorruptImagesMixin:
     """
 
     def __init__(self, *args, max_corrupt: int = 100, **kwargs) -> None:
-        if type(max_corrupt) is not int or max_corrupt < 0:
-            raise ConfigError(
-                f'max_corrupt is {max_corrupt!r}: it must be the number of corrupt '
-                'images that may be skipped, a whole number from 0.'
-            )
+        check_options('SkipCorruptImagesMixin', max_corrupt=max_corrupt)
         self.max_corrupt = max_corrupt
         super().__init__(*args, **kwargs)
 

@@ -4,8 +4,9 @@ import numpy as np
 from mmcls.datasets import BaseDataset
 
 from ..errors import DataError
+from ..options import check_options
 from ..registry import DATASETS
-from .utils import GrayImagesMixin, check_ratio, choose_split, held_out
+from .utils import GrayImagesMixin, choose_split, held_out
 
 
 @DATASETS.register_module()
@@ -42,8 +43,8 @@ class Digits(GrayImagesMixin, BaseDataset):
         test_mode: bool = False,
         **kwargs,
     ) -> None:
-        self.split = choose_split('Digits', split, test_mode, ('train', 'test'))
-        check_ratio(val_ratio)
+        check_options('Digits', split=split, val_ratio=val_ratio, test_mode=test_mode)
+        self.split = choose_split(split, test_mode, ('train', 'test'))
         self.val_ratio = val_ratio
         super().__init__(ann_file='', test_mode=test_mode, **kwargs)
 

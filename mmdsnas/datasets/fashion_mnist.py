@@ -10,6 +10,7 @@ import numpy as np
 from mmcls.datasets import FashionMNIST as _FashionMNIST
 
 from ..errors import ConfigError, DataError
+from ..options import check_options
 from ..registry import DATASETS
 from .utils import GrayImagesMixin, choose_split
 
@@ -100,7 +101,14 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
         test_mode: bool = False,
         **kwargs,
     ) -> None:
-        self.split = choose_split('FashionMNIST', split, test_mode, tuple(FILES))
+        check_options(
+            'FashionMNIST',
+            data_root=data_root,
+            split=split,
+            num_samples=num_samples,
+            test_mode=test_mode,
+        )
+        self.split = choose_split(split, test_mode, tuple(FILES))
         self.num_samples = num_samples
         self._files = _find_files(data_root)
         super().__init__(
@@ -143,10 +151,10 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
         number, total = self.num_samples, len(labels)
         if number is None:
             return np.arange(total)
-        if not isinstance(number, int) or not 10 <= number <= total:
+        if number > total:
             raise ConfigError(
-                f'num_samples is {number!r}: it must be None or a whole number '
-                f'from 10 (one per class) to {total} (the {self.split} split).'
+                'num_samples of FashionMNIST must be None or a whole number from 10 '
+                f'(one per class) to {total} (the {self.split} split), but is {number}.'
             )
         rank = np.empty(total, dtype=int)  # place within its class
         for label in range(10):

@@ -6,10 +6,11 @@ from mmcls.datasets import BaseDataset
 from mmengine.logging import print_log
 
 from ..errors import ConfigError
+from ..options import check_options
 from ..registry import DATASETS
 from .class_folders import SPLITS, find_classes, list_images, split_folders
 from .corrupt_images import SkipCorruptImagesMixin
-from .utils import check_ratio, choose_split, held_out
+from .utils import choose_split, held_out
 
 
 @DATASETS.register_module()
@@ -57,8 +58,16 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
         max_corrupt: int = 100,
         **kwargs,
     ) -> None:
-        self.split = choose_split('ImageFolder', split, test_mode, SPLITS)
-        check_ratio(val_ratio)
+        check_options(
+            'ImageFolder',
+            data_root=data_root,
+            split=split,
+            val_ratio=val_ratio,
+            test_mode=test_mode,
+            lazy_init=lazy_init,
+            max_corrupt=max_corrupt,
+        )
+        self.split = choose_split(split, test_mode, SPLITS)
         self.val_ratio = val_ratio
         data_root = data_root and os.path.expanduser(data_root)
         self._folders = find_classes(data_root)

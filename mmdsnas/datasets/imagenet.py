@@ -8,6 +8,7 @@ from mmcls.datasets.custom import find_folders, get_samples
 from mmengine.fileio import get_file_backend, list_from_file
 
 from ..errors import ConfigError, DataError
+from ..options import check_options
 from ..registry import DATASETS
 from .corrupt_images import SkipCorruptImagesMixin
 
@@ -63,6 +64,14 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
         max_corrupt: int = 100,
         **kwargs,
     ) -> None:
+        check_options(
+            'ImageNet',
+            ann_file=ann_file,
+            metainfo=metainfo,
+            data_root=data_root,
+            data_prefix=data_prefix,
+            max_corrupt=max_corrupt,
+        )
         if not (data_root or data_prefix):
             raise ConfigError(
                 'data_root of ImageNet is not set: give the folder that has the '

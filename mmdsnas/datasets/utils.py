@@ -2,52 +2,21 @@
 
 import numpy as np
 
-from ..errors import ConfigError
 
-
-def choose_split(
-    name: str, split: str | None, test_mode: bool, allowed: tuple[str, str]
-) -> str:
-    """Checks the option ``split`` and fills in its default.
+def choose_split(split: str | None, test_mode: bool, splits: tuple[str, str]) -> str:
+    """Fills in the default of the option ``split``.
 
     Args:
-        name (str): Name of the data set, for the error message.
         split (str, optional): What the config says. None follows
             ``test_mode``, so that a config in mmcls's style, which gives only
             ``test_mode=True``, is not tested on the training images.
         test_mode (bool): Whether None means the second split.
-        allowed (tuple[str, str]): The split for training and the other one.
+        splits (tuple[str, str]): The split for training and the other one.
 
     Returns:
-        str: One of ``allowed``.
-
-    Raises:
-        ConfigError: ``split`` is none of ``allowed``.
+        str: One of ``splits``.
     """
-    if split is None:
-        return allowed[bool(test_mode)]
-    if split not in allowed:
-        raise ConfigError(
-            f'split of {name} is {split!r}: it must be "{allowed[0]}" or '
-            f'"{allowed[1]}".'
-        )
-    return split
-
-
-def check_ratio(val_ratio: float) -> None:
-    """Checks the option ``val_ratio``.
-
-    Args:
-        val_ratio (float): Part of each class that is held out.
-
-    Raises:
-        ConfigError: It is not a number between 0 and 1.
-    """
-    if not (isinstance(val_ratio, (int, float)) and 0 < val_ratio < 1):
-        raise ConfigError(
-            f'val_ratio is {val_ratio!r}: it must be a number between 0 and '
-            '1, both excluded.'
-        )
+    return splits[bool(test_mode)] if split is None else split
 
 
 def held_out(count: int, val_ratio: float) -> np.ndarray:

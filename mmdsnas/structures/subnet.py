@@ -9,9 +9,11 @@ from typing import Any, Dict, Mapping, Union
 
 import torch.nn as nn
 import yaml
+from yaml.composer import ComposerError
 
 from mmdsnas.errors import SubnetError
 from mmdsnas.models.mutables import OneHotMutableOP
+from mmdsnas.options.checkers import shown
 from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.paths import find_subnet
 
@@ -20,6 +22,9 @@ Subnet = Dict[str, str]
 
 # MMRazor's DumpSubnetHook names the blocks as the algorithm sees them.
 ALGORITHM_PREFIX = 'architecture.'
+
+# Of lists and dicts in a subnet file; MMRazor's have 4.
+MAX_DEPTH = 20
 
 
 def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
@@ -39,30 +44,64 @@ def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
     name = 'the subnet'
     if isinstance(source, (str, Path)):
         name = f'subnet file {source}'
-        path = find_subnet(source)
-        try:
-            source = yaml.safe_load(path.read_text(encoding='utf-8'))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            reason = ' '.join(str(error).split())
-            raise SubnetError(f'{name} is not valid YAML: {reason}.') from error
+        source = _load(find_subnet(source), name)
     if not isinstance(source, Mapping) or not source:
         raise SubnetError(
             f'{name} must map blocks to candidates, as in '
             '"backbone.layers.0.0: {chosen: shuffle_3x3}", but '
-            f'holds {str(source)[:60]!r}.'
+            f'holds {shown(source)}.'
         )
     subnet = {}
     for block, entry in source.items():
         chosen = entry.get('chosen') if isinstance(entry, Mapping) else entry
         if not isinstance(block, str) or not isinstance(chosen, str):
             raise SubnetError(
-                f'{name}: the entry of {block!r} must be {{chosen: name of a '
-                f'candidate}}, but is {str(entry)[:60]!r}.'
+                f'{name}: the entry of {shown(block)} must be {{chosen: name of a '
+                f'candidate}}, but is {shown(entry)}.'
             )
         subnet[block] = chosen
     if all(block.startswith(ALGORITHM_PREFIX) for block in subnet):
         subnet = {b[len(ALGORITHM_PREFIX) :]: c for b, c in subnet.items()}
     return subnet
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader without aliases and without depth.
+
+    A few lines of either can take all of the memory or hours.
+    """
+
+    depth = 0
+
+    def compose_node(self, parent, index):
+        event = self.peek_event()
+        self.depth += 1
+        if isinstance(event, yaml.AliasEvent):
+            reason = f'there is an alias, *{event.anchor}'
+        elif self.depth > MAX_DEPTH:
+            reason = f'there are more than {MAX_DEPTH} levels'
+        else:
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
+        raise ComposerError(None, None, reason, event.start_mark)
+
+
+def _load(path: Path, name: str) -> Any:
+    try:
+        return yaml.load(path.read_text(encoding='utf-8'), _Loader)
+    except OSError as error:
+        raise SubnetError(f'{name} cannot be read: {error.strerror}.') from error
+    # All but the first are what PyYAML makes of a malformed date, number or tag.
+    except (
+        yaml.YAMLError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+    ) as error:
+        reason = ' '.join(str(error).split())
+        raise SubnetError(f'{name} is not valid YAML: {reason}.') from error
 
 
 def write_subnet(subnet: Subnet, path: Union[str, Path]) -> None:

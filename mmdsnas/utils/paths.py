@@ -1,6 +1,7 @@
 """Finds configs and subnet files of mmdsnas, installed or in the source tree."""
 
 import difflib
+import os.path
 from pathlib import Path
 from typing import List, Union
 
@@ -37,8 +38,9 @@ def find_config(name: Union[str, Path]) -> Path:
         >>> find_config('dsnas_supernet_1xb64_digits').name
         'dsnas_supernet_1xb64_digits.py'
     """
-    path = Path(name).expanduser()
-    if path.is_file():
+    # Not by pathlib, which fails on names that cannot be those of a file.
+    path = Path(os.path.expanduser(name))
+    if os.path.isfile(path):
         return path.absolute()
 
     root = config_root()
@@ -73,8 +75,8 @@ def find_subnet(name: Union[str, Path]) -> Path:
     Raises:
         SubnetError: There is no such file.
     """
-    path = Path(name).expanduser()
-    if path.is_file():
+    path = Path(os.path.expanduser(name))
+    if os.path.isfile(path):
         return path
     known = sorted(config_root().rglob('subnets/*.yaml'))
     found = _called(name, known)

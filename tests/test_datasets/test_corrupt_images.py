@@ -344,8 +344,7 @@ def test_wrong_max_corrupt(tmp_path, value):
     with pytest.raises(
         ConfigError,
         match=(
-            f'^max_corrupt is {value!r}: it must be the number of corrupt images '
-            'that may be skipped, a whole number from 0.$'
+            f'^max_corrupt of .* must be a whole number, at least 0, but is {value!r}.$'
         ),
     ):
         Images(tmp_path, max_corrupt=value)

@@ -243,12 +243,10 @@ def test_num_samples_is_exact_and_as_balanced_as_it_can_be(root, number):
 
 @pytest.mark.parametrize('number', [0, 9, 61, 12.0, True, '20'])
 def test_wrong_num_samples(root, number):
+    allowed = 'from 10 .one per class. to 60 .the train' if number == 61 else 'at least'
     with pytest.raises(
         ConfigError,
-        match=re.escape(
-            f'num_samples is {number!r}: it must be None or a whole number '
-            'from 10 (one per class) to 60 (the train split).'
-        ),
+        match=f'^num_samples of .* None or a whole number.*{allowed}.*is {number!r}',
     ):
         FashionMNIST(str(root), num_samples=number)
 
@@ -302,7 +300,9 @@ def test_built_by_name(root):
 def test_wrong_split(root):
     with pytest.raises(
         ConfigError,
-        match=('^split of FashionMNIST is \'val\': it must be "train" or "test".$'),
+        match=(
+            "^split of FashionMNIST must be None or one of train, test, but is 'val'.$"
+        ),
     ):
         FashionMNIST(str(root), split='val', lazy_init=True)
 

@@ -219,7 +219,7 @@ def test_corrupt_images_are_skipped_in_training_alone(given):
     val = ImageFolder(given, pipeline=PIPELINE, split='val')
     with pytest.raises(DataError, match='no image is skipped in test mode'):
         val[1]
-    with pytest.raises(ConfigError, match='max_corrupt is -1'):
+    with pytest.raises(ConfigError, match='^max_corrupt of ImageFolder .*but is -1'):
         ImageFolder(given, max_corrupt=-1)
 
 
@@ -315,13 +315,15 @@ def both_refuse(root, message):
 def test_wrong_split(given):
     with pytest.raises(
         ConfigError,
-        match=('^split of ImageFolder is \'test\': it must be "train" or "val".$'),
+        match="^split of ImageFolder must be .* one of train, val, but is 'test'.$",
     ):
         ImageFolder(given, split='test', lazy_init=True)
 
 
 def test_wrong_val_ratio(given):
-    with pytest.raises(ConfigError, match='^val_ratio is 20: it must be a number'):
+    with pytest.raises(
+        ConfigError, match='^val_ratio of ImageFolder must be .*but is 20'
+    ):
         ImageFolder(given, val_ratio=20, lazy_init=True)
 
 

@@ -60,11 +60,15 @@ def test_accepted_forms(source):
         (None, 'subnet.yaml does not exist'),
         ('a: [', 'subnet.yaml is not valid YAML'),
         (b'\xff\xfe\xfa', 'subnet.yaml is not valid YAML'),
-        ('', "must map blocks to candidates.*'None'"),
+        ('', 'must map blocks to candidates.*holds None'),
         ('- a', 'must map blocks to candidates'),
-        ('a: 3', "the entry of 'a' must be.*'3'"),
+        ('a: 3', "the entry of 'a' must be.*but is 3"),
         ('a: {choose: b}', "the entry of 'a'"),
         ('3: {chosen: b}', 'the entry of 3'),
+        ('a: &x {chosen: b}\nb: *x', r'not valid YAML: there is an alias, \*x.*line 2'),
+        ('[' * 10**4, 'not valid YAML: there are more than 20 levels'),
+        ('a: 2026-99-99', 'is not valid YAML: month must be in 1..12'),
+        ('a: !!bool x', 'is not valid YAML'),
     ],
 )
 def test_broken_file_is_one_sentence(tmp_path, content, sentence):

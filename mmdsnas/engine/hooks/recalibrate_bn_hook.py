@@ -13,6 +13,7 @@ from mmdsnas.models.batch_norm import (
     put_statistics,
     recalibrate,
 )
+from mmdsnas.options import check_options
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.random_state import seeded_aside
 from .utils import model_of
@@ -52,11 +53,7 @@ class RecalibrateBNHook(Hook):
     priority = 45
 
     def __init__(self, num_batches: int = 20) -> None:
-        if type(num_batches) is not int or num_batches < 1:
-            raise ConfigError(
-                'num_batches of RecalibrateBNHook must be a number of batches, at '
-                f'least 1, but is {num_batches!r}.'
-            )
+        check_options('RecalibrateBNHook', num_batches=num_batches)
         self.num_batches = num_batches
         self._loader: Optional[DataLoader] = None
         self._kept: Optional[Statistics] = None

@@ -4,6 +4,7 @@ import torch.nn as nn
 from mmrazor.engine.optimizers import SeparateOptimWrapperConstructor
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.options import check_options, wrapper_type_problem
 from mmdsnas.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from .grouped_constructor import GroupedOptimWrapperConstructor
 from .search_optim_wrapper_dict import SearchOptimWrapperDict
@@ -34,21 +35,23 @@ class SearchOptimWrapperConstructor(SeparateOptimWrapperConstructor):
     def __init__(
         self, optim_wrapper_cfg: Dict, paramwise_cfg: Optional[Dict] = None
     ) -> None:
+        check_options(
+            'SearchOptimWrapperConstructor',
+            optim_wrapper_cfg=optim_wrapper_cfg,
+            paramwise_cfg=paramwise_cfg,
+        )
         config = dict(optim_wrapper_cfg)
         self.amp = config.pop('amp', None)
+        check_options('SearchOptimWrapperDict', amp=self.amp)
         if set(config) != set(KEYS):
             raise ConfigError(
                 'optim_wrapper must have the keys architecture and mutator '
                 f'(and may have amp), but has {", ".join(sorted(config))}.'
             )
         for key in KEYS:
-            kind = config[key].get('type', 'OptimWrapper')
-            if kind == 'AmpOptimWrapper':
-                raise ConfigError(
-                    f'optim_wrapper.{key}.type is AmpOptimWrapper, but weights '
-                    'and alpha share one loss scaler; set optim_wrapper.amp = '
-                    "dict(dtype='float16') instead."
-                )
+            alone = wrapper_type_problem(key, config[key])
+            if alone:
+                raise ConfigError(f'{alone}.')
         super().__init__(config, paramwise_cfg)
         for key in KEYS:
             part = dict(config[key])

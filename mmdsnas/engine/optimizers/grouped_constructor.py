@@ -1,10 +1,12 @@
 from logging import WARNING
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 import torch.nn as nn
 from mmengine.logging import MMLogger
 from mmengine.optim import DefaultOptimWrapperConstructor
 
+from mmdsnas.errors import ConfigError
+from mmdsnas.options import check_options, decay_problem
 from mmdsnas.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 
@@ -15,7 +17,28 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     With a ``paramwise_cfg`` mmengine makes a group, and a line in the log, of
     every parameter: thousands in a supernet. The optimizer then steps them one
     by one, and every scheduler walks over them in every iteration.
+
+    Args:
+        optim_wrapper_cfg (dict): Config of the optimizer wrapper.
+        paramwise_cfg (dict, optional): See mmengine's constructor.
+
+    Raises:
+        ConfigError: An option is wrong, or a decay is to be multiplied that the
+            optimizer does not have.
     """
+
+    def __init__(
+        self, optim_wrapper_cfg: Dict, paramwise_cfg: Optional[Dict] = None
+    ) -> None:
+        check_options(
+            'GroupedOptimWrapperConstructor',
+            optim_wrapper_cfg=optim_wrapper_cfg,
+            paramwise_cfg=paramwise_cfg,
+        )
+        no_decay = decay_problem(optim_wrapper_cfg, paramwise_cfg)
+        if no_decay:
+            raise ConfigError(f'{no_decay}.')
+        super().__init__(optim_wrapper_cfg, paramwise_cfg)
 
     def add_params(
         self, params: List[Dict], module: nn.Module, prefix: str = '', **kwargs

@@ -9,9 +9,8 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.options import accumulation_problem, check_options
 from mmdsnas.registry import OPTIM_WRAPPERS
-
-AMP_DTYPES = ('bfloat16', 'float16')
 
 
 class _Joint:
@@ -73,16 +72,13 @@ class SearchOptimWrapperDict(OptimWrapperDict):
     def __init__(
         self, amp: Optional[Dict] = None, **optim_wrappers: OptimWrapper
     ) -> None:
+        check_options('SearchOptimWrapperDict', amp=amp)
         super().__init__(**optim_wrappers)
         self.lead = self.optim_wrappers['architecture']
         counts = {name: wrapper._accumulative_counts for name, wrapper in self.items()}
-        if len(set(counts.values())) > 1:
-            raise ConfigError(
-                'accumulative_counts must be the same for all optimizers, '
-                'because they share the backward pass, but is '
-                + ', '.join(f'{n} for {name}' for name, n in counts.items())
-                + '.'
-            )
+        unequal = accumulation_problem(counts)
+        if unequal:
+            raise ConfigError(f'{unequal}.')
         self._joint = _Joint(list(self.values()))
         self.loss_factor: Union[float, Tensor] = 1.0
         self.skipped: Optional[bool] = None
@@ -98,11 +94,6 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         dtype = amp.pop('dtype', None)
         if dtype is None:
             dtype = 'float16' if self.device_type == 'cuda' else 'bfloat16'
-        if dtype not in AMP_DTYPES:
-            raise ConfigError(
-                'optim_wrapper.amp.dtype must be one of '
-                f'{", ".join(AMP_DTYPES)}, but is {dtype!r}.'
-            )
         self.amp_dtype = getattr(torch, dtype)
         if self.amp_dtype is torch.float16:
             self.loss_scaler = torch.amp.GradScaler(self.device_type, **amp)

@@ -10,6 +10,7 @@ from mmrazor.models.algorithms import BaseAlgorithm
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.options import check_options, stages_problem
 from mmdsnas.registry import MODELS, TASK_UTILS
 from ..cost import CostTerm
 from ..mutables import copy_overwritten_outputs
@@ -79,7 +80,21 @@ class DSNAS(BaseAlgorithm):
         data_preprocessor: Optional[Union[Dict, nn.Module]] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
-        _check_stages(pretrain_epochs, finetune_epochs)
+        check_options(
+            'DSNAS',
+            architecture=architecture,
+            mutator=mutator,
+            pretrain_epochs=pretrain_epochs,
+            finetune_epochs=finetune_epochs,
+            resource_estimator=resource_estimator,
+            cost=cost,
+            gradient_estimator=gradient_estimator,
+            data_preprocessor=data_preprocessor,
+            init_cfg=init_cfg,
+        )
+        wrong_order = stages_problem(pretrain_epochs, finetune_epochs)
+        if wrong_order:
+            raise ConfigError(f'{wrong_order}.')
         # MMRazor's search for `inplace` attributes finds nothing on torch 2
         # and is not needed: copy_overwritten_outputs looks at what is executed.
         super().__init__(architecture, data_preprocessor, init_cfg, module_inplace=True)
@@ -226,19 +241,3 @@ def _built(config, registry, default_type: str):
     if config is None or isinstance(config, dict):
         return registry.build({'type': default_type, **(config or {})})
     return config
-
-
-def _check_stages(pretrain_epochs: int, finetune_epochs: int) -> None:
-    for option, value in dict(
-        pretrain_epochs=pretrain_epochs, finetune_epochs=finetune_epochs
-    ).items():
-        if not isinstance(value, int) or value < 0:
-            raise ConfigError(
-                f'{option} must be a number of epochs, at least 0, but is {value!r}.'
-            )
-    if pretrain_epochs > finetune_epochs:
-        raise ConfigError(
-            'the pretrain stage comes before the finetune stage, but '
-            f'pretrain_epochs is {pretrain_epochs} and finetune_epochs is '
-            f'{finetune_epochs}.'
-        )

@@ -1,4 +1,3 @@
-import inspect
 from logging import WARNING
 from typing import Dict, Mapping, Optional
 
@@ -7,9 +6,8 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.options import check_options
 from .cost_table import CostTable
-
-FORMS = ('sampled', 'expected')
 
 
 def expected_cost(probs: Tensor, costs: Tensor) -> Tensor:
@@ -68,16 +66,13 @@ class CostTerm(nn.Module):
         count_fixed_part: bool = True,
     ) -> None:
         super().__init__()
-        if form not in FORMS:
-            raise ConfigError(
-                f'cost.form must be one of {", ".join(FORMS)}, but is {form!r}.'
-            )
-        for option, value in dict(limit=limit, weight=weight).items():
-            none = option == 'limit' and value is None
-            if not none and not isinstance(value, (int, float)):
-                raise ConfigError(f'cost.{option} must be a number, but is {value!r}.')
-        if weight < 0:
-            raise ConfigError(f'cost.weight must be at least 0, but is {weight}.')
+        check_options(
+            'CostTerm',
+            limit=limit,
+            weight=weight,
+            form=form,
+            count_fixed_part=count_fixed_part,
+        )
         self.table = table
         self.limit = limit
         self.weight = weight
@@ -97,14 +92,8 @@ class CostTerm(nn.Module):
             options (dict, optional): The other arguments; None: no penalty.
 
         Raises:
-            ConfigError: There is an unknown option, or one is wrong.
+            ConfigError: One is wrong.
         """
-        allowed = list(inspect.signature(cls).parameters)[1:]
-        for name in options or {}:
-            if name not in allowed:
-                raise ConfigError(
-                    f'cost has no option {name!r}; there are {", ".join(allowed)}.'
-                )
         return cls(table, **(options or {}))
 
     def _check_limit(self, limit: float) -> None:

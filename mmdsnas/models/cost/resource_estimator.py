@@ -10,6 +10,7 @@ from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.options import check_options
 from mmdsnas.registry import TASK_UTILS
 from ..mutables import OneHotMutableOP, all_candidates
 from .cost_table import Cost, CostTable, total
@@ -48,22 +49,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
     def __init__(
         self, input_shape: Tuple = (1, 3, 224, 224), count: str = 'all', **kwargs
     ) -> None:
-        if (
-            not isinstance(input_shape, (list, tuple))
-            or not 3 <= len(input_shape) <= 5
-            or input_shape[0] != 1
-            or not all(isinstance(n, int) and n > 0 for n in input_shape)
-        ):
-            raise ConfigError(
-                'resource_estimator.input_shape must be the shape of one '
-                f'input with its batch size, e.g. (1, 3, 224, 224), but is '
-                f'{input_shape}.'
-            )
-        if count not in COUNTS:
-            raise ConfigError(
-                f'resource_estimator.count must be one of {", ".join(COUNTS)}, but '
-                f'is {count!r}.'
-            )
+        check_options('ResourceEstimator', input_shape=input_shape, count=count)
         self.count = count
         super().__init__(input_shape=tuple(input_shape), **kwargs)
 

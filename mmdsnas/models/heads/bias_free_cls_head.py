@@ -4,6 +4,8 @@ import torch.nn as nn
 from mmcls.models.heads import LinearClsHead
 from torch import Tensor
 
+from mmdsnas.errors import ConfigError
+from mmdsnas.options import check_options
 from mmdsnas.registry import MODELS
 
 
@@ -22,6 +24,18 @@ class BiasFreeClsHead(LinearClsHead):
     def __init__(
         self, num_classes: int, in_channels: int, dropout: float = 0.0, **kwargs
     ) -> None:
+        check_options(
+            'BiasFreeClsHead',
+            num_classes=num_classes,
+            in_channels=in_channels,
+            dropout=dropout,
+            **kwargs,
+        )
+        if num_classes is None:
+            raise ConfigError(
+                'num_classes of BiasFreeClsHead must be set; None is filled in by the '
+                'command-line tools alone.'
+            )
         super().__init__(num_classes, in_channels, **kwargs)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(in_channels, num_classes, bias=False)

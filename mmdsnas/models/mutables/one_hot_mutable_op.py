@@ -6,6 +6,7 @@ from mmrazor.models.mutables import OneShotMutableOP
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError, SubnetError
+from mmdsnas.options import check_options
 from mmdsnas.registry import MODELS
 
 Gate = Callable[[Tensor], Tensor]
@@ -63,11 +64,13 @@ class OneHotMutableOP(OneShotMutableOP):
         alias: Optional[str] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
-        if not isinstance(candidates, (dict, nn.ModuleDict)) or len(candidates) == 0:
-            raise ConfigError(
-                'candidates of OneHotMutableOP must be a dict with at least '
-                f'one entry, name -> operation, but got {candidates!r}.'
-            )
+        check_options(
+            'OneHotMutableOP',
+            candidates=candidates,
+            module_kwargs=module_kwargs,
+            alias=alias,
+            init_cfg=init_cfg,
+        )
         super().__init__(
             candidates=candidates,
             module_kwargs=module_kwargs,

@@ -6,6 +6,7 @@ from mmrazor.models.mutators import NasMutator
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.options import check_options
 from mmdsnas.registry import MODELS
 from ..mutables import OneHotMutableOP
 from . import functional as F
@@ -51,16 +52,15 @@ class DifferentiableMutator(NasMutator):
         fix_threshold: Optional[float] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
+        check_options(
+            'DifferentiableMutator',
+            custom_groups=custom_groups,
+            init_mean=init_mean,
+            init_std=init_std,
+            fix_threshold=fix_threshold,
+            init_cfg=init_cfg,
+        )
         super().__init__(custom_groups, init_cfg)
-        if init_std < 0:
-            raise ConfigError(
-                f'mutator.init_std must be at least 0, but is {init_std}.'
-            )
-        if fix_threshold is not None and not 0 < fix_threshold <= 1:
-            raise ConfigError(
-                'mutator.fix_threshold must be above 0 and at '
-                f'most 1, or None, but is {fix_threshold}.'
-            )
         self.init_mean = init_mean
         self.init_std = init_std
         self.fix_threshold = fix_threshold

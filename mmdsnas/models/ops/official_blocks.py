@@ -15,6 +15,7 @@ from mmrazor.models.architectures.ops.base import BaseOP
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.options import check_options
 from mmdsnas.registry import MODELS
 
 
@@ -33,6 +34,15 @@ class _OfficialBlock(BaseOP):
     def __init__(
         self, in_channels, out_channels, stride, kernel_size, norm_cfg, init_cfg=None
     ):
+        check_options(
+            'OfficialShuffleBlock',
+            in_channels=in_channels,
+            out_channels=out_channels,
+            stride=stride,
+            kernel_size=kernel_size,
+            norm_cfg=norm_cfg,
+            init_cfg=init_cfg,
+        )
         super().__init__(in_channels, out_channels, stride, init_cfg=init_cfg)
         fits = {1: in_channels == out_channels, 2: in_channels < out_channels}
         if not fits.get(stride, False):

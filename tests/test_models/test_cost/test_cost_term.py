@@ -232,10 +232,11 @@ def test_a_limit_above_the_dearest_path(warned):
     [
         (
             dict(form='mean'),
-            "cost.form must be one of sampled, expected, but is 'mean'",
+            "form of CostTerm must be one of sampled, expected, but is 'mean'",
         ),
-        (dict(form=None), 'cost.form .* one of sampled, expected, but is None'),
-        (dict(weight=-1e-3), r'cost.weight must be at least 0, but is -0\.001'),
+        (dict(form=None), 'form .* one of sampled, expected, but is None'),
+        (dict(weight=-1e-3), r'weight of .* at least 0, but is -0\.001'),
+        (dict(limit=float('nan')), 'limit of .* a finite number, .*but is nan'),
     ],
 )
 def test_options_out_of_range(options, match):

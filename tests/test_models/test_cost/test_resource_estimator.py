@@ -250,6 +250,8 @@ def test_it_is_registered_and_takes_a_list():
         (1, 3.0, 8, 8),
         (1, 6),
         (1, 2, 3, 4, 5, 6),
+        (1, 3, 4096, 4097),
+        (1, 4096, 4096, 4096),
         (),
         224,
         None,
@@ -257,7 +259,7 @@ def test_it_is_registered_and_takes_a_list():
     ],
 )
 def test_the_input_shape_is_that_of_one_input(shape):
-    with pytest.raises(ConfigError, match=r'input_shape must be .*e\.g\. \(1, 3, 224'):
+    with pytest.raises(ConfigError, match=r'input_shape of .*e\.g\. \(1, 3, 224'):
         ResourceEstimator(shape)
 
 

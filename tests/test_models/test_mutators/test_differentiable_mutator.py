@@ -83,10 +83,15 @@ def test_the_initial_alpha_is_normal():
 @pytest.mark.parametrize(
     ('options', 'match'),
     [
-        (dict(init_std=-1e-3), r'mutator\.init_std.*at least 0, but is -0\.001'),
-        (dict(fix_threshold=0.0), r'mutator\.fix_threshold.*above 0.*but is 0\.0'),
-        (dict(fix_threshold=-0.3), r'mutator\.fix_threshold.*but is -0\.3'),
-        (dict(fix_threshold=1.01), r'mutator\.fix_threshold.*at most 1.*1\.01'),
+        (
+            dict(init_std=-1e-3),
+            'init_std of Diff.* a finite number, from 0 to 100, but is -0.001',
+        ),
+        (dict(fix_threshold=0.0), r'fix_threshold of .*above 0.*but is 0\.0'),
+        (dict(fix_threshold=-0.3), r'fix_threshold of .*but is -0\.3'),
+        (dict(fix_threshold=1.01), r'fix_threshold of .*at most 1.*1\.01'),
+        (dict(init_std='a'), "init_std .* a finite number.*but is 'a'"),
+        (dict(init_mean=float('nan')), 'init_mean .* a finite number.*but is nan'),
     ],
 )
 def test_options_out_of_range(options, match):

@@ -1,0 +1,193 @@
+"""Finds the mistakes of a config, all of them, before anything is built."""
+
+from typing import Any, Dict, List
+
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mmdsnas import registry
+from mmdsnas.errors import ConfigError
+from mmdsnas.options import (
+    accumulation_problem,
+    decay_problem,
+    problems_of,
+    stages_problem,
+    unknown_option,
+    wrapper_type_problem,
+)
+from mmdsnas.options.checkers import shown
+from .config_parts import LOADER_OPTIONS, PARTS, Part, Parts
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# What the Runner builds from an option at the top of a config.
+TOP = {
+    'model': Part(registry.MODELS),
+    'data_preprocessor': PARTS['data_preprocessor'],
+    'model_wrapper_cfg': Part(registry.MODEL_WRAPPERS, 'MMDistributedDataParallel'),
+    'train_cfg': Part(registry.LOOPS, extra=('by_epoch',)),
+    'val_cfg': Part(registry.LOOPS, 'ValLoop'),
+    'test_cfg': Part(registry.LOOPS, 'TestLoop'),
+    'val_evaluator': Part(registry.METRICS),
+    'test_evaluator': Part(registry.METRICS),
+    'visualizer': Part(registry.VISUALIZERS),
+    'log_processor': Part(registry.LOG_PROCESSORS, 'LogProcessor'),
+}
+EVALUATOR = Part(registry.EVALUATOR, 'Evaluator')
+HOOK = Part(registry.HOOKS, extra=('priority',))
+SCHEDULER = Part(registry.PARAM_SCHEDULERS, extra=('convert_to_iter_based',))
+WRAPPER = Part(
+    registry.OPTIM_WRAPPERS, 'OptimWrapper', extra=('constructor', 'paramwise_cfg')
+)
+SEARCH = 'SearchOptimWrapperConstructor'
+
+
+def check_config(config: Config) -> None:
+    """Refuses a config with mistakes.
+
+    The values of all options of mmdsnas are compared with what is declared
+    (:mod:`mmdsnas.options`); names of classes and of their options are looked up,
+    also those of other packages and of ``custom_imports``. What other packages
+    make of values is left to them.
+
+    Args:
+        config (Config): Not changed; nothing in it is built or opened.
+
+    Raises:
+        ConfigError: With one sentence for each mistake, which names the option as
+            ``--cfg-options`` would.
+    """
+    scope = config.get('default_scope') or 'mmengine'
+    if not isinstance(scope, str) or not scope.isidentifier():
+        raise ConfigError(
+            'default_scope must be the name of a package such as mmdsnas, but is '
+            f'{shown(scope)}.'
+        )
+    with DefaultScope.overwrite_default_scope(scope):
+        with registry.MODELS.switch_scope_and_registry(None) as scoped:
+            if scoped.scope != scope:
+                raise ConfigError(
+                    'default_scope must be the name of an installed package with '
+                    f'registries, but is {scope!r}.'
+                )
+        found = _problems(config)
+    if len(found) == 1:
+        raise ConfigError(f'{found[0]}.')
+    if found:
+        lines = ''.join(f'\n  {i}. {text}.' for i, text in enumerate(found, 1))
+        raise ConfigError(f'the config has {len(found)} mistakes:{lines}')
+
+
+def _problems(config: Config) -> List[str]:
+    parts = Parts()
+    for name, part in TOP.items():
+        value = config.get(name)
+        if isinstance(value, dict) and 'metrics' in value:
+            part = EVALUATOR
+        if name == 'train_cfg' and isinstance(value, dict):
+            loop = 'EpochBased' if value.get('by_epoch', True) else 'IterBased'
+            part = part._replace(default=f'{loop}TrainLoop')
+        if value is not None:
+            # An evaluator may be a list of metrics, anything else is one thing.
+            parts.check(name, value, part, many=name.endswith('_evaluator'))
+    for name in LOADERS:
+        if config.get(name) is not None:
+            _check_loader(parts, name, config[name])
+    _check_hooks(parts, config)
+    if config.get('optim_wrapper') is not None:
+        _check_wrapper(parts, config.optim_wrapper)
+    _check_schedulers(parts, config.get('param_scheduler'))
+    model = config.get('model')
+    if isinstance(model, dict):
+        _check_stages(parts, model)
+    return parts.problems
+
+
+def _check_loader(parts: Parts, name: str, loader: Any) -> None:
+    if not parts.is_dict(name, loader):
+        return
+    for key, value in loader.items():
+        if key in PARTS:
+            parts.check(f'{name}.{key}', value, PARTS[key])
+        elif key not in LOADER_OPTIONS:
+            parts.problems.append(unknown_option(name, key, LOADER_OPTIONS))
+
+
+def _check_hooks(parts: Parts, config: Config) -> None:
+    custom = config.get('custom_hooks')
+    if custom is not None and not isinstance(custom, (list, tuple)):
+        parts.problems.append(f'custom_hooks must be a list, but is {shown(custom)}')
+    elif custom:
+        parts.check('custom_hooks', custom, HOOK, many=True)
+    default = config.get('default_hooks')
+    if default is not None and parts.is_dict('default_hooks', default):
+        for name, hook in default.items():
+            if hook is not None:
+                parts.check(f'default_hooks.{name}', hook, HOOK)
+
+
+def _check_wrapper(parts: Parts, wrapper: Any) -> None:
+    if not parts.is_dict('optim_wrapper', wrapper):
+        return
+    constructor = wrapper.get('constructor', 'DefaultOptimWrapperConstructor')
+    cls = parts.find(
+        'optim_wrapper.constructor', constructor, registry.OPTIM_WRAPPER_CONSTRUCTORS
+    )
+    name = getattr(cls, '__name__', None)
+    if name == SEARCH:
+        _check_search_wrapper(parts, wrapper)
+    elif name in ('DefaultOptimWrapperConstructor', 'GroupedOptimWrapperConstructor'):
+        _check_one_wrapper(parts, 'optim_wrapper', wrapper)
+
+
+def _check_search_wrapper(parts: Parts, wrapper: Dict[str, Any]) -> None:
+    known = ('architecture', 'mutator', 'amp', 'constructor')
+    parts.problems += [
+        unknown_option('optim_wrapper', key, known)
+        for key in wrapper
+        if key not in known
+    ]
+    counts = {}
+    for key in known[:2]:
+        where = f'optim_wrapper.{key}'
+        if key not in wrapper:
+            parts.problems.append(f'optim_wrapper must have {key}, but has none')
+        elif parts.is_dict(where, wrapper[key]):
+            _check_one_wrapper(parts, where, wrapper[key])
+            alone = wrapper_type_problem(key, wrapper[key])
+            parts.problems += [alone] if alone else []
+            counts[key] = wrapper[key].get('accumulative_counts', 1)
+    amp = dict(amp=wrapper.get('amp'))
+    parts.problems += problems_of('SearchOptimWrapperDict', amp, 'optim_wrapper.{}')
+    unequal = accumulation_problem(counts) if len(counts) == 2 else None
+    if unequal:
+        parts.problems.append(f'optim_wrapper.*.{unequal}')
+
+
+def _check_one_wrapper(parts: Parts, where: str, wrapper: Dict[str, Any]) -> None:
+    parts.check(where, wrapper, WRAPPER)
+    if 'optimizer' not in wrapper:
+        parts.note(f'{where}.optimizer', 'must be set')
+    paramwise = dict(paramwise_cfg=wrapper.get('paramwise_cfg'))
+    found = problems_of('GroupedOptimWrapperConstructor', paramwise, f'{where}.{{}}')
+    no_decay = None if found else decay_problem(wrapper, **paramwise)
+    parts.problems += [f'{where}.{no_decay}'] if no_decay else found
+
+
+def _check_schedulers(parts: Parts, schedulers: Any) -> None:
+    if isinstance(schedulers, dict) and 'type' not in schedulers:
+        for name, group in schedulers.items():
+            parts.check(f'param_scheduler.{name}', group, SCHEDULER, many=True)
+    elif schedulers is not None:
+        parts.check('param_scheduler', schedulers, SCHEDULER, many=True)
+
+
+def _check_stages(parts: Parts, model: Dict[str, Any]) -> None:
+    stages = {
+        name: model[name]
+        for name in ('pretrain_epochs', 'finetune_epochs')
+        if name in model
+    }
+    if len(stages) == 2 and not problems_of('DSNAS', stages, '{}'):
+        wrong_order = stages_problem(**stages)
+        if wrong_order:
+            parts.problems.append(f'model: {wrong_order}')

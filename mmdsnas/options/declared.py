@@ -1,0 +1,200 @@
+"""What each option of mmdsnas may be; what it means is in its class's docstring."""
+
+from typing import Dict
+
+from .checkers import Checker, Choice, File, Flag, Integer, Real, Text
+from .containers import (
+    Either,
+    InputShape,
+    LeftOut,
+    ListOf,
+    Mapping,
+    Maybe,
+    Options,
+    Pair,
+    Part,
+    Type,
+)
+
+_CHANNELS = 8192
+_MODULE = Part('forward')
+# mmengine and mmcv read these themselves.
+_INIT_CFG = Maybe(Either(Mapping(), ListOf(Mapping())))
+# A type goes without saying in none of them.
+_LAYER_CFG = Maybe(Mapping())
+_NORM_CFG = Maybe(
+    Options(
+        dict(
+            type=Type(),
+            eps=Real(above=0, maximum=1),
+            momentum=Maybe(Real(0, 1)),
+            affine=Flag(),
+            track_running_stats=Flag(),
+            requires_grad=Flag(),
+            num_groups=Integer(1),
+        ),
+        required=('type',),
+    )
+)
+_MULTIPLIER = Maybe(Real(0))
+
+AMP: Dict[str, Checker] = dict(
+    dtype=Maybe(Choice('bfloat16', 'float16')),
+    init_scale=Real(above=0),
+    growth_factor=Real(above=1),
+    backoff_factor=Real(above=0, below=1),
+    growth_interval=Integer(1, 2**31 - 1),
+    enabled=Flag(),
+)
+PARAMWISE: Dict[str, Checker] = dict(
+    bias_lr_mult=_MULTIPLIER,
+    bias_decay_mult=_MULTIPLIER,
+    norm_decay_mult=_MULTIPLIER,
+    flat_decay_mult=_MULTIPLIER,
+    dwconv_decay_mult=_MULTIPLIER,
+    dcn_offset_lr_mult=_MULTIPLIER,
+    bypass_duplicate=Flag(),
+    custom_keys=Mapping(Options(dict(lr_mult=Real(0), decay_mult=Real(0)))),
+)
+COST: Dict[str, Checker] = dict(
+    limit=Maybe(Real(above=0)),
+    weight=Real(0),
+    form=Choice('sampled', 'expected'),
+    count_fixed_part=Flag(),
+)
+
+_BLOCK = dict(
+    in_channels=Integer(1, _CHANNELS),
+    out_channels=Integer(1, _CHANNELS),
+    stride=Integer(1, 2),
+    norm_cfg=_NORM_CFG,
+    init_cfg=_INIT_CFG,
+)
+_DATA_ROOT = Maybe(Text(empty=True))
+_SPLIT_RATIO = Real(above=0, below=1)
+
+# By the name that a config gives as type; None as a value means what the
+# docstring of the class says.
+OPTIONS: Dict[str, Dict[str, Checker]] = dict(
+    # Models
+    DSNAS=dict(
+        architecture=_MODULE,
+        mutator=Maybe(Part('derive_child', 'mmdsnas.DifferentiableMutator')),
+        pretrain_epochs=Integer(0),
+        finetune_epochs=Integer(0),
+        resource_estimator=Maybe(Part('cost_table', 'mmdsnas.ResourceEstimator')),
+        cost=Maybe(Options(COST)),
+        gradient_estimator=Maybe(Part('attach', 'mmdsnas.DSNASGradient')),
+        share_path=Flag(),
+        data_preprocessor=Maybe(_MODULE),
+        init_cfg=_INIT_CFG,
+    ),
+    sub_model=dict(
+        cfg=_MODULE,
+        fix_subnet=Maybe(Either(File(), Mapping())),
+        data_preprocessor=Maybe(_MODULE),
+        init_cfg=_INIT_CFG,
+    ),
+    DifferentiableMutator=dict(
+        custom_groups=Maybe(ListOf(ListOf(Text()))),
+        # Larger logits say nothing that these do not.
+        init_mean=Real(-100, 100),
+        init_std=Real(0, 100),
+        fix_threshold=Maybe(Real(above=0, maximum=1)),
+        init_cfg=_INIT_CFG,
+    ),
+    OneHotMutableOP=dict(
+        candidates=Mapping(minimum=1, modules=True),
+        module_kwargs=Maybe(Mapping()),
+        alias=Maybe(Text()),
+        init_cfg=_INIT_CFG,
+    ),
+    OfficialShuffleNetV2=dict(
+        arch_setting=LeftOut(),
+        stages=ListOf(Pair('channels and number of blocks', (_CHANNELS, 1000)), 1),
+        candidates=Maybe(Mapping(Mapping(), minimum=1)),
+        norm_cfg=_NORM_CFG,
+        stem_multiplier=Integer(1, _CHANNELS // 16),
+        widen_factor=Real(above=0, maximum=100),
+        out_indices=ListOf(Integer(0, 4), 1),
+        frozen_stages=Integer(-1, 4),
+        with_last_layer=Flag(),
+        conv_cfg=_LAYER_CFG,
+        act_cfg=_LAYER_CFG,
+        norm_eval=Flag(),
+        with_cp=Flag(),
+        init_cfg=_INIT_CFG,
+    ),
+    OfficialShuffleBlock=dict(kernel_size=Integer(1, 99), **_BLOCK),
+    OfficialShuffleXception=_BLOCK,
+    BiasFreeClsHead=dict(
+        # None: filled in from the folders of the images before it is built.
+        num_classes=Maybe(Integer(1, 10**6)),
+        in_channels=Integer(1, _CHANNELS),
+        dropout=Real(0, below=1),
+        loss=_MODULE,
+        topk=Either(Integer(1), ListOf(Integer(1), 1)),
+        cal_acc=Flag(),
+        init_cfg=_INIT_CFG,
+    ),
+    SmoothCrossEntropy=dict(label_smooth_val=Real(0, 1), loss_weight=Real(0)),
+    # Task utilities
+    ResourceEstimator=dict(
+        input_shape=InputShape(),
+        count=Choice('all', 'conv_linear', 'conv'),
+        units=Options({name: Maybe(Text()) for name in ('flops', 'params', 'latency')}),
+        as_strings=Flag(),
+        flops_params_cfg=Maybe(Mapping()),
+        latency_cfg=Maybe(Mapping()),
+    ),
+    DSNASGradient=dict(),
+    # Optimizers
+    SearchOptimWrapperConstructor=dict(
+        optim_wrapper_cfg=Mapping(), paramwise_cfg=Maybe(LeftOut())
+    ),
+    SearchOptimWrapperDict=dict(amp=Maybe(Options(AMP))),
+    GroupedOptimWrapperConstructor=dict(
+        optim_wrapper_cfg=Mapping(), paramwise_cfg=Maybe(Options(PARAMWISE))
+    ),
+    # Hooks
+    NonFiniteHook=dict(max_consecutive=Integer(1)),
+    RecalibrateBNHook=dict(num_batches=Integer(1)),
+    ResetBNStatsHook=dict(affine=Flag()),
+    SearchLogHook=dict(interval=Maybe(Integer(1))),
+    # Data
+    Digits=dict(
+        split=Maybe(Choice('train', 'test')),
+        val_ratio=_SPLIT_RATIO,
+        test_mode=Flag(),
+        ann_file=LeftOut(),
+    ),
+    FashionMNIST=dict(
+        data_root=Maybe(Text()),
+        split=Maybe(Choice('train', 'test')),
+        num_samples=Maybe(Integer(10)),
+        test_mode=Flag(),
+        data_prefix=LeftOut(),
+        download=LeftOut(),
+    ),
+    ImageFolder=dict(
+        data_root=_DATA_ROOT,
+        split=Maybe(Choice('train', 'val')),
+        val_ratio=_SPLIT_RATIO,
+        test_mode=Flag(),
+        lazy_init=Flag(),
+        max_corrupt=Integer(0),
+        ann_file=LeftOut(),
+    ),
+    ImageNet=dict(
+        ann_file=Maybe(Text(empty=True)),
+        metainfo=Maybe(Mapping()),
+        data_root=_DATA_ROOT,
+        data_prefix=Either(Text(empty=True), Mapping()),
+        max_corrupt=Integer(0),
+        test_mode=Flag(),
+    ),
+    seed_worker=dict(worker_id=LeftOut()),
+    # Options that are no class of their own in a config.
+    CostTerm=COST,
+    SkipCorruptImagesMixin=dict(max_corrupt=Integer(0)),
+)
