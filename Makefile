@@ -5,6 +5,7 @@ CONFIG ?= configs/dsnas/dsnas_supernet_1xb64_digits.py
 WORK_DIR ?= work_dirs/digits
 ARGS ?=
 PYTEST_ARGS ?= -n 2 --dist loadgroup
+SEED ?= 0
 
 OLDEST_PYTHON := $(shell sed -n "s/^TESTED_PYTHON = '\(.*\)'/\1/p" mmdsnas/versions.py)
 VENV_PYTHON := $(VENV)/bin/python
@@ -16,7 +17,7 @@ TESTS := $(VENV)/.mmdsnas-tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search test lint wheel clean
+.PHONY: help search test fuzz lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -31,6 +32,10 @@ search: $(RUNTIME) ## Search an architecture for the handwritten digits
 # The tests run side by side, so that each process gets one thread.
 test: $(TESTS) ## Run the tests
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+
+# SEED=... asks for other examples; what fails is printed with how to repeat it.
+fuzz: $(TESTS) ## Feed configs, subnet files and converters 2,400 kinds of nonsense
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest tests/test_fuzz --hypothesis-profile=fuzz --hypothesis-seed=$(SEED) --hypothesis-show-statistics
 
 lint: $(TESTS) ## Check the style of the code
 	$(VENV_PYTHON) -m ruff check .

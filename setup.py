@@ -77,7 +77,7 @@ setup(
     ],
     extras_require={
         'lite': [f'mmcv-lite{COMPATIBLE["mmcv"]}'],
-        'tests': ['pytest', 'pytest-xdist', 'ruff', 'scipy'],
+        'tests': ['hypothesis', 'pytest', 'pytest-xdist', 'ruff', 'scipy'],
     },
     zip_safe=False,
 )

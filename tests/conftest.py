@@ -4,11 +4,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from mmengine.registry import DefaultScope
 
 import mmdsnas  # noqa: F401  (makes mmrazor importable)
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# The same examples in every run; `make fuzz` asks for other ones and for more.
+settings.register_profile(
+    'short', max_examples=60, deadline=None, derandomize=True, database=None
+)
+settings.register_profile(
+    'fuzz', max_examples=300, deadline=None, database=None, print_blob=True
+)
+settings.load_profile('short')
 
 
 @pytest.fixture(autouse=True)
