@@ -4,20 +4,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from mmengine.registry import DefaultScope
 
 import mmdsnas  # noqa: F401  (makes mmrazor importable)
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Without an explanation of failures, which traces every line.
+PHASES = (Phase.explicit, Phase.generate, Phase.shrink)
 # The same examples in every run; `make fuzz` asks for other ones and for more.
-settings.register_profile(
-    'short', max_examples=60, deadline=None, derandomize=True, database=None
-)
-settings.register_profile(
-    'fuzz', max_examples=300, deadline=None, database=None, print_blob=True
-)
+common = dict(deadline=None, database=None, phases=PHASES)
+settings.register_profile('short', max_examples=40, derandomize=True, **common)
+settings.register_profile('fuzz', max_examples=300, print_blob=True, **common)
 settings.load_profile('short')
 
 

@@ -6,9 +6,10 @@ from typing import Any, Dict, Mapping, Optional, Union
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmdsnas.errors import SubnetError
+from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.models import DSNAS
-from mmdsnas.utils.checkpoint import save_checkpoint
+from mmdsnas.options.checkers import shown
+from mmdsnas.utils.checkpoint import meta_of, name_of, save_checkpoint
 from mmdsnas.utils.plain import plain
 from mmdsnas.versions import __version__
 from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_subnet
@@ -80,13 +81,27 @@ def child_checkpoint(
 
 
 def recorded_subnet(checkpoint: Mapping[str, Any]) -> Optional[Subnet]:
-    """The subnet that a checkpoint names, None if it names none."""
-    return (checkpoint.get('meta') or {}).get('subnet')
+    """The subnet that a checkpoint names, None if it names none.
+
+    Raises:
+        CheckpointError: What it names is no subnet; a path, which would make a
+            tool read whatever file a checkpoint says, is none.
+        SubnetError: An entry of it is wrong.
+    """
+    subnet = meta_of(checkpoint).get('subnet')
+    if subnet is None:
+        return None
+    if not isinstance(subnet, Mapping):
+        raise CheckpointError(
+            'the subnet that a checkpoint names must map blocks to candidates, but is '
+            f'{shown(subnet)}.'
+        )
+    return read_subnet(subnet)
 
 
 def is_of_search(checkpoint: Mapping[str, Any]) -> bool:
     """Whether a checkpoint holds a supernet with ``alpha``, and not a child."""
-    names = (str(name).removeprefix('module.') for name in checkpoint['state_dict'])
+    names = (name_of(n).removeprefix('module.') for n in checkpoint['state_dict'])
     return any(name.startswith(ALPHA_PREFIXES) for name in names)
 
 

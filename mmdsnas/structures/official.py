@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.models import DifferentiableMutator
+from mmdsnas.utils.checkpoint import last_lr, name_of, number, why_unfit
 from mmdsnas.versions import __version__
 from .official_names import official_names
 from .subnet import block_names
@@ -143,14 +144,14 @@ def _official_weights(
         weights = checkpoint.get('state_dict', checkpoint)
     if not isinstance(weights, Mapping) or not weights:
         raise CheckpointError(f'checkpoint {source} holds no weights.')
-    weights = {str(name): value for name, value in weights.items()}
+    weights = {name_of(name): value for name, value in weights.items()}
     if all(name.startswith('module.') for name in weights):
         weights = {n.removeprefix('module.'): value for n, value in weights.items()}
     return weights
 
 
 def _slot(name: str) -> Optional[Slot]:
-    found = re.match(r'features\.(\d+)\.(\d+)\.', name)
+    found = re.match(r'features\.(\d{1,4})\.(\d{1,4})\.', name)
     return found and (int(found[1]), int(found[2]))
 
 
@@ -170,15 +171,10 @@ def _misfits(weights: Mapping[str, Any], expected: Mapping[str, Tensor]) -> List
     for name, value in weights.items():
         if name not in expected:
             lines.append(f'{name} is left over')
-        elif not isinstance(value, Tensor):
-            lines.append(f'{name} is a {type(value).__name__} instead of a tensor')
-        elif value.layout is not torch.strided:
-            lines.append(f'{name} is a sparse tensor instead of a dense one')
-        elif value.shape != expected[name].shape:
-            shapes = tuple(value.shape), tuple(expected[name].shape)
-            lines.append(f'{name} has shape {shapes[0]} instead of {shapes[1]}')
-        elif expected[name].is_floating_point() and not value.is_floating_point():
-            lines.append(f'{name} has type {value.dtype} instead of a floating one')
+            continue
+        reason = why_unfit(value, expected[name])
+        if reason is not None:
+            lines.append(f'{name} {reason}')
         elif not value.isfinite().all():
             lines.append(f'{name} has values that are not finite')
     return lines
@@ -203,12 +199,10 @@ def _of_algorithm(
 def _progress(checkpoint: Mapping[str, Any]) -> Dict[str, Any]:
     """Epochs done and learning rate, as far as the authors' file has them."""
     progress = {}
-    if isinstance(checkpoint.get('epoch'), int):
-        progress['epoch'] = checkpoint['epoch']
-    optimizer = checkpoint.get('optimizer')
-    groups = optimizer.get('param_groups') if isinstance(optimizer, Mapping) else None
-    first = groups[0] if isinstance(groups, list) and groups else None
-    lr = first.get('lr') if isinstance(first, Mapping) else None
-    if isinstance(lr, (int, float)):
+    epoch = number(checkpoint.get('epoch'))
+    if isinstance(epoch, int):
+        progress['epoch'] = epoch
+    lr = last_lr(checkpoint)
+    if lr is not None:
         progress['lr'] = float(lr)
     return progress

@@ -10,8 +10,13 @@ import torch.nn as nn
 from torch import Tensor
 
 from mmdsnas.errors import CheckpointError
+from mmdsnas.options.checkers import Real, shown
 from .files import write_atomically
 from .unpickling import history_allowed, rebuilt
+
+# What a weight, and a counter, may be saved as.
+FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def check_exists(path: Union[str, Path, None]) -> None:
@@ -125,11 +130,11 @@ def load_weights(
         CheckpointError: It belongs to another model.
     """
     weights = {
-        key.removeprefix('module.'): value
+        name_of(key).removeprefix('module.'): value
         for key, value in checkpoint['state_dict'].items()
     }
     own = model.state_dict()
-    _refuse(_other_shapes(own, weights), path)
+    _refuse(_unfit(own, weights), path)
     kept = {key: value.clone() for key, value in own.items()}
     try:
         found = model.load_state_dict(weights, strict=False)
@@ -152,11 +157,11 @@ def check_weights(
         path (str | Path): Where it came from, for the message.
 
     Raises:
-        CheckpointError: A name is missing or left over, or a shape is another.
+        CheckpointError: A name is missing or left over, or a value does not fit.
     """
     missing = [key for key in own if key not in weights]
     unexpected = [key for key in weights if key not in own]
-    _refuse(_other_shapes(own, weights) + _other_names(missing, unexpected), path)
+    _refuse(_unfit(own, weights) + _other_names(missing, unexpected), path)
 
 
 def check_resumable(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> None:
@@ -194,11 +199,11 @@ def last_lr(checkpoint: Mapping[str, Any]) -> Optional[float]:
     Returns:
         float, optional: None if it does not tell.
     """
-    optimizer = checkpoint.get('optimizer') or {}
-    groups = optimizer.get('architecture', optimizer).get('param_groups')
-    if groups:
-        return groups[0]['lr']
-    return (checkpoint.get('meta') or {}).get('lr')
+    optimizer = _dict(checkpoint.get('optimizer'))
+    groups = _dict(optimizer.get('architecture', optimizer)).get('param_groups')
+    if isinstance(groups, list) and groups:
+        return number(_dict(groups[0]).get('lr'))
+    return number(meta_of(checkpoint).get('lr'))
 
 
 def _damaged_part(path: Union[str, Path]) -> Optional[str]:
@@ -209,14 +214,53 @@ def _damaged_part(path: Union[str, Path]) -> Optional[str]:
         return archive.testzip()
 
 
-def _other_shapes(
-    own: Mapping[str, Tensor], weights: Mapping[str, Tensor]
-) -> List[str]:
-    return [
-        f'{key} has shape {tuple(value.shape)} instead of {tuple(own[key].shape)}'
-        for key, value in weights.items()
-        if key in own and value.shape != own[key].shape
-    ]
+def meta_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a checkpoint says of itself; nothing where it has no such dict."""
+    return _dict(checkpoint.get('meta'))
+
+
+def number(value: Any) -> Union[int, float, None]:
+    """A number that can be shown and saved; None for anything else."""
+    return value if Real().allows(value) else None
+
+
+def name_of(key: Any) -> str:
+    """The name of a weight; a file may have keys that are none."""
+    return key if isinstance(key, str) else shown(key)
+
+
+def why_unfit(value: Any, like: Tensor) -> Optional[str]:
+    """Why something cannot be loaded where a tensor is.
+
+    Args:
+        value (Any): What a checkpoint has.
+        like (Tensor): What a model has.
+
+    Returns:
+        str, optional: What follows the name in a sentence; None if it can.
+    """
+    if not isinstance(value, Tensor):
+        return f'is a {type(value).__name__} instead of a tensor'
+    if value.layout is not torch.strided:
+        return 'is a sparse tensor instead of a dense one'
+    if value.shape != like.shape:
+        return f'has shape {tuple(value.shape)} instead of {tuple(like.shape)}'
+    kinds = dict(floating=FLOATING, whole=WHOLE)
+    kind = 'floating' if like.is_floating_point() else 'whole'
+    if value.dtype not in kinds[kind]:
+        return f'has type {value.dtype} instead of a {kind} one'
+    return 'has no values' if value.is_meta else None
+
+
+def _dict(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _unfit(own: Mapping[str, Tensor], weights: Mapping[str, Any]) -> List[str]:
+    reasons = {
+        key: why_unfit(value, own[key]) for key, value in weights.items() if key in own
+    }
+    return [f'{key} {reason}' for key, reason in reasons.items() if reason]
 
 
 def _other_names(missing: List[str], unexpected: List[str]) -> List[str]:

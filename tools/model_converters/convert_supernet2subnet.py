@@ -15,7 +15,13 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS
 from mmdsnas.structures import child_checkpoint, save_child
-from mmdsnas.utils.checkpoint import last_lr, load_checkpoint, load_weights
+from mmdsnas.utils.checkpoint import (
+    last_lr,
+    load_checkpoint,
+    load_weights,
+    meta_of,
+    number,
+)
 from mmdsnas.utils.tables import child_table
 
 
@@ -45,10 +51,8 @@ def main() -> None:
             f'{type(model).__name__}.'
         )
     load_weights(model, checkpoint, args.checkpoint)
-    meta = checkpoint.get('meta') or {}
-    child = child_checkpoint(
-        model, dict(epoch=meta.get('epoch'), lr=last_lr(checkpoint))
-    )
+    epoch = number(meta_of(checkpoint).get('epoch'))
+    child = child_checkpoint(model, dict(epoch=epoch, lr=last_lr(checkpoint)))
     out = Path(args.out)
     pth = out if out.suffix == '.pth' else out / 'subnet.pth'
     yaml = pth.with_suffix('.yaml')

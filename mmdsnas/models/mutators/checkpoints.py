@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mmdsnas.errors import CheckpointError
+from mmdsnas.utils.checkpoint import why_unfit
 
 
 def prepare_state_dict(
@@ -28,11 +29,12 @@ def prepare_state_dict(
         choices (Mapping[str, Sequence[str]]): Candidates by group.
 
     Raises:
-        CheckpointError: A group is fixed to a candidate that it does not have.
+        CheckpointError: A group is fixed to a candidate that it does not have, or
+            ``alpha`` is not finite.
     """
     none = torch.full((len(choices),), -1)
     fixed = state_dict.setdefault(f'{prefix}_fixed', none)
-    if fixed.shape == none.shape:
+    if why_unfit(fixed, none) is None:
         for (name, candidates), k in zip(choices.items(), fixed.tolist()):
             if not -1 <= k < len(candidates):
                 raise CheckpointError(
@@ -45,7 +47,15 @@ def prepare_state_dict(
     if (
         found == set(older)
         and not any(n.startswith(f'{prefix}_arch_params.') for n in state_dict)
-        and all(state_dict[o].shape == alphas[name].shape for o, name in older.items())
+        and not any(why_unfit(state_dict[o], alphas[n]) for o, n in older.items())
     ):
         for theirs, name in older.items():
             state_dict[f'{prefix}_arch_params.{name}'] = state_dict.pop(theirs)
+    for name, own in alphas.items():
+        key = f'{prefix}_arch_params.{name}'
+        alpha = state_dict.get(key)
+        # What does not fit is for the usual report.
+        if alpha is None or why_unfit(alpha, own) is not None:
+            continue
+        if not alpha.isfinite().all():
+            raise CheckpointError(f'{key} must be finite, but is {alpha.tolist()}.')
