@@ -180,14 +180,18 @@ class Parts:
             inside = f'{where}.{key}'
             if isinstance(key, str) and key in HOLDERS:
                 self._check_holder(inside, value, HOLDERS[key], quiet)
-            elif isinstance(value, (list, tuple)):
+                continue
+            if isinstance(value, (list, tuple)):
                 self._check_inside(inside, value, inner, quiet)
-            elif isinstance(value, dict):
-                part = PARTS.get(key) if isinstance(key, str) else None
+                continue
+            part = PARTS.get(key) if isinstance(key, str) else None
+            if isinstance(value, dict):
                 if part or inner:
                     self.check(inside, value, part or inner, quiet=quiet)
                 elif not str(key).endswith('_cfg'):
                     self._check_inside(inside, value, None, quiet)
+            elif part and value is not None and not quiet:
+                self.check(inside, value, part)
 
     def _check_holder(self, where: str, value: Any, part: Part, quiet: bool) -> None:
         if isinstance(value, dict) and 'type' in value:

@@ -1,0 +1,270 @@
+import copy
+import re
+
+import pytest
+from mmengine.config import Config, DictAction
+from mmengine.hooks import Hook
+
+from mmdsnas.command_line.check_config import check_config
+from mmdsnas.command_line.run_config import load_config
+from mmdsnas.errors import ConfigError
+from mmdsnas.registry import HOOKS, MODELS
+from mmdsnas.utils.paths import config_root, find_config
+from tests.test_tools.conftest import DIGITS, SHORT
+
+SEARCH = 'dsnas_official-supernet_8xb128_in1k'
+CHILD = 'dsnas_subnet_1xb64_digits'
+LOADED = {
+    name: Config.fromfile(str(find_config(name))) for name in (DIGITS, SEARCH, CHILD)
+}
+CONFIGS = sorted(path.stem for path in (config_root() / 'dsnas').glob('*.py'))
+
+
+def mistakes(name, **options):
+    """What is said of a config with some options, whose dots are ``__``."""
+    config = copy.deepcopy(LOADED[name])
+    config.merge_from_dict({k.replace('__', '.'): v for k, v in options.items()})
+    before = repr(config.to_dict())
+    try:
+        check_config(config)
+    except ConfigError as error:
+        return str(error)
+    finally:
+        assert repr(config.to_dict()) == before
+    return None
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_every_config_is_right(name):
+    assert len(CONFIGS) >= 14
+    check_config(Config.fromfile(str(find_config(name))))
+
+
+def test_short_options_are_right():
+    options = dict(option.split('=', 1) for option in SHORT)
+    parsed = {k: DictAction._parse_iterable(v) for k, v in options.items()}
+    load_config(DIGITS, parsed)
+
+
+@pytest.mark.parametrize(
+    'name, options, sentence',
+    [
+        # Values
+        (
+            DIGITS,
+            dict(model__mutator__init_std='a'),
+            "model.mutator.init_std must be a finite number, from 0 to 100, but is 'a'",
+        ),
+        (
+            SEARCH,
+            dict(model__cost__limit=float('nan')),
+            'model.cost.limit must be None or a finite number, above 0, but is nan.',
+        ),
+        (DIGITS, dict(custom_hooks__1__interval=0), 'custom_hooks.1.interval must be'),
+        (
+            DIGITS,
+            dict(train_dataloader__dataset__split='val'),
+            'train_dataloader.dataset.split must be None or one of train, test, but is',
+        ),
+        (SEARCH, dict(val_dataloader__dataset__max_corrupt=-1), 'val_dataloader.data'),
+        (
+            DIGITS,
+            dict(optim_wrapper__amp=dict(dtype='int8')),
+            'optim_wrapper.amp.dtype must be None or one of bfloat16, float16, but is',
+        ),
+        (
+            SEARCH,
+            dict(optim_wrapper__architecture__paramwise_cfg__norm_decay_mult='x'),
+            'optim_wrapper.architecture.paramwise_cfg.norm_decay_mult must be',
+        ),
+        (SEARCH, dict(model__architecture__backbone__norm_cfg__eps=0), 'model.archi'),
+        # Options that there are not
+        (
+            DIGITS,
+            dict(model__mutator__init_men=1),
+            "model.mutator (DifferentiableMutator) has no option 'init_men' (nearest: "
+            "'init_mean').",
+        ),
+        (
+            SEARCH,
+            dict(model__cost__limits=1),
+            "model.cost has no option 'limits' (near",
+        ),
+        (DIGITS, dict(custom_hooks__0__x=1), 'custom_hooks.0 (SearchStageHook) has no'),
+        (
+            SEARCH,
+            dict(model__architecture__head__drop=1),
+            'model.architecture.head (Bi',
+        ),
+        (
+            DIGITS,
+            dict(default_hooks__logger__intervall=1),
+            "default_hooks.logger (LoggerHook) has no option 'intervall' (nearest: "
+            "'interval').",
+        ),
+        (DIGITS, dict(train_dataloader__bath_size=1), 'train_dataloader has no option'),
+        (
+            DIGITS,
+            dict(train_cfg__max_epoch=1),
+            'train_cfg (EpochBasedTrainLoop) has no',
+        ),
+        (
+            DIGITS,
+            dict(train_dataloader__dataset__pipeline__0__scal=1),
+            "train_dataloader.dataset.pipeline.0 (Resize) has no option 'scal'",
+        ),
+        (
+            CHILD,
+            dict(optim_wrapper__optimizer__lrr=1),
+            'optim_wrapper.optimizer (SGD) h',
+        ),
+        # Classes that there are not
+        (
+            DIGITS,
+            dict(model__type='DSNA'),
+            'model.type must be a class in the registry "model", but is \'DSNA\' '
+            "(nearest: 'DSNAS').",
+        ),
+        (
+            DIGITS,
+            dict(model__architecture__head__type='mmcls.LinearClsHed'),
+            'model.architecture.head.type must be a class in the registry "model", but '
+            "is 'mmcls.LinearClsHed' (nearest: 'mmcls.LinearClsHead').",
+        ),
+        (
+            DIGITS,
+            dict(
+                model__architecture__backbone__arch_setting__0__2__type='OneHotMutabl'
+            ),
+            'model.architecture.backbone.arch_setting.0.2.type must be a class',
+        ),
+        (
+            DIGITS,
+            dict(custom_hooks__1__type='.x'),
+            'custom_hooks.1.type must be a class',
+        ),
+        (
+            DIGITS,
+            dict(param_scheduler__architecture__0__type='LinarLR'),
+            'param_scheduler.architecture.0.type must be a class in the registry',
+        ),
+        (
+            DIGITS,
+            dict(optim_wrapper__constructor='x'),
+            'optim_wrapper.constructor must',
+        ),
+        (
+            DIGITS,
+            dict(default_scope='mmdsna'),
+            'default_scope must be the name of an in',
+        ),
+        # What is missing, or something else altogether
+        (DIGITS, dict(model__architecture=None), 'model.architecture must be a config'),
+        (DIGITS, dict(model__architecture__head=3), 'model.architecture.head must be'),
+        (DIGITS, dict(custom_hooks=3), 'custom_hooks must be a list, but is 3.'),
+        (
+            DIGITS,
+            dict(custom_hooks=[dict()]),
+            'custom_hooks.0 must have a type, but has',
+        ),
+        (
+            DIGITS,
+            dict(optim_wrapper__mutator=3),
+            'optim_wrapper.mutator must be a dict',
+        ),
+        # What does not fit together
+        (
+            DIGITS,
+            dict(model__pretrain_epochs=30),
+            'model: the pretrain stage comes befo',
+        ),
+        (
+            DIGITS,
+            dict(optim_wrapper__mutator__accumulative_counts=2),
+            'optim_wrapper.*.accumulative_counts must be the same for all optimizers',
+        ),
+        (
+            DIGITS,
+            dict(optim_wrapper__mutator__type='AmpOptimWrapper'),
+            'optim_wrapper.mutator.type is AmpOptimWrapper, but',
+        ),
+        (
+            DIGITS,
+            dict(optim_wrapper__mutator__paramwise_cfg=dict(bias_decay_mult=0.0)),
+            'optim_wrapper.mutator.paramwise_cfg has bias_decay_mult, so optimizer',
+        ),
+    ],
+)
+def test_one_mistake_is_one_sentence(name, options, sentence):
+    said = mistakes(name, **options)
+    assert said.startswith(sentence) and said.endswith('.') and '\n' not in said
+
+
+def test_all_mistakes_are_told_at_once():
+    said = mistakes(
+        DIGITS,
+        model__mutator__init_std=-1,
+        model__mutator__x=1,
+        model__mutator__y=1,
+        model__pretrain_epochs=True,
+        custom_hooks__1__interval='1',
+        train_dataloader__dataset__spilt='val',
+        optim_wrapper__amp__dtype='int8',
+    ).splitlines()
+    assert said[0] == 'the config has 7 mistakes:'
+    assert [re.match(r'  (\d)\. .*\.$', line)[1] for line in said[1:]] == list(
+        '1234567'
+    )
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(my_own_variable=3),
+        dict(custom_hooks__1__priority='LOW', model___scope_='mmdsnas'),
+        dict(optim_wrapper__architecture__clip_grad=dict(max_norm=5)),
+        dict(optim_wrapper__amp=dict(dtype='bfloat16')),
+        dict(train_cfg=dict(by_epoch=False, max_iters=3, _delete_=True)),
+        dict(val_evaluator=[dict(type='mmcls.Accuracy')]),
+        dict(val_evaluator=dict(metrics=[dict(type='mmcls.Accuracy')], _delete_=True)),
+        dict(val_cfg=None, val_dataloader=None, val_evaluator=None),
+        dict(optim_wrapper__mutator__optimizer__type='torch.optim.AdamW'),
+        dict(default_hooks__timer=None),
+        dict(custom_hooks__1=dict(type='mmengine.EMAHook', momentum=0.1, x=1)),
+        dict(param_scheduler=[]),
+    ],
+)
+def test_what_others_read_is_allowed(options):
+    assert mistakes(DIGITS, **options) is None
+
+
+def test_classes_of_users(monkeypatch):
+    class Own(Hook):
+        def __init__(self, head, rate=1):
+            pass
+
+    class Net(MODELS.get('mmcls.ImageClassifier')):
+        def __init__(self, **kwargs):
+            pass
+
+    monkeypatch.setitem(HOOKS.module_dict, 'Own', Own)
+    monkeypatch.setitem(MODELS.module_dict, 'Net', Net)
+    own = dict(type='Own', head=dict(type='of its own'), rate='x')
+    assert mistakes(DIGITS, custom_hooks=[own]) is None
+    assert mistakes(DIGITS, custom_hooks=[dict(type=Own, head=1)]) is None
+    assert "no option 'rat'" in mistakes(DIGITS, custom_hooks=[dict(own, rat=1)])
+    net = dict(type='Net', loss=dict(weight=1), x=1, stages=[dict(type='none')])
+    assert mistakes(DIGITS, model__architecture=dict(net, _delete_=True)) is None
+    inner = dict(type='Net', head=dict(type='BiasFreeClsHead', dropout=2))
+    assert 'architecture.head.dropout must be' in mistakes(
+        DIGITS, model__architecture=dict(inner, _delete_=True)
+    )
+
+
+def test_it_is_done_before_the_data_are_looked_for(tmp_path):
+    options = {
+        'data_root': str(tmp_path / 'none'),
+        'model.mutator.init_std': -1,
+    }
+    with pytest.raises(ConfigError, match='^model.mutator.init_std must be'):
+        load_config('dsnas_supernet_1xb64_folder', options)
