@@ -157,7 +157,7 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
         optim_wrapper_cfg=Mapping(), paramwise_cfg=Maybe(Options(PARAMWISE))
     ),
     # Hooks
-    NonFiniteHook=dict(max_consecutive=Integer(1)),
+    NonFiniteHook=dict(max_consecutive=Integer(0)),
     RecalibrateBNHook=dict(num_batches=Integer(1)),
     ResetBNStatsHook=dict(affine=Flag()),
     SearchLogHook=dict(interval=Maybe(Integer(1))),

@@ -60,7 +60,7 @@ def test_short_options_are_right():
             dict(model__cost__limit=float('nan')),
             'model.cost.limit must be None or a finite number, above 0, but is nan.',
         ),
-        (DIGITS, dict(custom_hooks__1__interval=0), 'custom_hooks.1.interval must be'),
+        (DIGITS, dict(custom_hooks__4__interval=0), 'custom_hooks.4.interval must be'),
         (
             DIGITS,
             dict(train_dataloader__dataset__split='val'),
@@ -90,7 +90,7 @@ def test_short_options_are_right():
             dict(model__cost__limits=1),
             "model.cost has no option 'limits' (near",
         ),
-        (DIGITS, dict(custom_hooks__0__x=1), 'custom_hooks.0 (SearchStageHook) has no'),
+        (DIGITS, dict(custom_hooks__0__x=1), 'custom_hooks.0 (ExactResumeHook) has no'),
         (
             SEARCH,
             dict(model__architecture__head__drop=1),
@@ -207,7 +207,7 @@ def test_all_mistakes_are_told_at_once():
         model__mutator__x=1,
         model__mutator__y=1,
         model__pretrain_epochs=True,
-        custom_hooks__1__interval='1',
+        custom_hooks__4__interval='1',
         train_dataloader__dataset__spilt='val',
         optim_wrapper__amp__dtype='int8',
     ).splitlines()

@@ -14,6 +14,8 @@ HOOKS = (
     *('SearchStageHook', 'LoadFromHook', 'AverageBNStatsHook', 'RecordSubnetHook'),
     *('SafeCheckpointHook', 'ExportChildHook', 'SampledPathValHook'),
     *('SearchLogHook', 'RecalibrateBNHook', 'ResetBNStatsHook'),
+    *('ExactResumeHook', 'ResumeValidationHook', 'NonFiniteHook', 'EMAHook'),
+    *('RankAgreementHook', 'AtomicCheckpointHook'),
 )
 
 

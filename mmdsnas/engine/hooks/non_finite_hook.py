@@ -2,8 +2,9 @@ from typing import Dict, Optional
 
 from mmengine.hooks import Hook
 
-from mmdsnas.errors import ConfigError, NonFiniteError
+from mmdsnas.errors import NonFiniteError
 from mmdsnas.models.batch_norm import batch_norms, copy_statistics, put_statistics
+from mmdsnas.options import check_options
 from mmdsnas.registry import HOOKS
 from .utils import algorithm_of
 
@@ -31,11 +32,7 @@ class NonFiniteHook(Hook):
     priority = 'ABOVE_NORMAL'
 
     def __init__(self, max_consecutive: int = 10) -> None:
-        if not isinstance(max_consecutive, int) or max_consecutive < 0:
-            raise ConfigError(
-                'NonFiniteHook.max_consecutive must be a number of steps, at least '
-                f'0, but is {max_consecutive!r}.'
-            )
+        check_options('NonFiniteHook', max_consecutive=max_consecutive)
         self.max_consecutive = max_consecutive
 
     def before_train_epoch(self, runner) -> None:
