@@ -115,5 +115,5 @@ def test_overflows_that_the_loss_scaler_mends_do_not_count(tmp_path):
 
 @pytest.mark.parametrize('value', [-1, 1.5, '3', None])
 def test_a_number_of_steps_that_makes_no_sense(tmp_path, value):
-    with pytest.raises(ConfigError, match='NonFiniteHook.max_consecutive must'):
+    with pytest.raises(ConfigError, match='max_consecutive of NonFiniteHook must'):
         run(tmp_path, Poison('loss', []), max_consecutive=value)
