@@ -4,7 +4,7 @@ VENV ?= .venv
 CONFIG ?= configs/dsnas/dsnas_supernet_1xb64_digits.py
 WORK_DIR ?= work_dirs/digits
 ARGS ?=
-PYTEST_ARGS ?= -n 2 --dist loadgroup
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 SEED ?= 0
 
 OLDEST_PYTHON := $(shell sed -n "s/^TESTED_PYTHON = '\(.*\)'/\1/p" mmdsnas/versions.py)
@@ -29,7 +29,8 @@ help: ## List the commands and their variables
 search: $(RUNTIME) ## Search an architecture for the handwritten digits
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV_PYTHON) tools/train.py $(CONFIG) --work-dir $(WORK_DIR) $(ARGS)
 
-# The tests run side by side, so that each process gets one thread.
+# The tests run side by side, so that each process gets one thread; those of a file
+# in one process, which makes what they share once.
 test: $(TESTS) ## Run the tests
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
 

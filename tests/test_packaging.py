@@ -13,9 +13,6 @@ from mmdsnas.versions import TESTED, TESTED_PYTHON, __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# One worker of pytest-xdist builds for all of these tests.
-pytestmark = pytest.mark.xdist_group('packaging')
-
 
 def pip(*args):
     subprocess.run([sys.executable, '-m', 'pip', *map(str, args)], check=True)

@@ -1,10 +1,10 @@
 """Running statistics of BatchNorm layers."""
 
-from typing import Any, Dict, Iterable, List
+from typing import Any, Dict, Iterable, List, Sequence
 
 import torch
 import torch.nn as nn
-from mmengine.dist import all_reduce_params
+from mmengine.dist import all_reduce_params, broadcast
 from mmengine.model import BaseModel
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -36,12 +36,19 @@ def put_statistics(layers: Iterable[_BatchNorm], statistics: Statistics) -> None
             getattr(layer, name).copy_(value)
 
 
-def average_statistics(layers: Iterable[_BatchNorm]) -> None:
+def average_statistics(layers: Sequence[_BatchNorm]) -> None:
     """Gives every process of a distributed run the mean over all of them."""
     statistics = [
         s for layer in layers for s in (layer.running_mean, layer.running_var)
     ]
     all_reduce_params(statistics, op='mean')
+    counts = [layer.num_batches_tracked for layer in layers]
+    if counts:
+        # Of rank 0, whose are saved; where momentum is None they weigh the batches.
+        together = torch.stack(counts)
+        broadcast(together)
+        for count, value in zip(counts, together):
+            count.copy_(value)
 
 
 @torch.no_grad()

@@ -12,9 +12,6 @@ from tests.test_tools.test_launchers import free_port
 from tests.test_tools.test_launchers import run as run_script
 from tests.test_tools.test_train import log_of
 
-# One worker of pytest-xdist makes the images and the search to go on with.
-pytestmark = pytest.mark.xdist_group('imagenet-configs')
-
 OFFICIAL_SEARCH = 'dsnas_official-supernet_8xb128_in1k'
 # Stages of one epoch, as far as the config has them.
 SEARCHES = {

@@ -15,8 +15,6 @@ from tests.test_tools.test_test import CHILD, last_validation
 from tests.test_tools.test_train import log_of
 
 SCRIPTS = ('dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh')
-# One worker of pytest-xdist runs the search for all of these tests.
-pytestmark = pytest.mark.xdist_group('launchers')
 
 
 def program(folder, name, code):
