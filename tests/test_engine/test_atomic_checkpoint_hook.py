@@ -112,10 +112,14 @@ def test_files_are_those_of_mmengine(tmp_path, hook, names):
 
 
 def latest_of(folder: Path):
-    """What a run is resumed from: the last checkpoint, which must be whole."""
+    """What a run is resumed from: it must be whole, and what it names be there."""
     latest = find_latest(Checkpoints(), folder / 'work')
     last = folder / 'work' / 'last_checkpoint'
     assert not last.exists() or latest == last.read_text()
+    if latest is not None:
+        info = torch.load(latest, weights_only=True)['message_hub']['runtime_info']
+        for key in info:
+            assert not key.startswith('best_ckpt') or os.path.isfile(info[key])
     return latest
 
 
