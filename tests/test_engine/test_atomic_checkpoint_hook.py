@@ -1,7 +1,6 @@
 """Which files a run leaves, whenever it is killed and whatever it resumes."""
 
 import itertools
-import logging
 import os
 import resource
 from pathlib import Path
@@ -11,7 +10,6 @@ import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import Hook
-from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
 from mmdsnas.command_line.checkpoints import Checkpoints, find_latest
@@ -167,81 +165,6 @@ def test_disk_that_is_full(tmp_path):
     assert sorted(files_in(tmp_path)) == ['epoch_1.pth', 'last_checkpoint']
     train(tmp_path, 3, resume=latest_of(tmp_path))
     assert files_in(tmp_path) == files_in(tmp_path / 'whole')
-
-
-@pytest.fixture
-def warnings():
-    """What the log warns of, through whatever logger."""
-    lines = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: lines.append(record.getMessage())
-    make = MMLogger.__init__
-
-    def with_handler(logger, *args, **kwargs):
-        make(logger, *args, **kwargs)
-        logger.addHandler(handler)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MMLogger, '__init__', with_handler)
-        yield lines
-
-
-def resumed_with(folder: Path, info: dict, **hook) -> None:
-    """Two more epochs after one whose checkpoint has been tampered with."""
-    train(folder, 1, **hook)
-    path = folder / 'work' / 'epoch_1.pth'
-    checkpoint = torch.load(path, weights_only=True)
-    checkpoint['message_hub']['runtime_info'].update(info)
-    checkpoint['message_hub']['resumed_keys'].update(dict.fromkeys(info, True))
-    torch.save(checkpoint, path)
-    train(folder, 3, resume=str(path), **hook)
-
-
-@pytest.mark.parametrize('several', [False, True])
-def test_files_elsewhere_are_never_removed(tmp_path, warnings, several):
-    (tmp_path / 'work').mkdir()
-    outside = [
-        tmp_path / 'best_x.pth',
-        tmp_path / 'x.pth',
-        tmp_path / 'work' / 'own.pth',
-    ]
-    for path in outside:
-        torch.save(dict(message_hub=dict(runtime_info={})), path)
-    keys = ['best_ckpt_acc', 'best_ckpt_loss'] if several else ['best_ckpt']
-    names = [str(outside[0]), f'{tmp_path}/work/../x.pth', str(outside[2]), 7, ['a']]
-    for name in names:
-        info = dict.fromkeys(keys, name)
-        info['superseded_ckpts'] = ['own.pth', '../best_x.pth', str(outside[1]), 3]
-        info['keep_ckpt_ids'] = ['../../x', 1.5, True, None, 1]
-        save_best = ['acc', 'loss'] if several else 'acc'
-        resumed_with(tmp_path, info, save_best=save_best)
-        assert all(path.exists() for path in outside)
-        assert any(
-            f'names {str(name)!r} as its best, which is n' in line for line in warnings
-        )
-        assert any("['../../x', 1.5, True, None, 1] as numbers" in w for w in warnings)
-        assert any("'../best_x.pth' as its best" in w for w in warnings)
-        assert {'epoch_3.pth', 'best_acc_epoch_3.pth'} <= set(files_in(tmp_path))
-        warnings.clear()
-    resumed_with(tmp_path, dict(keep_ckpt_ids='all'))
-    assert any('all as numbers' in line for line in warnings)
-
-
-def test_work_directory_that_was_moved(tmp_path):
-    """Its files are still known as its own: none is left over at the end."""
-    train(tmp_path / 'before', 2, save_best='acc')
-    (tmp_path / 'before').rename(tmp_path / 'after')
-    moved = find_latest(Checkpoints(), tmp_path / 'after' / 'work')
-    assert moved == f'{tmp_path}/after/work/epoch_2.pth'
-    train(tmp_path / 'after', 3, resume=moved, save_best='acc')
-    train(tmp_path / 'whole', 3, save_best='acc')
-    assert files_in(tmp_path / 'after') == files_in(tmp_path / 'whole')
-
-
-def test_number_that_comes_again_is_not_removed(tmp_path):
-    """A checkpoint may say that a later one than itself is the oldest."""
-    resumed_with(tmp_path, dict(keep_ckpt_ids=[3, 2, 1]), max_keep_ckpts=3)
-    assert {'epoch_3.pth', 'epoch_2.pth'} <= set(files_in(tmp_path))
 
 
 def test_leftovers_are_removed_from_both_folders(tmp_path):
