@@ -192,7 +192,10 @@ def test_ranks_share_one_search(run_tool, tmp_path):
     [
         ('model.pretrain_epochs=5', 'pretrain_epochs is 5 and finetune_epochs is 2'),
         ('model.cost.limit=0.1', r'cost.limit is 0.1, but the cheapest path .*0\.6'),
-        ('model.mutator.fix_threshold=2', 'fix_threshold must be above 0'),
+        (
+            'model.mutator.fix_threshold=2',
+            r'model\.mutator\.fix_threshold must be .*above 0 and at most 1, but is 2',
+        ),
         ('model.mutator.custom_groups=[[]]', r'custom_groups\[0\] is empty'),
         ('train_dataloader.dataset.split=none', "split.*'none'"),
     ],
