@@ -17,9 +17,9 @@ from mmdsnas.command_line.checkpoints import Checkpoints
 from mmdsnas.command_line.processes import start_processes
 from mmdsnas.models import DSNAS
 from mmdsnas.structures import child_of_search, is_of_search, use_recorded_subnet
-from mmdsnas.utils.checkpoint import load_weights
 from mmdsnas.utils.files import check_writable
 from mmdsnas.utils.tables import metric_lines
+from mmdsnas.utils.weights import load_weights
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.models import DSNAS
 from mmdsnas.options.checkers import shown
-from mmdsnas.utils.checkpoint import meta_of, name_of, save_checkpoint
+from mmdsnas.utils.checkpoint import meta_of, save_checkpoint
 from mmdsnas.utils.plain import plain
+from mmdsnas.utils.weights import name_of
 from mmdsnas.versions import __version__
 from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_subnet
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.models import DifferentiableMutator
-from mmdsnas.utils.checkpoint import last_lr, name_of, number, why_unfit
+from mmdsnas.utils.checkpoint import last_lr, number
+from mmdsnas.utils.weights import name_of, why_unfit
 from mmdsnas.versions import __version__
 from .official_names import official_names
 from .subnet import block_names

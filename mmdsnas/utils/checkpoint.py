@@ -3,20 +3,14 @@ import os.path as osp
 import pickle
 import zipfile
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Dict, Mapping, Optional, Union
 
 import torch
-import torch.nn as nn
-from torch import Tensor
 
 from mmdsnas.errors import CheckpointError
-from mmdsnas.options.checkers import Real, shown
+from mmdsnas.options.checkers import Real
 from .files import write_atomically
 from .unpickling import history_allowed, rebuilt
-
-# What a weight, and a counter, may be saved as.
-FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def check_exists(path: Union[str, Path, None]) -> None:
@@ -116,54 +110,6 @@ def save_checkpoint(checkpoint: Any, path: Union[str, Path]) -> None:
         temporary.write_bytes(content.getbuffer())
 
 
-def load_weights(
-    model: nn.Module, checkpoint: Dict[str, Any], path: Union[str, Path]
-) -> None:
-    """Loads weights into a model, all of them or none.
-
-    Args:
-        model (nn.Module): The model.
-        checkpoint (dict): From :func:`load_checkpoint`.
-        path (str | Path): Where it came from, for the message.
-
-    Raises:
-        CheckpointError: It belongs to another model.
-    """
-    weights = {
-        name_of(key).removeprefix('module.'): value
-        for key, value in checkpoint['state_dict'].items()
-    }
-    own = model.state_dict()
-    _refuse(_unfit(own, weights), path)
-    kept = {key: value.clone() for key, value in own.items()}
-    try:
-        found = model.load_state_dict(weights, strict=False)
-    except CheckpointError as error:
-        model.load_state_dict(kept)
-        raise CheckpointError(f'checkpoint {path}: {error}') from error
-    if found.missing_keys or found.unexpected_keys:
-        model.load_state_dict(kept)
-    _refuse(_other_names(found.missing_keys, found.unexpected_keys), path)
-
-
-def check_weights(
-    own: Mapping[str, Tensor], weights: Mapping[str, Tensor], path: Union[str, Path]
-) -> None:
-    """Refuses weights that are not exactly those of a model, before loading them.
-
-    Args:
-        own (Mapping[str, Tensor]): State dict of the model.
-        weights (Mapping[str, Tensor]): What is to be loaded.
-        path (str | Path): Where it came from, for the message.
-
-    Raises:
-        CheckpointError: A name is missing or left over, or a value does not fit.
-    """
-    missing = [key for key in own if key not in weights]
-    unexpected = [key for key in weights if key not in own]
-    _refuse(_unfit(own, weights) + _other_names(missing, unexpected), path)
-
-
 def check_resumable(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> None:
     """Refuses a checkpoint that holds weights, but not the state of a run.
 
@@ -224,54 +170,5 @@ def number(value: Any) -> Union[int, float, None]:
     return value if Real().allows(value) else None
 
 
-def name_of(key: Any) -> str:
-    """The name of a weight; a file may have keys that are none."""
-    return key if isinstance(key, str) else shown(key)
-
-
-def why_unfit(value: Any, like: Tensor) -> Optional[str]:
-    """Why something cannot be loaded where a tensor is.
-
-    Args:
-        value (Any): What a checkpoint has.
-        like (Tensor): What a model has.
-
-    Returns:
-        str, optional: What follows the name in a sentence; None if it can.
-    """
-    if not isinstance(value, Tensor):
-        return f'is a {type(value).__name__} instead of a tensor'
-    if value.layout is not torch.strided:
-        return 'is a sparse tensor instead of a dense one'
-    if value.shape != like.shape:
-        return f'has shape {tuple(value.shape)} instead of {tuple(like.shape)}'
-    kinds = dict(floating=FLOATING, whole=WHOLE)
-    kind = 'floating' if like.is_floating_point() else 'whole'
-    if value.dtype not in kinds[kind]:
-        return f'has type {value.dtype} instead of a {kind} one'
-    return 'has no values' if value.is_meta else None
-
-
 def _dict(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _unfit(own: Mapping[str, Tensor], weights: Mapping[str, Any]) -> List[str]:
-    reasons = {
-        key: why_unfit(value, own[key]) for key, value in weights.items() if key in own
-    }
-    return [f'{key} {reason}' for key, reason in reasons.items() if reason]
-
-
-def _other_names(missing: List[str], unexpected: List[str]) -> List[str]:
-    return [f'{key} is missing' for key in missing] + [
-        f'{key} is left over' for key in unexpected
-    ]
-
-
-def _refuse(wrong: List[str], path: Union[str, Path]) -> None:
-    if wrong:
-        more = f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''
-        raise CheckpointError(
-            f'checkpoint {path} belongs to another model: {", ".join(wrong[:3])}{more}.'
-        )

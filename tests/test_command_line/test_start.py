@@ -7,7 +7,8 @@ from mmengine.logging import MMLogger
 
 from mmdsnas.command_line import start
 from mmdsnas.errors import CheckpointError, ConfigError, SubnetError
-from mmdsnas.utils.checkpoint import check_weights, last_lr
+from mmdsnas.utils.checkpoint import last_lr
+from mmdsnas.utils.weights import check_weights
 
 SUBNET = {'backbone.layers.0.0': 'shuffle_3x3'}
 

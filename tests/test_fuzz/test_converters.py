@@ -15,7 +15,8 @@ from mmdsnas.errors import UserError
 from mmdsnas.registry import MODELS
 from mmdsnas.structures import child_of_search, is_of_search, recorded_subnet
 from mmdsnas.structures.official_names import official_names
-from mmdsnas.utils.checkpoint import check_weights, last_lr, load_checkpoint
+from mmdsnas.utils.checkpoint import last_lr, load_checkpoint
+from mmdsnas.utils.weights import check_weights
 from tests.test_fuzz.nonsense import answered, small_search, values
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools' / 'model_converters'

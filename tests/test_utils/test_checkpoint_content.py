@@ -5,7 +5,8 @@ import torch
 
 from mmdsnas.errors import CheckpointError
 from mmdsnas.structures import recorded_subnet
-from mmdsnas.utils.checkpoint import last_lr, load_weights, why_unfit
+from mmdsnas.utils.checkpoint import last_lr
+from mmdsnas.utils.weights import load_weights, why_unfit
 from tests.toy import prepared, smooth_net
 
 

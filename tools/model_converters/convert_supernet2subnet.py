@@ -15,14 +15,9 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS
 from mmdsnas.structures import child_checkpoint, save_child
-from mmdsnas.utils.checkpoint import (
-    last_lr,
-    load_checkpoint,
-    load_weights,
-    meta_of,
-    number,
-)
+from mmdsnas.utils.checkpoint import last_lr, load_checkpoint, meta_of, number
 from mmdsnas.utils.tables import child_table
+from mmdsnas.utils.weights import load_weights
 
 
 def parse_args() -> argparse.Namespace:

@@ -5,8 +5,8 @@ from mmengine.hooks import Hook
 
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
-from mmdsnas.utils.checkpoint import check_weights
 from mmdsnas.utils.random_state import seed_all
+from mmdsnas.utils.weights import check_weights
 from ..optimizers import restart_accumulation
 from ..run_state import (
     changed_settings,

@@ -6,7 +6,7 @@ from mmdsnas.errors import CheckpointError
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
 from mmdsnas.structures import child_of_search, is_of_search
-from mmdsnas.utils.checkpoint import check_weights
+from mmdsnas.utils.weights import check_weights
 from .utils import model_of
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mmdsnas.errors import CheckpointError
-from mmdsnas.utils.checkpoint import why_unfit
+from mmdsnas.utils.weights import why_unfit
 
 
 def prepare_state_dict(

@@ -14,7 +14,7 @@ from mmrazor.registry import MODELS as RAZOR_MODELS
 from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import CheckpointError
 from mmdsnas.registry import MODELS
-from mmdsnas.utils.checkpoint import load_weights
+from mmdsnas.utils.weights import load_weights
 from tests.toy import algorithm_of, set_alpha, smooth_net
 
 NAME = 'dsnas_supernet_8xb128_in1k'

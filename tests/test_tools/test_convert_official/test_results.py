@@ -8,7 +8,8 @@ from mmengine.registry import DefaultScope
 from mmdsnas.command_line.run_config import load_config
 from mmdsnas.registry import MODELS
 from mmdsnas.structures import use_recorded_subnet
-from mmdsnas.utils.checkpoint import load_checkpoint, load_weights
+from mmdsnas.utils.checkpoint import load_checkpoint
+from mmdsnas.utils.weights import load_weights
 from tests.jpegs import plain_folders
 from tests.test_reference.filling import CASES, REFERENCE, assert_logits, images
 
