@@ -56,7 +56,8 @@ def check_config(config: Config) -> None:
         ConfigError: With one sentence for each mistake, which names the option as
             ``--cfg-options`` would.
     """
-    scope = config.get('default_scope') or 'mmengine'
+    # A part of a config has none; from our scope mmengine's names are found too.
+    scope = config.get('default_scope') or registry.SCOPE
     if not isinstance(scope, str) or not scope.isidentifier():
         raise ConfigError(
             'default_scope must be the name of a package such as mmdsnas, but is '

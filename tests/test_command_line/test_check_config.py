@@ -230,6 +230,7 @@ def test_all_mistakes_are_told_at_once():
         dict(val_cfg=None, val_dataloader=None, val_evaluator=None),
         dict(optim_wrapper__mutator__optimizer__type='torch.optim.AdamW'),
         dict(default_hooks__timer=None),
+        dict(default_scope=None),
         dict(custom_hooks__1=dict(type='mmengine.EMAHook', momentum=0.1, x=1)),
         dict(param_scheduler=[]),
     ],
