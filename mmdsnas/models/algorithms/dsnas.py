@@ -89,6 +89,7 @@ class DSNAS(BaseAlgorithm):
             resource_estimator=resource_estimator,
             cost=cost,
             gradient_estimator=gradient_estimator,
+            share_path=share_path,
             data_preprocessor=data_preprocessor,
             init_cfg=init_cfg,
         )
