@@ -43,8 +43,12 @@ def search_space(algorithm: DSNAS) -> SearchSpace:
     }
 
 
-def run_state(runner: Runner) -> Dict[str, Any]:
+def run_state(runner: Runner, epochs: int) -> Dict[str, Any]:
     """What the exactness of a resume depends on.
+
+    Args:
+        runner (Runner): The run.
+        epochs (int): Epochs that are done, at least 1.
 
     Returns:
         dict: ``setting``, whose change makes a resumed run another one; of a
@@ -70,7 +74,8 @@ def run_state(runner: Runner) -> Dict[str, Any]:
     )
     return dict(
         setting=setting,
-        stage=None if model.stage is None else model.stage.value,
+        # Not the model's own, which a resumed run enters after its validation.
+        stage=model.stage_of(epochs - 1).value,
         fixed=model.mutator.fixed,
         search_space=search_space(model),
     )

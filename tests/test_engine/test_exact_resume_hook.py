@@ -131,6 +131,10 @@ def test_an_interrupted_validation_is_made_up_for(whole, tmp_path):
     assert len(values) == EPOCHS
     # Another start with a checkpoint that knows of it does not repeat it.
     runner.save_checkpoint(str(tmp_path), 'after.pth', meta=dict(epoch=EPOCHS, iter=12))
+    after = torch.load(tmp_path / 'after.pth', weights_only=True)
+    assert after['meta']['run']['stage'] == 'finetune'
+    # A function of it are the paths that a validation samples.
+    assert runner.model.iteration == 11
     (tmp_path / 'again').mkdir()
     again = run(tmp_path / 'again', tmp_path / 'after.pth')
     assert (again.message_hub.get_scalar('val/toy/score').data[0] == values).all()

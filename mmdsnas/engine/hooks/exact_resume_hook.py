@@ -48,7 +48,8 @@ class ExactResumeHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Adds what a resume depends on."""
-        checkpoint['meta']['run'] = run_state(runner)
+        meta = checkpoint['meta']
+        meta['run'] = run_state(runner, meta['epoch'])
 
     def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Compares it with the run that goes on.
@@ -59,7 +60,8 @@ class ExactResumeHook(Hook):
         if not runner._resume:
             return
         path, model = runner._load_from, model_of(runner)
-        saved, own = checkpoint['meta'].get('run', {}), run_state(runner)
+        meta = checkpoint['meta']
+        saved, own = meta.get('run', {}), run_state(runner, meta['epoch'])
         if isinstance(model, DSNAS) and 'search_space' in saved:
             check_search_space(saved['search_space'], own['search_space'], path)
         check_weights(model.state_dict(), checkpoint['state_dict'], path)

@@ -60,6 +60,8 @@ class SearchStageHook(Hook):
                     "type='mmdsnas.EMAHook', which takes the same options."
                 )
         algorithm = algorithm_of(runner)
+        # After a resume a validation may come before the first iteration.
+        algorithm.begin_iteration(runner.iter - 1, runner.seed)
         count = {stage: 0 for stage in Stage}
         for epoch in range(runner.max_epochs):
             count[algorithm.stage_of(epoch)] += 1
