@@ -6,6 +6,7 @@ WORK_DIR ?= work_dirs/digits
 ARGS ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 SEED ?= 0
+RESUME_ARGS ?=
 
 OLDEST_PYTHON := $(shell sed -n "s/^TESTED_PYTHON = '\(.*\)'/\1/p" mmdsnas/versions.py)
 VENV_PYTHON := $(VENV)/bin/python
@@ -17,10 +18,10 @@ TESTS := $(VENV)/.mmdsnas-tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search test fuzz lint wheel clean
+.PHONY: help search test fuzz resume-matrix resume-kills lint wheel clean
 
 help: ## List the commands and their variables
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) CONFIG=$(CONFIG)'
 	@echo '  WORK_DIR=$(WORK_DIR) ARGS=(for tools/train.py) PYTEST_ARGS=$(PYTEST_ARGS)'
 
@@ -37,6 +38,12 @@ test: $(TESTS) ## Run the tests
 # SEED=... asks for other examples; what fails is printed with how to repeat it.
 fuzz: $(TESTS) ## Feed configs, subnet files and converters 2,400 kinds of nonsense
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest tests/test_fuzz --hypothesis-profile=fuzz --hypothesis-seed=$(SEED) --hypothesis-show-statistics
+
+resume-matrix: $(TESTS) ## Kill and resume searches in all ways; RESUME_ARGS=--help
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m tests.resume $(RESUME_ARGS)
+
+resume-kills: $(TESTS) ## Kill and resume one search 50 times at random moments
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m tests.resume --kills 50 $(RESUME_ARGS)
 
 lint: $(TESTS) ## Check the style of the code
 	$(VENV_PYTHON) -m ruff check .
