@@ -4,7 +4,8 @@ from mmengine.hooks import Hook
 
 from mmdsnas.registry import HOOKS
 
-VALIDATED = 'validated_epoch'
+# mmengine logs after a validation whatever has a name with val in it.
+VALIDATED = 'last_epoch_checked'
 
 
 @HOOKS.register_module()
@@ -19,7 +20,7 @@ class ResumeValidationHook(Hook):
     priority = 'LOWEST'
 
     def __init__(self) -> None:
-        self._resumed = False
+        self._resumed = self._training = False
 
     def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Notes that the run goes on with a checkpoint."""
@@ -27,6 +28,7 @@ class ResumeValidationHook(Hook):
 
     def before_train(self, runner) -> None:
         """Validates, if the epoch is due and the checkpoint has no result of it."""
+        self._training = True
         loop, epoch = runner.train_loop, runner.epoch
         resumed, self._resumed = self._resumed, False
         if not resumed or runner.val_loop is None:
@@ -41,4 +43,6 @@ class ResumeValidationHook(Hook):
 
     def before_val_epoch(self, runner) -> None:
         """Notes what is validated, for the checkpoints that come after it."""
-        runner.message_hub.update_info(VALIDATED, runner.epoch)
+        # runner.val() alone has no epoch.
+        if self._training:
+            runner.message_hub.update_info(VALIDATED, runner.epoch)
