@@ -259,3 +259,9 @@ def test_workers_that_live_on_are_told(tmp_path, caplog, monkeypatch):
     )
     run(tmp_path, train_dataloader=data, max_epochs=1)
     assert [m for m in seen if 'train_dataloader.persistent_workers' in m]
+
+
+def test_a_validation_alone_builds_no_training(tmp_path):
+    runner = runner_of(tmp_path, [dict(type='ResumeValidationHook')])
+    assert runner.val()
+    assert isinstance(runner._train_loop, dict)
