@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,12 +21,16 @@ settings.register_profile('fuzz', max_examples=300, print_blob=True, **common)
 settings.load_profile('short')
 
 
+# A shell that starts the tests in the background has them ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+SCOPES = DefaultScope._instance_dict.copy()
+
+
 @pytest.fixture(autouse=True)
 def default_scope_of_its_own():
-    """What a test sets as the default scope of the registries ends with it."""
-    kept = DefaultScope._instance_dict.copy()
+    """What a test, or a fixture of it, sets as the default scope ends with it."""
     yield
-    DefaultScope._instance_dict = kept
+    DefaultScope._instance_dict = SCOPES.copy()
 
 
 @pytest.fixture

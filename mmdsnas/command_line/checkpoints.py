@@ -128,9 +128,9 @@ def _newest_first(work_dir: Path) -> List[Path]:
     if named is None:
         number = _siblings(work_dir / 'epoch_0.pth')
         return sorted(number, key=number.get, reverse=True)
-    # A work directory that was moved has another path than the one noted.
+    # A work directory that was moved or copied has another path than the one noted.
     places = [work_dir / named.name, named]
-    there = [p for p in places if osp.isfile(p)] or [p for p in places if _siblings(p)]
+    there = [p for p in places if osp.isfile(p) or _siblings(p)]
     newest = there[0] if there else named
     number = _siblings(newest)
     others = [path for path in number if path != newest]

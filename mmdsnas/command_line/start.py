@@ -81,6 +81,10 @@ def start_from_checkpoint(
             _take_seed(config, checkpoint)
         use_recorded_subnet(config.model, checkpoint, options or {})
         lr = last_lr(checkpoint)
+        if config.get('resume'):
+            # What the run began with: its schedules come from the checkpoint.
+            options = (checkpoint['meta'].get('run') or {}).get('options', {})
+            lr = options.get('optim_wrapper.optimizer.lr', lr)
     if wants_lr and lr is None:
         raise ConfigError(
             'optim_wrapper.optimizer.lr is None, which means the last learning rate '

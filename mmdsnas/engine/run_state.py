@@ -21,15 +21,17 @@ waiting gradients          there are none: accumulation ends with an epoch
 What all this presumes is in ``meta['run']``, see :func:`run_state`.
 """
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import torch
 from mmengine.device import get_device
 from mmengine.dist import get_world_size
+from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
 from mmdsnas.errors import CheckpointError
 from mmdsnas.models import DSNAS
+from mmdsnas.utils.plain import plain
 from .hooks.utils import model_of
 
 SearchSpace = Dict[str, Dict[str, List[str]]]
@@ -51,9 +53,10 @@ def run_state(runner: Runner, epochs: int) -> Dict[str, Any]:
         epochs (int): Epochs that are done, at least 1.
 
     Returns:
-        dict: ``setting``, whose change makes a resumed run another one; of a
-        search also ``stage``, ``fixed`` (candidate by group) and
-        ``search_space``, whose change cannot be resumed from.
+        dict: ``setting`` and ``options`` (of optimizers and schedules, by dotted
+        name), whose change makes a resumed run another one; of a search also
+        ``stage``, ``fixed`` (candidate by group) and ``search_space``, whose change
+        cannot be resumed from.
     """
     loader = runner.train_dataloader
     setting = dict(
@@ -63,36 +66,52 @@ def run_state(runner: Runner, epochs: int) -> Dict[str, Any]:
         num_workers=loader.num_workers,
         device=get_device().split(':')[0],
         torch=torch.__version__,
+        ema=any(isinstance(hook, EMAHook) for hook in runner.hooks),
     )
+    parts = {n: runner.cfg.get(n) for n in ('optim_wrapper', 'param_scheduler')}
+    state = dict(setting=setting, options=dict(_flat(plain(parts))))
     model = model_of(runner)
     if not isinstance(model, DSNAS):
-        return dict(setting=setting)
+        return state
     setting.update(
         pretrain_epochs=model.pretrain_epochs,
         finetune_epochs=model.finetune_epochs,
         share_path=model.share_path,
     )
-    return dict(
-        setting=setting,
-        # Not the model's own, which a resumed run enters after its validation.
+    state.update(
         stage=model.stage_of(epochs - 1).value,
         fixed=model.mutator.fixed,
         search_space=search_space(model),
     )
+    return state
+
+
+def _flat(value: Any, name: str = '') -> Iterator[Tuple[str, Any]]:
+    if isinstance(value, (dict, list)):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in parts:
+            yield from _flat(part, f'{name}.{key}' if name else str(key))
+    else:
+        yield name, value
 
 
 def changed_settings(saved: Dict[str, Any], now: Dict[str, Any]) -> List[str]:
-    """What differs between two ``setting``, in words.
+    """What differs between two ``setting``, or two ``options``, in words.
 
     Args:
-        saved (dict): That of a checkpoint; a name that it lacks is not compared.
+        saved (dict): That of a checkpoint.
         now (dict): That of the run.
     """
     return [
-        f'{name} was {saved[name]} and is {value}'
-        for name, value in now.items()
-        if name in saved and saved[name] != value
+        f'{name} was {saved.get(name)} and is {now.get(name)}'
+        for name in {**saved, **now}
+        if saved.get(name) != now.get(name)
     ]
+
+
+def is_kept(option: str) -> bool:
+    """Whether a resumed run has an option from its checkpoint, not its config."""
+    return '.optimizer.' in option or option.startswith('param_scheduler')
 
 
 def check_search_space(saved: SearchSpace, own: SearchSpace, path: str) -> None:

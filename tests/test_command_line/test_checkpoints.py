@@ -105,10 +105,10 @@ def test_folders(work, tmp_path):
     assert latest(empty) == 'moved/epoch_9.pth'
     cut(moved / 'epoch_9.pth')
     assert latest(empty) == 'moved/epoch_2.pth'
-    # A run that once kept its checkpoints in the work directory itself.
+    # A copy of the work directory, some of whose checkpoints were removed.
     torch.save(dict(state_dict={}), empty / 'epoch_3.pth')
     (empty / 'last_checkpoint').write_text(str(moved / 'epoch_2.pth'))
-    assert latest(empty) == 'moved/epoch_2.pth'
+    assert latest(empty) == 'empty/epoch_3.pth'
 
 
 @pytest.mark.parametrize(

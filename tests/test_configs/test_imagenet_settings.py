@@ -70,8 +70,11 @@ def test_mmrazors_setting():
     assert ours['model']['mutator']['fix_threshold'] == block['fix_threshold']
 
     for loader in ('train_dataloader', 'val_dataloader'):
-        for option in ('batch_size', 'num_workers', 'persistent_workers', 'sampler'):
+        for option in ('batch_size', 'num_workers', 'sampler'):
             assert bare(ours[loader][option]) == bare(theirs[loader][option])
+        # Those of the training would not take the random states of an epoch.
+        persistent = ours[loader]['persistent_workers']
+        assert persistent == (loader == 'val_dataloader')
         pipelines = [c[loader]['dataset']['pipeline'] for c in (ours, theirs)]
         assert bare(pipelines[0]) == bare(pipelines[1])
 

@@ -274,7 +274,8 @@ def test_base_configs_read_both_layouts(tmp_path, which, layout):
         LOADERS, ('train', 'val', 'val'), (9, 6, 6), strict=True
     ):
         assert config[name].batch_size == 128
-        assert config[name].num_workers > 0 and config[name].persistent_workers
+        assert config[name].num_workers > 0
+        assert config[name].persistent_workers == (name != 'train_dataloader')
         loader = loader_of(config, name)
         assert len(loader.dataset) == length
         assert loader.dataset.test_mode == (split == 'val')

@@ -68,4 +68,8 @@ def test_what_counts_epochs_stays():
 def test_settings_are_compared_by_name():
     saved = dict(world_size=2, batch_size=4, gone=1)
     now = dict(world_size=1, batch_size=4, device='cpu')
-    assert changed_settings(saved, now) == ['world_size was 2 and is 1']
+    assert changed_settings(saved, now) == [
+        'world_size was 2 and is 1',
+        'gone was 1 and is None',
+        'device was None and is cpu',
+    ]

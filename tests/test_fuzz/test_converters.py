@@ -1,7 +1,9 @@
 """Checkpoints with nonsense in them are converted, or refused by a sentence of ours."""
 
+import io
 import runpy
 import sys
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
@@ -154,12 +156,13 @@ def run(tool: str, *args) -> None:
     if tool not in MAINS:
         MAINS[tool] = runpy.run_path(str(TOOLS / tool))['main']
     before, sys.argv = sys.argv, [tool, *map(str, args)]
+    told = io.StringIO()
     try:
-        with DefaultScope.overwrite_default_scope('mmdsnas'):
+        with DefaultScope.overwrite_default_scope('mmdsnas'), redirect_stderr(told):
             MAINS[tool]()
     except SystemExit as ended:
-        assert str(ended.code).startswith('error: '), ended.code
-        raise UserError(ended.code) from ended
+        assert ended.code == 1 and 'error: ' in told.getvalue()
+        raise UserError(told.getvalue()) from ended
     finally:
         sys.argv = before
 

@@ -33,16 +33,18 @@ def run_here(monkeypatch, capsys, tmp_path):
     def run(tool, *args):
         kept = [manager._instance_dict.copy() for manager in managers]
         monkeypatch.setattr(sys, 'argv', [tool, *map(str, args)])
-        error = None
+        failed = False
         try:
             runpy.run_path(str(ROOT / 'tools' / tool), run_name='__main__')
         except SystemExit as end:
-            error = end.code
+            assert end.code == 1
+            failed = True
         for manager, instances in zip(managers, kept):
             manager._instance_dict.clear()
             manager._instance_dict.update(instances)
         printed = capsys.readouterr()
-        return error, printed.out + printed.err
+        error = printed.err[printed.err.index('error: ') :] if failed else None
+        return error and error.rstrip('\n'), printed.out + printed.err
 
     return run
 

@@ -2,6 +2,7 @@ from typing import Dict
 
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop
 
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
@@ -11,6 +12,7 @@ from ..optimizers import restart_accumulation
 from ..run_state import (
     changed_settings,
     check_search_space,
+    is_kept,
     rescale_progress,
     run_state,
 )
@@ -34,6 +36,11 @@ class ExactResumeHook(Hook):
     def before_train(self, runner) -> None:
         """Says what cannot be exact."""
         loader = runner.train_dataloader
+        if not _by_epoch(runner):
+            runner.logger.warning(
+                'train_cfg counts iterations: after a resume the images have another '
+                'order and another augmentation.'
+            )
         if loader.num_workers and loader.persistent_workers:
             runner.logger.warning(
                 'train_dataloader.persistent_workers is True: the random states of '
@@ -43,6 +50,8 @@ class ExactResumeHook(Hook):
 
     def before_train_epoch(self, runner) -> None:
         """Sets the random states of the epoch."""
+        if not _by_epoch(runner):
+            return
         seed_all([runner.seed, runner.epoch, get_rank()])
         restart_accumulation(runner.optim_wrapper, len(runner.train_dataloader))
 
@@ -61,21 +70,46 @@ class ExactResumeHook(Hook):
             return
         path, model = runner._load_from, model_of(runner)
         meta = checkpoint['meta']
-        saved, own = meta.get('run', {}), run_state(runner, meta['epoch'])
-        if isinstance(model, DSNAS) and 'search_space' in saved:
+        own = run_state(runner, meta['epoch'])
+        saved = {name: meta.get('run', {}).get(name, own[name]) for name in own}
+        if isinstance(model, DSNAS):
             check_search_space(saved['search_space'], own['search_space'], path)
         check_weights(model.state_dict(), checkpoint['state_dict'], path)
-        now = own['setting']
-        changed = changed_settings(saved.get('setting', {}), now)
+        self._compare(runner, saved, own)
+        now = own['setting']['iterations_per_epoch']
+        if _by_epoch(runner) and saved['setting']['iterations_per_epoch'] != now:
+            rescale_progress(checkpoint, now)
+            runner.logger.warning(
+                'Iterations, and the schedules that count them, go on at the same '
+                f'epoch: iteration {meta["iter"]}.'
+            )
+
+    def _compare(self, runner, saved: Dict, own: Dict) -> None:
+        """Says what makes this run another one, and what does not but might."""
+        before, now = saved['options'], own['options']
+        kept = {name for name in {**before, **now} if is_kept(name)}
+        changed = changed_settings(saved['setting'], own['setting'])
+        changed += changed_settings(_without(kept, before), _without(kept, now))
         if changed:
             runner.logger.warning(
                 'This run is not bit for bit the one that was interrupted: '
                 f'{"; ".join(changed)}.'
             )
-        length = saved.get('setting', now)['iterations_per_epoch']
-        if length != now['iterations_per_epoch']:
-            rescale_progress(checkpoint, now['iterations_per_epoch'])
+        void = changed_settings(
+            {n: v for n, v in before.items() if n in kept},
+            {n: v for n, v in now.items() if n in kept},
+        )
+        if void:
             runner.logger.warning(
-                'Iterations, and the schedules that count them, go on at the same '
-                f'epoch: iteration {checkpoint["meta"]["iter"]}.'
+                'A resumed run keeps optimizers and schedules of its checkpoint; '
+                f'without effect: {"; ".join(void)}. A new run with load_from takes '
+                'the weights alone.'
             )
+
+
+def _without(names, options: Dict) -> Dict:
+    return {name: value for name, value in options.items() if name not in names}
+
+
+def _by_epoch(runner) -> bool:
+    return isinstance(runner.train_loop, EpochBasedTrainLoop)

@@ -49,12 +49,14 @@ class NonFiniteHook(Hook):
             NonFiniteError: It was too much.
         """
         wrapper, hub = runner.optim_wrapper, runner.message_hub
-        if not wrapper.skipped:
+        if wrapper.skipped is False:
             # The count is state of the run: a resumed one goes on with it.
-            if wrapper.skipped is False and hub.get_info(COUNT, 0):
+            if hub.get_info(COUNT, 0):
                 hub.update_info(COUNT, 0)
             return
         self._mend_statistics()
+        if wrapper.skipped is None:
+            return
         scaler = wrapper.loss_scaler
         if scaler is not None and scaler.get_scale() > 1:
             return

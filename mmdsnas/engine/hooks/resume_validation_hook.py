@@ -38,7 +38,10 @@ class ResumeValidationHook(Hook):
             epoch % loop.val_interval == 0 or epoch == loop.max_epochs
         )
         if due and runner.message_hub.get_info(VALIDATED, -1) != epoch:
-            runner.logger.info(f'Validation of epoch {epoch}, which was interrupted.')
+            runner.logger.info(
+                f'The checkpoint is older than the validation of epoch {epoch}, which '
+                'is done now.'
+            )
             runner.val_loop.run()
 
     def before_val_epoch(self, runner) -> None:

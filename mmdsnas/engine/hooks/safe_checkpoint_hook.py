@@ -30,6 +30,10 @@ class SafeCheckpointHook(Hook):
         }
         checkpoint['message_hub'] = plain(hub)
         checkpoint['meta'] = plain(checkpoint['meta'])
+        if 'param_schedulers' in checkpoint:
+            checkpoint['param_schedulers'] = _without_functions(
+                checkpoint['param_schedulers']
+            )
 
     def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Rebuilds the log history, where there is one."""
@@ -57,3 +61,14 @@ def _from_tensors(saved: Dict[str, Any]) -> HistoryBuffer:
         saved['counts'].cpu().numpy(),
         saved['max_length'],
     )
+
+
+def _without_functions(state: Any) -> Any:
+    """States of schedulers without what their configs give them anew."""
+    if isinstance(state, dict):
+        return {
+            name: _without_functions(value)
+            for name, value in state.items()
+            if not callable(value)
+        }
+    return [_without_functions(p) for p in state] if isinstance(state, list) else state

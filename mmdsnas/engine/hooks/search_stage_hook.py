@@ -1,6 +1,7 @@
 import gc
 
 import mmengine.hooks
+from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop
@@ -61,7 +62,7 @@ class SearchStageHook(Hook):
                 )
         algorithm = algorithm_of(runner)
         # After a resume a validation may come before the first iteration.
-        algorithm.begin_iteration(runner.iter - 1, runner.seed)
+        algorithm.begin_iteration(max(runner.iter - 1, 0), _common_seed(runner))
         count = {stage: 0 for stage in Stage}
         for epoch in range(runner.max_epochs):
             count[algorithm.stage_of(epoch)] += 1
@@ -113,4 +114,10 @@ class SearchStageHook(Hook):
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None):
         """Tells what the draw of this iteration is a function of."""
-        algorithm_of(runner).begin_iteration(runner.iter, runner.seed)
+        algorithm_of(runner).begin_iteration(runner.iter, _common_seed(runner))
+
+
+def _common_seed(runner) -> int:
+    """The seed of the run, which mmengine may have made another on every rank."""
+    different = runner.cfg.get('randomness', {}).get('diff_rank_seed', False)
+    return runner.seed - get_rank() if different else runner.seed

@@ -1,4 +1,4 @@
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 
 
 def restart_accumulation(wrapper: OptimWrapper, num_iters: int) -> None:
@@ -9,11 +9,12 @@ def restart_accumulation(wrapper: OptimWrapper, num_iters: int) -> None:
     of an epoch are other ones on every rank, and in no checkpoint.
 
     Args:
-        wrapper (OptimWrapper): Changed in place; ``SearchOptimWrapperDict`` too.
+        wrapper (OptimWrapper): Changed in place; a dict of them too.
         num_iters (int): Iterations of the epoch.
     """
-    wrapper = getattr(wrapper, 'lead', wrapper)
-    # mmengine's initialize_count_status sets these, and warns in every epoch.
-    wrapper._inner_count = 0
-    wrapper._max_counts = num_iters
-    wrapper._remainder_counts = num_iters % wrapper._accumulative_counts
+    several = isinstance(wrapper, OptimWrapperDict)
+    for part in wrapper.values() if several else [wrapper]:
+        # mmengine's initialize_count_status sets these, and warns in every epoch.
+        part._inner_count = 0
+        part._max_counts = num_iters
+        part._remainder_counts = num_iters % part._accumulative_counts
