@@ -60,7 +60,9 @@ def load_safely(path: Union[str, Path], trust: bool = False) -> Any:
     with open(path, 'rb') as file:
         # A zip archive, or the pickle of an older torch; an empty file is damaged.
         if file.read(1) not in (b'P', b'\x80', b''):
-            raise CheckpointError(f'{path} is no checkpoint, but another kind of file.')
+            raise CheckpointError(
+                f'checkpoint {path} is none, but another kind of file.'
+            )
     try:
         damaged = _damaged_part(path)
         if damaged is not None:

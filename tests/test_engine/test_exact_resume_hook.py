@@ -11,7 +11,7 @@ import torch
 
 from mmdsnas.errors import CheckpointError
 from tests.toy import ToyNet, algorithm_of, block
-from tests.toy_run import Norm, loader, normed_net, runner_of, search_of
+from tests.toy_run import Keep, Norm, loader, normed_net, runner_of, search_of
 
 EPOCHS = 4
 LR = 'architecture.lr'
@@ -36,7 +36,7 @@ ITER_COSINE = dict(
 )
 
 
-def run(folder, resume=None, batch_size=6, accumulate=2, model=None, **kwargs):
+def run(folder, resume=None, batch_size=6, accumulate=2, model=None, more=(), **kwargs):
     """Three iterations in each epoch, so that two do not divide them."""
     sgd = dict(
         optimizer=dict(type='SGD', lr=0.1, momentum=0.9),
@@ -59,7 +59,7 @@ def run(folder, resume=None, batch_size=6, accumulate=2, model=None, **kwargs):
         load_from=None if resume is None else str(resume),
     )
     options.update(kwargs)
-    hooks = [dict(type='ExactResumeHook'), dict(type='ResumeValidationHook')]
+    hooks = [dict(type='ExactResumeHook'), dict(type='ResumeValidationHook'), *more]
     runner = runner_of(folder, hooks, model=model, **options)
     runner.train()
     return runner
@@ -89,9 +89,9 @@ def whole(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize('epoch', [1, 2, 3, 4])
+@pytest.mark.parametrize('epoch', [1, 2, 3])
 def test_a_resumed_run_is_the_whole_run(whole, tmp_path, epoch):
-    """Before, at and after the two boundaries of the stages, and at the end."""
+    """At the two boundaries of the stages, and after them."""
     (tmp_path / 'work').mkdir()
     shutil.copy(whole / 'work' / f'epoch_{epoch}.pth', tmp_path / 'work')
     run(tmp_path, tmp_path / 'work' / f'epoch_{epoch}.pth')
@@ -124,7 +124,6 @@ def test_epochs_and_ranks_have_states_of_their_own(tmp_path, monkeypatch):
 
 def test_an_interrupted_validation_is_made_up_for(whole, tmp_path):
     """The checkpoint of the last epoch is older than its validation."""
-    values = []
     runner = run(tmp_path, whole / 'work' / f'epoch_{EPOCHS}.pth')
     hub = runner.message_hub
     values = hub.get_scalar('val/toy/score').data[0]
@@ -143,7 +142,7 @@ def test_an_interrupted_validation_is_made_up_for(whole, tmp_path):
 def test_no_validation_where_none_is_due(whole, tmp_path):
     cfg = dict(by_epoch=True, max_epochs=EPOCHS, val_interval=3)
     runner = run(tmp_path, whole / 'work' / 'epoch_2.pth', train_cfg=cfg)
-    # Two by the first run, of epoch 1 and, after the checkpoint, of none; 3 and 4.
+    # Epoch 1 by the run before; 3, and 4 as the last one, by this one.
     assert len(runner.message_hub.get_scalar('val/toy/score').data[0]) == 3
 
 
@@ -265,3 +264,57 @@ def test_a_validation_alone_builds_no_training(tmp_path):
     runner = runner_of(tmp_path, [dict(type='ResumeValidationHook')])
     assert runner.val()
     assert isinstance(runner._train_loop, dict)
+
+
+def test_options_that_a_resume_keeps_are_told(whole, tmp_path, caplog, monkeypatch):
+    def config(lr, counts):
+        part = dict(optimizer=dict(lr=lr), accumulative_counts=counts)
+        return dict(optim_wrapper=dict(architecture=part))
+
+    def told(resume, lr, counts):
+        folder = tmp_path / f'{lr}_{counts}'
+        folder.mkdir()
+        seen = messages(caplog, monkeypatch)
+        given = Keep('before_run', lambda r: r.cfg.update(config(lr, counts)), 1)
+        run(folder, resume, more=[given], max_epochs=2)
+        return folder / 'work' / 'epoch_1.pth', [
+            m for m in seen if 'bit for bit' in m or 'without effect' in m
+        ]
+
+    first, said = told(None, 0.1, 2)
+    assert said == []
+    assert told(first, 0.1, 2.0)[1] == []
+    _, (said,) = told(first, 0.2, 2)
+    name = 'optim_wrapper.architecture.optimizer.lr'
+    assert f'without effect: {name} was 0.1 and is 0.2.' in said
+    _, (said,) = told(first, 0.1, 3)
+    assert 'optim_wrapper.architecture.accumulative_counts was 2 and is 3' in said
+
+
+def test_a_loop_of_iterations_accumulates_over_all_of_them(tmp_path, caplog):
+    """An epoch of it, in mmengine's words, is the whole run."""
+    model = normed_net()
+    sgd = dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=3)
+    runner = runner_of(
+        tmp_path,
+        [dict(type='ExactResumeHook')],
+        model=model,
+        train_cfg=dict(by_epoch=False, max_iters=9),
+        val_dataloader=None,
+        val_cfg=None,
+        val_evaluator=None,
+        optim_wrapper=sgd,
+        default_hooks=dict(checkpoint=None),
+    )
+    for module in model.blocks:
+        module.fix_chosen('tanh')
+    factors = []
+    scale = type(runner.build_optim_wrapper(sgd)).scale_loss
+    monkeypatched = lambda self, loss: (  # noqa: E731
+        factors.append(float(scale(self, torch.ones(())))),
+        scale(self, loss),
+    )[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmengine.optim.OptimWrapper.scale_loss', monkeypatched)
+        runner.train()
+    assert factors == pytest.approx([1 / 3] * 9)

@@ -67,9 +67,10 @@ def test_spoilt_statistics_become_those_of_the_start_of_the_epoch(tmp_path):
     assert all(torch.equal(after[name], start[name]) for name in stem)
 
 
-def test_averaged_statistics_are_not_spoilt(tmp_path):
+@pytest.mark.parametrize('accumulate', [1, 2])
+def test_averaged_statistics_are_not_spoilt(tmp_path, accumulate):
     ema = dict(type='EMAHook', momentum=0.5, update_buffers=True)
-    run(tmp_path, Poison('inputs', [5]), more=[ema])
+    run(tmp_path, Poison('inputs', [4]), more=[ema], accumulate=accumulate)
     saved = torch.load(tmp_path / 'work' / 'epoch_2.pth', weights_only=True)
     for part in ('state_dict', 'ema_state_dict'):
         assert all(value.isfinite().all() for value in saved[part].values())

@@ -3,6 +3,7 @@
 import torch
 from mmengine.dist import get_rank
 
+from mmdsnas.engine.hooks.rank_agreement_hook import digests
 from mmdsnas.errors import RankError
 from tests.ranks import WRAPPER, on_ranks
 from tests.toy_run import Keep, loader, runner_of, search_of
@@ -48,3 +49,22 @@ def test_one_bit_ends_the_run_on_all_ranks(tmp_path):
         sentence, epoch = changed
         assert sentence.startswith('rank 1 differs from rank 0 in alpha after epoch 2:')
         assert '--resume' in sentence and epoch == 1
+
+
+def test_each_part_has_a_digest():
+    """Of the child apart from alpha: a tie may be broken in another way."""
+    algorithm = search_of()
+    before = digests(algorithm)
+    assert before == digests(algorithm)
+    name = algorithm.mutator.free[0]
+    child = algorithm.mutator.derive_child()
+    algorithm.mutator.fix({name: child[name]})
+    after = digests(algorithm)
+    assert [n for n in before if before[n] != after[n]] == ['the fixed blocks']
+    (other,) = set(algorithm.mutator.choices(name)) - {child[name]}
+    algorithm.mutator.fix({name: other})
+    changed = digests(algorithm)
+    assert [n for n in after if after[n] != changed[n]] == [
+        'the fixed blocks',
+        'the child',
+    ]

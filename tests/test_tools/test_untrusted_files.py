@@ -32,13 +32,15 @@ def run_here(monkeypatch, capsys, tmp_path):
 
     def run(tool, *args):
         kept = [manager._instance_dict.copy() for manager in managers]
+        # One that is there already prints where stdout was then.
+        MMLogger._instance_dict.clear()
         monkeypatch.setattr(sys, 'argv', [tool, *map(str, args)])
         failed = False
         try:
             runpy.run_path(str(ROOT / 'tools' / tool), run_name='__main__')
         except SystemExit as end:
-            assert end.code == 1
-            failed = True
+            assert end.code in (0, 1)
+            failed = bool(end.code)
         for manager, instances in zip(managers, kept):
             manager._instance_dict.clear()
             manager._instance_dict.update(instances)
@@ -101,7 +103,7 @@ def test_flag_says_what_it_means(run_here):
     for tool in {args[0] for args in TOOLS.values()}:
         error, printed = run_here(tool, '--help')
         text = ' '.join(printed.split())
-        assert error == 0 and 'can run any code that is in the file' in text
+        assert error is None and 'can run any code that is in the file' in text
 
 
 @pytest.fixture
