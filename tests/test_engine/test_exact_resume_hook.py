@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 import torch
+from mmengine.optim import OptimWrapper
 
 from mmdsnas.errors import CheckpointError
 from tests.toy import ToyNet, algorithm_of, block
@@ -291,7 +292,7 @@ def test_options_that_a_resume_keeps_are_told(whole, tmp_path, caplog, monkeypat
     assert 'optim_wrapper.architecture.accumulative_counts was 2 and is 3' in said
 
 
-def test_a_loop_of_iterations_accumulates_over_all_of_them(tmp_path, caplog):
+def test_a_loop_of_iterations_accumulates_over_all_of_them(tmp_path, monkeypatch):
     """An epoch of it, in mmengine's words, is the whole run."""
     model = normed_net()
     sgd = dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=3)
@@ -308,13 +309,12 @@ def test_a_loop_of_iterations_accumulates_over_all_of_them(tmp_path, caplog):
     )
     for module in model.blocks:
         module.fix_chosen('tanh')
-    factors = []
-    scale = type(runner.build_optim_wrapper(sgd)).scale_loss
-    monkeypatched = lambda self, loss: (  # noqa: E731
-        factors.append(float(scale(self, torch.ones(())))),
-        scale(self, loss),
-    )[1]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr('mmengine.optim.OptimWrapper.scale_loss', monkeypatched)
-        runner.train()
+    factors, scale = [], OptimWrapper.scale_loss
+
+    def noted(self, loss):
+        factors.append(float(scale(self, torch.ones(()))))
+        return scale(self, loss)
+
+    monkeypatch.setattr(OptimWrapper, 'scale_loss', noted)
+    runner.train()
     assert factors == pytest.approx([1 / 3] * 9)
