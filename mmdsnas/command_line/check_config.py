@@ -16,9 +16,8 @@ from mmdsnas.options import (
     wrapper_type_problem,
 )
 from mmdsnas.options.checkers import shown
-from .config_parts import LOADER_OPTIONS, PARTS, Part, Parts
+from .config_parts import LOADER_OPTIONS, LOADERS, PARTS, Part, Parts
 
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # What the Runner builds from an option at the top of a config.
 TOP = {
     'model': Part(registry.MODELS),
@@ -109,7 +108,7 @@ def _check_loader(parts: Parts, name: str, loader: Any) -> None:
     for key, value in loader.items():
         if key in PARTS:
             parts.check(f'{name}.{key}', value, PARTS[key])
-        elif key not in LOADER_OPTIONS:
+        elif key not in (*LOADER_OPTIONS, '_scope_'):
             parts.problems.append(unknown_option(name, key, LOADER_OPTIONS))
 
 
@@ -145,7 +144,7 @@ def _check_search_wrapper(parts: Parts, wrapper: Dict[str, Any]) -> None:
     parts.problems += [
         unknown_option('optim_wrapper', key, known)
         for key in wrapper
-        if key not in known
+        if key not in (*known, '_scope_')
     ]
     counts = {}
     for key in known[:2]:

@@ -3,11 +3,12 @@
 import inspect
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
-from mmengine.registry import Registry
+from mmengine.model import BaseModel
+from mmengine.registry import DefaultScope, Registry
 from torch.utils.data import DataLoader
 
 from mmdsnas import registry
-from mmdsnas.options import problems_of, unknown_option
+from mmdsnas.options import OPTIONS, problems_of, unknown_option
 from mmdsnas.options.checkers import nearest, shown
 from mmdsnas.options.signatures import is_of, options_of
 
@@ -20,19 +21,21 @@ class Part(NamedTuple):
         default (str, optional): Its type where the config gives none.
         extra (tuple[str, ...]): Options that whoever builds it takes out.
         typed (bool): Whether it must have a type.
+        base (type): What its class must be a subclass of.
     """
 
     registry: Registry
     default: Optional[str] = None
     extra: Tuple[str, ...] = ()
     typed: bool = True
+    base: type = object
 
 
 _MODEL = Part(registry.MODELS)
 _TRANSFORM = Part(registry.TRANSFORMS)
 # Parts of parts, by the name of their option.
 PARTS = {
-    'architecture': _MODEL,
+    'architecture': Part(registry.MODELS, base=BaseModel),
     'cfg': _MODEL,
     'backbone': _MODEL,
     'neck': _MODEL,
@@ -60,6 +63,7 @@ HOLDERS = {
     'metrics': Part(registry.METRICS),
     'vis_backends': Part(registry.VISBACKENDS),
 }
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 LOADER_OPTIONS = (
     *('dataset', 'sampler', 'batch_sampler', 'worker_init_fn', 'collate_fn'),
     'num_batch_per_epoch',
@@ -149,21 +153,39 @@ class Parts:
             if part.typed and not quiet:
                 self.note(where, 'must have a type, but has none')
             return
+        scope = value.get('_scope_')
+        if scope is not None and not (isinstance(scope, str) and scope.isidentifier()):
+            what = (
+                f'must be the name of a package such as mmdsnas, but is {shown(scope)}'
+            )
+            self.note(f'{where}._scope_', what)
+            return
+        # It also holds for what lies inside, which is built meanwhile.
+        with DefaultScope.overwrite_default_scope(scope):
+            self._check_in_scope(where, value, part, quiet)
+
+    def _check_in_scope(self, where: str, value: Dict, part: Part, quiet: bool) -> None:
         kind = value.get('type', part.default)
         cls = self.find(f'{where}.type', kind, part.registry, quiet)
         if cls is None:
             return
+        if not quiet and inspect.isclass(cls) and not issubclass(cls, part.base):
+            what = f'must be a subclass of {part.base.__name__}, but is {shown(kind)}'
+            self.note(f'{where}.type', what)
+            return
         given = {k: v for k, v in value.items() if k not in ('type', '_scope_')}
-        self._check_names(where, cls, given, part.extra)
         if is_of(cls, 'mmdsnas'):
             name = getattr(cls, '__name__', '')
             self.problems += problems_of(name, given, f'{where}.{{}}')
+        self._check_names(where, cls, given, part.extra)
         self._check_inside(where, given, None, not is_of(cls, *_PACKAGES))
 
     def _check_names(
         self, where: str, cls: Callable, given: Dict, extra: Tuple[str, ...]
     ) -> None:
         known, required = options_of(cls)
+        if known is None and is_of(cls, 'mmdsnas'):
+            known = self._passed_on(where, cls, given)
         for name in given if known is not None else ():
             if name not in known and name not in extra:
                 named = f'{where} ({getattr(cls, "__name__", cls)})'
@@ -171,6 +193,17 @@ class Parts:
         if is_of(cls, 'mmdsnas'):
             for name in sorted(required - _GIVEN - set(given)):
                 self.note(f'{where}.{name}', 'must be set')
+
+    def _passed_on(self, where: str, cls: Callable, given: Dict) -> Optional[Set[str]]:
+        """Options of a class of ours with those that it passes on; None: any."""
+        known = set(OPTIONS.get(cls.__name__, ()))
+        if 'ema_type' not in known:
+            return known
+        kind = given.get('ema_type', 'ExponentialMovingAverage')
+        averager = self.find(f'{where}.ema_type', kind, registry.MODELS)
+        names = None if averager is None else options_of(averager)[0]
+        own = known & set(inspect.signature(cls).parameters)
+        return None if names is None else own | names - {'model'}
 
     def _check_inside(
         self, where: str, given: Any, inner: Optional[Part], quiet: bool

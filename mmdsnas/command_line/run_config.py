@@ -1,5 +1,6 @@
 """Fits a config to the command line, the data and the machine."""
 
+import copy
 import difflib
 import inspect
 import os.path as osp
@@ -17,6 +18,7 @@ from mmdsnas.datasets import find_classes
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.paths import find_config
 from .check_config import check_config
+from .config_parts import LOADERS
 from .input_size import input_size
 
 # Options at the top of a config that are read, beside the Runner's arguments.
@@ -29,7 +31,6 @@ ALSO_READ = (
     'model_wrapper_cfg',
     'sync_bn',
 )
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def load_config(
@@ -58,7 +59,7 @@ def load_config(
             dataset = (config.get(loader) or {}).get('dataset', {})
             if 'data_root' in dataset and dataset.data_root == config.get('data_root'):
                 dataset.data_root = options['data_root']
-    config.merge_from_dict(options)
+    _merge(config, options)
     if resolve:
         check_config(config)
         fill_num_classes(config)
@@ -86,6 +87,21 @@ def _check_options(config: Config, options: Dict[str, Any]) -> None:
             'the config file: what those were made of it stays; set them instead.',
             file=sys.stderr,
         )
+
+
+def _merge(config: Config, options: Dict[str, Any]) -> None:
+    """Merges options into a config, whose places for them must be there."""
+    try:
+        config.merge_from_dict(options)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        for name, value in options.items():
+            if len(options) > 1:
+                _merge(copy.deepcopy(config), {name: value})
+        raise ConfigError(
+            f'--cfg-options has {" and ".join(map(repr, options))}, but the config has '
+            'no such place: what stands before a dot must be a dict, or a list that '
+            'has the number after it.'
+        ) from error
 
 
 def fill_num_classes(config: Config) -> None:

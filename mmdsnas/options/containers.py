@@ -1,8 +1,8 @@
 """Checkers of values that hold other values."""
 
+import math
 from typing import Any, Dict, List, Optional, Tuple
 
-import torch
 import torch.nn as nn
 
 from .checkers import Checker, Integer, Problem, nearest, shown
@@ -95,19 +95,22 @@ class Pair(Checker):
 class InputShape(Checker):
     """Shape of a batch of one input with channels, for a network."""
 
+    largest = 2**26
+
     def allows(self, value: Any) -> bool:
         return (
             isinstance(value, (list, tuple))
             and 3 <= len(value) <= 5
-            and all(Integer(1, 4096).allows(n) for n in value)
+            and all(Integer(1).allows(n) for n in value)
             and value[0] == 1
-            and torch.Size(value).numel() <= 2**28
+            # A network's memory grows with it.
+            and math.prod(value) <= self.largest
         )
 
     def __str__(self) -> str:
         return (
-            'the shape of one input with its batch size, at most 4096 a side, '
-            'e.g. (1, 3, 224, 224)'
+            'the shape of one input with its batch size, 3 to 5 whole numbers, at '
+            f'most {self.largest} values in all, e.g. (1, 3, 224, 224)'
         )
 
 
@@ -177,13 +180,18 @@ class Options(Checker):
     Args:
         options (dict[str, Checker]): What there is.
         required (tuple[str, ...]): Which of them have to be there.
+        others (bool): Whether there may be others, of any value.
     """
 
     def __init__(
-        self, options: Dict[str, Checker], required: Tuple[str, ...] = ()
+        self,
+        options: Dict[str, Checker],
+        required: Tuple[str, ...] = (),
+        others: bool = False,
     ) -> None:
         self.options = options
         self.required = required
+        self.others = others
 
     def problems(self, value: Any) -> List[Problem]:
         if not isinstance(value, dict):
@@ -191,6 +199,8 @@ class Options(Checker):
         found: List[Problem] = []
         for name, given in value.items():
             checker = self.options.get(name) if isinstance(name, str) else None
+            if checker is None and self.others:
+                continue
             if checker is None:
                 what = f'has no option {shown(name)}{nearest(name, self.options)}'
                 found.append(('', what))

@@ -34,6 +34,8 @@ _NORM_CFG = Maybe(
             num_groups=Integer(1),
         ),
         required=('type',),
+        # A norm layer of a user has options of its own.
+        others=True,
     )
 )
 _MULTIPLIER = Maybe(Real(0))
@@ -44,7 +46,6 @@ AMP: Dict[str, Checker] = dict(
     growth_factor=Real(above=1),
     backoff_factor=Real(above=0, below=1),
     growth_interval=Integer(1, 2**31 - 1),
-    enabled=Flag(),
 )
 PARAMWISE: Dict[str, Checker] = dict(
     bias_lr_mult=_MULTIPLIER,
@@ -71,6 +72,8 @@ _BLOCK = dict(
     init_cfg=_INIT_CFG,
 )
 _DATA_ROOT = Maybe(Text(empty=True))
+_NAMES = Maybe(Either(Text(), ListOf(Text(), 1)))
+_RULE = Choice('greater', 'less')
 _SPLIT_RATIO = Real(above=0, below=1)
 
 # By the name that a config gives as type; None as a value means what the
@@ -157,6 +160,36 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
         optim_wrapper_cfg=Mapping(), paramwise_cfg=Maybe(Options(PARAMWISE))
     ),
     # Hooks
+    AtomicCheckpointHook=dict(
+        # -1: never, or all of them.
+        interval=Integer(-1),
+        by_epoch=Flag(),
+        save_optimizer=Flag(),
+        save_param_scheduler=Flag(),
+        out_dir=Maybe(File()),
+        max_keep_ckpts=Integer(-1),
+        save_last=Flag(),
+        save_best=_NAMES,
+        rule=Maybe(Either(_RULE, ListOf(_RULE, 1))),
+        greater_keys=_NAMES,
+        less_keys=_NAMES,
+        file_client_args=Maybe(Mapping()),
+        filename_tmpl=Maybe(Text()),
+        backend_args=Maybe(Mapping()),
+        published_keys=_NAMES,
+        save_begin=Integer(0),
+    ),
+    EMAHook=dict(
+        ema_type=Type(),
+        strict_load=Flag(),
+        begin_iter=Integer(0),
+        begin_epoch=Integer(0),
+        momentum=Real(above=0, below=1),
+        gamma=Real(above=0),
+        interval=Integer(1),
+        update_buffers=Flag(),
+        device=Maybe(Text()),
+    ),
     NonFiniteHook=dict(max_consecutive=Integer(0)),
     RecalibrateBNHook=dict(num_batches=Integer(1)),
     ResetBNStatsHook=dict(affine=Flag()),

@@ -2,6 +2,7 @@ import copy
 import re
 
 import pytest
+import torch.nn as nn
 from mmengine.config import Config, DictAction
 from mmengine.hooks import Hook
 
@@ -118,7 +119,48 @@ def test_short_options_are_right():
             dict(optim_wrapper__optimizer__lrr=1),
             'optim_wrapper.optimizer (SGD) h',
         ),
+        (
+            DIGITS,
+            dict(default_hooks__checkpoint__max_keep_ckpt=2),
+            'default_hooks.checkpoint (AtomicCheckpointHook) has no option '
+            "'max_keep_ckpt' (nearest: 'max_keep_ckpts').",
+        ),
+        (
+            DIGITS,
+            dict(default_hooks__checkpoint__rule='more'),
+            'default_hooks.checkpoint.rule must be None or one of greater, less or',
+        ),
+        (
+            DIGITS,
+            dict(custom_hooks__1=dict(type='EMAHook', momentm=0.1)),
+            "custom_hooks.1 (EMAHook) has no option 'momentm' (nearest: 'momentum').",
+        ),
+        (
+            DIGITS,
+            dict(custom_hooks__1=dict(type='EMAHook', momentum=1)),
+            'custom_hooks.1.momentum must be a finite number, above 0 and below 1',
+        ),
+        (
+            DIGITS,
+            dict(custom_hooks__1=dict(type='EMAHook', ema_type='SWA')),
+            'custom_hooks.1.ema_type must be a class in the registry',
+        ),
+        (
+            DIGITS,
+            dict(optim_wrapper__amp=dict(enabled=False)),
+            "optim_wrapper.amp has no option 'enabled'",
+        ),
         # Classes that there are not
+        (
+            DIGITS,
+            dict(model__architecture__head___scope_='a b'),
+            'model.architecture.head._scope_ must be the name of a package',
+        ),
+        (
+            DIGITS,
+            dict(model__architecture=dict(_delete_=True, type='ImageClassifier')),
+            'model.architecture.type must be a class in the registry',
+        ),
         (
             DIGITS,
             dict(model__type='DSNA'),
@@ -157,6 +199,11 @@ def test_short_options_are_right():
             DIGITS,
             dict(default_scope='mmdsna'),
             'default_scope must be the name of an in',
+        ),
+        (
+            DIGITS,
+            dict(model__architecture=dict(_delete_=True, type='torch.optim.SGD')),
+            'model.architecture.type must be a subclass of BaseModel, but is',
         ),
         # What is missing, or something else altogether
         (DIGITS, dict(model__architecture=None), 'model.architecture must be a config'),
@@ -232,7 +279,24 @@ def test_all_mistakes_are_told_at_once():
         dict(default_hooks__timer=None),
         dict(default_scope=None),
         dict(custom_hooks__1=dict(type='mmengine.EMAHook', momentum=0.1, x=1)),
+        dict(custom_hooks__1=dict(type='EMAHook', momentum=0.1, begin_epoch=2)),
+        dict(
+            custom_hooks__1=dict(
+                type='EMAHook', ema_type='MomentumAnnealingEMA', gamma=9
+            )
+        ),
         dict(param_scheduler=[]),
+        dict(train_dataloader___scope_='mmcls', optim_wrapper___scope_='mmcls'),
+        # All of it from mmcls, whose names stand without a dot.
+        dict(
+            model__architecture=dict(
+                _delete_=True,
+                _scope_='mmcls',
+                type='ImageClassifier',
+                backbone=dict(type='ResNet_CIFAR', depth=18),
+                head=dict(type='LinearClsHead', num_classes=3, in_channels=8),
+            )
+        ),
     ],
 )
 def test_what_others_read_is_allowed(options):
@@ -260,6 +324,27 @@ def test_classes_of_users(monkeypatch):
     assert 'architecture.head.dropout must be' in mistakes(
         DIGITS, model__architecture=dict(inner, _delete_=True)
     )
+
+
+def test_a_norm_layer_and_an_average_of_users(monkeypatch):
+    class Norm(nn.BatchNorm2d):
+        def __init__(self, num_features, groups_of=1, eps=1e-5):
+            super().__init__(num_features, eps)
+
+    class Average(MODELS.get('StochasticWeightAverage')):
+        def __init__(self, model, rate=1):
+            pass
+
+    monkeypatch.setitem(MODELS.module_dict, 'Norm', Norm)
+    monkeypatch.setitem(MODELS.module_dict, 'Average', Average)
+    norm = dict(type='Norm', groups_of=2, _scope_='mmdsnas')
+    where = 'model__architecture__backbone__norm_cfg'
+    assert mistakes(SEARCH, **{where: norm}) is None
+    assert 'norm_cfg.eps must' in mistakes(SEARCH, **{where: dict(norm, eps=0)})
+    hook = dict(type='EMAHook', ema_type='Average', rate=2)
+    assert mistakes(DIGITS, custom_hooks=[hook]) is None
+    said = mistakes(DIGITS, custom_hooks=[dict(hook, momentum=0.1)])
+    assert said.startswith("custom_hooks.0 (EMAHook) has no option 'momentum'")
 
 
 def test_it_is_done_before_the_data_are_looked_for(tmp_path):

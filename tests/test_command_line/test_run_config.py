@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from mmengine.config import Config
 from mmengine.logging import MMLogger
@@ -163,3 +165,24 @@ def test_costs_of_other_images_than_those_of_the_search(logged, crop):
     run_config.check_input_shape(config)
     told = [line for line in logged if 'gives images of 64 x 64' in line]
     assert len(told) == (crop == 64)
+
+
+@pytest.mark.parametrize(
+    'name, value',
+    [
+        ('custom_hooks.99.type', 'x'),
+        ('custom_hooks.x.type', 3),
+        ('custom_hooks.0', 3),
+        ('model.mutator.init_std.x', 3),
+    ],
+)
+def test_an_option_that_has_no_place_is_named(name, value):
+    options = {'work_dir': 'x', name: value, 'model.mutator.init_mean': 0.0}
+    with pytest.raises(ConfigError, match=f"has '{re.escape(name)}', but the config"):
+        run_config.load_config('dsnas_supernet_1xb64_digits', options)
+
+
+def test_options_that_have_no_place_beside_each_other():
+    options = {'custom_hooks': 3, 'custom_hooks.0.x': 3}
+    with pytest.raises(ConfigError, match="'custom_hooks' and 'custom_hooks.0.x', but"):
+        run_config.load_config('dsnas_supernet_1xb64_digits', options)

@@ -4,7 +4,15 @@ import pytest
 from mmdsnas.errors import ConfigError
 from mmdsnas.options import check_options
 from mmdsnas.options.checkers import Choice, Flag, Integer, Real, Text, nearest, shown
-from mmdsnas.options.containers import LeftOut, ListOf, Mapping, Maybe, Options, Type
+from mmdsnas.options.containers import (
+    InputShape,
+    LeftOut,
+    ListOf,
+    Mapping,
+    Maybe,
+    Options,
+    Type,
+)
 
 NAN, INF = float('nan'), float('inf')
 
@@ -26,6 +34,12 @@ NAN, INF = float('nan'), float('inf')
         (Mapping(), [{}, {'a': 1}], [{1: 2}, [], None]),
         (Options(dict(a=Flag())), [{}, {'a': True}], [{'b': True}, {'a': 1}, {2: 3}]),
         (Options(dict(a=Flag()), ('a',)), [{'a': True}], [{}]),
+        (Options(dict(a=Flag()), others=True), [{'b': 1}], [{'a': 1, 'b': 1}]),
+        (
+            InputShape(),
+            [(1, 1, 16000), [1, 3, 4096, 5000]],
+            [(1, 1), (2, 3, 8, 8), (1, 3, 0, 8), (1, 3, 10**400), (1, 3, 8192, 8192)],
+        ),
         (Type(), ['BN', dict], ['', None, 3]),
         (LeftOut(), [], [None, 0]),
     ],

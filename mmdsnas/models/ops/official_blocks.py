@@ -31,11 +31,14 @@ class _OfficialBlock(BaseOP):
         init_cfg (dict, optional): See mmengine's ``BaseModule``.
     """
 
+    # Whose options they are, also those of a subclass.
+    _declared_as: str
+
     def __init__(
         self, in_channels, out_channels, stride, kernel_size, norm_cfg, init_cfg=None
     ):
         check_options(
-            'OfficialShuffleBlock',
+            self._declared_as,
             in_channels=in_channels,
             out_channels=out_channels,
             stride=stride,
@@ -94,6 +97,8 @@ class OfficialShuffleBlock(_OfficialBlock):
         init_cfg (dict, optional): See mmengine's ``BaseModule``.
     """
 
+    _declared_as = 'OfficialShuffleBlock'
+
     def __init__(
         self,
         in_channels: int,
@@ -125,6 +130,8 @@ class OfficialShuffleXception(_OfficialBlock):
         norm_cfg (dict, optional): Config of the BatchNorm layers.
         init_cfg (dict, optional): See mmengine's ``BaseModule``.
     """
+
+    _declared_as = 'OfficialShuffleXception'
 
     def __init__(
         self,
