@@ -20,8 +20,16 @@ _CHANNELS = 8192
 _MODULE = Part('forward')
 # mmengine and mmcv read these themselves.
 _INIT_CFG = Maybe(Either(Mapping(), ListOf(Mapping())))
-# A type goes without saying in none of them.
-_LAYER_CFG = Maybe(Mapping())
+_CONV_CFG = Maybe(Options(dict(type=Choice('Conv2d', 'Conv')), required=('type',)))
+_ACT_CFG = Maybe(
+    Options(
+        dict(
+            type=Choice('ReLU', 'ReLU6', 'LeakyReLU', 'ELU', 'SiLU', 'Hardswish'),
+            inplace=Flag(),
+        ),
+        required=('type',),
+    )
+)
 _NORM_CFG = Maybe(
     Options(
         dict(
@@ -122,8 +130,8 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
         out_indices=ListOf(Integer(0, 4), 1),
         frozen_stages=Integer(-1, 4),
         with_last_layer=Flag(),
-        conv_cfg=_LAYER_CFG,
-        act_cfg=_LAYER_CFG,
+        conv_cfg=_CONV_CFG,
+        act_cfg=_ACT_CFG,
         norm_eval=Flag(),
         with_cp=Flag(),
         init_cfg=_INIT_CFG,
