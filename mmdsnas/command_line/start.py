@@ -1,5 +1,6 @@
 """What a run begins with: the checkpoint that it resumes or takes weights from."""
 
+import os.path as osp
 from logging import WARNING
 from typing import Any, Dict, Optional
 
@@ -62,6 +63,14 @@ def start_from_checkpoint(
             or a search is to be resumed from a child, or the reverse.
         SubnetError: The checkpoint is of another subnet than the options'.
     """
+    used = osp.join(config.get('work_dir') or '', 'last_checkpoint')
+    if not config.get('resume') and osp.isfile(used):
+        print_log(
+            f'{config.work_dir} has checkpoints of another run, which this one will '
+            'overwrite; --resume would go on with it.',
+            'current',
+            level=WARNING,
+        )
     wrapper = config.get('optim_wrapper') or {}
     optimizer = wrapper.get('architecture', wrapper).get('optimizer') or {}
     wants_lr = 'lr' in optimizer and optimizer['lr'] is None

@@ -191,3 +191,14 @@ def test_a_resumed_run_keeps_its_seed(saved, given):
     config.load_from = path
     start.start_from_checkpoint(config, None)
     assert config.randomness == given
+
+
+@pytest.mark.parametrize('resumes', [True, False])
+def test_a_used_work_dir_is_told(saved, tmp_path, monkeypatch, resumes):
+    told = []
+    monkeypatch.setattr(start, 'print_log', lambda text, *a, **k: told.append(text))
+    (tmp_path / 'last_checkpoint').write_text('epoch_1.pth')
+    config = child_config(work_dir=str(tmp_path), resume=resumes)
+    config.optim_wrapper.optimizer.lr = 0.1
+    start.start_from_checkpoint(config, None)
+    assert [t for t in told if 'of another run' in t] == ([] if resumes else [told[0]])

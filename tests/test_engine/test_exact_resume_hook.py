@@ -318,3 +318,10 @@ def test_a_loop_of_iterations_accumulates_over_all_of_them(tmp_path, monkeypatch
     monkeypatch.setattr(OptimWrapper, 'scale_loss', noted)
     runner.train()
     assert factors == pytest.approx([1 / 3] * 9)
+
+
+def test_a_search_without_its_hooks_is_told(tmp_path, caplog, monkeypatch):
+    seen = messages(caplog, monkeypatch)
+    run(tmp_path, max_epochs=1)
+    (said,) = [m for m in seen if 'custom_hooks has no' in m]
+    assert 'NonFiniteHook' in said and 'ExactResumeHook' not in said

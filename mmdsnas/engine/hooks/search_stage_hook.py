@@ -13,6 +13,12 @@ from ..optimizers import SearchOptimWrapperDict
 from .ema_hook import EMAHook
 from .utils import algorithm_of
 
+# What a search of several days should not be without.
+EXPECTED = (
+    *('ExactResumeHook', 'NonFiniteHook', 'RankAgreementHook', 'AverageBNStatsHook'),
+    *('SafeCheckpointHook', 'ExportChildHook', 'ResumeValidationHook'),
+)
+
 
 @HOOKS.register_module()
 class SearchStageHook(Hook):
@@ -60,6 +66,14 @@ class SearchStageHook(Hook):
                     "custom_hooks has mmengine's EMAHook, which averages alpha; use "
                     "type='mmdsnas.EMAHook', which takes the same options."
                 )
+        there = {type(hook).__name__ for hook in runner.hooks}
+        missing = [name for name in EXPECTED if name not in there]
+        if missing:
+            runner.logger.warning(
+                f'custom_hooks has no {", ".join(missing)}, so that this run promises '
+                'less than docs/en/user_guides/resume.md says; a config that adds a '
+                'hook has custom_hooks = [*_base_.custom_hooks, dict(...)].'
+            )
         algorithm = algorithm_of(runner)
         # After a resume a validation may come before the first iteration.
         algorithm.begin_iteration(max(runner.iter - 1, 0), _common_seed(runner))
