@@ -325,3 +325,15 @@ def test_a_search_without_its_hooks_is_told(tmp_path, caplog, monkeypatch):
     run(tmp_path, max_epochs=1)
     (said,) = [m for m in seen if 'custom_hooks has no' in m]
     assert 'NonFiniteHook' in said and 'ExactResumeHook' not in said
+
+
+@pytest.mark.parametrize('state', [None, 3, dict(setting=[], options=7), {}])
+def test_a_checkpoint_that_says_nothing_is_resumed(
+    whole, tmp_path, state, caplog, monkeypatch
+):
+    seen = messages(caplog, monkeypatch)
+    saved = checkpoint(whole, 3)
+    saved['meta']['run'] = state
+    torch.save(saved, tmp_path / 'epoch_3.pth')
+    run(tmp_path, tmp_path / 'epoch_3.pth')
+    assert not [m for m in seen if 'bit for bit' in m or 'without effect' in m]

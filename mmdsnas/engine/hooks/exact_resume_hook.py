@@ -71,13 +71,21 @@ class ExactResumeHook(Hook):
         path, model = runner._load_from, model_of(runner)
         meta = checkpoint['meta']
         own = run_state(runner, meta['epoch'])
-        saved = {name: meta.get('run', {}).get(name, own[name]) for name in own}
+        saved = dict(own)
+        if isinstance(meta.get('run'), dict):
+            # A part that is missing or no such thing is not compared.
+            saved.update(
+                (name, part)
+                for name, part in meta['run'].items()
+                if isinstance(part, type(own.get(name)))
+            )
         if isinstance(model, DSNAS):
             check_search_space(saved['search_space'], own['search_space'], path)
         check_weights(model.state_dict(), checkpoint['state_dict'], path)
         self._compare(runner, saved, own)
         now = own['setting']['iterations_per_epoch']
-        if _by_epoch(runner) and saved['setting']['iterations_per_epoch'] != now:
+        before = saved['setting'].get('iterations_per_epoch', now)
+        if _by_epoch(runner) and before != now:
             rescale_progress(checkpoint, now)
             runner.logger.warning(
                 'Iterations, and the schedules that count them, go on at the same '
@@ -86,19 +94,14 @@ class ExactResumeHook(Hook):
 
     def _compare(self, runner, saved: Dict, own: Dict) -> None:
         """Says what makes this run another one, and what does not but might."""
-        before, now = saved['options'], own['options']
-        kept = {name for name in {**before, **now} if is_kept(name)}
         changed = changed_settings(saved['setting'], own['setting'])
-        changed += changed_settings(_without(kept, before), _without(kept, now))
+        changed += changed_settings(_options(saved, False), _options(own, False))
         if changed:
             runner.logger.warning(
                 'This run is not bit for bit the one that was interrupted: '
                 f'{"; ".join(changed)}.'
             )
-        void = changed_settings(
-            {n: v for n, v in before.items() if n in kept},
-            {n: v for n, v in now.items() if n in kept},
-        )
+        void = changed_settings(_options(saved, True), _options(own, True))
         if void:
             runner.logger.warning(
                 'A resumed run keeps optimizers and schedules of its checkpoint; '
@@ -107,8 +110,9 @@ class ExactResumeHook(Hook):
             )
 
 
-def _without(names, options: Dict) -> Dict:
-    return {name: value for name, value in options.items() if name not in names}
+def _options(state: Dict, kept: bool) -> Dict:
+    """Those that a resumed run has from its checkpoint, or those it does not."""
+    return {n: v for n, v in state['options'].items() if is_kept(n) is kept}
 
 
 def _by_epoch(runner) -> bool:
