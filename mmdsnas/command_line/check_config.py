@@ -86,6 +86,9 @@ def _problems(config: Config) -> List[str]:
         if name == 'train_cfg' and isinstance(value, dict):
             loop = 'EpochBased' if value.get('by_epoch', True) else 'IterBased'
             part = part._replace(default=f'{loop}TrainLoop')
+            if value.get('by_epoch', True):
+                found = problems_of('EpochBasedTrainLoop', value, 'train_cfg.{}')
+                parts.problems += found
         if value is not None:
             # An evaluator may be a list of metrics, anything else is one thing.
             parts.check(name, value, part, many=name.endswith('_evaluator'))
@@ -105,6 +108,7 @@ def _problems(config: Config) -> List[str]:
 def _check_loader(parts: Parts, name: str, loader: Any) -> None:
     if not parts.is_dict(name, loader):
         return
+    parts.problems += problems_of('DataLoader', loader, f'{name}.{{}}')
     for key, value in loader.items():
         if key in PARTS:
             parts.check(f'{name}.{key}', value, PARTS[key])
@@ -165,8 +169,12 @@ def _check_search_wrapper(parts: Parts, wrapper: Dict[str, Any]) -> None:
 
 def _check_one_wrapper(parts: Parts, where: str, wrapper: Dict[str, Any]) -> None:
     parts.check(where, wrapper, WRAPPER)
+    parts.problems += problems_of('OptimWrapper', wrapper, f'{where}.{{}}')
     if 'optimizer' not in wrapper:
         parts.note(f'{where}.optimizer', 'must be set')
+    elif isinstance(wrapper['optimizer'], dict):
+        optimizer = f'{where}.optimizer.{{}}'
+        parts.problems += problems_of('Optimizer', wrapper['optimizer'], optimizer)
     paramwise = dict(paramwise_cfg=wrapper.get('paramwise_cfg'))
     found = problems_of('GroupedOptimWrapperConstructor', paramwise, f'{where}.{{}}')
     no_decay = None if found else decay_problem(wrapper, **paramwise)

@@ -235,6 +235,13 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
         test_mode=Flag(),
     ),
     seed_worker=dict(worker_id=LeftOut()),
+    # Of torch and mmengine, what everybody sets.
+    DataLoader=dict(batch_size=Integer(1), num_workers=Integer(0)),
+    EpochBasedTrainLoop=dict(
+        max_epochs=Integer(0), val_interval=Integer(1), val_begin=Integer(0)
+    ),
+    OptimWrapper=dict(accumulative_counts=Integer(1)),
+    Optimizer=dict(lr=Maybe(Real(0)), weight_decay=Maybe(Real(0)), momentum=Real(0)),
     # Options that are no class of their own in a config.
     CostTerm=COST,
     SkipCorruptImagesMixin=dict(max_corrupt=Integer(0)),

@@ -219,6 +219,24 @@ def test_short_options_are_right():
             dict(optim_wrapper__mutator=3),
             'optim_wrapper.mutator must be a dict',
         ),
+        # What everybody sets, in other packages
+        (
+            DIGITS,
+            dict(train_dataloader__batch_size=2.5),
+            'train_dataloader.batch_size must be a whole number, at least 1, but is',
+        ),
+        (DIGITS, dict(val_dataloader__num_workers=-1), 'val_dataloader.num_workers mu'),
+        (DIGITS, dict(train_cfg__max_epochs='three'), 'train_cfg.max_epochs must be a'),
+        (
+            DIGITS,
+            dict(optim_wrapper__architecture__optimizer__lr='abc'),
+            'optim_wrapper.architecture.optimizer.lr must be None or a finite number',
+        ),
+        (
+            'dsnas_subnet_1xb64_digits',
+            dict(optim_wrapper__accumulative_counts=0),
+            'optim_wrapper.accumulative_counts must be a whole number, at least 1',
+        ),
         # What does not fit together
         (
             DIGITS,
