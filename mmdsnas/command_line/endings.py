@@ -53,6 +53,7 @@ def ending_of(error: BaseException) -> Optional[Ending]:
     Returns:
         Ending, optional: None for an error that only its traceback explains.
     """
+    error = _signal_behind(error) or error
     if isinstance(error, UserError):
         return Ending(_without_traceback(error))
     if isinstance(error, KeyboardInterrupt):
@@ -71,6 +72,13 @@ def ending_of(error: BaseException) -> Optional[Ending]:
         )
     sentence = _of_the_machine(error, str(error), _reason(error))
     return sentence and Ending(sentence, resumable=True)
+
+
+def _signal_behind(error: Optional[BaseException]) -> Optional[BaseException]:
+    """The signal that an error was made of: mmengine has an except for everything."""
+    while error is not None and not isinstance(error, (KeyboardInterrupt, Terminated)):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _of_the_machine(error: BaseException, text: str, reason: str) -> Optional[str]:

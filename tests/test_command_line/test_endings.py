@@ -4,9 +4,11 @@ import errno
 import os
 import re
 import signal
+from unittest.mock import Mock
 
 import pytest
 import torch
+from mmengine.config import Config
 from torch.distributed import DistBackendError, DistNetworkError
 from torch.utils.data import DataLoader, Dataset
 
@@ -197,3 +199,14 @@ def test_option_that_a_class_does_not_have():
 def test_errors_without_words(error):
     """Gloo's among them, in a run of one process."""
     assert ending_of(error) is None
+
+
+@pytest.mark.parametrize('kind, code', [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_a_signal_that_mmengine_made_an_error_of(kind, code):
+    """Its layout of a config's text catches whatever comes."""
+    config = Config(dict(a=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmengine.config.config.FormatCode', Mock(side_effect=kind))
+        with pytest.raises(SyntaxError) as caught:
+            config.pretty_text  # noqa: B018
+    assert ending_of(caught.value).code == code

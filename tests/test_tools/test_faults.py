@@ -26,6 +26,7 @@ class Run:
     def __init__(self, *command, cwd, **env):
         ours = {k: v for k, v in os.environ.items() if not k.startswith(READ)}
         env = {**ours, 'PYTHONPATH': str(ROOT), 'CUDA_VISIBLE_DEVICES': '', **env}
+        env['PATH'] = os.pathsep.join((os.path.dirname(sys.executable), env['PATH']))
         self.stderr = open(cwd / 'stderr.txt', 'w+')
         self.process = subprocess.Popen(
             [*map(str, command)],
