@@ -4,7 +4,7 @@ Every run is tools/train.py on a small version of the digits config, in processe
 of its own that get a real SIGKILL (in the writing of a file: the signal of a limit
 on its size, which stops a process in the midst of a system call just as abruptly).
 
-    make resume-matrix                       all cells, about 10 minutes
+    make resume-matrix                       all cells, in less than 25 minutes
     make resume-kills                        one search, killed 50 times
     python -m tests.resume --list            the names of the cells
     python -m tests.resume 'fixed-*'         some of them

@@ -163,8 +163,8 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         self, model: nn.Module, init_counts: int, max_counts: int
     ) -> None:
         """See mmengine's ``OptimWrapper``."""
-        # From 0: accumulation begins anew in every epoch, also after a resume.
-        self.lead.initialize_count_status(model, 0, max_counts)
+        # From 0: no gradient waits where a run starts, also where it is resumed.
+        self.lead.initialize_count_status(model, 0, max_counts - init_counts)
 
     def forget_frozen(self) -> None:
         """Drops the states of parameters that are trained no more."""
