@@ -1,6 +1,7 @@
 """Nothing that a config can name is forgotten."""
 
 import inspect
+import sys
 
 import pytest
 from mmengine.registry import Registry
@@ -90,3 +91,36 @@ def test_the_fuzzed_config_names_all_that_has_options():
     apart |= {'SearchOptimWrapperConstructor', 'GroupedOptimWrapperConstructor'}
     with_options = {name for name, cls in registered().items() if OPTIONS.get(name)}
     assert with_options <= types(small_search()) | apart
+
+
+class Checked(Exception):
+    """The constructor came to its check."""
+
+
+# Hooks whose constructor is mmengine's; the tools check their options.
+THEIRS = ('AtomicCheckpointHook', 'EMAHook')
+
+
+@pytest.mark.parametrize(
+    'name', [n for n in registered() if OPTIONS.get(n) and n not in THEIRS]
+)
+def test_every_argument_reaches_the_check(name, monkeypatch):
+    """One that a constructor leaves out would be allowed any value in Python."""
+    cls, seen = registered()[name], set()
+
+    def note(owner, **options):
+        seen.update(options)
+        raise Checked
+
+    for part in getattr(cls, '__mro__', [cls]):
+        module = sys.modules[part.__module__]
+        if hasattr(module, 'check_options'):
+            monkeypatch.setattr(module, 'check_options', note)
+    parameters = inspect.signature(cls).parameters.values()
+    given = {p.name for p in parameters if p.kind not in VARIADIC}
+    try:
+        cls(**dict.fromkeys(given))
+    except Checked:
+        assert given <= seen
+    except Exception as error:
+        raise AssertionError(f'{name} checks nothing, or too late') from error
