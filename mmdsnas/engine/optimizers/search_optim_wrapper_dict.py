@@ -149,8 +149,7 @@ class SearchOptimWrapperDict(OptimWrapperDict):
             if not self.skipped:
                 self._joint.step(**kwargs)
             return
-        # Unscaled first, because the wrappers clip before they step.
-        self.loss_scaler.unscale_(self._joint)
+        # It unscales before it steps, so that the wrappers clip what is unscaled.
         self.skipped = not self.loss_scaler.step(self._joint, **kwargs)
         self.loss_scaler.update()
 
