@@ -168,20 +168,17 @@ def test_signal_while_python_waits(tmp_path, monkeypatch, number, code):
 def test_signal_to_a_child_is_none_to_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(Signals, 'grace', 0.2)
 
-    handling = FORK.Event()
-
-    def wait_for_signal():
-        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(5))
-        handling.set()
-        time.sleep(100)
-
     def command(rank, ready):
-        child = FORK.Process(target=wait_for_signal)
-        child.start()
-        assert handling.wait(100)
-        child.terminate()
-        child.join()
-        assert child.exitcode == 5
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:
+            # A bare fork: locks of other threads stay as they were in it.
+            signal.signal(signal.SIGTERM, lambda number, frame: os._exit(5))
+            os.write(writer, b'1')
+            time.sleep(100)
+        os.read(reader, 1)
+        os.kill(child, signal.SIGTERM)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
         ready()
         time.sleep(1)
 
