@@ -1,0 +1,103 @@
+"""Many short trainings side by side, each with a result file of its own."""
+
+import argparse
+import json
+import multiprocessing
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Callable, Dict, Mapping, Tuple
+
+import torch
+
+from mmdsnas.utils.files import write_atomically
+
+Result = Dict[str, Any]
+Job = Tuple[Callable[..., Result], Tuple]
+RESULTS = Path(__file__).parents[1] / 'results'
+
+
+def parser(description: str, folder: str) -> argparse.ArgumentParser:
+    """Arguments of every command that runs jobs.
+
+    Args:
+        description (str): What the command does.
+        folder (str): Where its jobs leave their results by default.
+    """
+    made = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument(
+        '--folder',
+        type=Path,
+        default=Path('work_dirs') / folder,
+        help='one file per finished job; a command goes on with what is missing here '
+        '(%(default)s)',
+    )
+    made.add_argument('--workers', type=int, default=2, help='processes (%(default)s)')
+    return made
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes a file of sorted lines, whole or not at all."""
+    with write_atomically(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + '\n')
+
+
+def run_jobs(jobs: Mapping[str, Job], folder: Path, workers: int) -> Dict[str, Result]:
+    """Runs what has no result yet, each on one thread.
+
+    Args:
+        jobs (Mapping[str, Job]): A function of a module and its arguments, by name.
+        folder (Path): Gets ``NAME.json`` of each when it is done. Jobs whose file is
+            there are not run: an interrupted call goes on.
+        workers (int): Processes.
+
+    Returns:
+        dict[str, dict]: Results by name, in the order of ``jobs``.
+
+    Raises:
+        Exception: What a job raised; results so far are kept.
+    """
+    files = {name: folder / f'{name}.json' for name in jobs}
+    missing = [name for name in jobs if not files[name].exists()]
+    if missing:
+        print(f'{len(jobs) - len(missing)} of {len(jobs)} jobs are done.', flush=True)
+        # A few jobs per process, so that nothing that a run leaves piles up.
+        pool = ProcessPoolExecutor(
+            workers, multiprocessing.get_context('spawn'), _one_thread, (), 20
+        )
+        try:
+            _wait(pool, {name: (jobs[name], files[name]) for name in missing})
+        except BaseException:
+            for process in list(pool._processes.values()):
+                process.terminate()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return {name: json.loads(file.read_text()) for name, file in files.items()}
+
+
+def _wait(pool: ProcessPoolExecutor, tasks: Dict[str, Tuple[Job, Path]]) -> None:
+    began = time.monotonic()
+    futures = {pool.submit(_run, *task): name for name, task in tasks.items()}
+    for done, future in enumerate(as_completed(futures), 1):
+        seconds = future.result()
+        elapsed = time.monotonic() - began
+        left = timedelta(seconds=round(elapsed / done * (len(tasks) - done)))
+        print(
+            f'{done}/{len(tasks)}  {left} left  {futures[future]}  {seconds:.0f} s',
+            flush=True,
+        )
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _run(job: Job, file: Path) -> float:
+    function, arguments = job
+    began = time.monotonic()
+    write_json(file, function(*arguments))
+    return time.monotonic() - began

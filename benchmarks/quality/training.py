@@ -1,0 +1,51 @@
+"""One training of the benchmark, through mmengine's Runner."""
+
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+# Registers everything that the configs name.
+import mmdsnas.engine  # noqa: F401
+import mmdsnas.structures  # noqa: F401
+
+CONFIGS = Path(__file__).parent / 'configs'
+
+
+def train(
+    name: str, seed: int, options: Optional[Dict[str, Any]] = None
+) -> Tuple[Runner, Dict[str, float]]:
+    """Trains a config of the benchmark from beginning to end.
+
+    Args:
+        name (str): Its path below ``configs``.
+        seed (int): Seed of the run.
+        options (dict, optional): As ``--cfg-options`` gives them.
+
+    Returns:
+        tuple: The runner at its end, and ``accuracy`` (percent of the test images,
+        of the child) and ``cpu_seconds``.
+    """
+    config = Config.fromfile(CONFIGS / name)
+    config.merge_from_dict(dict(options or {}))
+    config.randomness = dict(seed=seed)
+    config.log_level = 'WARNING'
+    # Runners of one process are told apart by it.
+    config.experiment_name = uuid.uuid4().hex
+    with tempfile.TemporaryDirectory() as folder:
+        config.work_dir = folder
+        runner = Runner.from_cfg(config)
+        began = time.process_time()
+        runner.train()
+        seconds = time.process_time() - began
+    accuracy = runner.message_hub.get_scalar('val/accuracy/top1').current()
+    return runner, dict(accuracy=float(accuracy), cpu_seconds=seconds)
+
+
+def train_child(subnet: Mapping[str, str], seed: int) -> Dict[str, float]:
+    """Trains a child from scratch; see :func:`train` for what is returned."""
+    return train('child.py', seed, {'model.fix_subnet': dict(subnet)})[1]
