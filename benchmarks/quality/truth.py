@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Mapping
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from scipy.stats import kendalltau, spearmanr
 
 from mmdsnas.models import DifferentiableMutator, ResourceEstimator
@@ -25,6 +26,7 @@ SEEDS = (0, 1)
 def cost_table() -> CostTable:
     """Costs of the search space."""
     config = Config.fromfile(CONFIGS / 'child.py')
+    init_default_scope(config.default_scope)
     supernet = MODELS.build(config.chain)
     mutator = DifferentiableMutator()
     mutator.prepare_from_supernet(supernet)
