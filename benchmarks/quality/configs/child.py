@@ -5,7 +5,7 @@ _base_ = './_base_/chain.py'
 model = dict(
     type='sub_model',
     cfg={{_base_.chain}},
-    fix_subnet=None,
+    fix_subnet=dict(),  # filled in for each child
     data_preprocessor={{_base_.data_preprocessor}},
 )
 optim_wrapper = dict(type='OptimWrapper', optimizer={{_base_.optimizer}})
