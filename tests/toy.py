@@ -10,6 +10,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmdsnas.models import DSNAS, DifferentiableMutator, OneHotMutableOP
+from mmdsnas.models.batch_norm import batch_norms, statistics_kept
 from mmdsnas.registry import MODELS
 
 WIDTH, CLASSES = 6, 3
@@ -122,6 +123,18 @@ def searching(net: BaseModel, **kwargs) -> DSNAS:
     algorithm = algorithm_of(net, **kwargs)
     algorithm.begin_epoch(algorithm.pretrain_epochs)
     return algorithm
+
+
+def task_of(net: ToyNet) -> Callable:
+    """A toy's losses of one batch, as a gradient estimator asks for them."""
+
+    def task(aside: bool = False) -> Dict[str, Tensor]:
+        if aside:
+            with torch.no_grad(), statistics_kept(batch_norms(net)):
+                return task()
+        return net(*batch(), mode='loss')
+
+    return task
 
 
 def all_paths(mutator: DifferentiableMutator) -> List[Dict[str, str]]:

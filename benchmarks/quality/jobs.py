@@ -64,12 +64,8 @@ def run_jobs(jobs: Mapping[str, Job], folder: Path, workers: int) -> Dict[str, R
     missing = [name for name in jobs if not files[name].exists()]
     if missing:
         print(f'{len(jobs) - len(missing)} of {len(jobs)} jobs are done.', flush=True)
-        # A few jobs per process, so that nothing that a run leaves piles up.
         pool = ProcessPoolExecutor(
-            workers,
-            multiprocessing.get_context('spawn'),
-            initializer=_one_thread,
-            max_tasks_per_child=20,
+            workers, multiprocessing.get_context('spawn'), initializer=_one_thread
         )
         try:
             _wait(pool, {name: (jobs[name], files[name]) for name in missing})

@@ -8,7 +8,19 @@ with warnings.catch_warnings():
 from .algorithms import DSNAS, Stage
 from .backbones import OfficialShuffleNetV2
 from .cost import Cost, CostTable, CostTerm, ResourceEstimator
-from .gradient_estimators import BaseGradientEstimator, DSNASGradient
+from .gradient_estimators import (
+    BaseGradientEstimator,
+    CounterfactualGradient,
+    DARTSGradient,
+    DSNASGradient,
+    GateEstimator,
+    GDASGradient,
+    PairedGradient,
+    ProxylessGradient,
+    ScoreEstimator,
+    ScoreFunctionGradient,
+    SNASGradient,
+)
 from .heads import BiasFreeClsHead
 from .losses import SmoothCrossEntropy
 from .mutables import OneHotMutableOP
@@ -21,14 +33,23 @@ __all__ = [
     'Cost',
     'CostTable',
     'CostTerm',
+    'CounterfactualGradient',
+    'DARTSGradient',
     'DSNAS',
     'DSNASGradient',
     'DifferentiableMutator',
+    'GDASGradient',
+    'GateEstimator',
     'OfficialShuffleBlock',
     'OfficialShuffleNetV2',
     'OfficialShuffleXception',
     'OneHotMutableOP',
+    'PairedGradient',
+    'ProxylessGradient',
     'ResourceEstimator',
+    'SNASGradient',
+    'ScoreEstimator',
+    'ScoreFunctionGradient',
     'SmoothCrossEntropy',
     'Stage',
 ]

@@ -1,6 +1,7 @@
 """Running statistics of BatchNorm layers."""
 
-from typing import Any, Dict, Iterable, List, Sequence
+from contextlib import contextmanager
+from typing import Any, Dict, Iterable, Iterator, List, Sequence
 
 import torch
 import torch.nn as nn
@@ -34,6 +35,19 @@ def put_statistics(layers: Iterable[_BatchNorm], statistics: Statistics) -> None
     for layer, kept in zip(layers, statistics):
         for name, value in kept.items():
             getattr(layer, name).copy_(value)
+
+
+@contextmanager
+def statistics_kept(layers: Iterable[_BatchNorm]) -> Iterator[None]:
+    """While open, layers in train mode leave their running statistics alone."""
+    changed = [layer for layer in layers if layer.track_running_stats]
+    for layer in changed:
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer in changed:
+            layer.track_running_stats = True
 
 
 def average_statistics(layers: Sequence[_BatchNorm]) -> None:

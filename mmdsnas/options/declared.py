@@ -82,6 +82,7 @@ _BLOCK = dict(
 _DATA_ROOT = Maybe(Text(empty=True))
 _NAMES = Maybe(Either(Text(), ListOf(Text(), 1)))
 _RULE = Choice('greater', 'less')
+_TEMPERATURE = dict(tau_start=Real(above=0), tau_end=Real(above=0))
 _SPLIT_RATIO = Real(above=0, below=1)
 
 # By the name that a config gives as type; None as a value means what the
@@ -95,7 +96,7 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
         finetune_epochs=Integer(0),
         resource_estimator=Maybe(Part('cost_table', 'mmdsnas.ResourceEstimator')),
         cost=Maybe(Options(COST)),
-        gradient_estimator=Maybe(Part('attach', 'mmdsnas.DSNASGradient')),
+        gradient_estimator=Maybe(Part('keep_rewards', 'mmdsnas.DSNASGradient')),
         share_path=Flag(),
         data_preprocessor=Maybe(_MODULE),
         init_cfg=_INIT_CFG,
@@ -159,6 +160,13 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
         latency_cfg=Maybe(Mapping()),
     ),
     DSNASGradient=dict(),
+    CounterfactualGradient=dict(),
+    PairedGradient=dict(),
+    ScoreFunctionGradient=dict(momentum=Real(0, below=1)),
+    DARTSGradient=dict(),
+    SNASGradient=_TEMPERATURE,
+    GDASGradient=_TEMPERATURE,
+    ProxylessGradient=dict(),
     # Optimizers
     SearchOptimWrapperConstructor=dict(
         optim_wrapper_cfg=Mapping(), paramwise_cfg=Maybe(LeftOut())

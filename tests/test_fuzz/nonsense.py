@@ -49,7 +49,7 @@ def small_search() -> dict:
             resource_estimator=dict(
                 type='ResourceEstimator', input_shape=(1, 3, 16, 16)
             ),
-            gradient_estimator=dict(type='DSNASGradient'),
+            gradient_estimator=dict(type='GDASGradient'),
             cost=dict(limit=10.0),
         ),
         optim_wrapper=dict(

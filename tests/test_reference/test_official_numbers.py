@@ -7,6 +7,7 @@ from mmengine.registry import DefaultScope
 
 from mmdsnas.command_line.run_config import load_config
 from mmdsnas.models import DSNAS
+from mmdsnas.models.mutators import Draw
 from mmdsnas.registry import MODELS
 from mmdsnas.structures.official_names import official_names
 from tests.test_reference.filling import (
@@ -121,7 +122,8 @@ def test_losses_and_gradients(algorithm, case, path, monkeypatch):
         torch.testing.assert_close(value, rows(case, key), **TOLERANCE)
 
     close(losses['task.loss'], 'train_loss')
-    close(mutator.block_log_probs(path).sum(), 'log_prob_sum')
+    draw = Draw(mutator, path)
+    close(draw.log_prob(draw.chosen).sum(), 'log_prob_sum')
     losses['task.loss'].backward()
     close(algorithm.gradient_estimator.block_rewards, 'block_reward')
     close(alpha_grad(), 'log_alpha_grad')

@@ -6,12 +6,11 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner.amp import autocast
 
+from mmdsnas.models.mutators import Stream
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.random_state import seeded_aside
 from .utils import algorithm_of
 
-# Training draws from stream 0.
-VALIDATION = 1
 PREFIX = 'val/sampled/'
 
 
@@ -55,7 +54,7 @@ class SampledPathValHook(Hook):
         iteration = algorithm.iteration + 1
         for i, batch in enumerate(loop.dataloader):
             path = algorithm.mutator.draw_path(
-                runner.seed, iteration + i, get_rank(), VALIDATION
+                runner.seed, iteration + i, get_rank(), Stream.VALIDATION
             )
             with algorithm.evaluating(path), autocast(enabled=loop.fp16):
                 outputs = runner.model.val_step(batch)

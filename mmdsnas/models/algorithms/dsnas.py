@@ -1,7 +1,9 @@
 from contextlib import contextmanager
 from enum import Enum
+from functools import partial
 from typing import Dict, Iterator, List, Mapping, Optional, Union
 
+import torch
 import torch.nn as nn
 from mmengine.dist import get_rank
 from mmengine.model import BaseModel
@@ -12,9 +14,10 @@ from torch import Tensor
 from mmdsnas.errors import ConfigError
 from mmdsnas.options import check_options, stages_problem
 from mmdsnas.registry import MODELS, TASK_UTILS
+from ..batch_norm import batch_norms, statistics_kept
 from ..cost import CostTerm
 from ..mutables import copy_overwritten_outputs
-from ..mutators import DifferentiableMutator
+from ..mutators import DifferentiableMutator, Draw
 
 
 class Stage(Enum):
@@ -142,6 +145,8 @@ class DSNAS(BaseAlgorithm):
         """
         self.stage = self.stage_of(epoch)
         if self.stage is Stage.SEARCH:
+            length = self.finetune_epochs - self.pretrain_epochs
+            self.gradient_estimator.progress = (epoch - self.pretrain_epochs) / length
             return self.mutator.early_fix()
         if self.stage is Stage.FINETUNE:
             child = self.mutator.derive_child()
@@ -190,14 +195,13 @@ class DSNAS(BaseAlgorithm):
         rank = 0 if self.share_path else get_rank()
         path = self.mutator.draw_path(self.seed, self.iteration, rank)
         self.mutator.set_choices(path)
-        blocks = self.mutator.free_blocks
-        searching = self.stage is Stage.SEARCH and bool(blocks)
+        searching = self.stage is Stage.SEARCH and bool(self.mutator.free)
+        task = partial(self._task_losses, inputs, data_samples)
         if searching:
-            log_probs = self.mutator.block_log_probs(path)
-            with self.gradient_estimator.attach(blocks, log_probs):
-                losses = self._task_losses(inputs, data_samples)
+            draw = Draw(self.mutator, path, (self.seed, self.iteration, rank))
+            losses = self.gradient_estimator(draw, task)
         else:
-            losses = self._task_losses(inputs, data_samples)
+            losses = task()
         if self.cost_term.limit is not None:
             # 0 and not absent: logs repeat the last value of what is absent.
             losses['cost.loss'] = (
@@ -207,7 +211,11 @@ class DSNAS(BaseAlgorithm):
             )
         return losses
 
-    def _task_losses(self, inputs, data_samples) -> Dict[str, Tensor]:
+    def _task_losses(self, inputs, data_samples, aside=False) -> Dict[str, Tensor]:
+        if aside:
+            layers = batch_norms(self.architecture)
+            with torch.no_grad(), statistics_kept(layers):
+                return self._task_losses(inputs, data_samples)
         losses = self.architecture(inputs, data_samples, mode='loss')
         return {f'task.{name}': value for name, value in losses.items()}
 

@@ -1,5 +1,25 @@
-from .base import BaseGradientEstimator
+from .base import BaseGradientEstimator, GateEstimator, ScoreEstimator
+from .counterfactual import CounterfactualGradient
 from .dsnas import DSNASGradient
 from .functional import gate, inner_product
+from .gumbel import GDASGradient
+from .mixtures import DARTSGradient, SNASGradient
+from .paired import PairedGradient
+from .proxyless import ProxylessGradient
+from .score import ScoreFunctionGradient
 
-__all__ = ['BaseGradientEstimator', 'DSNASGradient', 'gate', 'inner_product']
+__all__ = [
+    'BaseGradientEstimator',
+    'CounterfactualGradient',
+    'DARTSGradient',
+    'DSNASGradient',
+    'GDASGradient',
+    'GateEstimator',
+    'PairedGradient',
+    'ProxylessGradient',
+    'SNASGradient',
+    'ScoreEstimator',
+    'ScoreFunctionGradient',
+    'gate',
+    'inner_product',
+]

@@ -1,64 +1,124 @@
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
-from functools import partial
-from typing import Iterator, Optional, Sequence
+from typing import Callable, Dict, List, Optional
 
+import torch.nn as nn
 from torch import Tensor
 
-from ..mutables import OneHotMutableOP
+from ..mutables.one_hot_mutable_op import Gate
+from ..mutators.draw import Draw
+
+Losses = Dict[str, Tensor]
+Task = Callable[..., Losses]
 
 
-class BaseGradientEstimator(ABC):
+class BaseGradientEstimator(nn.Module, ABC):
     """How the architecture parameters ``alpha`` get their gradient.
 
-    The algorithm is given one. It sees the blocks that are still searched and
-    the log-probabilities of what was drawn for them, and knows neither stages
-    nor optimizers.
+    The algorithm is given one. It sees the blocks that are still searched, what was
+    drawn for them and its log-probabilities, and executes the task once or more; it
+    knows neither stages nor optimizers. The gradient comes with that of the weights,
+    from one backward pass of the losses that :meth:`forward` returns.
 
     Attributes:
-        block_rewards (Tensor, optional): What the log-probabilities got in
-            the last backward pass, shape ``(num_blocks, )``, still multiplied
-            by whatever the loss was multiplied by (loss scale, accumulation).
+        block_rewards (Tensor, optional): What the scores of the sampled candidates
+            got in the last backward pass, shape ``(num_blocks, )``, still multiplied
+            by whatever the loss was multiplied by (loss scale, accumulation). None
+            where candidates are mixed and not sampled.
+        progress (float): How much of the search stage is over, from 0 to 1; the
+            algorithm sets it at the start of an epoch.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.block_rewards: Optional[Tensor] = None
+        self.progress = 0.0
 
     @abstractmethod
-    def gate(self, y: Tensor, log_prob: Tensor) -> Tensor:
-        """What happens to the output of a block's sampled candidate.
+    def forward(self, draw: Draw, task: Task) -> Losses:
+        """Executes the supernet.
 
         Args:
-            y (Tensor): The candidate's output.
-            log_prob (Tensor): Its log-probability, shape ``()``.
+            draw (Draw): What was drawn for this iteration.
+            task (callable): Executes the sampled path, or what the gates of the
+                blocks make of it, and returns the losses; with ``aside=True``
+                without a graph and without a trace in running statistics.
 
         Returns:
-            Tensor: The block's output.
+            dict[str, Tensor]: Losses of the task; with their gradient that of
+            ``alpha`` is computed.
         """
 
-    @contextmanager
-    def attach(
-        self, blocks: Sequence[OneHotMutableOP], log_probs: Tensor
-    ) -> Iterator[None]:
-        """Puts the gates behind the blocks for one forward pass.
-
-        The gates are taken off afterwards, so that a model at rest holds no
-        piece of an autograd graph and can be copied.
+    def keep_rewards(self, scores: Tensor, draw: Optional[Draw] = None) -> Tensor:
+        """Lets the scores' gradient be kept as :attr:`block_rewards`.
 
         Args:
-            blocks (Sequence[OneHotMutableOP]): The blocks still searched.
-            log_probs (Tensor): Log-probability of each block's sampled
-                candidate, shape ``(len(blocks), )``.
+            scores (Tensor): Shape ``(num_blocks, )``.
+            draw (Draw, optional): Given if the shape is ``(num_groups, )``.
         """
-        if log_probs.requires_grad:
-            log_probs.register_hook(self._keep_rewards)
-        for block, log_prob in zip(blocks, log_probs.unbind()):
-            block.gate = partial(self.gate, log_prob=log_prob)
+
+        def keep(grad: Tensor) -> None:
+            grad = grad.detach()
+            self.block_rewards = grad if draw is None else draw.by_block(grad)
+
+        if scores.requires_grad:
+            scores.register_hook(keep)
+        return scores
+
+
+class GateEstimator(BaseGradientEstimator):
+    """An estimator that is in the gates of the blocks alone."""
+
+    @abstractmethod
+    def gates(self, draw: Draw) -> List[Gate]:
+        """What executes each block in this iteration.
+
+        Args:
+            draw (Draw): What was drawn.
+
+        Returns:
+            list[callable]: By block; each takes the block and its input.
+        """
+
+    def forward(self, draw: Draw, task: Task) -> Losses:
+        """Executes the task with the gates in the blocks.
+
+        They are taken out afterwards, so that a model at rest holds no piece of an
+        autograd graph and can be copied.
+        """
+        for block, gate in zip(draw.blocks, self.gates(draw), strict=True):
+            block.gate = gate
         try:
-            yield
+            return task()
         finally:
-            for block in blocks:
+            for block in draw.blocks:
                 block.gate = None
 
-    def _keep_rewards(self, grad: Tensor) -> None:
-        self.block_rewards = grad.detach()
+
+class ScoreEstimator(BaseGradientEstimator):
+    """An estimator that weighs the score ``grad log p(path)`` by an advantage."""
+
+    def add_score(
+        self, losses: Losses, draw: Draw, scores: Tensor, advantage: Tensor
+    ) -> Losses:
+        """Gives ``alpha`` the gradient ``advantage * grad(sum of the scores)``.
+
+        Args:
+            losses (dict[str, Tensor]): Of the task.
+            draw (Draw): What was drawn.
+            scores (Tensor): Shape ``(num_groups, )``, with their graph.
+            advantage (Tensor): Shape ``()``.
+
+        Returns:
+            dict[str, Tensor]: The losses with their values, one of which has the
+            gradient too.
+        """
+        score = self.keep_rewards(scores, draw).sum()
+        name = next(name for name in losses if 'loss' in name)
+        # A zero with a gradient, so that logs show the task's loss.
+        zero = advantage.detach() * (score - score.detach())
+        return {**losses, name: losses[name] + zero}
+
+
+def total_loss(losses: Losses) -> Tensor:
+    """What mmengine makes of losses: the sum of their means, shape ``()``."""
+    return sum(value.mean() for name, value in losses.items() if 'loss' in name)

@@ -1,12 +1,30 @@
+from functools import partial
+from typing import Any, List
+
 from torch import Tensor
 
 from mmdsnas.registry import TASK_UTILS
-from .base import BaseGradientEstimator
+from ..mutables import OneHotMutableOP, map_tensors
+from ..mutables.one_hot_mutable_op import Gate
+from ..mutators.draw import Draw
+from .base import GateEstimator
 from .functional import gate
 
 
+def one_hot_gate(block: OneHotMutableOP, x: Any, choice: str, score: Tensor) -> Any:
+    """Executes one candidate; its score gets the paper's reward.
+
+    Args:
+        block (OneHotMutableOP): The block.
+        x (Any): Its input.
+        choice (str): The sampled candidate.
+        score (Tensor): Gets ``<dL/dy, y>``, shape ``()``.
+    """
+    return map_tensors(partial(gate, score=score), block.execute(choice, x))
+
+
 @TASK_UTILS.register_module()
-class DSNASGradient(BaseGradientEstimator):
+class DSNASGradient(GateEstimator):
     """The paper's estimator (Hu et al., CVPR 2020, section 3.3).
 
     ``alpha`` of a block gets ``<dL/dy, y> * (onehot - p)``, where ``y`` is
@@ -18,5 +36,9 @@ class DSNASGradient(BaseGradientEstimator):
     reason.
     """
 
-    def gate(self, y: Tensor, log_prob: Tensor) -> Tensor:
-        return gate(y, log_prob)
+    def gates(self, draw: Draw) -> List[Gate]:
+        scores = self.keep_rewards(draw.by_block(draw.log_prob(draw.chosen)))
+        return [
+            partial(one_hot_gate, choice=choice, score=score)
+            for choice, score in zip(draw.candidates(draw.chosen), scores.unbind())
+        ]

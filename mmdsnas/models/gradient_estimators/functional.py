@@ -1,6 +1,6 @@
-"""The DSNAS gradient as a function of plain tensors."""
+"""The gate of a block as a function of plain tensors."""
 
-from typing import Tuple
+from typing import Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -31,37 +31,41 @@ def _same_order(a: Tensor, b: Tensor) -> Tuple[Tensor, Tensor]:
 
 class _Gate(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, y: Tensor, log_prob: Tensor) -> Tensor:
-        ctx.save_for_backward(y)
-        ctx.log_prob_dtype = log_prob.dtype
+    def forward(ctx, y: Tensor, score: Tensor, direction: Tensor) -> Tensor:
+        ctx.save_for_backward(direction)
+        ctx.score_dtype = score.dtype
         return y
 
     @staticmethod
-    def backward(ctx, grad_y: Tensor) -> Tuple[Tensor, Tensor]:
-        (y,) = ctx.saved_tensors
+    def backward(ctx, grad_y: Tensor) -> Tuple[Tensor, Optional[Tensor], None]:
+        (direction,) = ctx.saved_tensors
         reward = None
         if ctx.needs_input_grad[1]:
-            reward = inner_product(grad_y, y).to(ctx.log_prob_dtype)
-        return grad_y, reward
+            reward = inner_product(grad_y, direction).to(ctx.score_dtype)
+        return grad_y, reward, None
 
 
-def gate(y: Tensor, log_prob: Tensor) -> Tensor:
-    """One-hot gate of a block: the identity, with the DSNAS reward behind it.
+def gate(y: Tensor, score: Tensor, direction: Optional[Tensor] = None) -> Tensor:
+    """Gate of a block: the identity, with a reward behind it.
 
-    In the forward pass ``y`` comes out as it is. In the backward pass the
-    gradient of ``y`` goes on unchanged, and ``log_prob`` gets the block's
-    reward ``r = dL/dZ = <dL/dy, y>`` (Z = 1 is the gate, Hu et al. 2020,
-    section 3.3), so that what ``log_prob`` was computed from gets
-    ``r * grad log p``: one backward pass fills all gradients, and the feature
-    map is neither multiplied nor copied.
+    In the forward pass ``y`` comes out as it is. In the backward pass the gradient
+    of ``y`` goes on unchanged, and ``score`` gets ``<dL/dy, direction>``, so that
+    what it was computed from gets this reward times the gradient of the score. One
+    backward pass fills all gradients, and the feature map is neither multiplied nor
+    copied.
 
-    The backward pass needs ``y`` as it was; torch refuses an operation that
-    works in place on the output.
+    With the log-probability of the sampled candidate as score and without a
+    direction the reward is ``r = dL/dZ = <dL/dy, y>`` (Z = 1 is the one-hot gate, Hu
+    et al. 2020, section 3.3), and ``alpha`` gets ``r * grad log p``.
+
+    The backward pass needs the direction as it was; torch refuses an operation that
+    works in place on the output where that is the direction.
 
     Args:
         y (Tensor): Output of the sampled candidate, any shape.
-        log_prob (Tensor): Log-probability of the sampled candidate,
-            shape ``()``. Blocks that share it get the sum of their rewards.
+        score (Tensor): Shape ``()``. Blocks that share it get the sum of their
+            rewards.
+        direction (Tensor, optional): Of the shape of ``y``; by default ``y``.
 
     Returns:
         Tensor: ``y``, same values, shape and dtype.
@@ -73,4 +77,4 @@ def gate(y: Tensor, log_prob: Tensor) -> Tensor:
         >>> alpha.grad  # reward 3, times onehot - p
         tensor([ 2., -1., -1.])
     """
-    return _Gate.apply(y, log_prob)
+    return _Gate.apply(y, score, y if direction is None else direction)

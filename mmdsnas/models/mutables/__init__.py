@@ -1,9 +1,11 @@
 from .in_place import copy_overwritten_outputs, in_place_readers
 from .one_hot_mutable_op import OneHotMutableOP, all_candidates
+from .outputs import map_tensors
 
 __all__ = [
     'OneHotMutableOP',
     'all_candidates',
     'copy_overwritten_outputs',
     'in_place_readers',
+    'map_tensors',
 ]

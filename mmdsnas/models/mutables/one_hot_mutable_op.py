@@ -1,6 +1,7 @@
 from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Union
 
+import torch
 import torch.nn as nn
 from mmrazor.models.mutables import OneShotMutableOP
 from torch import Tensor
@@ -8,8 +9,9 @@ from torch import Tensor
 from mmdsnas.errors import ConfigError, SubnetError
 from mmdsnas.options import check_options
 from mmdsnas.registry import MODELS
+from .outputs import map_tensors
 
-Gate = Callable[[Tensor], Tensor]
+Gate = Callable[['OneHotMutableOP', Any], Any]
 
 
 @MODELS.register_module()
@@ -40,9 +42,9 @@ class OneHotMutableOP(OneShotMutableOP):
         init_cfg (dict, optional): See mmengine's ``BaseModule``.
 
     Attributes:
-        gate (callable, optional): Applied to the output of the executed
-            candidate. A gradient estimator puts it there for one forward
-            pass.
+        gate (callable, optional): Executes the block in place of its current
+            choice: takes the block and its input, and returns the block's output.
+            A gradient estimator puts it there for one forward pass.
         copy_output (bool): Whether gate and block get copies of their own,
             because something works in place on the candidate's output.
 
@@ -105,6 +107,10 @@ class OneHotMutableOP(OneShotMutableOP):
         """The candidate operations, in the order of :attr:`choices`."""
         return self._candidates.values()
 
+    def candidate(self, choice: str) -> nn.Module:
+        """A candidate operation by its name."""
+        return self._candidates[choice]
+
     @property
     def fixed_choice(self) -> Optional[str]:
         """str, optional: The candidate that the flag says is final."""
@@ -150,20 +156,24 @@ class OneHotMutableOP(OneShotMutableOP):
         choice = self._fixed_choice or self.current_choice
         if choice is None:
             return self.forward_all(x)
-        y = self._candidates[choice](x)
-        return y if self.gate is None else self._gated(y)
+        if self.gate is not None and self._fixed_choice is None:
+            y = self.gate(self, x)
+            return map_tensors(torch.clone, y) if self.copy_output else y
+        return self._candidates[choice](x)
 
-    def _gated(self, y: Any) -> Any:
-        if isinstance(y, Tensor):
-            # One copy for the gate and one to be overwritten: a candidate may
-            # hand on its input, which others can write to as well.
-            return self.gate(y.clone()).clone() if self.copy_output else self.gate(y)
-        if isinstance(y, dict):
-            return {key: self._gated(part) for key, part in y.items()}
-        if isinstance(y, (list, tuple)):
-            parts = [self._gated(part) for part in y]
-            return type(y)(*parts) if hasattr(y, '_fields') else type(y)(parts)
-        return y
+    def execute(self, choice: str, x: Any) -> Any:
+        """Executes a candidate for a gate.
+
+        Args:
+            choice (str): Its name.
+            x (Any): Input of the candidates.
+
+        Returns:
+            Any: Its output; a copy where a candidate may hand on its input, which
+            others write to.
+        """
+        y = self._candidates[choice](x)
+        return map_tensors(torch.clone, y) if self.copy_output else y
 
     def forward_all(self, x: Any) -> Any:
         """Executes all candidates and returns the output of the last.

@@ -139,26 +139,16 @@ class DifferentiableMutator(NasMutator):
             logits.append(alpha)
         return F.pad_logits(logits).softmax(-1)
 
-    def block_log_probs(self, path: Mapping[str, str]) -> Tensor:
-        """Log-probability of what a path chooses in each free block.
+    def log_probs(self, names: List[str]) -> Tensor:
+        """Log-probabilities of the candidates of free groups, differentiable.
 
         Args:
-            path (Mapping[str, str]): Candidate by group.
+            names (list[str]): The groups.
 
         Returns:
-            Tensor: Shape ``(len(free_blocks), )``, differentiable; blocks of
-            one group are copies of one number, so that their gradients add
-            up in ``alpha``.
+            Tensor: Shape ``(len(names), max_choices)``, padding is minus infinity.
         """
-        free = self.free
-        logits = F.pad_logits([self.arch_params[name] for name in free])
-        chosen = [self.choices(name).index(path[name]) for name in free]
-        block_group = [
-            i for i, name in enumerate(free) for _ in self.search_groups[name]
-        ]
-        index = torch.tensor(chosen).to(logits.device, non_blocking=True)
-        by_group = logits.log_softmax(-1).gather(1, index[:, None]).squeeze(1)
-        return by_group[block_group] if len(block_group) > len(free) else by_group
+        return F.pad_logits([self.arch_params[n] for n in names]).log_softmax(-1)
 
     # Paths
 

@@ -88,3 +88,31 @@ def margin(probs: Tensor) -> Tensor:
         return torch.ones_like(probs[..., 0])
     first, second = probs.topk(2, dim=-1).values.unbind(-1)
     return first - second
+
+
+def winning_gumbels(
+    probs: np.ndarray, chosen: Sequence[int], uniform: np.ndarray
+) -> np.ndarray:
+    """Gumbel noise, given which candidate it makes the winner.
+
+    The largest of ``log p_k + noise_k`` is a standard Gumbel number wherever it is
+    (the ``p_k`` sum to 1), and the others are Gumbel numbers below it (Maddison et
+    al. 2014, "A* Sampling", section 2).
+
+    Args:
+        probs (np.ndarray): Shape ``(num_groups, max_choices)``, padding is 0.
+        chosen (Sequence[int]): Index of the winner, by group.
+        uniform (np.ndarray): Numbers in [0, 1), the shape of ``probs``.
+
+    Returns:
+        np.ndarray: The noise, the shape of ``probs``; 0 where ``p`` is 0.
+    """
+    rows = np.arange(len(probs))
+    # 1 - u is in (0, 1], so that the logarithms are finite but for u = 0.
+    exponential = -np.log1p(-np.maximum(uniform, np.finfo(np.float64).tiny))
+    top = -np.log(exponential[rows, chosen])
+    positive = np.where(probs > 0, probs, 1.0)
+    # Gumbel numbers with the location log p, given that they are below top.
+    perturbed = -np.log(np.exp(-top)[:, None] + exponential / positive)
+    perturbed[rows, chosen] = top
+    return np.where(probs > 0, perturbed - np.log(positive), 0.0)

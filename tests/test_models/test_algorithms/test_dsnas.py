@@ -1,20 +1,20 @@
 import copy
 import random
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 import torch.nn as nn
 from mmengine.optim import OptimWrapper
-from torch import Tensor
 
 from mmdsnas.engine import SearchOptimWrapperDict
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import (
     DSNAS,
-    BaseGradientEstimator,
     CostTerm,
     DifferentiableMutator,
+    GateEstimator,
     Stage,
 )
 from mmdsnas.registry import MODELS, TASK_UTILS
@@ -70,9 +70,15 @@ def test_it_is_built_from_a_config():
 
 def test_a_gradient_estimator_can_be_given():
     @TASK_UTILS.register_module(force=True)
-    class Twice(BaseGradientEstimator):
-        def gate(self, y: Tensor, log_prob: Tensor) -> Tensor:
-            return y * (2 * (log_prob - log_prob.detach())).exp()
+    class Twice(GateEstimator):
+        def gates(self, draw):
+            scores = self.keep_rewards(draw.log_prob(draw.chosen))
+
+            def gate(block, x, score):
+                y = block.execute(block.current_choice, x)
+                return y * (2 * (score - score.detach())).exp()
+
+            return [partial(gate, score=score) for score in scores]
 
     algorithm = searching(smooth_net(), gradient_estimator=dict(type='Twice'))
     algorithm.loss(*batch())['task.loss'].backward()

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmdsnas.models import BaseGradientEstimator, DSNASGradient
+from mmdsnas.models import DSNASGradient, GateEstimator
+from mmdsnas.models.mutators import Draw
 from tests.toy import (
     Layer,
     ToyNet,
@@ -17,21 +18,27 @@ from tests.toy import (
     searching,
     set_alpha,
     smooth_net,
+    task_of,
 )
 
 ALPHA = ([0.4, -0.2, 0.1], [0.0, 0.7, -0.7], [-0.3, 0.2, 0.5])
 PATH = dict(module_0='sine', module_1='square', module_2='tanh')
 
 
-class Product(BaseGradientEstimator):
+class Product(GateEstimator):
     """Another estimator, whose gradient happens to be that of DSNAS.
 
     It multiplies the feature map by ``p / p.detach()``, a one whose gradient
     with respect to ``log p`` is one.
     """
 
-    def gate(self, y: Tensor, log_prob: Tensor) -> Tensor:
-        return y * (log_prob - log_prob.detach()).exp()
+    def gates(self, draw):
+        def gate(block, x, score):
+            y = block.execute(block.current_choice, x)
+            return y * (score - score.detach()).exp()
+
+        scores = draw.by_block(draw.log_prob(draw.chosen))
+        return [partial(gate, score=score) for score in scores]
 
 
 def graph_tensors(model):
@@ -66,12 +73,9 @@ def setup():
 
 
 def gradients(net, mutator, estimator, path=PATH):
-    inputs, labels = batch()
     mutator.zero_grad()
     mutator.set_choices(path)
-    with estimator.attach(mutator.free_blocks, mutator.block_log_probs(path)):
-        loss = net(inputs, labels, mode='loss')['loss']
-    loss.backward()
+    estimator(Draw(mutator, path), task_of(net))['loss'].backward()
     return torch.stack([alpha.grad for alpha in mutator.parameters()])
 
 
@@ -81,11 +85,14 @@ def test_every_block_is_gated_by_its_own_log_probability(setup):
         assert (gradients(*setup, DSNASGradient(), path) - wanted).abs().max() <= 1e-12
 
 
-def test_only_the_blocks_that_are_given_are_gated(setup):
+def test_only_the_blocks_still_searched_are_gated(setup):
     net, mutator = setup
-    log_probs = mutator.block_log_probs(PATH)
-    with DSNASGradient().attach(net.blocks[:1], log_probs[:1]):
-        assert [b.gate is None for b in net.blocks] == [False, True, True]
+    mutator.fix(dict(module_1='square'))
+
+    def task():
+        assert [b.gate is None for b in net.blocks] == [False, True, False]
+
+    DSNASGradient()(Draw(mutator, PATH), task)
 
 
 def test_rewards_are_kept_by_block(setup):
@@ -102,25 +109,29 @@ def test_nothing_is_kept_of_a_forward_pass_without_gradient(setup):
     net, mutator = setup
     estimator = DSNASGradient()
     with torch.no_grad():
-        with estimator.attach(mutator.free_blocks, mutator.block_log_probs(PATH)):
-            net(*batch(), mode='loss')
+        estimator(Draw(mutator, PATH), task_of(net))
     assert estimator.block_rewards is None
 
 
 def test_the_gates_are_taken_off(setup):
     net, mutator = setup
-    log_probs = mutator.block_log_probs(PATH)
-    with DSNASGradient().attach(mutator.free_blocks, log_probs):
+
+    def task():
         assert all(b.gate is not None for b in net.blocks)
         assert graph_tensors(net)
+
+    DSNASGradient()(Draw(mutator, PATH), task)
     assert all(b.gate is None for b in net.blocks)
 
 
 def test_the_gates_are_taken_off_when_the_forward_fails(setup):
     net, mutator = setup
+
+    def task():
+        raise KeyError('stop')
+
     with pytest.raises(KeyError, match='stop'):
-        with DSNASGradient().attach(net.blocks, mutator.block_log_probs(PATH)):
-            raise KeyError('stop')
+        DSNASGradient()(Draw(mutator, PATH), task)
     assert all(b.gate is None for b in net.blocks)
 
 

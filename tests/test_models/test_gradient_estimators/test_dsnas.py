@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from mmdsnas.models import DSNASGradient
+from mmdsnas.models.mutators import Draw
 from mmdsnas.registry import TASK_UTILS
 from tests.toy import (
     all_paths,
@@ -12,6 +13,7 @@ from tests.toy import (
     searching,
     set_alpha,
     smooth_net,
+    task_of,
 )
 
 ALPHA = ([0.5, -0.4, 0.2], [-0.3, 0.6, 0.0], [0.1, -0.8, 0.4])
@@ -45,9 +47,7 @@ def test_all_gradients_equal_those_of_explicit_gates(path):
     set_alpha(mutator, *ALPHA)
     choice = dict(zip(mutator.search_groups, path, strict=True))
     mutator.set_choices(choice)
-    log_probs = mutator.block_log_probs(choice)
-    with DSNASGradient().attach(mutator.free_blocks, log_probs):
-        loss = net(*batch(), mode='loss')['loss']
+    loss = DSNASGradient()(Draw(mutator, choice), task_of(net))['loss']
     loss.backward()
 
     wanted_loss, rewards, weights = explicit_gates(net, path, *batch())

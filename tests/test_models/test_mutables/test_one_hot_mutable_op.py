@@ -8,7 +8,8 @@ from mmrazor.structures import export_fix_subnet, load_fix_subnet
 
 from mmdsnas.errors import ConfigError, SubnetError
 from mmdsnas.models import DSNASGradient, OneHotMutableOP
-from mmdsnas.models.mutables import all_candidates
+from mmdsnas.models.mutables import all_candidates, map_tensors
+from mmdsnas.models.mutators import Draw
 from mmdsnas.registry import MODELS
 from tests.toy import (
     Apply,
@@ -22,6 +23,7 @@ from tests.toy import (
     small_mobilenet,
     small_shufflenet,
     smooth_net,
+    task_of,
 )
 
 
@@ -105,8 +107,8 @@ def test_all_candidates_is_undone():
 # Gates
 
 
-def gate_of_three(y):
-    return 3 * y
+def gate_of_three(op, x):
+    return map_tensors(lambda y: 3 * y, op.execute(op.current_choice, x))
 
 
 @pytest.mark.parametrize('container', [list, tuple])
@@ -169,11 +171,8 @@ def test_a_copy_is_handed_out_where_the_output_is_overwritten():
         mutator = prepared(net).double()
         path = dict(module_0='sine', module_1='tanh')
         mutator.set_choices(path)
-        log_probs = mutator.block_log_probs(path)
-        estimator = DSNASGradient()
-        with estimator.attach(mutator.free_blocks, log_probs):
-            loss = net(*batch(), mode='loss')['loss']
-        loss.backward()
+        losses = DSNASGradient()(Draw(mutator, path), task_of(net))
+        losses['loss'].backward()
         parameters = [*net.parameters(), *mutator.parameters()]
         return [p.grad for p in parameters if p.grad is not None]
 

@@ -115,23 +115,6 @@ def test_probabilities_are_the_softmax_of_every_row(name):
         assert (row[len(alpha) :] == 0).all()
 
 
-def test_log_probabilities_and_their_gradient():
-    mutator = prepared(mixed_net()).double()
-    set_alpha(mutator, *ALPHAS['varied'])
-    path = dict(module_0='c1', module_1='c0', module_2='c0', module_3='c4')
-    found = mutator.block_log_probs(path)
-    probs = [np.exp(a) / np.exp(a).sum() for a in map(np.array, ALPHAS['varied'])]
-    wanted = [math.log(p[k]) for p, k in zip(probs, (1, 0, 0, 4), strict=True)]
-    assert np.abs(found.detach().numpy() - wanted).max() <= 1e-15
-    weights = torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64)
-    (found * weights).sum().backward()
-    for alpha, p, k, w in zip(
-        mutator.parameters(), probs, (1, 0, 0, 4), (1, 2, 3, 4), strict=True
-    ):
-        one_hot = np.arange(len(p)) == k
-        assert np.abs(alpha.grad.numpy() - w * (one_hot - p)).max() <= 1e-14
-
-
 def test_a_fixed_group_is_certain_and_has_no_gradient():
     mutator = prepared(mixed_net()).double()
     mutator.fix(dict(module_1='c1'))

@@ -1,0 +1,105 @@
+from functools import partial
+from typing import Any, List
+
+import torch
+from torch import Tensor
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.registry import TASK_UTILS
+from ..batch_norm import batch_norms, statistics_kept
+from ..mutables import OneHotMutableOP, map_tensors
+from ..mutables.one_hot_mutable_op import Gate
+from ..mutators.draw import Draw
+from .base import GateEstimator
+from .functional import gate
+
+
+def check_input_kept(x: Any, version: int, choice: str) -> None:
+    """Refuses a candidate that wrote over the input which others get too.
+
+    Args:
+        x (Any): Input of a block.
+        version (int): torch's count of the writes to it, before the candidate.
+        choice (str): The candidate.
+
+    Raises:
+        ConfigError: It did.
+    """
+    if isinstance(x, Tensor) and x._version != version:
+        raise ConfigError(
+            f'candidate {choice!r} of a block must not work in place on its input '
+            'where model.gradient_estimator executes several candidates of a block, '
+            'but does (inplace=True of its first operation?).'
+        )
+
+
+def version_of(x: Any) -> int:
+    """torch's count of the writes to a block's input."""
+    return x._version if isinstance(x, Tensor) else 0
+
+
+def comparing_gate(
+    block: OneHotMutableOP, x: Any, choice: str, other: str, score: Tensor
+) -> Any:
+    """Executes one candidate and, without a graph, another one beside it.
+
+    Args:
+        block (OneHotMutableOP): The block.
+        x (Any): Its input.
+        choice (str): The candidate whose output goes on.
+        other (str): The one that it is compared with.
+        score (Tensor): Gets ``<dL/dy, y - y_other>``, shape ``()``.
+    """
+    version = version_of(x)
+    y = block.execute(choice, x)
+    if other == choice:
+        return y
+    check_input_kept(x, version, choice)
+    with torch.no_grad(), statistics_kept(batch_norms(block.candidate(other))):
+        y_other = block.execute(other, x)
+    check_input_kept(x, version, other)
+    return map_tensors(lambda a, b: gate(a, score, a.detach() - b), y, y_other)
+
+
+@TASK_UTILS.register_module()
+class CounterfactualGradient(GateEstimator):
+    """What the loss would be with another candidate, to first order.
+
+    Each block draws a second candidate ``j`` from the same distribution and computes
+    its output for the same input, without a graph. ``alpha`` of the block gets
+    ``<dL/dy, y_k - y_j> * (onehot(k) - onehot(j)) / 2``: the score function whose
+    baseline is the linearised loss of ``j``, averaged over the order of the two
+    draws, which takes out ``p``.
+
+    A step executes one more candidate forward in each block where the two differ.
+    Unlike the paper's reward this one does not vanish where the loss does not
+    depend on the scale of the block's output.
+    """
+
+    def gates(self, draw: Draw) -> List[Gate]:
+        other = draw.other()
+        scores = (draw.log_prob(draw.chosen) - draw.log_prob(other)) / 2
+        return comparing_gates(self, draw, other, scores)
+
+
+def comparing_gates(
+    estimator: GateEstimator, draw: Draw, other: List[int], scores: Tensor
+) -> List[Gate]:
+    """Gates that compare the sampled candidates with others.
+
+    Args:
+        estimator (GateEstimator): Keeps the rewards.
+        draw (Draw): What was drawn.
+        other (list[int]): Index of the other candidate, by group.
+        scores (Tensor): By group.
+
+    Returns:
+        list[callable]: By block.
+    """
+    scores = estimator.keep_rewards(draw.by_block(scores))
+    return [
+        partial(comparing_gate, choice=choice, other=second, score=score)
+        for choice, second, score in zip(
+            draw.candidates(draw.chosen), draw.candidates(other), scores.unbind()
+        )
+    ]

@@ -1,0 +1,69 @@
+from functools import partial
+from typing import List, NamedTuple
+
+import torch
+from torch import Tensor
+
+from mmdsnas.options import check_options
+from mmdsnas.registry import TASK_UTILS
+from ..mutables.one_hot_mutable_op import Gate
+from ..mutators.draw import Draw
+from .base import GateEstimator
+from .dsnas import one_hot_gate
+
+
+class Temperature(NamedTuple):
+    """A temperature that changes linearly over the search stage.
+
+    Attributes:
+        start (float): At its start.
+        end (float): At its end.
+    """
+
+    start: float
+    end: float
+
+    def soft_sample(self, draw: Draw, progress: float) -> Tensor:
+        """Gumbel-softmax sample (Jang et al. 2017) whose argmax is the sampled path.
+
+        Args:
+            draw (Draw): What was drawn.
+            progress (float): How much of the search stage is over.
+
+        Returns:
+            Tensor: Rows that sum to 1, shape ``(num_groups, max_choices)``, with the
+            graph to ``alpha``.
+        """
+        tau = self.start + (self.end - self.start) * progress
+        return ((draw.log_probs + draw.gumbels()) / tau).softmax(-1)
+
+
+@TASK_UTILS.register_module()
+class GDASGradient(GateEstimator):
+    """Hard Gumbel-softmax samples (Dong and Yang, GDAS, CVPR 2019).
+
+    One candidate is executed. Backward, ``alpha`` gets the gradient of the soft
+    sample ``s = softmax((log p + Gumbel noise) / temperature)`` at the sampled
+    candidate, ``<dL/dy, y_k> grad s_k``: straight-through, without the candidates
+    that were not executed, as in the paper's acceleration. The temperature falls
+    linearly with the epochs of the search stage.
+
+    Args:
+        tau_start (float): Temperature at the start of the search stage.
+        tau_end (float): And at its end.
+    """
+
+    def __init__(self, tau_start: float = 10.0, tau_end: float = 0.1) -> None:
+        super().__init__()
+        check_options('GDASGradient', tau_start=tau_start, tau_end=tau_end)
+        self.temperature = Temperature(tau_start, tau_end)
+
+    def gates(self, draw: Draw) -> List[Gate]:
+        soft = self.temperature.soft_sample(draw, self.progress)
+        chosen = torch.tensor(draw.chosen).to(soft.device, non_blocking=True)
+        scores = soft.gather(1, chosen[:, None]).squeeze(1)
+        scores = self.keep_rewards(draw.by_block(scores))
+        return [
+            partial(one_hot_gate, choice=choice, score=score)
+            for choice, score in zip(draw.candidates(draw.chosen), scores.unbind())
+        ]

@@ -1,0 +1,74 @@
+"""Estimators that execute all candidates of a block and mix their outputs."""
+
+from functools import partial
+from typing import Any, List
+
+from torch import Tensor
+
+from mmdsnas.options import check_options
+from mmdsnas.registry import TASK_UTILS
+from ..mutables import OneHotMutableOP, map_tensors
+from ..mutables.one_hot_mutable_op import Gate
+from ..mutators.draw import Draw
+from .base import GateEstimator
+from .counterfactual import check_input_kept, version_of
+from .gumbel import Temperature
+
+
+def mixing_gate(block: OneHotMutableOP, x: Any, weights: Tensor) -> Any:
+    """Executes all candidates of a block.
+
+    Args:
+        block (OneHotMutableOP): The block.
+        x (Any): Its input.
+        weights (Tensor): One per candidate; longer if other blocks have more.
+
+    Returns:
+        Any: The weighted sum of the candidates' outputs.
+    """
+    outputs, version = [], version_of(x)
+    for choice in block.choices:
+        outputs.append(block.execute(choice, x))
+        check_input_kept(x, version, choice)
+
+    def mix(*parts: Tensor) -> Tensor:
+        return sum(weight * part for weight, part in zip(weights, parts))
+
+    return map_tensors(mix, *outputs)
+
+
+@TASK_UTILS.register_module()
+class DARTSGradient(GateEstimator):
+    """All candidates, weighed by ``p`` (Liu et al., DARTS, ICLR 2019).
+
+    The block's output is ``sum_k p_k y_k``, and ``alpha`` gets the gradient of the
+    loss through ``p``: first order. A step takes time and memory for all candidates.
+    DARTS steps ``alpha`` on held-out batches, which ``HeldOutBatchHook`` gives.
+    """
+
+    def gates(self, draw: Draw) -> List[Gate]:
+        weights = draw.by_block(draw.log_probs.exp())
+        return [partial(mixing_gate, weights=row) for row in weights]
+
+
+@TASK_UTILS.register_module()
+class SNASGradient(GateEstimator):
+    """All candidates, weighed by a soft sample (Xie et al., SNAS, ICLR 2019).
+
+    The weights are ``softmax((log p + Gumbel noise) / temperature)``, a
+    reparameterised sample; ``alpha`` gets the gradient through it. The temperature
+    falls linearly with the epochs of the search stage.
+
+    Args:
+        tau_start (float): Temperature at the start of the search stage.
+        tau_end (float): And at its end.
+    """
+
+    def __init__(self, tau_start: float = 1.0, tau_end: float = 0.1) -> None:
+        super().__init__()
+        check_options('SNASGradient', tau_start=tau_start, tau_end=tau_end)
+        self.temperature = Temperature(tau_start, tau_end)
+
+    def gates(self, draw: Draw) -> List[Gate]:
+        soft = self.temperature.soft_sample(draw, self.progress)
+        return [partial(mixing_gate, weights=row) for row in draw.by_block(soft)]

@@ -1,0 +1,26 @@
+from mmdsnas.registry import TASK_UTILS
+from ..mutators.draw import Draw
+from .base import Losses, ScoreEstimator, Task, total_loss
+
+
+@TASK_UTILS.register_module()
+class PairedGradient(ScoreEstimator):
+    """Two paths on the same batch, each the baseline of the other.
+
+    A second path is drawn from the same distribution and executed forward only.
+    ``alpha`` gets ``(L_1 - L_2) * (grad log p(path_1) - grad log p(path_2)) / 2``:
+    the score function with a leave-one-out baseline (Kool et al. 2019), which has the
+    noise of the batch in common with the loss. Exact on average. A step costs one
+    more forward pass.
+    """
+
+    def forward(self, draw: Draw, task: Task) -> Losses:
+        losses = task()
+        other = draw.other()
+        if other == draw.chosen:
+            return losses
+        first = total_loss(losses).detach()
+        with draw.executing(other):
+            second = total_loss(task(aside=True))
+        scores = (draw.log_prob(draw.chosen) - draw.log_prob(other)) / 2
+        return self.add_score(losses, draw, scores, first - second)
