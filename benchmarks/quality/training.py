@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 # Registers everything that the configs name.
 import mmdsnas.engine  # noqa: F401
 import mmdsnas.structures  # noqa: F401
+from .record_hook import RecordHook
 
 CONFIGS = Path(__file__).parent / 'configs'
 
@@ -49,3 +50,29 @@ def train(
 def train_child(subnet: Mapping[str, str], seed: int) -> Dict[str, float]:
     """Trains a child from scratch; see :func:`train` for what is returned."""
     return train('child.py', seed, {'model.fix_subnet': dict(subnet)})[1]
+
+
+def run_search(
+    method: str, seed: int, options: Optional[Dict[str, Any]] = None
+) -> Dict[str, Any]:
+    """Runs a search.
+
+    Args:
+        method (str): Name of a config below ``configs/methods``.
+        seed (int): Seed of the run.
+        options (dict, optional): As ``--cfg-options`` gives them.
+
+    Returns:
+        dict: ``child`` (candidates in the order of the blocks), its ``mflops``, what
+        :func:`train` returns, and what ``RecordHook`` keeps.
+    """
+    runner, result = train(f'methods/{method}.py', seed, options)
+    algorithm = runner.model
+    child = algorithm.mutator.derive_child()
+    (record,) = (hook for hook in runner.hooks if isinstance(hook, RecordHook))
+    return dict(
+        **result,
+        **record.result(),
+        child=list(child.values()),
+        mflops=algorithm.cost_table.cost(child).flops,
+    )

@@ -1,0 +1,3 @@
+"""The paper's estimator (Hu et al., CVPR 2020)."""
+
+_base_ = '../search.py'

@@ -1,0 +1,5 @@
+"""Binary gates (Cai et al., ICLR 2019)."""
+
+_base_ = '../search.py'
+
+model = dict(gradient_estimator=dict(type='ProxylessGradient'))

@@ -1,0 +1,87 @@
+"""Runs every method on the small space, five times without and under two limits.
+
+Searches of 30 s to 2 min of one core each: about three hours of one core in all. It
+may be stopped at any time; the same command goes on. benchmarks/results/truth.json is
+needed (`make truth`). Results go to benchmarks/results/quality.json; `make
+quality-report` makes the tables and pictures of it.
+"""
+
+import argparse
+from typing import Any, Dict, List, Optional, Tuple
+
+from .jobs import RESULTS, Job, parser, run_jobs, write_json
+from .training import run_search, train_child
+
+FILE = RESULTS / 'quality.json'
+METHODS = (
+    *('dsnas', 'counterfactual', 'paired', 'reinforce'),
+    *('gdas', 'snas', 'darts', 'proxyless', 'random', 'random-search', 'spos'),
+)
+# MFLOPs; the children cost 0.145 to 0.778.
+LIMITS = (None, 0.4, 0.25)
+# With those above, the limits of the Pareto front.
+SWEEP = (0.18, 0.32, 0.5)
+SWEPT = ('dsnas', 'paired')
+SEEDS = (0, 1, 2, 3, 4)
+# What the paper's claims are tried on, and how.
+CLAIMED = ('dsnas', 'paired')
+VARIANTS: Dict[str, Dict[str, Any]] = {
+    'no-early-fixing': {'model.mutator.fix_threshold': None},
+    'no-finetune-stage': {'model.finetune_epochs': 18},
+}
+# A child whose training is the unit of time, all 3x3.
+UNIT = {f'backbone.layers.{i}': 'conv_3x3' for i in range(4)}
+
+Key = Tuple[str, Optional[float], str, int]
+
+
+def all_keys() -> List[Key]:
+    """Method, limit, variant and seed of every search; seeds change slowest."""
+    keys = []
+    for seed in SEEDS:
+        for limit in LIMITS:
+            keys += [(method, limit, 'plain', seed) for method in METHODS]
+        keys += [(method, limit, 'plain', seed) for limit in SWEEP for method in SWEPT]
+        keys += [(m, None, variant, seed) for variant in VARIANTS for m in CLAIMED]
+    return keys
+
+
+def name_of(key: Key) -> str:
+    """Name of a search's result file."""
+    method, limit, variant, seed = key
+    return f'{method}-{"none" if limit is None else limit}-{variant}-{seed}'
+
+
+def job_of(key: Key) -> Job:
+    """The search of a key."""
+    method, limit, variant, seed = key
+    options = {**VARIANTS.get(variant, {}), 'model.cost.limit': limit}
+    return run_search, (method, seed, options)
+
+
+def parse_args() -> argparse.Namespace:
+    args = parser(__doc__, 'quality')
+    args.add_argument('--methods', nargs='*', choices=METHODS, default=METHODS)
+    return args.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    keys = [key for key in all_keys() if key[0] in args.methods]
+    # Among the searches, so that they see the same load of the machine.
+    jobs: Dict[str, Job] = {}
+    for seed in SEEDS:
+        jobs[f'unit-{seed}'] = train_child, (UNIT, seed)
+        jobs.update({name_of(key): job_of(key) for key in keys if key[3] == seed})
+    results = run_jobs(jobs, args.folder, args.workers)
+    searches = [
+        dict(zip(('method', 'limit', 'variant', 'seed'), key), **results[name_of(key)])
+        for key in keys
+    ]
+    unit = [results[f'unit-{seed}']['cpu_seconds'] for seed in SEEDS]
+    write_json(FILE, dict(searches=searches, unit_cpu_seconds=unit))
+    print(f'{len(searches)} searches in {FILE}; make quality-report shows them.')
+
+
+if __name__ == '__main__':
+    main()
