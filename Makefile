@@ -7,6 +7,7 @@ ARGS ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 SEED ?= 0
 RESUME_ARGS ?=
+BENCH_ARGS ?=
 
 OLDEST_PYTHON := $(shell sed -n "s/^TESTED_PYTHON = '\(.*\)'/\1/p" mmdsnas/versions.py)
 VENV_PYTHON := $(VENV)/bin/python
@@ -18,7 +19,7 @@ TESTS := $(VENV)/.mmdsnas-tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search test fuzz resume-matrix resume-kills lint wheel clean
+.PHONY: help search test fuzz resume-matrix resume-kills truth quality quality-report lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,6 +45,16 @@ resume-matrix: $(TESTS) ## Kill and resume searches in all ways; RESUME_ARGS=--h
 
 resume-kills: $(TESTS) ## Kill and resume one search 50 times at random moments
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m tests.resume --kills 50 $(RESUME_ARGS)
+
+# Days of small trainings in hours: each result is a file, and what is there stays.
+truth: $(RUNTIME) ## Train every child of a small space (1.5 core hours)
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.truth $(BENCH_ARGS)
+
+quality: $(RUNTIME) ## Run every method on that space (3 core hours)
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.quality $(BENCH_ARGS)
+
+quality-report: $(RUNTIME) ## Tables and pictures of truth and quality
+	$(VENV_PYTHON) -W ignore -m benchmarks.quality.report
 
 lint: $(TESTS) ## Check the style of the code
 	$(VENV_PYTHON) -m ruff check .

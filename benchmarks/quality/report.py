@@ -1,0 +1,207 @@
+"""Tables and pictures of the quality benchmark, from its result files alone.
+
+Reads truth.json and quality.json in benchmarks/results. Writes the tables into
+docs/en/quality.md, each between two comments that name it, and the pictures into
+docs/en/figures.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy as np
+
+from mmdsnas.utils.files import write_atomically
+from . import pictures, quality, truth
+from .statistics import Interval, Truth, bootstrap_interval, kendall, mean_interval
+
+DOCS = Path(__file__).parents[2] / 'docs' / 'en'
+PAGE = DOCS / 'quality.md'
+Search = Dict[str, Any]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A Markdown table."""
+    lines = [head, ['---'] * len(head), *rows]
+    return '\n'.join('| ' + ' | '.join(map(str, line)) + ' |' for line in lines)
+
+
+def select(searches: List[Search], **wanted: Any) -> List[Search]:
+    """The searches whose keys have these values."""
+    return [s for s in searches if all(s[k] == v for k, v in wanted.items())]
+
+
+def truth_table(whole: Truth, ceiling: Dict[str, float]) -> str:
+    """The search space at a glance."""
+    rows = [
+        ['children', len(whole.children)],
+        ['accuracy', f'{whole.accuracy.min():.2f} to {whole.accuracy.max():.2f} %'],
+        ['MFLOPs', f'{whole.mflops.min():.3f} to {whole.mflops.max():.3f}'],
+        ['standard deviation of one training', f'{ceiling["sd"]:.2f} points'],
+        ["Kendall's tau of the two seeds", f'{ceiling["kendall"]:.3f}'],
+        ["Spearman's rho of the two seeds", f'{ceiling["spearman"]:.3f}'],
+    ]
+    front = [
+        [
+            '-'.join(whole.children[i]),
+            f'{whole.mflops[i]:.3f}',
+            f'{whole.accuracy[i]:.2f}',
+        ]
+        for i in whole.front()
+    ]
+    return (
+        table(['truth', ''], rows)
+        + '\n\nThe Pareto front:\n\n'
+        + table(['child', 'MFLOPs', 'accuracy'], front)
+    )
+
+
+def quality_table(
+    searches: List[Search], whole: Truth, limit: Optional[float], unit: float
+) -> str:
+    """All methods under one limit."""
+    within = int(whole.within(limit).sum())
+    head = [
+        'method',
+        'accuracy of the child, %',
+        'its accuracy in the truth, %',
+        'regret',
+        f'rank of {within}',
+        'good',
+        'MFLOPs',
+        'expected',
+        'time',
+    ]
+    rows = []
+    for method in quality.METHODS:
+        runs = select(searches, method=method, limit=limit, variant='plain')
+        if not runs:
+            continue
+        regrets = [whole.regret(run['child'], limit) for run in runs]
+        ranks = sorted(whole.rank(run['child'], limit) for run in runs)
+        good = sum(whole.is_good(run['child'], limit) for run in runs)
+        true = [whole.accuracy[whole.index(run['child'])] for run in runs]
+        rows.append(
+            [
+                method,
+                mean_interval([run['accuracy'] for run in runs]),
+                f'{np.mean(true):.2f}',
+                mean_interval(regrets),
+                ', '.join(map(str, ranks)),
+                f'{good}/{len(runs)}',
+                f'{max(run["mflops"] for run in runs):.3f}',
+                _expected(runs, limit),
+                f'{np.mean([run["cpu_seconds"] for run in runs]) / unit:.2f}',
+            ]
+        )
+    return table(head, rows)
+
+
+def _expected(runs: List[Search], limit: Optional[float]) -> str:
+    """The largest expected cost at the end of the search stage."""
+    ends = [run['expected_mflops'][-1] for run in runs if run['expected_mflops']]
+    if not ends:
+        return '-'
+    return f'{max(ends):.3f}' + ('' if limit is None else f' ({max(ends) / limit:.0%})')
+
+
+def claims_table(searches: List[Search], whole: Truth) -> str:
+    """The paper's claims at this size, each with a 95 % interval."""
+    rows = []
+    for method in quality.CLAIMED:
+        runs = select(searches, method=method, variant='plain')
+        rows.append(
+            [
+                'the child of the run is not worse than trained from scratch',
+                method,
+                'accuracy of the run minus the truth, points',
+                mean_interval([r['accuracy'] - _true(whole, r) for r in runs]),
+                len(runs),
+            ]
+        )
+    for method in (*quality.CLAIMED, 'spos'):
+        runs = select(searches, method=method, variant='plain')
+        if not runs:
+            continue
+        for name, what in (
+            ('accuracy', 'at the end of the run'),
+            ('accuracy_in_search', 'at the end of the search stage'),
+        ):
+            rows.append(
+                [
+                    'accuracy in the run ranks children as retraining does',
+                    method,
+                    f"Kendall's tau of the accuracy {what} and the truth",
+                    bootstrap_interval(
+                        kendall,
+                        [r[name] for r in runs],
+                        [_true(whole, r) for r in runs],
+                    ),
+                    len(runs),
+                ]
+            )
+    for variant in quality.VARIANTS:
+        for method in quality.CLAIMED:
+            rows.append(_variant(searches, method, variant))
+    return table(['claim', 'method', 'what', 'value (95 % interval)', 'runs'], rows)
+
+
+def _true(whole: Truth, run: Search) -> float:
+    return whole.accuracy[whole.index(run['child'])]
+
+
+def _variant(searches: List[Search], method: str, variant: str) -> List[Any]:
+    plain = {
+        run['seed']: run
+        for run in select(searches, method=method, limit=None, variant='plain')
+    }
+    runs = select(searches, method=method, limit=None, variant=variant)
+    gain: Interval = mean_interval(
+        [run['accuracy'] - plain[run['seed']]['accuracy'] for run in runs]
+    )
+    what = 'accuracy of the child, minus that of the plain run, points'
+    return [variant.replace('-', ' '), method, what, gain, len(runs)]
+
+
+def write_tables(page: Path, tables: Dict[str, str]) -> None:
+    """Puts tables between their comments in a page.
+
+    Args:
+        page (Path): Has ``<!-- NAME -->`` and ``<!-- /NAME -->`` for each.
+        tables (dict[str, str]): By name.
+
+    Raises:
+        ValueError: The page has no place for a table.
+    """
+    text = page.read_text()
+    for name, content in tables.items():
+        begin, end = f'<!-- {name} -->\n', f'<!-- /{name} -->'
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise ValueError(f'{page} has no {begin.strip()} ... {end}.')
+        text = f'{before}{begin}\n{content}\n\n{end}{after}'
+    with write_atomically(page) as temporary:
+        temporary.write_text(text)
+
+
+def main() -> None:
+    known = json.loads(truth.FILE.read_text())
+    whole = Truth(known['children'])
+    result = json.loads(quality.FILE.read_text())
+    searches = result['searches']
+    unit = float(np.mean(result['unit_cpu_seconds']))
+    tables = {'truth': truth_table(whole, known['noise_ceiling'])}
+    for limit in quality.LIMITS:
+        name = 'quality' if limit is None else f'quality {limit}'
+        tables[name] = quality_table(searches, whole, limit, unit)
+    tables['claims'] = claims_table(searches, whole)
+    write_tables(PAGE, tables)
+    pictures.draw_front(whole, searches, DOCS / 'figures' / 'front.svg')
+    pictures.draw_expected(searches, DOCS / 'figures' / 'expected.svg')
+    for name, content in tables.items():
+        print(f'{name}\n\n{content}\n')
+
+
+if __name__ == '__main__':
+    main()
