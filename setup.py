@@ -73,11 +73,12 @@ setup(
         'PyYAML',
         'rich',
         'scikit-learn',
+        'scipy',
         'tensorboard',
     ],
     extras_require={
         'lite': [f'mmcv-lite{COMPATIBLE["mmcv"]}'],
-        'tests': ['hypothesis', 'pytest', 'pytest-xdist', 'ruff', 'scipy'],
+        'tests': ['hypothesis', 'pytest', 'pytest-xdist', 'ruff'],
     },
     zip_safe=False,
 )

@@ -80,7 +80,9 @@ class SearchStageHook(Hook):
         count = {stage: 0 for stage in Stage}
         for epoch in range(runner.max_epochs):
             count[algorithm.stage_of(epoch)] += 1
-        cheapest, dearest = algorithm.cost_table.flops_range()
+        # Refuses what is fixed beyond a limit, in a run that goes on with another one.
+        algorithm.mutator.derive_child()
+        cheapest, dearest = algorithm.cost_table.cost_range()
         runner.logger.info(
             'Epochs by stage: '
             + ', '.join(f'{stage.value} {n}' for stage, n in count.items())

@@ -1,6 +1,7 @@
+import operator
 import os
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Tuple
 
 import torch
@@ -19,10 +20,18 @@ class Cost(NamedTuple):
     params: float
 
 
+# Names of what is counted or measured.
+MEASURES = Cost._fields
+
+
 def total(costs: Iterable[Cost]) -> Cost:
-    """Sum of costs."""
+    """Sum of costs, added up from the first to the last."""
     costs = list(costs)
-    return Cost(sum(c.flops for c in costs), sum(c.params for c in costs))
+    # Not sum(), which newer Pythons compensate: the child within a limit is found by
+    # adding up group by group, and its cost must be this one to the last bit.
+    return Cost(
+        *(reduce(operator.add, (getattr(c, m) for c in costs), 0.0) for m in MEASURES)
+    )
 
 
 @dataclass(frozen=True)
@@ -52,14 +61,22 @@ class CostTable:
             for group, members in self.groups.items()
         }
 
+    @property
+    def sizes(self) -> List[int]:
+        """Number of candidates of each group."""
+        return [len(costs) for costs in self.by_group.values()]
+
     def cost(self, path: Mapping[str, str], fixed_part: bool = True) -> Cost:
         """Cost of a path.
 
         Args:
             path (Mapping[str, str]): Candidate by group.
             fixed_part (bool): Whether the fixed part counts.
+
+        Returns:
+            Cost: Added up in the order of the groups, the fixed part last.
         """
-        parts = [self.by_group[name][choice] for name, choice in path.items()]
+        parts = [costs[path[name]] for name, costs in self.by_group.items()]
         if fixed_part:
             parts.append(self.fixed_part)
         return total(parts)
@@ -74,11 +91,23 @@ class CostTable:
             for group, members in self.groups.items()
         }
 
-    def flops_range(self, fixed_part: bool = True) -> Tuple[float, float]:
-        """MFLOPs of the cheapest and of the dearest path."""
-        base = self.fixed_part.flops if fixed_part else 0.0
-        columns = [[c.flops for c in g.values()] for g in self.by_group.values()]
-        return base + sum(map(min, columns)), base + sum(map(max, columns))
+    def cost_range(
+        self, measure: str = 'flops', fixed_part: bool = True
+    ) -> Tuple[float, float]:
+        """What the cheapest and the dearest path cost.
+
+        Args:
+            measure (str): A field of ``Cost``, whose unit the range has.
+            fixed_part (bool): Whether the fixed part counts.
+        """
+        groups = self.by_group.values()
+        columns = [[getattr(cost, measure) for cost in g.values()] for g in groups]
+        base = [getattr(self.fixed_part, measure)] if fixed_part else []
+        cheapest, dearest = (
+            reduce(operator.add, [*map(pick, columns), *base], 0.0)
+            for pick in (min, max)
+        )
+        return cheapest, dearest
 
     def extreme_paths(self) -> Tuple[Dict[str, str], Dict[str, str]]:
         """The paths that cost fewest and most MFLOPs, candidate by group."""
@@ -91,15 +120,18 @@ class CostTable:
         )
         return cheapest, dearest
 
-    def flops_matrix(self) -> Tensor:
-        """MFLOPs of the candidates.
+    def matrix(self, measure: str) -> Tensor:
+        """Costs of the candidates by one measure.
+
+        Args:
+            measure (str): A field of ``Cost``, whose unit they have.
 
         Returns:
             Tensor: float64, shape ``(num_groups, max_choices)``, filled up
             with 0 like the mutator's probabilities.
         """
         rows = [
-            torch.tensor([c.flops for c in g.values()], dtype=torch.float64)
+            torch.tensor([getattr(c, measure) for c in g.values()], dtype=torch.float64)
             for g in self.by_group.values()
         ]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)

@@ -1,5 +1,6 @@
 from typing import Dict, List, Mapping, Optional
 
+import numpy as np
 import torch
 import torch.nn as nn
 from mmrazor.models.mutators import NasMutator
@@ -11,6 +12,7 @@ from mmdsnas.registry import MODELS
 from ..mutables import OneHotMutableOP
 from . import functional as F
 from .checkpoints import prepare_state_dict
+from .limited_child import LimitedChild
 from .search_groups import check_search_space, resolve_custom_groups
 
 Path = Dict[str, str]
@@ -64,6 +66,18 @@ class DifferentiableMutator(NasMutator):
         self.init_mean = init_mean
         self.init_std = init_std
         self.fix_threshold = fix_threshold
+        self._limited_child: Optional[LimitedChild] = None
+
+    def set_limits(self, costs: np.ndarray, limits: np.ndarray) -> None:
+        """Limits the cost of the child.
+
+        Args:
+            costs (np.ndarray): Costs of the candidates by measure, shape
+                ``(num_limits, num_groups, max_choices)``.
+            limits (np.ndarray): What the sum over a path, from the first group to
+                the last, may be, shape ``(num_limits, )``.
+        """
+        self._limited_child = LimitedChild(costs, limits)
 
     # What there is to search
 
@@ -189,18 +203,23 @@ class DifferentiableMutator(NasMutator):
 
     @torch.no_grad()
     def derive_child(self) -> Path:
-        """The most probable path, ties going to the first candidate.
+        """The most probable path within the limits.
 
-        Validation, finetuning and export all take the child from here.
+        Without a limit in the way it is the argmax of each group, ties going to the
+        first candidate. Validation, finetuning and export all take the child from
+        here.
 
         Returns:
             dict[str, str]: Candidate by group.
+
+        Raises:
+            ConfigError: What is fixed leaves no path within the limits.
         """
         return {**self.child_of(self.state_dict()), **self.fixed}
 
     @torch.no_grad()
     def child_of(self, state_dict: Mapping[str, Tensor], prefix: str = '') -> Path:
-        """The most probable path by the ``alpha`` of a checkpoint.
+        """The most probable path within the limits, of a checkpoint.
 
         Args:
             state_dict (Mapping[str, Tensor]): Has this mutator's parameters and
@@ -209,11 +228,16 @@ class DifferentiableMutator(NasMutator):
 
         Returns:
             dict[str, str]: Candidate by group; a fixed group has its fixed one.
+
+        Raises:
+            ConfigError: What is fixed leaves no path within the limits.
         """
         alphas = [state_dict[f'{prefix}_arch_params.{n}'] for n in self._names]
-        best = F.pad_logits(alphas).argmax(-1)
-        fixed = state_dict[f'{prefix}_fixed']
-        chosen = torch.where(fixed < 0, best, fixed).tolist()
+        logits, fixed = F.pad_logits(alphas), state_dict[f'{prefix}_fixed']
+        if self._limited_child is not None:
+            chosen = self._limited_child(logits, fixed)
+        else:
+            chosen = torch.where(fixed < 0, logits.argmax(-1), fixed).tolist()
         return {n: self.choices(n)[k] for n, k in zip(self._names, chosen)}
 
     @torch.no_grad()
@@ -237,6 +261,9 @@ class DifferentiableMutator(NasMutator):
     def early_fix(self) -> Path:
         """Fixes the groups that are decided (see ``fix_threshold``).
 
+        Where the child within the limits has another candidate than the argmax, the
+        group stays free: what is fixed is always a part of a path within the limits.
+
         Returns:
             dict[str, str]: What was fixed now.
         """
@@ -245,8 +272,12 @@ class DifferentiableMutator(NasMutator):
             return {}
         probs = self.probs(free)
         decided = (F.margin(probs) >= self.fix_threshold).tolist()
-        child = self.derive_child()
-        settled = {n: child[n] for n, done in zip(free, decided) if done}
+        best, child = probs.argmax(-1).tolist(), self.derive_child()
+        settled = {
+            name: child[name]
+            for name, done, k in zip(free, decided, best)
+            if done and child[name] == self.choices(name)[k]
+        }
         self.fix(settled)
         return settled
 

@@ -36,13 +36,13 @@ def test_the_cost_of_a_path(table):
 
 
 def test_the_range_of_costs(table):
-    assert table.flops_range() == (115.0, 136.0)
-    assert table.flops_range(fixed_part=False) == (15.0, 36.0)
+    assert table.cost_range() == (115.0, 136.0)
+    assert table.cost_range(fixed_part=False) == (15.0, 36.0)
 
 
 def test_the_matrix_has_a_row_for_every_group(table):
     wanted = torch.tensor([[6.0, 5.0, 0.0], [10.0, 30.0, 20.0]])
-    assert torch.equal(table.flops_matrix(), wanted)
+    assert torch.equal(table.matrix('flops'), wanted)
 
 
 @pytest.mark.parametrize(

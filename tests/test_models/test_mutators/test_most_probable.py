@@ -1,0 +1,100 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from mmdsnas.models.mutators import most_probable, most_probable_path
+
+
+def space(rng, num_limits):
+    """A small space: log-probabilities, costs and the numbers of candidates.
+
+    Whole numbers, of which sums tie, or any.
+    """
+    sizes = rng.integers(1, 5, rng.integers(1, 6))
+    log_probs = np.full((len(sizes), sizes.max()), -np.inf)
+    costs = np.zeros((num_limits, *log_probs.shape))
+    whole = rng.random() < 0.5
+    for g, size in enumerate(sizes):
+        alpha = rng.integers(-2, 3, size) if whole else rng.normal(size=size)
+        log_probs[g, :size] = alpha - np.log(np.exp(alpha).sum())
+        shape = (num_limits, size)
+        costs[:, g, :size] = rng.integers(0, 6, shape) if whole else rng.random(shape)
+    return log_probs, costs, sizes
+
+
+def totals(log_probs, costs, path):
+    """Score and costs of a path, added up one by one."""
+    score, cost = 0.0, np.zeros(len(costs))
+    for g, k in enumerate(path):
+        score, cost = score + log_probs[g, k], cost + costs[:, g, k]
+    return score, cost
+
+
+@pytest.mark.parametrize('narrow', [False, True])
+@pytest.mark.parametrize('num_limits', [1, 2])
+def test_it_is_that_of_a_search_through_all_paths(num_limits, narrow, monkeypatch):
+    """Also where the narrow passes find little, on 200 spaces."""
+    if narrow:
+        monkeypatch.setattr(most_probable, 'BEAM', 1)
+        monkeypatch.setattr(most_probable, 'WIDE_BEAM', 1)
+        monkeypatch.setattr(most_probable, 'CHUNK', 3)
+    rng = np.random.default_rng(num_limits)
+    infeasible = at_limit = 0
+    for case in range(200):
+        log_probs, costs, sizes = space(rng, num_limits)
+        paths = list(itertools.product(*map(range, sizes)))
+        every = {path: totals(log_probs, costs, path) for path in paths}
+        all_costs = np.array([cost for _, cost in every.values()])
+        low, high = all_costs.min(0), all_costs.max(0)
+        limits = low + (high - low) * rng.uniform(-0.05, 0.9, num_limits)
+        if case % 4 == 0:
+            limits = all_costs[rng.integers(len(paths))]  # exactly one path's cost
+        within = [score for score, cost in every.values() if (cost <= limits).all()]
+        found = most_probable_path(log_probs, costs, limits)
+        if not within:
+            infeasible += 1
+            assert found is None
+            continue
+        score, cost = every[tuple(found)]
+        assert (cost <= limits).all()
+        assert score == pytest.approx(max(within), abs=1e-12)
+        at_limit += (cost == limits).any()
+    assert infeasible >= 5 and at_limit >= 20
+
+
+def test_the_sum_is_compared_as_it_is_rounded():
+    """0.1 + 0.2 + 0.3 is more than 0.6 in this order, and 0.3 + 0.2 + 0.1 is not."""
+    log_probs = np.log([[0.1, 0.9]] * 3)
+    for order, path in (((0.1, 0.2, 0.3), [1, 1, 0]), ((0.3, 0.2, 0.1), [1, 1, 1])):
+        costs = np.array([[[0.0, cost] for cost in order]])
+        found = most_probable_path(log_probs, costs, np.array([0.6]))
+        assert sum(costs[0][g][k] for g, k in enumerate(found)) <= 0.6
+        assert sum(found) == sum(path)
+
+
+def test_without_a_limit_in_the_way_ties_go_to_the_first():
+    log_probs = np.log([[0.4, 0.4, 0.2], [0.2, 0.4, 0.4]])
+    costs = np.array([[[5.0, 1.0, 1.0], [1.0, 5.0, 1.0]]])
+    assert most_probable_path(log_probs, costs, np.array([10.0])) == [0, 1]
+    # And with one, a candidate of the same probability costs nothing.
+    assert most_probable_path(log_probs, costs, np.array([2.0])) == [1, 2]
+
+
+def test_many_groups():
+    """Against a dynamic program over whole costs, one cell for each sum."""
+    rng = np.random.default_rng(0)
+    for groups, candidates in ((20, 4), (40, 8)):
+        log_probs = np.log(rng.dirichlet(np.ones(candidates), groups))
+        costs = rng.integers(1, 50, (groups, candidates))
+        limit = int(costs.min(1).sum() * 0.6 + costs.mean(1).sum() * 0.4)
+        best = np.full(limit + 1, -np.inf)
+        best[0] = 0.0
+        for row, prices in zip(log_probs, costs, strict=True):
+            moved = np.full((candidates, limit + 1), -np.inf)
+            for k, price in enumerate(prices):
+                moved[k, price:] = best[: limit + 1 - price] + row[k]
+            best = moved.max(0)
+        found = most_probable_path(log_probs, costs[None].astype(float), [limit])
+        score, cost = totals(log_probs, costs[None], found)
+        assert cost <= limit and score == pytest.approx(best.max(), abs=1e-9)
