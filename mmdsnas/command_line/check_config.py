@@ -9,6 +9,7 @@ from mmdsnas import registry
 from mmdsnas.errors import ConfigError
 from mmdsnas.options import (
     accumulation_problem,
+    cost_problem,
     decay_problem,
     problems_of,
     stages_problem,
@@ -199,3 +200,8 @@ def _check_stages(parts: Parts, model: Dict[str, Any]) -> None:
         wrong_order = stages_problem(**stages)
         if wrong_order:
             parts.problems.append(f'model: {wrong_order}')
+    cost = model.get('cost')
+    if isinstance(cost, dict) and not problems_of('DSNAS', dict(cost=cost), '{}'):
+        unfit = cost_problem(cost)
+        if unfit:
+            parts.problems.append(f'model.{unfit}')

@@ -4,7 +4,8 @@
 state                      where it is
 =========================  =====================================================
 weights, ``alpha``, fixed  ``state_dict``; BatchNorm statistics as the mean over
-blocks, statistics         ranks (``AverageBNStatsHook``)
+blocks, multipliers of     ranks (``AverageBNStatsHook``)
+limits, statistics
 averaged weights           ``ema_state_dict`` (``EMAHook``)
 optimizers, loss scaler    ``optimizer``
 schedules                  ``param_schedulers``
@@ -34,6 +35,7 @@ from mmdsnas.models import DSNAS
 from mmdsnas.utils.plain import plain
 from .hooks.utils import model_of
 
+COST_OPTIONS = ('limits', 'form', 'weight', 'count_fixed_part')
 SearchSpace = Dict[str, Dict[str, List[str]]]
 
 
@@ -78,6 +80,9 @@ def run_state(runner: Runner, epochs: int) -> Dict[str, Any]:
         finetune_epochs=model.finetune_epochs,
         share_path=model.share_path,
     )
+    term = model.cost_term
+    if term.limits:
+        setting.update({f'cost.{n}': getattr(term, n) for n in COST_OPTIONS})
     state.update(
         stage=model.stage_of(epochs - 1).value,
         fixed=model.mutator.fixed,

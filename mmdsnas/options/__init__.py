@@ -3,6 +3,7 @@
 from .check import (
     accumulation_problem,
     check_options,
+    cost_problem,
     decay_problem,
     problems_of,
     stages_problem,
@@ -15,6 +16,7 @@ __all__ = [
     'OPTIONS',
     'accumulation_problem',
     'check_options',
+    'cost_problem',
     'decay_problem',
     'problems_of',
     'stages_problem',

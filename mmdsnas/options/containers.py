@@ -121,6 +121,7 @@ class Mapping(Checker):
         value (Checker, optional): What each value may be.
         minimum (int): Smallest number of entries.
         modules (bool): Whether an ``nn.ModuleDict`` serves as well.
+        keys (tuple[str, ...], optional): The keys that there may be.
     """
 
     def __init__(
@@ -128,9 +129,11 @@ class Mapping(Checker):
         value: Optional[Checker] = None,
         minimum: int = 0,
         modules: bool = False,
+        keys: Optional[Tuple[str, ...]] = None,
     ) -> None:
         self.value = value
         self.minimum = minimum
+        self.keys = keys
         self.types = (dict, nn.ModuleDict) if modules else (dict,)
 
     def problems(self, value: Any) -> List[Problem]:
@@ -138,6 +141,7 @@ class Mapping(Checker):
             not isinstance(value, self.types)
             or len(value) < self.minimum
             or not all(isinstance(key, str) for key in value)
+            or (self.keys is not None and not set(value) <= set(self.keys))
         ):
             return [('', f'must be {self}, but is {shown(value)}')]
         if self.value is None:
@@ -150,7 +154,9 @@ class Mapping(Checker):
 
     def __str__(self) -> str:
         some = {0: '', 1: ' with at least one entry'}[self.minimum]
-        return f'a dict{some} whose keys are strings'
+        if self.keys is None:
+            return f'a dict{some} whose keys are strings'
+        return f'a dict{some} whose keys are among {", ".join(self.keys)}'
 
 
 class Part(Checker):

@@ -65,10 +65,11 @@ PARAMWISE: Dict[str, Checker] = dict(
     bypass_duplicate=Flag(),
     custom_keys=Mapping(Options(dict(lr_mult=Real(0), decay_mult=Real(0)))),
 )
+_LIMITS = Mapping(Real(above=0), 1, keys=('flops', 'params', 'latency'))
 COST: Dict[str, Checker] = dict(
-    limit=Maybe(Real(above=0)),
-    weight=Real(0),
-    form=Choice('sampled', 'expected'),
+    limit=Maybe(Either(Real(above=0), _LIMITS)),
+    weight=Maybe(Real(0)),
+    form=Choice('adaptive', 'expected', 'sampled'),
     count_fixed_part=Flag(),
 )
 

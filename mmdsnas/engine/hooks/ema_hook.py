@@ -7,7 +7,8 @@ from mmengine.hooks import EMAHook as _EMAHook
 from mmdsnas.models.batch_norm import average_statistics, batch_norms
 from mmdsnas.registry import HOOKS
 
-MUTATOR = 'mutator.'
+# What is not averaged: alpha, what is fixed, and the multipliers of limits.
+SEARCHED = ('mutator.', 'cost_term.')
 
 
 @HOOKS.register_module()
@@ -34,7 +35,7 @@ class EMAHook(_EMAHook):
         self.ema_model.avg_parameters = {
             name: value
             for name, value in own.items()
-            if not name.startswith(MUTATOR)
+            if not name.startswith(SEARCHED)
             and value.is_floating_point()
             and (name in trained or (name in buffers and self.ema_model.update_buffers))
         }

@@ -7,7 +7,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.random_state import seed_all
-from mmdsnas.utils.weights import check_weights
+from mmdsnas.utils.weights import check_weights, name_of
 from ..optimizers import restart_accumulation
 from ..run_state import (
     changed_settings,
@@ -81,7 +81,11 @@ class ExactResumeHook(Hook):
             )
         if isinstance(model, DSNAS):
             check_search_space(saved['search_space'], own['search_space'], path)
-        check_weights(model.state_dict(), checkpoint['state_dict'], path)
+        check_weights(
+            _without_multipliers(model.state_dict()),
+            _without_multipliers(checkpoint['state_dict']),
+            path,
+        )
         self._compare(runner, saved, own)
         now = own['setting']['iterations_per_epoch']
         before = saved['setting'].get('iterations_per_epoch', now)
@@ -108,6 +112,12 @@ class ExactResumeHook(Hook):
                 f'without effect: {"; ".join(void)}. A new run with load_from takes '
                 'the weights alone.'
             )
+
+
+def _without_multipliers(weights: Dict) -> Dict:
+    """The rest of a state dict: another limit may have others, or none."""
+    prefix = 'cost_term.multipliers.'
+    return {k: v for k, v in weights.items() if not name_of(k).startswith(prefix)}
 
 
 def _options(state: Dict, kept: bool) -> Dict:

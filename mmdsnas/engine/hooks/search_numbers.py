@@ -10,6 +10,11 @@ from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import expected_cost
 from mmdsnas.models.mutators import functional as F
 
+# Names of mean costs.
+EXPECTED = dict(
+    flops='expected_mflops', params='expected_mparams', latency='expected_ms'
+)
+
 
 def searched_blocks(algorithm: DSNAS) -> List[str]:
     """Names of the blocks still searched, in the order of their rewards."""
@@ -33,8 +38,9 @@ def search_numbers(
         tuple[dict[str, float], dict[str, float]]: Of the search as a whole:
         ``expected_mflops`` and ``sampled_mflops`` (both of the whole network),
         ``entropy`` (mean over the groups, nats) and ``fixed_blocks`` (how many
-        blocks are fixed). By block: ``entropy/<block>``, ``kl/<block>`` (how
-        far the step went, nats), ``reward/<block>`` where it is finite, and
+        blocks are fixed); of limits also ``expected_mparams``, ``expected_ms`` and
+        their ``multiplier_<measure>``. By block: ``entropy/<block>``, ``kl/<block>``
+        (how far the step went, nats), ``reward/<block>`` where it is finite, and
         ``total_entropy`` (sum over the groups).
     """
     table, mutator = algorithm.cost_table, algorithm.mutator
@@ -44,17 +50,24 @@ def search_numbers(
         F.entropy(probs),
         F.kl(before, probs),
         probs.new_empty(0) if rewards is None else rewards,
+        *_of_limits(algorithm, probs),
     ]
     # Split on the host, where it was copied to in one go.
     together = torch.cat([part.double() for part in parts]).cpu()
     split = together.split([len(part) for part in parts])
-    (expected,), entropy, kl, reward = (part.tolist() for part in split)
+    (expected,), entropy, kl, reward, multipliers, means = (
+        part.tolist() for part in split
+    )
     state = {
         'expected_mflops': table.fixed_part.flops + expected,
         'sampled_mflops': table.cost(mutator.current_choices).flops,
         'entropy': sum(entropy) / len(entropy),
         'fixed_blocks': len(table.blocks) - len(mutator.free_blocks),
     }
+    limits = algorithm.cost_term.limits
+    state.update({f'multiplier_{m}': v for m, v in zip(limits, multipliers)})
+    for measure, mean in zip(limits, means):
+        state[EXPECTED[measure]] = getattr(table.fixed_part, measure) + mean
     by_block = {'total_entropy': sum(entropy)}
     for blocks, h, divergence in zip(table.groups.values(), entropy, kl):
         for block in blocks:
@@ -64,3 +77,16 @@ def search_numbers(
         if math.isfinite(r):
             by_block[f'reward/{block}'] = r
     return state, by_block
+
+
+def _of_limits(algorithm: DSNAS, probs: Tensor) -> List[Tensor]:
+    """The multipliers, and the mean costs of the searched part, by limit."""
+    term, none = algorithm.cost_term, probs.new_empty(0)
+    means = [
+        expected_cost(probs, algorithm.cost_table.matrix(m).to(probs))
+        for m in term.limits
+    ]
+    return [
+        none if term.multipliers is None else term.multipliers.values,
+        torch.stack(means) if means else none,
+    ]

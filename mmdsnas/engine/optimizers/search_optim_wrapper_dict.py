@@ -4,11 +4,13 @@ from typing import Dict, Iterator, List, Optional, Union
 import torch
 import torch.nn as nn
 from mmengine.device import get_device
+from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.models import DSNAS
 from mmdsnas.options import accumulation_problem, check_options
 from mmdsnas.registry import OPTIM_WRAPPERS
 
@@ -22,6 +24,7 @@ class _Joint:
 
     def __init__(self, wrappers: List[OptimWrapper]) -> None:
         self._wrappers = wrappers
+        self.algorithm: Optional[DSNAS] = None
 
     @property
     def param_groups(self) -> List[dict]:
@@ -33,6 +36,8 @@ class _Joint:
         return [p.grad for p in params if p.grad is not None]
 
     def step(self, **kwargs) -> bool:
+        if self.algorithm is not None:
+            self.algorithm.press_alpha()
         for wrapper in self._wrappers:
             wrapper.step(**kwargs)
         return True
@@ -106,6 +111,10 @@ class SearchOptimWrapperDict(OptimWrapperDict):
             if self.amp_dtype is None
             else torch.autocast(self.device_type, dtype=self.amp_dtype)
         )
+        inner = model.module if is_model_wrapper(model) else model
+        if isinstance(inner, DSNAS):
+            # Without its wrapper, which the finetune stage replaces.
+            self._joint.algorithm = inner
         with self.lead.optim_context(model), autocast:
             yield
 

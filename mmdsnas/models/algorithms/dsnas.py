@@ -57,8 +57,9 @@ class DSNAS(BaseAlgorithm):
         finetune_epochs (int): First epoch of the finetune stage.
         resource_estimator (dict): Measures the cost table, see
             ``ResourceEstimator``; its ``input_shape`` is that of one image.
-        cost (dict, optional): Arguments of ``CostTerm``: ``limit`` (MFLOPs),
-            ``weight``, ``form``, ``count_fixed_part``. None: no cost term.
+        cost (dict, optional): Arguments of ``CostTerm``: ``limit`` (MFLOPs, or a
+            dict of several limits), ``weight``, ``form``, ``count_fixed_part``.
+            None: no limit. The child is always within the limit.
         gradient_estimator (dict): How ``alpha`` gets its gradient.
         share_path (bool): Whether all ranks draw the same path, rather than each
             its own: the estimate of ``alpha``'s gradient is then noisier.
@@ -113,6 +114,8 @@ class DSNAS(BaseAlgorithm):
             self.architecture, self.mutator.search_groups
         )
         self.cost_term = CostTerm.from_options(self.cost_table, cost)
+        if self.cost_term.limits:
+            self.mutator.set_limits(*self.cost_term.constraints())
         with estimator.probing(self.architecture) as inputs:
             copy_overwritten_outputs(self.architecture, inputs)
         self.gradient_estimator = _built(
@@ -210,6 +213,15 @@ class DSNAS(BaseAlgorithm):
                 else self.cost_term.costs.new_zeros(())
             )
         return losses
+
+    def press_alpha(self) -> None:
+        """Adds an adaptive limit's part to the complete gradients of ``alpha``.
+
+        ``SearchOptimWrapperDict`` calls it before every step.
+        """
+        if self.stage is Stage.SEARCH:
+            alphas = list(self.mutator.arch_params.values())
+            self.cost_term.press(alphas, self.mutator.probs())
 
     def _task_losses(self, inputs, data_samples, aside=False) -> Dict[str, Tensor]:
         if aside:

@@ -1,13 +1,16 @@
-from logging import WARNING
-from typing import Dict, Mapping, Optional
+from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
 
+import numpy as np
+import torch
 import torch.nn as nn
-from mmengine.logging import print_log
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import check_options
+from mmdsnas.options import check_options, cost_problem
 from .cost_table import CostTable
+from .limits import check_limits, constraints, limits_of
+from .multipliers import Multipliers
 
 
 def expected_cost(probs: Tensor, costs: Tensor) -> Tensor:
@@ -39,30 +42,43 @@ def sampled_cost(probs: Tensor, costs: Tensor, chosen: Tensor) -> Tensor:
 
 
 class CostTerm(nn.Module):
-    """Penalty on paths that cost more than a limit.
+    """Limits on the cost of the child, and what presses a search towards them.
 
-    It looks numbers up in a table and measures nothing.
+    Whatever the form, the child is within the limits (see
+    :func:`~mmdsnas.models.mutators.most_probable_path`); the form says how the
+    distribution is pressed towards them meanwhile. It looks numbers up in a table
+    and measures nothing.
 
     Args:
         table (CostTable): Costs of the search space.
-        limit (float, optional): Limit in MFLOPs; None: no penalty.
-        weight (float): Factor of the penalty (lambda), per MFLOP.
-        form (str): ``'expected'`` penalises the mean cost while it is above
-            the limit; ``'sampled'`` is the official code's form, applied when
-            the sampled path costs at least the limit.
+        limit (float | dict, optional): Limit in MFLOPs, or a dict with any of
+            ``flops`` (MFLOPs), ``params`` (millions) and ``latency`` (ms); None: no
+            limit.
+        weight (float, optional): Factor of the penalty (lambda), per MFLOP, 1e-2 by
+            default; the adaptive form has none.
+        form (str): ``'adaptive'`` has a multiplier for each limit that finds its
+            value by itself, see :class:`Multipliers`. The other two are penalties
+            with a fixed weight, for one limit on FLOPs: ``'expected'`` penalises the
+            mean cost while it is above the limit; ``'sampled'`` is the official
+            code's form, applied when the sampled path costs at least the limit.
         count_fixed_part (bool): Whether stem and head count towards the
             limit. The official limit of 290 counts the blocks only.
 
+    Attributes:
+        limits (dict[str, float]): By measure, in the unit of ``Cost``.
+        multipliers (Multipliers, optional): Of the adaptive form, with a limit.
+
     Raises:
-        ConfigError: An option is out of range, or no path meets the limit.
+        ConfigError: An option is out of range or does not fit another, or no path is
+            within the limits.
     """
 
     def __init__(
         self,
         table: CostTable,
-        limit: Optional[float] = None,
-        weight: float = 1e-2,
-        form: str = 'expected',
+        limit: Union[None, float, Dict[str, float]] = None,
+        weight: Optional[float] = None,
+        form: str = 'adaptive',
         count_fixed_part: bool = True,
     ) -> None:
         super().__init__()
@@ -73,15 +89,21 @@ class CostTerm(nn.Module):
             form=form,
             count_fixed_part=count_fixed_part,
         )
+        unfit = cost_problem(dict(limit=limit, weight=weight, form=form))
+        if unfit:
+            raise ConfigError(f'{unfit}.')
         self.table = table
         self.limit = limit
-        self.weight = weight
+        self.weight = 1e-2 if weight is None else weight
         self.form = form
         self.count_fixed_part = count_fixed_part
-        if limit is not None:
-            self._check_limit(limit)
+        self.limits = limits_of(limit)
+        check_limits(table, self.limits, count_fixed_part)
         self.base = table.fixed_part.flops if count_fixed_part else 0.0
-        self.register_buffer('costs', table.flops_matrix(), persistent=False)
+        self.register_buffer('costs', table.matrix('flops'), persistent=False)
+        self.multipliers: Optional[Multipliers] = None
+        if self.limits and form == 'adaptive':
+            self.multipliers = self._multipliers()
 
     @classmethod
     def from_options(cls, table: CostTable, options: Optional[Dict]) -> 'CostTerm':
@@ -96,31 +118,60 @@ class CostTerm(nn.Module):
         """
         return cls(table, **(options or {}))
 
-    def _check_limit(self, limit: float) -> None:
-        cheapest, dearest = self.table.flops_range(self.count_fixed_part)
-        what = 'MFLOPs' + (
-            '' if self.count_fixed_part else ' (blocks only, count_fixed_part=False)'
+    def _multipliers(self) -> Multipliers:
+        fixed, measures = self.table.fixed_part, list(self.limits)
+        bases = [getattr(fixed, m) if self.count_fixed_part else 0.0 for m in measures]
+        return Multipliers(
+            measures,
+            torch.stack([self.table.matrix(measure) for measure in measures]),
+            torch.tensor(bases, dtype=torch.float64),
+            torch.tensor(list(self.limits.values()), dtype=torch.float64),
+            torch.tensor(self.table.sizes),
         )
-        if limit < cheapest:
-            raise ConfigError(
-                f'cost.limit is {limit:g}, but the cheapest path of this '
-                f'search space costs {cheapest:.6g} {what}.'
-            )
-        if limit > dearest:
-            print_log(
-                f'cost.limit is {limit:g}, but the dearest path of this '
-                f'search space costs {dearest:.6g} {what}: the limit has no '
-                'effect.',
-                'current',
-                level=WARNING,
-            )
+
+    def allows(self, path: Mapping[str, str]) -> bool:
+        """Whether a path is within all limits.
+
+        Args:
+            path (Mapping[str, str]): Candidate by group.
+        """
+        cost = self.table.cost(path, self.count_fixed_part)
+        return all(getattr(cost, m) <= limit for m, limit in self.limits.items())
+
+    def constraints(self) -> Tuple[np.ndarray, np.ndarray]:
+        """The limits for ``DifferentiableMutator.set_limits``; there must be one."""
+        return constraints(self.table, self.limits, self.count_fixed_part)
 
     def expected(self, probs: Tensor) -> Tensor:
         """Mean MFLOPs of a path, with the fixed part if that counts."""
         return self.base + expected_cost(probs, self.costs.to(probs.dtype))
 
+    @torch.no_grad()
+    def press(self, alphas: Sequence[nn.Parameter], probs: Tensor) -> None:
+        """Adds what the adaptive form has to say to the gradients of ``alpha``.
+
+        They must be complete: averaged over ranks and micro-batches, and unscaled.
+        The multipliers move with it, so that it is called once for each step.
+
+        Args:
+            alphas (Sequence[nn.Parameter]): Of all groups; those that are trained get
+                a gradient where they have none.
+            probs (Tensor): Their probabilities, shape ``(num_groups, max_choices)``.
+        """
+        if self.multipliers is None:
+            return
+        grads = [a.new_zeros(len(a)) if a.grad is None else a.grad for a in alphas]
+        pressure = self.multipliers.step(probs, pad_sequence(grads, batch_first=True))
+        for alpha, grad, row in zip(alphas, grads, pressure):
+            if alpha.requires_grad:
+                alpha.grad = grad.add_(row[: len(grad)])
+
     def forward(self, probs: Tensor, path: Mapping[str, str]) -> Tensor:
         """The weighted penalty.
+
+        That of the adaptive form, the multipliers times the shares by which the
+        limits are exceeded, is for the logs and has no gradient; see
+        :meth:`press`.
 
         Args:
             probs (Tensor): Probabilities of all groups,
@@ -128,19 +179,33 @@ class CostTerm(nn.Module):
             path (Mapping[str, str]): The sampled path.
 
         Returns:
-            Tensor: Shape ``()``; 0 while the limit is kept.
+            Tensor: Shape ``()``; 0 while the limit is kept, but of the adaptive form
+            negative below a limit whose multiplier is not 0.
         """
         if self.limit is None:
             return probs.new_zeros(())
+        if self.multipliers is not None:
+            excess = self.multipliers.excess(probs.detach())
+            return (self.multipliers.values.to(probs.dtype) * excess).sum()
         if self.form == 'expected':
             cost = self.expected(probs)
             # A product, because a branch would wait for the device.
-            return self.weight * cost * (cost.detach() > self.limit)
+            return self.weight * cost * (cost.detach() > self.limits['flops'])
         sampled = self.table.cost(path, self.count_fixed_part).flops
-        if sampled < self.limit:
+        if sampled < self.limits['flops']:
             return probs.new_zeros(())
         chosen = [
             list(costs).index(path[name]) for name, costs in self.table.by_group.items()
         ]
         index = probs.new_tensor(chosen).long()
         return self.weight * sampled_cost(probs, self.costs.to(probs.dtype), index)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+        # A checkpoint may be older than the multipliers, or of other limits.
+        own = self.state_dict(prefix=prefix)
+        for name in [n for n in state_dict if n.startswith(f'{prefix}multipliers.')]:
+            if name not in own:
+                del state_dict[name]
+        for name, value in own.items():
+            state_dict.setdefault(name, torch.zeros_like(value))
+        super()._load_from_state_dict(state_dict, prefix, *args)

@@ -142,7 +142,7 @@ def test_an_unknown_option_of_the_cost_term():
     [
         dict(limit='1'),
         dict(limit=1.0, weight='1e-2'),
-        dict(weight=None),
+        dict(form='sampled', weight=float('nan')),
     ],
 )
 def test_options_of_the_cost_term_that_are_no_numbers(cost):
@@ -251,9 +251,7 @@ def test_a_search_that_is_resumed_in_the_finetune_stage_trains_the_child():
 
 
 def test_pretraining_leaves_alpha_alone():
-    algorithm = algorithm_of(
-        costly_net(), pretrain_epochs=1, cost=dict(limit=1e-3, weight=1.0)
-    )
+    algorithm = algorithm_of(costly_net(), pretrain_epochs=1, cost=dict(limit=1e-3))
     algorithm.begin_epoch(0)
     paths = set()
     for iteration in range(20):
@@ -379,7 +377,7 @@ def test_the_loss_is_task_and_cost(form):
 
 
 def test_without_a_limit_there_is_no_cost_loss():
-    algorithm = searching(costly_net(), cost=dict(weight=1.0))
+    algorithm = searching(costly_net(), cost=dict(form='expected'))
     assert set(algorithm.loss(*batch())) == {'task.loss'}
 
 

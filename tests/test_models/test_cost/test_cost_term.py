@@ -45,7 +45,7 @@ def paths():
 
 def test_the_expected_cost_is_the_mean_over_all_paths():
     wanted = sum(p * cost for _, p, cost in paths())
-    found = expected_cost(probs(), make_table().flops_matrix().double())
+    found = expected_cost(probs(), make_table().matrix('flops').double())
     assert abs(found - wanted) <= 1e-12
 
 
@@ -72,7 +72,7 @@ def test_the_expected_cost_of_a_supernet_is_the_mean_over_all_paths():
             for name, row in zip(path, rows, strict=True)
         )
         mean += p * table.cost(path).flops
-    limit = sum(table.flops_range()) / 2
+    limit = sum(table.cost_range()) / 2
     for count_fixed_part in (True, False):
         term = CostTerm(table, limit=limit, count_fixed_part=count_fixed_part)
         wanted = mean - (0 if count_fixed_part else table.fixed_part.flops)
@@ -87,13 +87,13 @@ def test_the_sampled_cost_is_the_sum_of_probability_times_cost(chosen):
         float(p[i, k]) * row[k]
         for i, (k, row) in enumerate(zip(chosen, COSTS.values(), strict=True))
     )
-    costs = make_table().flops_matrix().double()
+    costs = make_table().matrix('flops').double()
     assert abs(sampled_cost(p, costs, torch.tensor(chosen)) - wanted) <= 1e-12
 
 
 @pytest.mark.parametrize('form', ['expected', 'sampled'])
 def test_gradients_by_finite_differences(form):
-    costs = make_table().flops_matrix().double()
+    costs = make_table().matrix('flops').double()
     chosen = torch.tensor([1, 2, 0])
 
     def cost(*alphas):
@@ -131,7 +131,7 @@ def test_the_mean_gradient_of_both_forms_by_enumeration():
     """
     table = make_table()
     p = probs().numpy()
-    c = table.flops_matrix().numpy()
+    c = table.matrix('flops').numpy()
     forms = dict(expected=c, sampled=c * p)
     for form, pull in forms.items():
         term = CostTerm(table, limit=4.5 + BASE, weight=0.5, form=form)
@@ -207,7 +207,9 @@ def test_the_sampled_form_applies_from_the_limit_on(count):
 
 
 def test_a_limit_below_the_cheapest_path():
-    with pytest.raises(ConfigError, match=r'limit is 24, .*cheapest.* 24\.5 MFLOPs\.'):
+    with pytest.raises(
+        ConfigError, match=r'limit is 24 MFLOPs, .*cheapest.* 24\.5 MFLOPs\.'
+    ):
         CostTerm(make_table(), limit=24)
     CostTerm(make_table(), limit=24.5)
     with pytest.raises(ConfigError, match=r'4\.5 MFLOPs \(blocks only, .*=False\)\.'):
@@ -232,9 +234,9 @@ def test_a_limit_above_the_dearest_path(warned):
     [
         (
             dict(form='mean'),
-            "form of CostTerm must be one of sampled, expected, but is 'mean'",
+            "form of CostTerm must be one of adaptive, .* sampled, but is 'mean'",
         ),
-        (dict(form=None), 'form .* one of sampled, expected, but is None'),
+        (dict(form=None), 'form .* one of adaptive, expected, sampled, but is None'),
         (dict(weight=-1e-3), r'weight of .* at least 0, but is -0\.001'),
         (dict(limit=float('nan')), 'limit of .* a finite number, .*but is nan'),
     ],
@@ -255,6 +257,6 @@ def test_the_sentence_on_a_limit_is_true_for_small_costs():
 
 
 def test_nothing_of_it_is_in_the_state():
-    term = CostTerm(make_table(), limit=30)
+    term = CostTerm(make_table(), limit=30, form='expected')
     assert term.state_dict() == {} and list(term.parameters()) == []
     assert term.double().costs.dtype is torch.float64  # it moves with the model

@@ -1,0 +1,119 @@
+import itertools
+import re
+
+import numpy as np
+import pytest
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.models import Cost, CostTable, CostTerm
+from mmdsnas.models.mutators import most_probable_path
+
+ROWS = dict(a=[(1.0, 9.0), (4.0, 1.0)], b=[(2.0, 8.0), (0.5, 4.0), (8.0, 2.0)])
+
+
+FIXED_PART = Cost(20.0, 100.0)
+
+
+def table(rows=None, fixed_part=FIXED_PART):
+    """Groups of two and three candidates: what is cheap in MFLOPs has parameters."""
+    rows = rows or ROWS
+    return CostTable(
+        blocks={
+            g: {f'c{k}': Cost(*c) for k, c in enumerate(r)} for g, r in rows.items()
+        },
+        groups={g: [g] for g in rows},
+        fixed_part=fixed_part,
+    )
+
+
+def all_paths(table):
+    """Every path, and the index of its candidates."""
+    choices = [list(row) for row in table.by_group.values()]
+    for index in itertools.product(*(range(len(c)) for c in choices)):
+        names = (c[k] for c, k in zip(choices, index, strict=True))
+        yield dict(zip(table.groups, names, strict=True)), index
+
+
+@pytest.mark.parametrize('fixed_part', [True, False])
+def test_a_path_is_allowed_up_to_its_limits(fixed_part):
+    """And a limit on the groups is the one on the network, to the last bit."""
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        rows = {g: rng.random((3, 2)).tolist() for g in 'abc'}
+        costs = table(rows, Cost(*(rng.random(2) * 10)))
+        paths = list(all_paths(costs))
+        at = costs.cost(paths[rng.integers(len(paths))][0], fixed_part)
+        limit = dict(params=at.params, flops=at.flops)
+        term = CostTerm(costs, limit=limit, count_fixed_part=fixed_part)
+        assert term.limits == limit and list(term.limits) == ['flops', 'params']
+        matrices, limits = term.constraints()
+        for path, index in paths:
+            cost = costs.cost(path, fixed_part)
+            within = cost.flops <= at.flops and cost.params <= at.params
+            assert term.allows(path) == within
+            scores = np.full(matrices.shape[1:], -np.inf)
+            scores[range(3), index] = 0.0
+            assert (most_probable_path(scores, matrices, limits) is not None) == within
+
+
+def test_a_number_is_a_limit_on_flops():
+    term = CostTerm(table(), limit=25)
+    assert term.limits == dict(flops=25.0)
+    assert term.allows(dict(a='c0', b='c0')) and not term.allows(dict(a='c1', b='c0'))
+    assert CostTerm(table()).allows(dict(a='c1', b='c2'))
+
+
+@pytest.mark.parametrize(
+    ('limit', 'match'),
+    [
+        (dict(params=100), 'is 100 million .* cheapest path .* costs 103 million par'),
+        (
+            dict(flops=21.5, params=112.5),
+            'is 21.5 MFLOPs and 112.5 million parameters, but the cheapest path of '
+            'this search space within 21.5 MFLOPs costs 113 million parameters.',
+        ),
+        (dict(latency=1.0), r'has latency, so resource_estimator\.latency must say'),
+    ],
+)
+def test_limits_out_of_reach(limit, match):
+    with pytest.raises(ConfigError, match=match):
+        CostTerm(table(), limit=limit)
+
+
+def test_limits_within_reach_together():
+    CostTerm(table(), limit=dict(flops=21.5, params=113))
+    CostTerm(table(), limit=dict(flops=24.5, params=105))
+
+
+@pytest.mark.parametrize(
+    ('options', 'match'),
+    [
+        (dict(limit={}), 'limit of CostTerm must be None or .*flops, params, latency'),
+        (dict(limit=dict(flop=1.0)), "among flops, params, latency, but is {'flop'"),
+        (dict(limit=dict(flops=0)), "but is {'flops': 0}"),
+        (
+            dict(limit=30, weight=0.1),
+            "weight must be left out .*'adaptive'.* but is 0.1",
+        ),
+        (
+            dict(limit=dict(flops=30, params=110), form='sampled'),
+            "limit must be one on flops with .* cost.form='sampled'",
+        ),
+        (dict(limit=dict(params=110), form='expected'), 'limit must be one on flops'),
+    ],
+)
+def test_options_that_do_not_fit(options, match):
+    with pytest.raises(ConfigError, match=match):
+        CostTerm(table(), **options)
+
+
+def test_the_fixed_weight_forms_take_a_limit_by_name():
+    for form in ('expected', 'sampled'):
+        by_name = CostTerm(table(), limit=dict(flops=25.0), form=form)
+        assert by_name.limits == dict(flops=25.0) and by_name.weight == 1e-2
+
+
+def test_a_limit_without_effect_is_named(warned):
+    CostTerm(table(), limit=dict(flops=30, params=117.5))
+    (line,) = warned()
+    assert re.search('is 117.5 million parameters, but the dearest .* costs 117', line)
