@@ -1,11 +1,9 @@
-import copy
 from itertools import islice
 from typing import Any, Dict, Optional
 
 from mmengine.hooks import Hook
 from torch.utils.data import DataLoader
 
-from mmdsnas.errors import ConfigError
 from mmdsnas.models.batch_norm import (
     Statistics,
     batch_norms,
@@ -16,7 +14,7 @@ from mmdsnas.models.batch_norm import (
 from mmdsnas.options import check_options
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.random_state import seeded_aside
-from .utils import model_of
+from .utils import model_of, train_loader
 
 
 @HOOKS.register_module()
@@ -80,22 +78,9 @@ class RecalibrateBNHook(Hook):
         self._kept = copy_statistics(batch_norms(model))
         with seeded_aside(runner.seed):
             if self._loader is None:
-                self._loader = _train_loader(runner)
+                self._loader = train_loader(runner, 'RecalibrateBNHook')
             layers = recalibrate(model, islice(self._loader, self.num_batches))
         runner.logger.info(
             f'Statistics of {layers} BatchNorm layers are those of '
             f'{min(self.num_batches, len(self._loader))} training batches.'
         )
-
-
-def _train_loader(runner) -> DataLoader:
-    config = runner.cfg.get('train_dataloader')
-    if config is None:
-        raise ConfigError(
-            'RecalibrateBNHook computes statistics on training data, so the config '
-            'must have a train_dataloader, but has none.'
-        )
-    config = copy.deepcopy(config)
-    config['persistent_workers'] = False
-    ranks_differ = runner.cfg.get('randomness', {}).get('diff_rank_seed', False)
-    return runner.build_dataloader(config, runner.seed, ranks_differ)

@@ -1,7 +1,6 @@
 import gc
 
 import mmengine.hooks
-from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop
@@ -11,7 +10,7 @@ from mmdsnas.models import Stage
 from mmdsnas.registry import HOOKS
 from ..optimizers import SearchOptimWrapperDict
 from .ema_hook import EMAHook
-from .utils import algorithm_of
+from .utils import algorithm_of, common_seed
 
 # What a search of several days should not be without.
 EXPECTED = (
@@ -76,7 +75,7 @@ class SearchStageHook(Hook):
             )
         algorithm = algorithm_of(runner)
         # After a resume a validation may come before the first iteration.
-        algorithm.begin_iteration(max(runner.iter - 1, 0), _common_seed(runner))
+        algorithm.begin_iteration(max(runner.iter - 1, 0), common_seed(runner))
         count = {stage: 0 for stage in Stage}
         for epoch in range(runner.max_epochs):
             count[algorithm.stage_of(epoch)] += 1
@@ -88,7 +87,7 @@ class SearchStageHook(Hook):
             + ', '.join(f'{stage.value} {n}' for stage, n in count.items())
             + f'. Paths cost {cheapest:.3f} to {dearest:.3f} MFLOPs.'
         )
-        if not count[Stage.SEARCH]:
+        if not count[Stage.SEARCH] and 'SelectChildHook' not in there:
             runner.logger.warning(
                 'No epoch of this run trains alpha, so the child is what its '
                 'initial values happen to say; see model.pretrain_epochs, '
@@ -130,10 +129,4 @@ class SearchStageHook(Hook):
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None):
         """Tells what the draw of this iteration is a function of."""
-        algorithm_of(runner).begin_iteration(runner.iter, _common_seed(runner))
-
-
-def _common_seed(runner) -> int:
-    """The seed of the run, which mmengine may have made another on every rank."""
-    different = runner.cfg.get('randomness', {}).get('diff_rank_seed', False)
-    return runner.seed - get_rank() if different else runner.seed
+        algorithm_of(runner).begin_iteration(runner.iter, common_seed(runner))

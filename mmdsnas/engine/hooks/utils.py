@@ -1,6 +1,8 @@
 import torch.nn as nn
+from mmengine.dist import get_rank
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
@@ -25,3 +27,32 @@ def algorithm_of(runner: Runner) -> DSNAS:
             f'mmdsnas.DSNAS, but it is {type(model).__name__}.'
         )
     return model
+
+
+def common_seed(runner: Runner) -> int:
+    """The seed of the run, which mmengine may have made another on every rank."""
+    return runner.seed - get_rank() if _seeds_differ(runner) else runner.seed
+
+
+def train_loader(runner: Runner, user: str) -> DataLoader:
+    """A loader of the training data beside that of the training.
+
+    Args:
+        runner (Runner): The run.
+        user (str): The hook that computes statistics on them, for the message.
+
+    Raises:
+        ConfigError: The config has no training data.
+    """
+    config = runner.cfg.get('train_dataloader')
+    if config is None:
+        raise ConfigError(
+            f'{user} computes statistics on training data, so the config must have a '
+            'train_dataloader, but has none.'
+        )
+    config = {**config, 'persistent_workers': False}
+    return runner.build_dataloader(config, runner.seed, _seeds_differ(runner))
+
+
+def _seeds_differ(runner: Runner) -> bool:
+    return runner.cfg.get('randomness', {}).get('diff_rank_seed', False)
