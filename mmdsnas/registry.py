@@ -36,7 +36,7 @@ TRANSFORMS = _child(root.TRANSFORMS, 'datasets')
 MODELS = _child(root.MODELS, 'models', 'structures')
 MODEL_WRAPPERS = _child(root.MODEL_WRAPPERS)
 WEIGHT_INITIALIZERS = _child(root.WEIGHT_INITIALIZERS)
-TASK_UTILS = _child(root.TASK_UTILS, 'models')
+TASK_UTILS = _child(root.TASK_UTILS, 'models', 'engine')
 FUNCTIONS = _child(root.FUNCTIONS, 'engine')
 
 OPTIMIZERS = _child(root.OPTIMIZERS)

@@ -27,11 +27,11 @@ TOP = {
     'train_cfg': Part(registry.LOOPS, extra=('by_epoch',)),
     'val_cfg': Part(registry.LOOPS, 'ValLoop'),
     'test_cfg': Part(registry.LOOPS, 'TestLoop'),
-    'val_evaluator': Part(registry.METRICS),
-    'test_evaluator': Part(registry.METRICS),
     'visualizer': Part(registry.VISUALIZERS),
     'log_processor': Part(registry.LOG_PROCESSORS, 'LogProcessor'),
 }
+EVALUATORS = ('val_evaluator', 'test_evaluator')
+METRIC = Part(registry.METRICS)
 EVALUATOR = Part(registry.EVALUATOR, 'Evaluator')
 HOOK = Part(registry.HOOKS, extra=('priority',))
 SCHEDULER = Part(registry.PARAM_SCHEDULERS, extra=('convert_to_iter_based',))
@@ -82,8 +82,6 @@ def _problems(config: Config) -> List[str]:
     parts = Parts()
     for name, part in TOP.items():
         value = config.get(name)
-        if isinstance(value, dict) and 'metrics' in value:
-            part = EVALUATOR
         if name == 'train_cfg' and isinstance(value, dict):
             loop = 'EpochBased' if value.get('by_epoch', True) else 'IterBased'
             part = part._replace(default=f'{loop}TrainLoop')
@@ -91,8 +89,10 @@ def _problems(config: Config) -> List[str]:
                 found = problems_of('EpochBasedTrainLoop', value, 'train_cfg.{}')
                 parts.problems += found
         if value is not None:
-            # An evaluator may be a list of metrics, anything else is one thing.
-            parts.check(name, value, part, many=name.endswith('_evaluator'))
+            parts.check(name, value, part)
+    for name in EVALUATORS:
+        if config.get(name) is not None:
+            _check_evaluator(parts, name, config[name])
     for name in LOADERS:
         if config.get(name) is not None:
             _check_loader(parts, name, config[name])
@@ -122,12 +122,32 @@ def _check_hooks(parts: Parts, config: Config) -> None:
     if custom is not None and not isinstance(custom, (list, tuple)):
         parts.problems.append(f'custom_hooks must be a list, but is {shown(custom)}')
     elif custom:
-        parts.check('custom_hooks', custom, HOOK, many=True)
+        for i, hook in enumerate(custom):
+            _check_hook(parts, f'custom_hooks.{i}', hook)
     default = config.get('default_hooks')
     if default is not None and parts.is_dict('default_hooks', default):
         for name, hook in default.items():
             if hook is not None:
                 parts.check(f'default_hooks.{name}', hook, HOOK)
+
+
+def _check_hook(parts: Parts, where: str, hook: Any) -> None:
+    kind = str(hook.get('type')) if isinstance(hook, dict) else ''
+    if kind.split('.')[-1] == 'SelectChildHook':
+        # Its data and metrics are given as those of a validation.
+        data, evaluator = hook.get('dataloader'), hook.get('evaluator')
+        if data is not None:
+            _check_loader(parts, f'{where}.dataloader', data)
+        if evaluator is not None:
+            _check_evaluator(parts, f'{where}.evaluator', evaluator)
+        hook = {k: v for k, v in hook.items() if k not in ('dataloader', 'evaluator')}
+    parts.check(where, hook, HOOK)
+
+
+def _check_evaluator(parts: Parts, where: str, evaluator: Any) -> None:
+    """It is a metric, a list of them, or an evaluator that has them."""
+    whole = isinstance(evaluator, dict) and 'metrics' in evaluator
+    parts.check(where, evaluator, EVALUATOR if whole else METRIC, many=True)
 
 
 def _check_wrapper(parts: Parts, wrapper: Any) -> None:

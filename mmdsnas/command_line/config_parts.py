@@ -47,6 +47,7 @@ PARTS = {
     'norm_cfg': Part(registry.MODELS, extra=('requires_grad',)),
     'resource_estimator': Part(registry.TASK_UTILS, 'mmdsnas.ResourceEstimator'),
     'gradient_estimator': Part(registry.TASK_UTILS, 'mmdsnas.DSNASGradient'),
+    'strategy': Part(registry.TASK_UTILS),
     'dataset': Part(registry.DATASETS),
     'sampler': Part(registry.DATA_SAMPLERS),
     'batch_sampler': Part(registry.DATA_SAMPLERS),

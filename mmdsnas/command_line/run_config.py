@@ -6,7 +6,7 @@ import inspect
 import os.path as osp
 import sys
 from logging import WARNING
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -55,8 +55,8 @@ def load_config(
     config = Config.fromfile(str(find_config(name)))
     _check_options(config, options)
     if 'data_root' in options:
-        for loader in LOADERS:
-            dataset = (config.get(loader) or {}).get('dataset', {})
+        for loader in _loaders(config):
+            dataset = loader.get('dataset', {})
             if 'data_root' in dataset and dataset.data_root == config.get('data_root'):
                 dataset.data_root = options['data_root']
     _merge(config, options)
@@ -64,6 +64,14 @@ def load_config(
         check_config(config)
         fill_num_classes(config)
     return config
+
+
+def _loaders(config: Config) -> List[Dict[str, Any]]:
+    """The configs of data loaders, also of those that hooks have."""
+    hooks = config.get('custom_hooks') or []
+    loaders = [config.get(name) for name in LOADERS]
+    loaders += [hook.get('dataloader') for hook in hooks if isinstance(hook, dict)]
+    return [loader for loader in loaders if loader is not None]
 
 
 def _check_options(config: Config, options: Dict[str, Any]) -> None:
@@ -155,12 +163,11 @@ def set_work_dir(config: Config, work_dir: Optional[str]) -> None:
 def use_device(config: Config) -> None:
     """Fits data loaders and the distributed wrapper to the device."""
     on_cpu = get_device() == 'cpu'
-    for loader in LOADERS:
-        if config.get(loader) is not None:
-            config[loader].setdefault('pin_memory', not on_cpu)
-            # torch refuses workers that persist where there are none.
-            if config[loader].get('num_workers') == 0:
-                config[loader].persistent_workers = False
+    for loader in _loaders(config):
+        loader.setdefault('pin_memory', not on_cpu)
+        # torch refuses workers that persist where there are none.
+        if loader.get('num_workers') == 0:
+            loader.persistent_workers = False
     if on_cpu and config.get('model_wrapper_cfg') is not None:
         # mmengine passes a local rank, which means a GPU.
         config.model_wrapper_cfg.device_ids = None

@@ -15,23 +15,27 @@ from .hooks import (
     SampledPathValHook,
     SearchLogHook,
     SearchStageHook,
+    SelectChildHook,
 )
 from .optimizers import (
     GroupedOptimWrapperConstructor,
     SearchOptimWrapperConstructor,
     SearchOptimWrapperDict,
 )
+from .selection import EvolutionSelection, RandomSelection
 from .worker_seed import seed_worker
 
 __all__ = [
     'AtomicCheckpointHook',
     'AverageBNStatsHook',
     'EMAHook',
+    'EvolutionSelection',
     'ExactResumeHook',
     'ExportChildHook',
     'GroupedOptimWrapperConstructor',
     'LoadFromHook',
     'NonFiniteHook',
+    'RandomSelection',
     'RankAgreementHook',
     'RecalibrateBNHook',
     'RecordSubnetHook',
@@ -43,5 +47,6 @@ __all__ = [
     'SearchOptimWrapperConstructor',
     'SearchOptimWrapperDict',
     'SearchStageHook',
+    'SelectChildHook',
     'seed_worker',
 ]

@@ -15,6 +15,7 @@ from .containers import (
     Part,
     Type,
 )
+from .selection import SELECTION
 
 _CHANNELS = 8192
 _MODULE = Part('forward')
@@ -211,6 +212,7 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
     RecalibrateBNHook=dict(num_batches=Integer(1)),
     ResetBNStatsHook=dict(affine=Flag()),
     SearchLogHook=dict(interval=Maybe(Integer(1))),
+    **SELECTION,
     # Data
     Digits=dict(
         split=Maybe(Choice('train', 'test')),

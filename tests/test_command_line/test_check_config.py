@@ -15,10 +15,12 @@ from tests.test_tools.conftest import DIGITS, SHORT
 
 SEARCH = 'dsnas_official-supernet_8xb128_in1k'
 CHILD = 'dsnas_subnet_1xb64_digits'
+SPOS = 'spos_supernet_1xb128_fashion-mnist'
 LOADED = {
-    name: Config.fromfile(str(find_config(name))) for name in (DIGITS, SEARCH, CHILD)
+    name: Config.fromfile(str(find_config(name)))
+    for name in (DIGITS, SEARCH, CHILD, SPOS)
 }
-CONFIGS = sorted(path.stem for path in (config_root() / 'dsnas').glob('*.py'))
+CONFIGS = sorted(path.stem for path in config_root().glob('*/*.py'))
 
 
 def mistakes(name, **options):
@@ -37,7 +39,7 @@ def mistakes(name, **options):
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_every_config_is_right(name):
-    assert len(CONFIGS) >= 14
+    assert len(CONFIGS) >= 16
     check_config(Config.fromfile(str(find_config(name))))
 
 
@@ -79,7 +81,38 @@ def test_short_options_are_right():
             'optim_wrapper.architecture.paramwise_cfg.norm_decay_mult must be',
         ),
         (SEARCH, dict(model__architecture__backbone__norm_cfg__eps=0), 'model.archi'),
+        (
+            SPOS,
+            dict(custom_hooks__11__strategy__mutate_prob=2),
+            'custom_hooks.11.strategy.mutate_prob must be a finite number, from 0 to 1',
+        ),
+        (
+            SPOS,
+            dict(custom_hooks__11__strategy=None),
+            'custom_hooks.11.strategy must be a config (a dict with a type), but is N',
+        ),
+        (SPOS, dict(custom_hooks__11__evaluator='x'), 'custom_hooks.11.evaluator must'),
+        (
+            SPOS,
+            dict(custom_hooks__11__dataloader__dataset__split='val'),
+            'custom_hooks.11.dataloader.dataset.split must be None or one of train, ',
+        ),
         # Options that there are not
+        (
+            SPOS,
+            dict(custom_hooks__11__dataloader__bath=1),
+            'custom_hooks.11.dataloader',
+        ),
+        (
+            SPOS,
+            dict(custom_hooks__11__evaluator=[dict(type='mmcls.Accuracy', tops=1)]),
+            "custom_hooks.11.evaluator.0 (Accuracy) has no option 'tops'",
+        ),
+        (
+            SPOS,
+            dict(custom_hooks__11__strategy__num=1),
+            'custom_hooks.11.strategy (Evo',
+        ),
         (
             DIGITS,
             dict(model__mutator__init_men=1),

@@ -58,7 +58,11 @@ def small_search() -> dict:
             mutator=dict(sgd),
             amp=dict(),
         ),
-        custom_hooks=[dict(type=name) for name in HOOKS],
+        custom_hooks=[
+            *(dict(type=name) for name in HOOKS),
+            dict(type='SelectChildHook', strategy=dict(type='RandomSelection')),
+            dict(type='SelectChildHook', strategy=dict(type='EvolutionSelection')),
+        ],
         train_dataloader=dict(batch_size=2, dataset=dict(type='Digits')),
         val_dataloader=dict(dataset=dict(type='FashionMNIST')),
         test_dataloader=dict(dataset=dict(type='ImageFolder', data_root='x')),

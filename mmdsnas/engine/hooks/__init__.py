@@ -14,6 +14,7 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 from .sampled_path_val_hook import SampledPathValHook
 from .search_log_hook import SearchLogHook
 from .search_stage_hook import SearchStageHook
+from .select_child_hook import SelectChildHook
 
 __all__ = [
     'AtomicCheckpointHook',
@@ -32,4 +33,5 @@ __all__ = [
     'SampledPathValHook',
     'SearchLogHook',
     'SearchStageHook',
+    'SelectChildHook',
 ]

@@ -9,6 +9,7 @@ from mmdsnas.registry import HOOKS
 from mmdsnas.structures import child_checkpoint, save_child
 from mmdsnas.utils.tables import child_table
 from .ema_hook import averaged_weights
+from .select_child_hook import SelectChildHook
 from .utils import algorithm_of
 
 SUBNET_PTH = 'subnet.pth'
@@ -85,7 +86,9 @@ class ExportChildHook(Hook):
     def _print_table(self, runner) -> None:
         table = child_table(self._meta, self._files(runner))
         stages = map(algorithm_of(runner).stage_of, range(runner.max_epochs))
-        searched = Stage.SEARCH in stages
+        searched = Stage.SEARCH in stages or any(
+            isinstance(hook, SelectChildHook) for hook in runner.hooks
+        )
         runner.logger.info(
             f'The search is done.\n{table}'
             if searched

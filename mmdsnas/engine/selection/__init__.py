@@ -1,0 +1,16 @@
+from .base import BaseSelection, Score
+from .evolution_selection import EvolutionSelection
+from .path_evaluator import PathEvaluator
+from .path_scores import PathScores
+from .path_space import PathSpace
+from .random_selection import RandomSelection
+
+__all__ = [
+    'BaseSelection',
+    'EvolutionSelection',
+    'PathEvaluator',
+    'PathScores',
+    'PathSpace',
+    'RandomSelection',
+    'Score',
+]

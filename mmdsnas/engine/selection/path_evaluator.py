@@ -1,0 +1,86 @@
+from numbers import Number
+from typing import Any, Dict, List
+
+import torch
+from mmengine.runner import ValLoop
+from mmengine.runner.amp import autocast
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.models import DSNAS
+from mmdsnas.models.batch_norm import (
+    batch_norms,
+    copy_statistics,
+    put_statistics,
+    recalibrate,
+)
+from mmdsnas.models.mutators.differentiable_mutator import Path
+from mmdsnas.utils.random_state import seeded_aside
+
+
+class PathEvaluator:
+    """Evaluates paths of a supernet with the weights that it has.
+
+    The running statistics of a supernet are mixed over its paths; those of a path
+    are computed anew before it is evaluated (Guo et al., ECCV 2020, section 3.4).
+    Statistics, modes and random states are as they were afterwards.
+
+    Args:
+        algorithm (DSNAS): The search.
+        batches (list): Training batches for the statistics.
+        loop (ValLoop): Data to evaluate on, the evaluator, which gathers over the
+            ranks, and the precision. It is not run, as hooks would take that for a
+            validation.
+        metric (str): Which number of the evaluator is the score.
+        seed (int): Of what a data loader draws, the same for each path.
+    """
+
+    def __init__(
+        self,
+        algorithm: DSNAS,
+        batches: List[Any],
+        loop: ValLoop,
+        metric: str,
+        seed: int,
+    ) -> None:
+        self.algorithm = algorithm
+        self.batches = batches
+        self.loop = loop
+        self.metric = metric
+        self.seed = seed
+
+    @torch.no_grad()
+    def __call__(self, path: Path) -> float:
+        """The metric of a path.
+
+        Raises:
+            ConfigError: The evaluator gives no such number.
+        """
+        model = self.algorithm
+        modes = [(module, module.training) for module in model.modules()]
+        layers = batch_norms(model)
+        kept = copy_statistics(layers)
+        try:
+            with seeded_aside(self.seed), model.evaluating(path):
+                recalibrate(model, self.batches)
+                model.eval()
+                metrics = self._metrics()
+        finally:
+            put_statistics(layers, kept)
+            for module, training in modes:
+                module.training = training
+        numbers = {n: v for n, v in metrics.items() if isinstance(v, Number)}
+        if self.metric not in numbers:
+            raise ConfigError(
+                'metric of SelectChildHook must be one of the numbers that the '
+                f'evaluator gives ({", ".join(numbers) or "none"}), but is '
+                f'{self.metric!r}.'
+            )
+        return float(numbers[self.metric])
+
+    def _metrics(self) -> Dict[str, Any]:
+        evaluator, data = self.loop.evaluator, self.loop.dataloader
+        for batch in data:
+            with autocast(enabled=self.loop.fp16):
+                outputs = self.algorithm.val_step(batch)
+            evaluator.process(data_samples=outputs, data_batch=batch)
+        return evaluator.evaluate(len(data.dataset))

@@ -1,0 +1,32 @@
+from mmdsnas.models.mutators.differentiable_mutator import Path
+from mmdsnas.options import check_options
+from mmdsnas.registry import TASK_UTILS
+from .base import BaseSelection, Score
+from .path_space import PathSpace
+
+
+@TASK_UTILS.register_module()
+class RandomSelection(BaseSelection):
+    """An arbitrary path, or the best of some: random search.
+
+    With a supernet whose paths were drawn uniformly it is the random search with
+    weight sharing of Li and Talwalkar, UAI 2019 (arXiv 1902.07638), section 3.
+
+    Args:
+        num_paths (int): How many paths are drawn; 1: that one is taken and
+            nothing is measured.
+    """
+
+    def __init__(self, num_paths: int = 1) -> None:
+        check_options('RandomSelection', num_paths=num_paths)
+        self.num_paths = num_paths
+
+    @property
+    def max_scores(self) -> int:
+        """See the base class."""
+        return self.num_paths if self.num_paths > 1 else 0
+
+    def select(self, space: PathSpace, score: Score) -> Path:
+        """See the base class; of equal paths the first one drawn."""
+        paths = [space.draw() for _ in range(self.num_paths)]
+        return max(paths, key=score) if len(paths) > 1 else paths[0]

@@ -1,0 +1,36 @@
+import pytest
+
+from mmdsnas.command_line.run_config import load_config, use_device
+
+DATA = '1xb128_fashion-mnist'
+OWN = ('model', 'custom_hooks', 'train_dataloader')
+
+
+@pytest.mark.parametrize('kind, images', [('random', None), ('spos', 55000)])
+def test_a_baseline_differs_in_what_it_is_about(kind, images):
+    search, base = (
+        load_config(f'dsnas_supernet_{DATA}'),
+        load_config(f'{kind}_supernet_{DATA}'),
+    )
+    for name in search:
+        assert name in OWN or base[name] == search[name], name
+    assert base.model.mutator.init_std == 0
+    assert base.model.pretrain_epochs == base.model.finetune_epochs
+    assert base.model.finetune_epochs == search.model.finetune_epochs
+    assert base.model.architecture == search.model.architecture
+    *others, hook = base.custom_hooks
+    assert others == search.custom_hooks and hook.type == 'SelectChildHook'
+    assert base.train_dataloader.dataset.pop('indices', None) == images
+    assert base.train_dataloader == search.train_dataloader
+
+
+def test_paths_are_compared_on_images_that_are_not_trained_on():
+    config = load_config(f'spos_supernet_{DATA}', dict(data_root='/elsewhere'))
+    use_device(config)
+    held_out = config.custom_hooks[-1].dataloader
+    assert held_out.dataset.data_root == '/elsewhere' and 'pin_memory' in held_out
+    train = config.train_dataloader.dataset
+    assert held_out.dataset.split == train.split == 'train'
+    images = range(60000)
+    assert not set(images[: train.indices]) & set(images[held_out.dataset.indices :])
+    assert held_out.dataset.pipeline == config.test_pipeline
