@@ -1,0 +1,16 @@
+"""A baseline: paths drawn uniformly, then the child is an arbitrary path."""
+
+_base_ = '../dsnas/dsnas_supernet_1xb128_fashion-mnist.py'
+
+# Without a spread of alpha every candidate is equally probable, and in the
+# pretrain stage alpha does not move.
+model = dict(
+    mutator=dict(init_std=0.0, fix_threshold=None),
+    pretrain_epochs=28,
+    finetune_epochs=28,
+)
+
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='SelectChildHook', strategy=dict(type='RandomSelection')),
+]
