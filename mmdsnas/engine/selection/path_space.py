@@ -71,11 +71,9 @@ class PathSpace:
     def _walk(self) -> Path:
         path = dict(self._start)
         assert self.allows(path), 'the start of a walk is beyond the limits'
-        free = [
-            name for name, candidates in self.choices.items() if len(candidates) > 1
-        ]
-        for _ in range(STEPS * len(free)):
-            name = free[self.generator.integers(len(free))]
+        names = list(self.choices)
+        for _ in range(STEPS * len(names)):
+            name = names[self.generator.integers(len(names))]
             choice = self.generator.integers(len(self.choices[name]))
             step = {**path, name: self.choices[name][choice]}
             if self.allows(step):

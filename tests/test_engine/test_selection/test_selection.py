@@ -126,8 +126,11 @@ def test_parents_are_the_best_of_all_generations():
 
 @pytest.mark.parametrize('sizes, limit', [((2, 2), None), ((4,) * 10, 1)])
 def test_a_space_of_few_paths_is_measured_whole(sizes, limit):
-    space, score = space_of(*sizes, limit=limit), Scores()
+    tried = []
+    space, score = space_of(*sizes, limit=limit, counter=tried), Scores()
     EvolutionSelection(generations=5).select(space, score)
+    # Two generations' worth of tries: the second one finds nothing and is the last.
+    assert limit or len(tried) < 1500
     assert len(score.measured) == len(set(score.measured)) == (11 if limit else 4)
 
 
