@@ -7,6 +7,7 @@ from mmengine.runner import ValLoop
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import Stage
+from mmdsnas.models.mutators import Stream
 from mmdsnas.models.mutators.differentiable_mutator import Path
 from mmdsnas.options import check_options
 from mmdsnas.registry import HOOKS, TASK_UTILS
@@ -14,9 +15,6 @@ from mmdsnas.utils.random_state import seeded_aside
 from ..selection import PathEvaluator, PathScores, PathSpace
 from .ema_hook import averaged_weights
 from .utils import algorithm_of, common_seed, train_loader
-
-# Training and validation draw from streams 0 and 1.
-SELECTION = 100
 
 
 @HOOKS.register_module()
@@ -112,7 +110,7 @@ class SelectChildHook(Hook):
             {n: mutator.choices(n) if n in free else [c] for n, c in child.items()},
             algorithm.cost_term.allows,
             child,
-            np.random.default_rng([seed, 0, 0, SELECTION]),
+            np.random.default_rng([seed, 0, 0, Stream.SELECTION]),
         )
         measure = self._path_evaluator(runner) if most else None
         scores = PathScores(measure, min(most, space.size), runner.logger.info)

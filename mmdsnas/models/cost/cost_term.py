@@ -142,12 +142,6 @@ class CostTerm(nn.Module):
         """The limits for ``DifferentiableMutator.set_limits``; there must be one."""
         return constraints(self.table, self.limits, self.count_fixed_part)
 
-    def allows(self, path: Mapping[str, str]) -> bool:
-        """Whether a path, candidate by group, is within the limit."""
-        if self.limit is None:
-            return True
-        return self.table.cost(path, self.count_fixed_part).flops <= self.limit
-
     def expected(self, probs: Tensor) -> Tensor:
         """Mean MFLOPs of a path, with the fixed part if that counts."""
         return self.base + expected_cost(probs, self.costs.to(probs.dtype))
