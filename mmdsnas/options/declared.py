@@ -73,6 +73,14 @@ COST: Dict[str, Checker] = dict(
     form=Choice('adaptive', 'expected', 'sampled'),
     count_fixed_part=Flag(),
 )
+LATENCY: Dict[str, Checker] = dict(
+    backend=Choice('pytorch', 'onnxruntime'),
+    device=Maybe(Choice('cpu', 'cuda')),
+    threads=Integer(1, 1024),
+    batch_size=Integer(1, 1024),
+    repeats=Integer(1, 1000),
+    file=Maybe(File()),
+)
 
 _BLOCK = dict(
     in_channels=Integer(1, _CHANNELS),
@@ -156,6 +164,7 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
     ResourceEstimator=dict(
         input_shape=InputShape(),
         count=Choice('all', 'conv_linear', 'conv'),
+        latency=Maybe(Options(LATENCY)),
         units=Options({name: Maybe(Text()) for name in ('flops', 'params', 'latency')}),
         as_strings=Flag(),
         flops_params_cfg=Maybe(Mapping()),
@@ -255,5 +264,6 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
     Optimizer=dict(lr=Maybe(Real(0)), weight_decay=Maybe(Real(0)), momentum=Real(0)),
     # Options that are no class of their own in a config.
     CostTerm=COST,
+    LatencyMeter=dict(input_shape=InputShape(), **LATENCY),
     SkipCorruptImagesMixin=dict(max_corrupt=Integer(0)),
 )

@@ -1,7 +1,9 @@
 """Configs with nonsense in them are built, or refused by a sentence of ours."""
 
 import copy
+from contextlib import chdir
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.config import Config
@@ -22,6 +24,13 @@ from tests.test_fuzz.nonsense import (
 BASE = small_search()
 DECLARED = declared_options(BASE)
 PARTS = sorted({name.rpartition('.')[0] for name in DECLARED})
+
+
+@pytest.fixture(scope='module', autouse=True)
+def folder_of_its_own(tmp_path_factory):
+    """For the files that options name."""
+    with chdir(tmp_path_factory.mktemp('fuzz')):
+        yield
 
 
 def build(config: dict) -> None:

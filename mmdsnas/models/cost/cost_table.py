@@ -1,7 +1,8 @@
 import operator
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
+from math import nan
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Tuple
 
 import torch
@@ -14,10 +15,12 @@ class Cost(NamedTuple):
     Attributes:
         flops (float): MFLOPs: multiply-adds / 1e6.
         params (float): Parameters / 1e6.
+        latency (float): Milliseconds; NaN where it was not measured.
     """
 
     flops: float
     params: float
+    latency: float = nan
 
 
 # Names of what is counted or measured.
@@ -80,6 +83,23 @@ class CostTable:
         if fixed_part:
             parts.append(self.fixed_part)
         return total(parts)
+
+    def with_latencies(
+        self, blocks: Mapping[str, Mapping[str, float]], fixed_part: float
+    ) -> 'CostTable':
+        """This table with measured latencies.
+
+        Args:
+            blocks (Mapping[str, Mapping[str, float]]): Milliseconds by block and
+                candidate.
+            fixed_part (float): Milliseconds of what every path contains.
+        """
+        table = {
+            name: {c: cost._replace(latency=blocks[name][c]) for c, cost in row.items()}
+            for name, row in self.blocks.items()
+        }
+        fixed = self.fixed_part._replace(latency=fixed_part)
+        return replace(self, blocks=table, fixed_part=fixed)
 
     def labels(self) -> Dict[str, str]:
         """What to call the groups: their blocks, without what all names share."""

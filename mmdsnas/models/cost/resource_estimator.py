@@ -14,6 +14,7 @@ from mmdsnas.options import check_options
 from mmdsnas.registry import TASK_UTILS
 from ..mutables import OneHotMutableOP, all_candidates
 from .cost_table import Cost, CostTable, total
+from .latency import LatencyMeter
 from .uncounted import uncounted_modules
 
 # Option -> beginnings of the names of MMRazor's counters that count.
@@ -38,6 +39,8 @@ class ResourceEstimator(MMRazorResourceEstimator):
         count (str): Which layers' FLOPs count: ``'all'`` that MMRazor knows,
             ``'conv_linear'`` or ``'conv'`` alone, as the authors count.
             Parameters are counted in all layers.
+        latency (dict, optional): Arguments of ``LatencyMeter`` but the input's
+            shape: the cost table has measured latencies, too. None: it has none.
         **kwargs: See MMRazor's ``ResourceEstimator``.
 
     Examples:
@@ -47,10 +50,19 @@ class ResourceEstimator(MMRazorResourceEstimator):
     """
 
     def __init__(
-        self, input_shape: Tuple = (1, 3, 224, 224), count: str = 'all', **kwargs
+        self,
+        input_shape: Tuple = (1, 3, 224, 224),
+        count: str = 'all',
+        latency: Optional[Dict] = None,
+        **kwargs,
     ) -> None:
-        check_options('ResourceEstimator', input_shape=input_shape, count=count)
+        check_options(
+            'ResourceEstimator', input_shape=input_shape, count=count, latency=latency
+        )
         self.count = count
+        self.latency_meter = (
+            None if latency is None else LatencyMeter(input_shape, **latency)
+        )
         super().__init__(input_shape=tuple(input_shape), **kwargs)
 
     def estimate(
@@ -129,13 +141,16 @@ class ResourceEstimator(MMRazorResourceEstimator):
         }
         searched = total(counted[name] for name in spec_modules)
         everything = counted['']
-        return CostTable(
+        costs = CostTable(
             blocks=table,
             groups={g: [names[b] for b in m] for g, m in groups.items()},
             fixed_part=Cost(
                 everything.flops - searched.flops, everything.params - searched.params
             ),
         )
+        if self.latency_meter is None:
+            return costs
+        return costs.with_latencies(*self.latency_meter.table(model))
 
     def module_costs(self, model: nn.Module, names: Iterable[str]) -> Dict[str, Cost]:
         """Counts modules in one forward pass, two where not all layers count.

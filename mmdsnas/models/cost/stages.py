@@ -45,5 +45,9 @@ def costs_by_stage(
         for count in counts
     ]
     by_stage = {name: [column[name] for column in columns] for name in names}
-    by_stage = {n: costs for n, costs in by_stage.items() if any(map(any, costs))}
+    by_stage = {
+        name: costs
+        for name, costs in by_stage.items()
+        if any(cost.flops or cost.params for cost in costs)
+    }
     return by_stage, [column[''] for column in columns]

@@ -1,3 +1,5 @@
+from math import isnan
+
 import pytest
 import torch
 
@@ -20,19 +22,34 @@ def table():
 
 
 def test_the_total_of_nothing_is_nothing():
-    assert total([]) == Cost(0, 0)
-    assert total(iter([Cost(1, 2), Cost(3, 4)])) == Cost(4, 6)
+    assert total([]) == Cost(0, 0, 0)
+    assert total(iter([Cost(1, 2, 5), Cost(3, 4, 6)])) == Cost(4, 6, 11)
+
+
+def test_a_latency_that_was_not_measured_makes_no_number():
+    flops, params, latency = total([Cost(1, 2, 5), Cost(3, 4)])
+    assert (flops, params) == (4, 6) and isnan(latency)
 
 
 def test_the_costs_of_a_group_are_the_sums_over_its_blocks(table):
-    assert table.by_group['pair'] == dict(a=Cost(6.0, 0.6), b=Cost(5.0, 0.5))
-    assert table.by_group['alone'] == table.blocks['second']
+    pair = {choice: cost[:2] for choice, cost in table.by_group['pair'].items()}
+    assert pair == dict(a=(6.0, 0.6), b=(5.0, 0.5))
+    alone = {choice: cost[:2] for choice, cost in table.by_group['alone'].items()}
+    assert alone == {choice: c[:2] for choice, c in table.blocks['second'].items()}
 
 
 def test_the_cost_of_a_path(table):
     path = dict(pair='b', alone='z')
-    assert table.cost(path) == pytest.approx(Cost(125.0, 9.5))
-    assert table.cost(path, fixed_part=False) == pytest.approx(Cost(25.0, 2.5))
+    assert table.cost(path)[:2] == pytest.approx((125.0, 9.5))
+    assert table.cost(path, fixed_part=False)[:2] == pytest.approx((25.0, 2.5))
+
+
+def test_latencies_come_in_addition(table):
+    blocks = dict(first=dict(a=1, b=2), second=dict(x=4, y=8, z=16))
+    measured = table.with_latencies(dict(blocks, third=dict(a=32, b=64)), 128)
+    assert measured.cost(dict(pair='b', alone='z')) == (125.0, 9.5, 2 + 16 + 64 + 128)
+    assert measured.cost(dict(pair='a', alone='x'), False).latency == 1 + 4 + 32
+    assert isnan(table.cost(dict(pair='a', alone='x')).latency)
 
 
 def test_the_range_of_costs(table):

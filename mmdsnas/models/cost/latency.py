@@ -1,0 +1,241 @@
+import copy
+import statistics
+from logging import WARNING
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+import torch
+import torch.nn as nn
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.logging import print_log
+from torch import Tensor
+
+from mmdsnas.errors import UserError
+from mmdsnas.options import check_options
+from mmdsnas.utils.files import check_writable
+from mmdsnas.utils.progress import progress
+from .latency_backends import BACKENDS, hardware
+from .latency_file import LatencyTable, read_latencies, write_latencies
+from .search_space import block_inputs, digest, random_paths, searched_blocks
+from .stopwatch import median_times
+
+# Random children whose measured latency tells that of the fixed part.
+CHILDREN = 5
+NOTHING = nn.Identity().eval()
+
+Call = Callable[[], Any]
+
+
+class LatencyMeter:
+    """Measures the latency of every candidate of every block.
+
+    A candidate is timed alone, with the input that its block gets. A call that
+    does nothing is timed beside it and subtracted: a network is called once, not
+    block by block. What the blocks leave of whole children's latencies is the
+    fixed part, so that a path's latency is a sum, like its FLOPs.
+
+    Args:
+        input_shape (tuple): Shape of one input, with batch size 1.
+        backend (str): ``'pytorch'``, eager, or ``'onnxruntime'`` on the CPU, where
+            the extra ``onnx`` is installed.
+        device (str, optional): ``'cpu'`` or ``'cuda'``; None: the GPU where there
+            is one and the backend uses it.
+        threads (int): Threads on the CPU.
+        batch_size (int): Latencies are those of a batch of so many inputs.
+        repeats (int): Measurements of each candidate; the median counts.
+        file (str | Path, optional): JSON file that keeps the table; it is used
+            again while what :meth:`setting` says is the same.
+
+    Raises:
+        ConfigError: An option is out of range, or a package or a GPU is missing.
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        backend: str = 'pytorch',
+        device: Optional[str] = None,
+        threads: int = 1,
+        batch_size: int = 1,
+        repeats: int = 100,
+        file: Union[str, Path, None] = None,
+    ) -> None:
+        check_options(
+            'LatencyMeter',
+            input_shape=input_shape,
+            backend=backend,
+            device=device,
+            threads=threads,
+            batch_size=batch_size,
+            repeats=repeats,
+            file=file,
+        )
+        self.input_shape = (batch_size, *input_shape[1:])
+        self.backend_name = backend
+        self.backend = BACKENDS[backend](device, threads)
+        self.threads = threads
+        self.repeats = repeats
+        self.file = file
+        self.stopwatch = median_times
+
+    def setting(self, model: nn.Module) -> Dict[str, Any]:
+        """What the latencies of a supernet depend on, as plain values."""
+        return dict(
+            backend=self.backend_name,
+            device=self.backend.device,
+            hardware=hardware(self.backend.device),
+            threads=self.threads,
+            dtype=str(_like(model).dtype).removeprefix('torch.'),
+            input_shape=list(self.input_shape),
+            repeats=self.repeats,
+            search_space=digest(model),
+            **self.backend.versions(),
+        )
+
+    def table(self, model: nn.Module) -> LatencyTable:
+        """The latencies of a supernet, see :meth:`table_and_networks`."""
+        return self.table_and_networks(model, {})[0]
+
+    def table_and_networks(
+        self, model: nn.Module, networks: Mapping[Any, nn.Module]
+    ) -> Tuple[LatencyTable, Dict[Any, float]]:
+        """The latencies of a supernet, and of networks measured at the same time.
+
+        The table comes from the file where that is of the same setting. The main
+        process measures; all get the same.
+
+        Args:
+            model (nn.Module): The supernet; it stays as it was.
+            networks (Mapping[Any, nn.Module]): Networks without alternatives by any
+                key; they stay as they were.
+
+        Returns:
+            tuple: The table, and the networks' milliseconds by key.
+
+        Raises:
+            UserError: The file is no such file or cannot be written, or the
+                backend cannot execute the model.
+        """
+        found: List[Any] = [None, None]
+        if is_main_process():
+            try:
+                found[0] = self._read_or_measure(model, networks)
+            except UserError as error:
+                # The others wait for an answer.
+                found[1] = error
+        broadcast_object_list(found)
+        if found[1] is not None:
+            raise found[1]
+        return found[0]
+
+    def _read_or_measure(self, model, networks):
+        setting = self.setting(model)
+        if self.file is None:
+            return self._measure(model, networks)
+        kept = read_latencies(self.file)
+        if kept is not None:
+            changed = [
+                f'{name} was {kept[0].get(name)} and is {setting.get(name)}'
+                for name in {**kept[0], **setting}
+                if kept[0].get(name) != setting.get(name)
+            ]
+            if not changed:
+                print_log(f'Latencies are those in {self.file}.', 'current')
+                return kept[1], self._times(self._network_calls(networks))
+            print_log(
+                f'The latencies in {self.file} are not those of this run, and are '
+                f'measured again: {"; ".join(changed)}.',
+                'current',
+                level=WARNING,
+            )
+        # Before minutes of measuring.
+        check_writable(
+            Path(self.file).parent, 'the folder of resource_estimator.latency.file'
+        )
+        table, times = self._measure(model, networks)
+        write_latencies(self.file, setting, table)
+        return table, times
+
+    def _measure(self, model, networks):
+        """Times candidates and whole networks side by side."""
+        model = self._copy(model)
+        choices = {n: list(b.choices) for n, b in searched_blocks(model).items()}
+        paths = random_paths(choices, CHILDREN, seed=0)
+        children = {
+            ('child', k): self._child(model, path) for k, path in enumerate(paths)
+        }
+        calls = self._candidate_calls(model)
+        calls.update(self._network_calls({**children, **networks}))
+        times = self._times(calls)
+        table = {
+            block: {
+                choice: max(0.0, times[block, choice] - times[block, None])
+                for choice in options
+            }
+            for block, options in choices.items()
+        }
+        rest = statistics.median(
+            times['child', k] - sum(table[block][c] for block, c in path.items())
+            for k, path in enumerate(paths)
+        )
+        if rest < 0:
+            print_log(
+                'whole networks are faster than the sum of their blocks, by '
+                f'{-rest:.3f} ms: the latency of the fixed part is taken as 0, and '
+                'those of paths are too large.',
+                'current',
+                level=WARNING,
+            )
+        return LatencyTable(table, max(0.0, rest)), {k: times[k] for k in networks}
+
+    @torch.no_grad()
+    def _candidate_calls(self, model: nn.Module) -> Dict[Any, List[Call]]:
+        """By block and candidate (None: does nothing), for each call of the block."""
+        calls = {}
+        inputs = block_inputs(model, self._inputs(model))
+        blocks = list(searched_blocks(model).items())
+        for name, block in progress(blocks, 'Preparing blocks'):
+            for choice, module in [*block._candidates.items(), (None, NOTHING)]:
+                calls[name, choice] = [
+                    self.backend.prepare(module, args) for args in inputs[name]
+                ]
+        return calls
+
+    @torch.no_grad()
+    def _network_calls(
+        self, networks: Mapping[Any, nn.Module]
+    ) -> Dict[Any, List[Call]]:
+        calls = {}
+        for key, network in progress(list(networks.items()), 'Preparing networks'):
+            network = self._copy(network)
+            calls[key] = [self.backend.prepare(network, (self._inputs(network),))]
+        return calls
+
+    @torch.no_grad()
+    def _times(self, calls: Mapping[Any, List[Call]]) -> Dict[Any, float]:
+        """Milliseconds by key, summed over its calls."""
+        parts = {(key, i): c for key, cs in calls.items() for i, c in enumerate(cs)}
+        times = self.stopwatch(parts, self.repeats, self.threads) if parts else {}
+        return {
+            key: sum((times[key, i] for i in range(len(cs))), 0.0)
+            for key, cs in calls.items()
+        }
+
+    def _copy(self, model: nn.Module) -> nn.Module:
+        return copy.deepcopy(model).to(self.backend.device).eval()
+
+    def _inputs(self, model: nn.Module) -> Tensor:
+        # Not zeros, which some libraries are faster with.
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(self.input_shape, generator=generator)
+        return noise.to(_like(model))
+
+    def _child(self, model: nn.Module, path: Mapping[str, str]) -> nn.Module:
+        child = copy.deepcopy(model)
+        for name, block in searched_blocks(child).items():
+            block.fix_chosen(path[name])
+        return child
+
+
+def _like(model: nn.Module) -> Tensor:
+    return next(model.parameters(), torch.zeros(()))

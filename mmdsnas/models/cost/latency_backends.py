@@ -1,0 +1,139 @@
+"""What executes a network whose latency is measured."""
+
+import io
+import platform
+import re
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Dict, Optional, Tuple
+
+import torch
+import torch.nn as nn
+from torch.utils._pytree import tree_leaves
+
+from mmdsnas.errors import ConfigError
+
+
+class PyTorchBackend:
+    """Eager PyTorch.
+
+    Args:
+        device (str, optional): ``'cpu'`` or ``'cuda'``; by default the GPU where
+            there is one.
+        threads (int): Threads on the CPU.
+
+    Raises:
+        ConfigError: There is no such device.
+    """
+
+    def __init__(self, device: Optional[str], threads: int) -> None:
+        self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        if self.device == 'cuda' and not torch.cuda.is_available():
+            raise ConfigError(
+                "resource_estimator.latency.device must be None or 'cpu' where torch "
+                "finds no GPU, but is 'cuda'."
+            )
+
+    def versions(self) -> Dict[str, str]:
+        """What the latency depends on, by package."""
+        return dict(torch=torch.__version__)
+
+    def prepare(self, module: nn.Module, args: Tuple) -> Callable[[], Any]:
+        """What executes a module once.
+
+        Args:
+            module (nn.Module): In eval mode, on the device.
+            args (tuple): Its inputs.
+        """
+        return partial(module, *args)
+
+
+class OnnxRuntimeBackend:
+    """ONNX Runtime on the CPU, which among others folds BatchNorm layers.
+
+    Args:
+        device (str, optional): None or ``'cpu'``.
+        threads (int): Threads of an operator.
+
+    Raises:
+        ConfigError: Its packages are not installed, or the device is another.
+    """
+
+    device = 'cpu'
+
+    def __init__(self, device: Optional[str], threads: int) -> None:
+        if device not in (None, 'cpu'):
+            raise ConfigError(
+                "resource_estimator.latency.device must be None or 'cpu' with "
+                f"backend='onnxruntime', but is {device!r}."
+            )
+        try:
+            import onnx  # noqa: F401, torch's exporter needs it
+            from onnxruntime import __version__
+        except ImportError as error:
+            raise ConfigError(
+                "resource_estimator.latency.backend must be 'pytorch' where the extra "
+                "onnx is not installed (pip install 'mmdsnas[onnx]'), but is "
+                "'onnxruntime'."
+            ) from error
+        self.version = __version__
+        self.threads = threads
+
+    def versions(self) -> Dict[str, str]:
+        """What the latency depends on, by package."""
+        return dict(torch=torch.__version__, onnxruntime=self.version)
+
+    def prepare(self, module: nn.Module, args: Tuple) -> Callable[[], Any]:
+        """What executes a module once, after it was exported.
+
+        Args:
+            module (nn.Module): In eval mode, on the CPU.
+            args (tuple): Its inputs.
+
+        Raises:
+            ConfigError: It cannot be exported, or not be executed.
+        """
+        import onnxruntime
+
+        # Made here: a search is copied with what measured its latencies, and these
+        # cannot be.
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors
+        file = io.BytesIO()
+        # Whatever an exporter or a runtime cannot do has an error of its own.
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore')
+                # This exporter takes a tenth of the time that the one of
+                # torch.export takes, and what it exports is as fast.
+                torch.onnx.export(module, args, file, dynamo=False)
+            session = onnxruntime.InferenceSession(
+                file.getvalue(), options, providers=['CPUExecutionProvider']
+            )
+        except Exception as error:
+            reason = ' '.join(str(error).split())
+            raise ConfigError(
+                "resource_estimator.latency.backend must be 'pytorch' for a network "
+                f'with a {type(module).__name__} that ONNX Runtime cannot have, but '
+                f"is 'onnxruntime': {reason}"
+            ) from error
+        names = [node.name for node in session.get_inputs()]
+        arrays = [tensor.numpy() for tensor in tree_leaves(args)]
+        return partial(session.run, None, dict(zip(names, arrays, strict=True)))
+
+
+BACKENDS = dict(pytorch=PyTorchBackend, onnxruntime=OnnxRuntimeBackend)
+
+
+def hardware(device: str) -> str:
+    """Name of the GPU or of the CPU."""
+    if device == 'cuda':
+        return torch.cuda.get_device_name()
+    info = Path('/proc/cpuinfo')
+    names = (
+        re.findall(r'model name\s*:\s*(.+)', info.read_text()) if info.exists() else []
+    )
+    return names[0] if names else platform.processor() or platform.machine()
