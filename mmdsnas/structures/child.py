@@ -1,5 +1,6 @@
 """The child network that a search ends in: its weights and what made it."""
 
+from math import isnan
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Union
 
@@ -7,7 +8,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmdsnas.errors import CheckpointError, SubnetError
-from mmdsnas.models import DSNAS
+from mmdsnas.models import DSNAS, Cost
 from mmdsnas.options.checkers import shown
 from mmdsnas.utils.checkpoint import meta_of, save_checkpoint
 from mmdsnas.utils.plain import plain
@@ -61,7 +62,8 @@ def child_checkpoint(
     Returns:
         dict: ``state_dict`` and ``meta`` with ``subnet`` (candidate by
         block), ``blocks`` (by block: candidate, probability, mflops, mparams),
-        ``mflops``, ``mparams`` and ``mmdsnas_version``.
+        ``mflops``, ``mparams`` and ``mmdsnas_version``; where latencies were
+        measured, also ``latency_ms``, in ``blocks`` too.
     """
     path = algorithm.mutator.derive_child()
     subnet = subnet_of_path(
@@ -71,8 +73,7 @@ def child_checkpoint(
     meta = dict(
         subnet=subnet,
         blocks=_blocks(algorithm, path),
-        mflops=cost.flops,
-        mparams=cost.params,
+        **_costs(cost),
         mmdsnas_version=__version__,
         **(extra or {}),
     )
@@ -123,6 +124,11 @@ def child_of_search(
     return {names[key]: weights[key] for key in weights if key in names}
 
 
+def _costs(cost: Cost) -> Dict[str, float]:
+    costs = dict(mflops=cost.flops, mparams=cost.params)
+    return costs if isnan(cost.latency) else dict(costs, latency_ms=cost.latency)
+
+
 def _blocks(algorithm: DSNAS, path: Mapping[str, str]) -> Dict[str, Dict[str, Any]]:
     table, confidence = algorithm.cost_table, algorithm.mutator.confidence()
     group_of = {block: g for g, blocks in table.groups.items() for block in blocks}
@@ -131,8 +137,7 @@ def _blocks(algorithm: DSNAS, path: Mapping[str, str]) -> Dict[str, Dict[str, An
         name: dict(
             candidate=path[group_of[name]],
             probability=confidence[group_of[name]],
-            mflops=table.blocks[name][path[group_of[name]]].flops,
-            mparams=table.blocks[name][path[group_of[name]]].params,
+            **_costs(table.blocks[name][path[group_of[name]]]),
         )
         for name in names
     }

@@ -1,11 +1,12 @@
 import io
-from typing import Any, Dict, List, Mapping, Optional
+import statistics
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from mmdsnas.models.cost import Cost
+from mmdsnas.models.cost import Cost, CostTable
 
 
 def stage_table(
@@ -50,11 +51,13 @@ def child_table(meta: Dict[str, Any], files: List[str]) -> str:
     table = Table(box=box.SIMPLE)
     table.add_column('block')
     table.add_column('candidate')
-    for column in ('probability', 'MFLOPs', 'M parameters'):
+    costs = dict(mflops='MFLOPs', mparams='M parameters', latency_ms='ms')
+    costs = {key: column for key, column in costs.items() if key in meta}
+    for column in ('probability', *costs.values()):
         table.add_column(column, justify='right')
-    rest = [meta['mflops'], meta['mparams']]
+    rest = whole = [meta[key] for key in costs]
     for name, block in meta['blocks'].items():
-        cost = [block['mflops'], block['mparams']]
+        cost = [block[key] for key in costs]
         rest = [total - part for total, part in zip(rest, cost)]
         table.add_row(
             name,
@@ -64,7 +67,7 @@ def child_table(meta: Dict[str, Any], files: List[str]) -> str:
         )
     table.add_section()
     table.add_row('the rest', '', '', *(f'{abs(number):.3f}' for number in rest))
-    table.add_row('child', '', '', f'{meta["mflops"]:.3f}', f'{meta["mparams"]:.3f}')
+    table.add_row('child', '', '', *(f'{number:.3f}' for number in whole))
     lines = [*metric_lines(meta.get('metrics') or {}), *files]
     return _text(table) + ''.join(f'  {line}\n' for line in lines)
 
@@ -73,6 +76,52 @@ def _text(table: Table) -> str:
     text = io.StringIO()
     Console(file=text, width=100).print(table)
     return text.getvalue()
+
+
+def latency_table(costs: CostTable) -> str:
+    """Measured latencies beside MFLOPs, in the order of the blocks.
+
+    Args:
+        costs (CostTable): With latencies.
+    """
+    table = Table(box=box.SIMPLE)
+    for column in ('block', 'candidate'):
+        table.add_column(column)
+    for column in ('ms', 'MFLOPs'):
+        table.add_column(column, justify='right')
+    for name, candidates in costs.blocks.items():
+        for choice, cost in candidates.items():
+            first = name if choice == next(iter(candidates)) else ''
+            numbers = (f'{cost.latency:.4f}', f'{cost.flops:.3f}')
+            table.add_row(first, choice, *numbers)
+    table.add_section()
+    fixed = costs.fixed_part
+    table.add_row('the rest', '', f'{fixed.latency:.4f}', f'{fixed.flops:.3f}')
+    return _text(table)
+
+
+def error_table(paths: Sequence[Mapping[str, Any]]) -> str:
+    """How far predicted latencies are from measured ones.
+
+    Args:
+        paths (Sequence[Mapping]): Each with ``measured_ms`` and ``predicted_ms``.
+
+    Returns:
+        str: Path by path, then the median and the largest absolute error.
+    """
+    table = Table(box=box.SIMPLE)
+    for column in ('path', 'measured, ms', 'predicted, ms', 'error, %'):
+        table.add_column(column, justify='right')
+    sizes = []
+    for k, path in enumerate(paths):
+        measured, predicted = path['measured_ms'], path['predicted_ms']
+        error = 100 * (predicted / measured - 1)
+        sizes.append(abs(error))
+        table.add_row(str(k), f'{measured:.4f}', f'{predicted:.4f}', f'{error:+.1f}')
+    return _text(table) + (
+        f'  absolute error: median {statistics.median(sizes):.1f} %, '
+        f'largest {max(sizes):.1f} %\n'
+    )
 
 
 def subnet_table(

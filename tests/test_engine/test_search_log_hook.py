@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmdsnas.engine import SearchLogHook
-from mmdsnas.models import CostTable
+from mmdsnas.models import Cost, CostTable
 from tests.toy_run import Keep, runner_of, search_of
 
 
@@ -28,13 +28,13 @@ class Mutator:
         return {f'module_{i}': 0.5 for i in range(3)}
 
 
-def build(rewards):
+def build(rewards, latency=float('nan')):
     """A hook after an epoch of these rewards, one row an iteration."""
     blocks = {
-        f'net.{i}': dict(a=SimpleNamespace(flops=1.0, params=2.0)) for i in 'wxyz'
+        f'net.{i}': dict(a=Cost(flops=1.0, params=2.0, latency=latency)) for i in 'wxyz'
     }
     groups = dict(module_0=['net.w'], module_1=['net.x', 'net.z'], module_2=['net.y'])
-    table = CostTable(blocks, groups, SimpleNamespace(flops=0.0, params=0.0))
+    table = CostTable(blocks, groups, Cost(0.0, 0.0, latency))
     estimator = SimpleNamespace(block_rewards=None)
     algorithm = SimpleNamespace(
         mutator=Mutator(), cost_table=table, gradient_estimator=estimator
@@ -50,8 +50,8 @@ def build(rewards):
     return hook, algorithm
 
 
-def lines(monkeypatch, rewards):
-    hook, algorithm = build(rewards)
+def lines(monkeypatch, rewards, **kwargs):
+    hook, algorithm = build(rewards, **kwargs)
     monkeypatch.setattr(
         'mmdsnas.engine.hooks.search_log_hook.algorithm_of', lambda _: algorithm
     )
@@ -75,6 +75,8 @@ def test_child_names_the_blocks(monkeypatch):
     (child,) = lines(monkeypatch, [])
     assert 'Child after epoch 5: 4.000 MFLOPs, 8.000 M parameters, 1 of 3' in child
     assert child.endswith('w a (0.50)  x+z a (0.50)  y a (0.50)')
+    (child,) = lines(monkeypatch, [], latency=0.5)
+    assert '8.000 M parameters, 2.500 ms, 1 of 3' in child
 
 
 def test_numbers_by_block_are_written_where_a_log_is_due(tmp_path):

@@ -1,3 +1,4 @@
+from math import isnan
 from typing import Dict, Optional
 
 import torch
@@ -19,9 +20,9 @@ class SearchLogHook(Hook):
     ``entropy`` and ``fixed_blocks`` in the log, and numbers by block in the
     visualizer's files alone (see :func:`search_numbers`, and
     docs/en/user_guides/logs.md for all names). At the end of an epoch: the
-    child block by block with its probabilities, its MFLOPs and parameters, and
-    the mean absolute reward of each block, which tells the blocks whose
-    ``alpha`` follows noise.
+    child block by block with its probabilities, its MFLOPs, parameters and, where
+    it was measured, latency, and the mean absolute reward of each block, which
+    tells the blocks whose ``alpha`` follows noise.
 
     Args:
         interval (int, optional): Iterations between two logs; by default that
@@ -101,7 +102,9 @@ class SearchLogHook(Hook):
         )
         runner.logger.info(
             f'Child after epoch {runner.epoch + 1}: {cost.flops:.3f} MFLOPs, '
-            f'{cost.params:.3f} M parameters, {len(mutator.fixed)} of '
+            f'{cost.params:.3f} M parameters, '
+            + ('' if isnan(cost.latency) else f'{cost.latency:.3f} ms, ')
+            + f'{len(mutator.fixed)} of '
             f'{len(child)} choices fixed: {groups}'
         )
         if self._reward_sum is not None:

@@ -99,6 +99,19 @@ def test_the_checkpoint_holds_the_same_child(algorithm, config, images):
     assert torch.equal(child.eval()(images), algorithm(images))
 
 
+@pytest.mark.parametrize('measured', [False, True])
+def test_the_checkpoint_tells_a_latency_that_was_measured(measured):
+    algorithm = trained(small_shufflenet(), 'fixed')
+    table = algorithm.cost_table
+    if measured:
+        blocks = {n: dict.fromkeys(row, 0.25) for n, row in table.blocks.items()}
+        algorithm.cost_table = table.with_latencies(blocks, 8.0)
+    meta = child_checkpoint(algorithm)['meta']
+    assert meta.get('latency_ms') == (9.0 if measured else None)
+    found = {block.get('latency_ms') for block in meta['blocks'].values()}
+    assert found == ({0.25} if measured else {None})
+
+
 def test_mmrazors_export(algorithm, images):
     wanted = algorithm(images)
     copied = copy.deepcopy(algorithm.architecture)
