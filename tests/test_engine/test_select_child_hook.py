@@ -82,7 +82,7 @@ def score_by_hand(net, path, x, inputs, labels):
 def test_scores_by_hand(tmp_path, request, wrapped, own_data):
     """With averaged weights; the best path is fixed and is what is finetuned."""
     model, every, wanted, before = uniform_search(), Every(), {}, {}
-    ema = EMAHook(momentum=0.3)
+    ema = EMAHook(momentum=0.3, update_buffers=True)
     data = NoisyVectors(noise=False)
     evaluated = NoisyVectors(noise=False, num=12) if own_data else data
 
@@ -115,6 +115,7 @@ def test_scores_by_hand(tmp_path, request, wrapped, own_data):
     assert len(scores) == 4 and scores == pytest.approx(wanted, abs=1e-6)
     best = max(wanted, key=wanted.get)
     assert name_of(model.mutator.fixed) == best
+    assert (model.state_dict()['mutator._fixed'] >= 0).all()
     for i, chosen in enumerate(best.split('-')):
         for name in ('tanh', 'sine'):
             key = f'architecture.blocks.{i}._candidates.{name}.layer.linear.weight'
@@ -131,25 +132,29 @@ def trained(folder, hooks, **kwargs):
 
 
 def test_training_goes_on_as_if_nothing_had_happened(tmp_path):
-    """When the argmax is chosen; modes are looked at while nothing has set them."""
+    """When the argmax is chosen; whatever modes the model was in."""
     plain, draws = trained(tmp_path / 'without', [])
-    modes = []
+    model, modes = search_of(), []
+
+    def mix_and_note(runner):
+        batch_norms(model.train())[0].eval()
+        note(runner)
 
     def note(runner):
-        modes.append([m.training for m in runner.model.modules()])
+        modes.append([module.training for module in model.modules()])
 
-    model = search_of()
-    batch_norms(model)[0].eval()
-    # Of equal priority: as they stand.
-    before, after = (Keep('before_train_epoch', note, 0) for _ in range(2))
     every = Every(plain.model.mutator.derive_child())
-    runner, other = trained(
-        tmp_path / 'with', [before, select(every)[0], after], model=model
-    )
+    hooks = [
+        # Of equal priority: as they stand.
+        Keep('before_train_epoch', mix_and_note, 0),
+        select(every)[0],
+        Keep('before_train_epoch', note, 0),
+    ]
+    runner, other = trained(tmp_path / 'with', hooks, model=model)
     assert len(every.scores) == 1 and len(set(every.scores[0].values())) == 4
     assert draws == other
     assert same(state_of(plain), state_of(runner))
-    assert modes[::2] == modes[1::2] and not all(modes[0])
+    assert modes[::2] == modes[1::2] and {*modes[-1]} == {True, False}
 
 
 def test_fixed_groups_stay_and_limits_hold(tmp_path):
