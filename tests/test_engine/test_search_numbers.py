@@ -52,6 +52,30 @@ def test_the_whole_network_counts():
     assert states[0] == states[1]
 
 
+def test_a_limit_has_its_numbers():
+    """Mean parameters of the whole network, where there is a limit on them."""
+    costs = searching(costly_net()).cost_table.cost_range
+    limit = dict(flops=costs()[1], params=costs('params')[1])
+    algorithm = searching(costly_net(), cost=dict(limit=limit))
+    set_alpha(algorithm.mutator, [0, 1], [2, 0], [0, 0])
+    algorithm.loss(*batch())
+    algorithm.cost_term.multipliers.params.fill_(0.75)
+    state, _ = numbers(algorithm)
+    assert (state['multiplier_flops'], state['multiplier_params']) == (0, 0.75)
+    probs = torch.tensor([[0.0, 1], [2, 0], [0, 0]], dtype=torch.float64).softmax(-1)
+    # With their biases; the head has 3 outputs.
+    mean = (21 + (probs @ torch.tensor([42.0, 786.0]).double()).sum()) / 1e6
+    assert state['expected_mparams'] == pytest.approx(mean.item(), rel=1e-6)
+    plain, _ = numbers(searching_and_run())
+    assert not any('mparams' in name or 'multiplier' in name for name in plain)
+
+
+def searching_and_run():
+    algorithm = searching(costly_net())
+    algorithm.loss(*batch())
+    return algorithm
+
+
 def test_fixed_blocks_are_blocks_and_not_groups():
     net = ToyNet([smooth_block('x'), smooth_block('x'), smooth_block()]).double()
     algorithm = searching(net)

@@ -46,6 +46,28 @@ def test_output_may_be_a_file(run_tool, search, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ['child.pth', 'child.yaml']
 
 
+def test_the_child_is_within_the_limit(run_tool, search, tmp_path):
+    """That of the tool's config: the search had none, so nothing presses there."""
+    work_dir, _ = search
+    costs = []
+    for limit in ([], ['model.cost.limit=1e6'], None):
+        if limit is None:
+            limit = [f'model.cost.limit={costs[0] - 1e-4}']
+        run_tool(
+            TOOL,
+            DIGITS,
+            work_dir / 'epoch_1.pth',
+            'child.pth',
+            '--cfg-options',
+            SHAPE,
+            *limit,
+            cwd=tmp_path,
+        )
+        meta = torch.load(tmp_path / 'child.pth', weights_only=True)['meta']
+        costs.append(meta['mflops'])
+    assert costs[1] == costs[0] and costs[2] <= costs[0] - 1e-4
+
+
 def test_checkpoint_of_another_model_leaves_no_file(run_tool, search, tmp_path):
     work_dir, _ = search
     done = run_tool(

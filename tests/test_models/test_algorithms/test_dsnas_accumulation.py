@@ -55,10 +55,11 @@ def gradients(parts, cost=None, task=True):
 
 def cost_of(form):
     """A cost term as strong as the task, above whose limit every path is."""
-    return form and dict(form=form, weight=100.0, limit=3e-4)
+    weight = {} if form == 'adaptive' else dict(weight=100.0)
+    return form and dict(form=form, limit=3e-4, **weight)
 
 
-@pytest.mark.parametrize('form', [None, 'expected', 'sampled'])
+@pytest.mark.parametrize('form', [None, 'expected', 'sampled', 'adaptive'])
 @pytest.mark.parametrize('parts', [2, 3, 8])
 def test_parts_of_a_batch_are_the_whole_batch(form, parts):
     """With the cost term too: it sees ``alpha`` and the path, not the images."""
@@ -67,6 +68,21 @@ def test_parts_of_a_batch_are_the_whole_batch(form, parts):
     for name, grad in whole.items():
         assert grad.abs().max() > 1e-6
         assert (found[name] - grad).abs().max() <= 1e-12
+
+
+@pytest.mark.parametrize('parts', [1, 4])
+def test_a_limit_presses_once_on_the_whole_gradient(parts):
+    """With what the formula makes of the task's own; the loss has no part in it."""
+    task, both = gradients(parts), gradients(parts, cost_of('adaptive'))
+    fresh = algorithm_of(net(), cost=cost_of('adaptive'))
+    names = [name for name in task if '_arch_params' in name]
+    pressure = fresh.cost_term.multipliers.step(
+        fresh.mutator.probs().detach(), torch.stack([task[name] for name in names])
+    )
+    for name, grad in both.items():
+        added = pressure[names.index(name)] if name in names else 0
+        assert (grad - task[name] - added).abs().max() <= 1e-12
+    assert (pressure.abs().amax(1) > 1e-6).all()
 
 
 @pytest.mark.parametrize('form', ['expected', 'sampled'])
