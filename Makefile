@@ -19,7 +19,7 @@ TESTS := $(VENV)/.mmdsnas-tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search test fuzz resume-matrix resume-kills truth quality quality-report lint wheel clean
+.PHONY: help search test fuzz resume-matrix resume-kills truth quality quality-report rewards lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -55,6 +55,9 @@ quality: $(RUNTIME) ## Run every method on that space (3 core hours)
 
 quality-report: $(RUNTIME) ## Tables and pictures of truth and quality
 	$(VENV_PYTHON) -W ignore -m benchmarks.quality.report
+
+rewards: $(RUNTIME) ## Hold rewards against the true effects of choices (40 min)
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.rewards $(BENCH_ARGS)
 
 lint: $(TESTS) ## Check the style of the code
 	$(VENV_PYTHON) -m ruff check .

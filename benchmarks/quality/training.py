@@ -4,9 +4,10 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
 # Registers everything that the configs name.
@@ -18,7 +19,10 @@ CONFIGS = Path(__file__).parent / 'configs'
 
 
 def train(
-    name: str, seed: int, options: Optional[Dict[str, Any]] = None
+    name: str,
+    seed: int,
+    options: Optional[Dict[str, Any]] = None,
+    prepare: Optional[Callable[[BaseModel], None]] = None,
 ) -> Tuple[Runner, Dict[str, float]]:
     """Trains a config of the benchmark from beginning to end.
 
@@ -26,6 +30,7 @@ def train(
         name (str): Its path below ``configs``.
         seed (int): Seed of the run.
         options (dict, optional): As ``--cfg-options`` gives them.
+        prepare (Callable, optional): Gets the model before it is trained.
 
     Returns:
         tuple: The runner at its end, and ``accuracy`` (percent of the test images,
@@ -40,6 +45,8 @@ def train(
     with tempfile.TemporaryDirectory() as folder:
         config.work_dir = folder
         runner = Runner.from_cfg(config)
+        if prepare is not None:
+            prepare(runner.model)
         began = time.process_time()
         runner.train()
         seconds = time.process_time() - began
