@@ -45,17 +45,26 @@ def main() -> None:
     arguments.add_argument(
         '--seed', type=int, default=0, help='of trainings and paths (%(default)s)'
     )
+    arguments.add_argument(
+        '--only',
+        nargs='+',
+        choices=SUPERNETS,
+        default=list(SUPERNETS),
+        metavar='NAME',
+        help='supernets: some of %(choices)s',
+    )
     args = arguments.parse_args()
+    chosen = {name: SUPERNETS[name] for name in args.only}
     jobs = {
         f'{name}-{args.steps}-{args.seed}': (
             record_supernet,
             (config, eps, args.steps, args.seed, title),
         )
-        for name, (title, config, eps) in SUPERNETS.items()
+        for name, (title, config, eps) in chosen.items()
     }
     results = {}
     records = run_jobs(jobs, args.folder, args.workers).values()
-    for (name, (title, *_)), record in zip(SUPERNETS.items(), records, strict=True):
+    for (name, (title, *_)), record in zip(chosen.items(), records, strict=True):
         arrays = {key: np.array(value) for key, value in record.items()}
         results[name] = dict(
             title=title,

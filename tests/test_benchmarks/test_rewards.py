@@ -62,6 +62,16 @@ def test_finished_recordings_become_table_file_and_picture(paths, capsys):
     assert rewards.FIGURE.read_bytes() == picture
 
 
+def test_only_some_supernets(paths, monkeypatch):
+    (paths / 'jobs' / 'shufflenet_eps_1e-5-40-0.json').unlink()
+    name = 'chain_eps_1e-5'
+    monkeypatch.setattr(sys, 'argv', [*sys.argv, '--only', name])
+    rewards.main()
+    assert list(json.loads(rewards.FILE.read_text())) == [name]
+    title = rewards.SUPERNETS[name][0]
+    assert title in rewards.FIGURE.read_text()
+
+
 def test_a_block_without_signal_has_dashes():
     found = dict.fromkeys(('median', 'cosine', 'spearman'), 0.0)
     found.update(cosine_interval=[-1, 1], ratio=None, steps=None, same_best=False)
