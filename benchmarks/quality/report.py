@@ -1,6 +1,6 @@
 """Tables and pictures of the quality benchmark, from its result files alone.
 
-Reads truth.json and quality.json in benchmarks/results. Writes the tables into
+Reads truth.json, quality.json and rewards.json in benchmarks/results. Writes the tables into
 docs/en/quality.md, each between two comments that name it, and the pictures into
 docs/en/figures.
 """
@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional, Sequence
 import numpy as np
 
 from mmdsnas.utils.files import write_atomically
-from . import pictures, quality, truth
+from . import pictures, quality, rewards, truth
 from .statistics import Interval, Truth, bootstrap_interval, kendall, mean_interval
 
 DOCS = Path(__file__).parents[2] / 'docs' / 'en'
@@ -146,6 +146,37 @@ def claims_table(searches: List[Search], whole: Truth) -> str:
     return table(['claim', 'method', 'what', 'value (95 % interval)', 'runs'], rows)
 
 
+def rewards_table(supernets: Dict[str, Dict[str, Any]]) -> str:
+    """What the estimators' gradients know of the truth, block by block."""
+    names = ('paper', 'score', 'paired', 'counterfactual')
+    columns = [f'{what}: {name}' for what in ('cosine', 'steps') for name in names]
+    rows = []
+    for supernet in supernets.values():
+        for name, block in supernet['blocks'].items():
+            found = [block['estimators'][estimator] for estimator in names]
+            rows.append(
+                [
+                    supernet['title'],
+                    name,
+                    f'{block["true_gradient"]:.1e}',
+                    *map(_cosine, found),
+                    *(
+                        '-' if f['steps'] is None else f'{f["steps"]:.2g}'
+                        for f in found
+                    ),
+                ]
+            )
+    return table(['supernet', 'block', 'true gradient', *columns], rows)
+
+
+def _cosine(found: Dict[str, Any]) -> str:
+    """Bold where it is surely negative, in parentheses where its sign is not sure."""
+    text, (low, high) = f'{found["cosine"]:.2f}', found['cosine_interval']
+    if high < 0:
+        return f'**{text}**'
+    return text if low > 0 else f'({text})'
+
+
 def _true(whole: Truth, run: Search) -> float:
     return whole.accuracy[whole.index(run['child'])]
 
@@ -196,6 +227,7 @@ def main() -> None:
         name = 'quality' if limit is None else f'quality {limit}'
         tables[name] = quality_table(searches, whole, limit, unit)
     tables['claims'] = claims_table(searches, whole)
+    tables['rewards'] = rewards_table(json.loads(rewards.FILE.read_text()))
     write_tables(PAGE, tables)
     pictures.draw_front(whole, searches, DOCS / 'figures' / 'front.svg')
     pictures.draw_expected(searches, DOCS / 'figures' / 'expected.svg')

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any, Dict
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from mmdsnas.utils.files import write_atomically
 from .jobs import RESULTS, parser, run_jobs, write_json
+from .pictures import save
 from .reward_records import record_supernet
 from .reward_statistics import summary
 
@@ -150,12 +149,7 @@ def draw(results: Dict[str, Dict[str, Any]], path: Path) -> None:
     figure.legend(
         *panels[0, 0].get_legend_handles_labels(), loc='outside upper center', ncols=4
     )
-    # The same numbers give the same file.
-    with (
-        write_atomically(path) as temporary,
-        rc_context({'svg.hashsalt': 'rewards', 'svg.fonttype': 'none'}),
-    ):
-        figure.savefig(temporary, format='svg', metadata=dict(Date=None))
+    save(figure, path)
 
 
 if __name__ == '__main__':

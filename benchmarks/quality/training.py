@@ -39,7 +39,8 @@ def train(
     config = Config.fromfile(CONFIGS / name)
     config.merge_from_dict(dict(options or {}))
     config.randomness = dict(seed=seed)
-    config.log_level = 'WARNING'
+    # Its warnings are about hooks that short runs do without.
+    config.log_level = 'ERROR'
     # Runners of one process are told apart by it.
     config.experiment_name = uuid.uuid4().hex
     with tempfile.TemporaryDirectory() as folder:
