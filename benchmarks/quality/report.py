@@ -1,8 +1,8 @@
 """Tables and pictures of the quality benchmark, from its result files alone.
 
-Reads truth.json, quality.json and rewards.json in benchmarks/results. Writes the tables into
-docs/en/quality.md, each between two comments that name it, and the pictures into
-docs/en/figures.
+Reads truth.json, quality.json and rewards.json in benchmarks/results. Writes the
+tables into docs/en/quality.md, each between two comments that name it, and the pictures
+into docs/en/figures.
 """
 
 import json
@@ -161,7 +161,7 @@ def rewards_table(supernets: Dict[str, Dict[str, Any]]) -> str:
                     f'{block["true_gradient"]:.1e}',
                     *map(_cosine, found),
                     *(
-                        '-' if f['steps'] is None else f'{f["steps"]:.2g}'
+                        '-' if f['steps'] is None else f'{f["steps"]:.0f}'
                         for f in found
                     ),
                 ]
