@@ -72,6 +72,7 @@ LOADER_OPTIONS = (
 )
 # Arguments that are added when these are built.
 _GIVEN = {'in_channels', 'out_channels', 'worker_id', 'optim_wrapper_cfg'}
+_GIVEN |= {'sampler', 'batch_size'}
 # Whose classes mean by the names above what these say.
 _PACKAGES = ('mmdsnas', 'mmrazor', 'mmcls', 'mmcv', 'mmengine', 'torch')
 

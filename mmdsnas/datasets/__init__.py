@@ -1,9 +1,17 @@
 """Data sets: for quick searches, for own images, and ImageNet."""
 
+from .alternating_batch_sampler import AlternatingBatchSampler
 from .class_folders import find_classes
 from .digits import Digits
 from .fashion_mnist import FashionMNIST
 from .image_folder import ImageFolder
 from .imagenet import ImageNet
 
-__all__ = ['Digits', 'FashionMNIST', 'ImageFolder', 'ImageNet', 'find_classes']
+__all__ = [
+    'AlternatingBatchSampler',
+    'Digits',
+    'FashionMNIST',
+    'ImageFolder',
+    'ImageNet',
+    'find_classes',
+]

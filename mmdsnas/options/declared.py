@@ -223,6 +223,8 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
     SearchLogHook=dict(interval=Maybe(Integer(1))),
     **SELECTION,
     # Data
+    # Both are those of the data loader.
+    AlternatingBatchSampler=dict(sampler=Part('__iter__'), batch_size=Integer(1)),
     Digits=dict(
         split=Maybe(Choice('train', 'test')),
         val_ratio=_SPLIT_RATIO,

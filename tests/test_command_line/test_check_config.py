@@ -49,6 +49,14 @@ def test_short_options_are_right():
     load_config(DIGITS, parsed)
 
 
+def test_arguments_that_the_data_loader_gives_need_not_be_set():
+    alternating = dict(type='AlternatingBatchSampler')
+    assert mistakes(DIGITS, train_dataloader__batch_sampler=alternating) is None
+    alternating['ratio'] = 0.5
+    said = mistakes(DIGITS, train_dataloader__batch_sampler=alternating)
+    assert "batch_sampler (AlternatingBatchSampler) has no option 'ratio'" in said
+
+
 @pytest.mark.parametrize(
     'name, options, sentence',
     [

@@ -1,0 +1,84 @@
+from typing import Iterator, List
+
+import torch
+from mmengine.dataset import DefaultSampler
+from torch.utils.data import BatchSampler
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.options import check_options
+from mmdsnas.registry import DATA_SAMPLERS
+
+
+@DATA_SAMPLERS.register_module()
+class AlternatingBatchSampler(BatchSampler):
+    """Batches of two halves of a data set in turn, for ``HeldOutBatchHook``.
+
+    The halves are drawn once and for all: they depend on the number of images alone.
+    Batches at even positions of an epoch, from 0, are of the half that trains the
+    weights, those at odd positions of the half that is held out. Each half is shuffled
+    and dealt to the ranks as by the given sampler, so that all ranks have the same
+    number of batches; an epoch has every image (with an odd number of images one of
+    them twice).
+
+    Used in a config::
+
+        train_dataloader = dict(batch_sampler=dict(type='AlternatingBatchSampler'))
+
+    Args:
+        sampler (DefaultSampler): Sampler of the data loader.
+        batch_size (int): Batch size of the data loader. The last batch of each half
+            may be smaller.
+
+    Attributes:
+        halves (list[list[int]]): Indices of the images for the weights, and of those
+            held out.
+        uses_held_out (bool): Whether odd positions have the half that is held out.
+            Otherwise they have the other half too, in another order: an epoch, which
+            is as long, has each of its images twice.
+
+    Raises:
+        ConfigError: The sampler is another one, or there are fewer than two images.
+    """
+
+    def __init__(self, sampler: DefaultSampler, batch_size: int) -> None:
+        check_options('AlternatingBatchSampler', sampler=sampler, batch_size=batch_size)
+        if type(sampler) is not DefaultSampler or not sampler.round_up:
+            raise ConfigError(
+                'train_dataloader.sampler must be a DefaultSampler with round_up=True '
+                'where batch_sampler is AlternatingBatchSampler, but is '
+                f'{type(sampler).__name__} with '
+                f'round_up={getattr(sampler, "round_up", None)}.'
+            )
+        num = len(sampler.dataset)
+        if num < 2:
+            raise ConfigError(
+                'train_dataloader.dataset must have at least 2 images where '
+                f'batch_sampler is AlternatingBatchSampler, but has {num}.'
+            )
+        super().__init__(sampler, batch_size, drop_last=False)
+        order = torch.randperm(num, generator=torch.Generator().manual_seed(0)).tolist()
+        size = (num + 1) // 2
+        # Of the same size, so that the last batches of both are.
+        self.halves = [order[:size], (order[size:] * 2)[:size]]
+        self.uses_held_out = True
+
+    def __iter__(self) -> Iterator[List[int]]:
+        """Indices of the images of each batch."""
+        epoch = 2 * self.sampler.epoch
+        first = self._batches(self.halves[0], epoch)
+        second = self._batches(self.halves[int(self.uses_held_out)], epoch + 1)
+        for pair in zip(first, second):
+            yield from pair
+
+    def __len__(self) -> int:
+        """Number of batches of this rank, in an epoch."""
+        return 2 * len(self._positions(self.halves[0], 0))
+
+    def _batches(self, half: List[int], epoch: int) -> Iterator[List[int]]:
+        for positions in self._positions(half, epoch):
+            yield [half[i] for i in positions]
+
+    def _positions(self, half: List[int], epoch: int) -> BatchSampler:
+        sampler = DefaultSampler(half, self.sampler.shuffle, self.sampler.seed)
+        sampler.set_epoch(epoch)
+        return BatchSampler(sampler, self.batch_size, drop_last=False)
