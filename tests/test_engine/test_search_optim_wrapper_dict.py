@@ -66,6 +66,33 @@ def test_unused_parameter_gets_no_step(model):
     assert torch.equal(model.mutator.weight, before)
 
 
+@pytest.mark.parametrize('amp', [None, dict(dtype='float16', init_scale=1024.0)])
+def test_one_of_them_is_stepped(model, amp):
+    """The other keeps its values, though it has momentum; nothing waits for it."""
+    wrapper, x = build(model, amp), torch.randn(4, 2)
+    wrapper.update_params(model(x))
+    for only, other in ('architecture', 'mutator'), ('mutator', 'architecture'):
+        before = {n: p.clone() for n, p in model.named_parameters()}
+        state = copy.deepcopy(wrapper[other].optimizer.state_dict())
+        wrapper.only = only
+        wrapper.update_params(model(x))
+        after = dict(model.named_parameters())
+        assert not torch.equal(after[f'{only}.weight'], before[f'{only}.weight'])
+        assert torch.equal(after[f'{other}.weight'], before[f'{other}.weight'])
+        assert after[f'{other}.weight'].grad is None
+        momentum = wrapper[other].optimizer.state_dict()['state'][0]['momentum_buffer']
+        assert torch.equal(momentum, state['state'][0]['momentum_buffer'])
+
+
+def test_what_is_not_finite_moves_nothing_though_one_is_stepped(model):
+    wrapper = build(model)
+    before = [p.clone() for p in model.parameters()]
+    for wrapper.only in ('architecture', 'mutator'):
+        wrapper.update_params(model(torch.randn(4, 2)) * float('inf'))
+        assert wrapper.skipped
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters()))
+
+
 def test_accumulation_equals_the_whole_batch(model):
     x = torch.randn(8, 2)
     twin = copy.deepcopy(model)

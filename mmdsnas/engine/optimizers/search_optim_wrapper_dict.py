@@ -22,23 +22,26 @@ class _Joint:
     all optimizers or none.
     """
 
-    def __init__(self, wrappers: List[OptimWrapper]) -> None:
+    def __init__(self, wrappers: Dict[str, OptimWrapper]) -> None:
         self._wrappers = wrappers
         self.algorithm: Optional[DSNAS] = None
 
     @property
     def param_groups(self) -> List[dict]:
-        return [g for w in self._wrappers for g in w.optimizer.param_groups]
+        return [g for w in self._wrappers.values() for g in w.optimizer.param_groups]
 
     @property
     def gradients(self) -> List[Tensor]:
         params = (p for group in self.param_groups for p in group['params'])
         return [p.grad for p in params if p.grad is not None]
 
-    def step(self, **kwargs) -> bool:
+    def step(self, only: Optional[str] = None, **kwargs) -> bool:
         if self.algorithm is not None:
             self.algorithm.press_alpha()
-        for wrapper in self._wrappers:
+        for name, wrapper in self._wrappers.items():
+            if only not in (None, name):
+                # Not left out: schedules warn of an optimizer that never stepped.
+                wrapper.zero_grad()
             wrapper.step(**kwargs)
         return True
 
@@ -65,6 +68,8 @@ class SearchOptimWrapperDict(OptimWrapperDict):
     Attributes:
         loss_factor (float | Tensor): What the last loss, and with it every
             gradient, was multiplied by: accumulation and loss scale.
+        only (str, optional): The one of them that moves its parameters; the
+            gradients of the other are dropped. None: both do.
         skipped (bool, optional): Whether the last iteration's step of all
             optimizers was left out because a loss or a gradient was not finite.
             None: no step was due.
@@ -84,8 +89,9 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         unequal = accumulation_problem(counts)
         if unequal:
             raise ConfigError(f'{unequal}.')
-        self._joint = _Joint(list(self.values()))
+        self._joint = _Joint(self.optim_wrappers)
         self.loss_factor: Union[float, Tensor] = 1.0
+        self.only: Optional[str] = None
         self.skipped: Optional[bool] = None
         self._set_up_amp(amp)
 
@@ -156,10 +162,10 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         if self.loss_scaler is None:
             self.skipped = not get_total_norm(self._joint.gradients).isfinite()
             if not self.skipped:
-                self._joint.step(**kwargs)
+                self._joint.step(self.only, **kwargs)
             return
         # It unscales before it steps, so that the wrappers clip what is unscaled.
-        self.skipped = not self.loss_scaler.step(self._joint, **kwargs)
+        self.skipped = not self.loss_scaler.step(self._joint, self.only, **kwargs)
         self.loss_scaler.update()
 
     def zero_grad(self, **kwargs) -> None:
