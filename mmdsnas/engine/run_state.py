@@ -33,6 +33,7 @@ from mmengine.runner import Runner
 from mmdsnas.errors import CheckpointError
 from mmdsnas.models import DSNAS
 from mmdsnas.utils.plain import plain
+from .hooks.held_out_batch_hook import HeldOutBatchHook
 from .hooks.utils import model_of
 
 COST_OPTIONS = ('limits', 'form', 'weight', 'count_fixed_part')
@@ -64,7 +65,7 @@ def run_state(runner: Runner, epochs: int) -> Dict[str, Any]:
     setting = dict(
         world_size=get_world_size(),
         iterations_per_epoch=len(loader),
-        batch_size=getattr(loader, 'batch_size', None),
+        batch_size=getattr(loader.batch_sampler, 'batch_size', None),
         num_workers=loader.num_workers,
         device=get_device().split(':')[0],
         torch=torch.__version__,
@@ -79,6 +80,7 @@ def run_state(runner: Runner, epochs: int) -> Dict[str, Any]:
         pretrain_epochs=model.pretrain_epochs,
         finetune_epochs=model.finetune_epochs,
         share_path=model.share_path,
+        held_out_batches=any(isinstance(h, HeldOutBatchHook) for h in runner.hooks),
     )
     term = model.cost_term
     if term.limits:

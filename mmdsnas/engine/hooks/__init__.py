@@ -3,6 +3,7 @@ from .average_bn_stats_hook import AverageBNStatsHook
 from .ema_hook import EMAHook
 from .exact_resume_hook import ExactResumeHook
 from .export_child_hook import ExportChildHook
+from .held_out_batch_hook import HeldOutBatchHook
 from .load_from_hook import LoadFromHook
 from .non_finite_hook import NonFiniteHook
 from .rank_agreement_hook import RankAgreementHook
@@ -22,6 +23,7 @@ __all__ = [
     'EMAHook',
     'ExactResumeHook',
     'ExportChildHook',
+    'HeldOutBatchHook',
     'LoadFromHook',
     'NonFiniteHook',
     'RankAgreementHook',

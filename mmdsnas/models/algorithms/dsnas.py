@@ -47,7 +47,9 @@ class DSNAS(BaseAlgorithm):
     Evaluation runs the most probable path, the child, unless :meth:`evaluating`
     names another one.
 
-    ``SearchStageHook`` tells the algorithm the epoch and the iteration.
+    ``SearchStageHook`` tells the algorithm the epoch and the iteration;
+    ``HeldOutBatchHook`` sets ``trains_alpha``, whether the search stage's next
+    iteration trains ``alpha`` (by default all do).
 
     Args:
         architecture (dict | BaseModel): The supernet: a model whose
@@ -125,6 +127,7 @@ class DSNAS(BaseAlgorithm):
         self.stage: Optional[Stage] = None
         self.iteration = 0
         self.seed = 0
+        self.trains_alpha = True
         self._evaluated: Optional[Mapping[str, str]] = None
 
     # Where the run is
@@ -136,6 +139,11 @@ class DSNAS(BaseAlgorithm):
         if epoch < self.finetune_epochs:
             return Stage.SEARCH
         return Stage.FINETUNE
+
+    @property
+    def searching(self) -> bool:
+        """Whether blocks are searched, in the epoch that was entered."""
+        return self.stage is Stage.SEARCH and bool(self.mutator.free)
 
     def begin_epoch(self, epoch: int) -> Dict[str, str]:
         """Enters an epoch; the one place where blocks are fixed and frozen.
@@ -198,9 +206,9 @@ class DSNAS(BaseAlgorithm):
         rank = 0 if self.share_path else get_rank()
         path = self.mutator.draw_path(self.seed, self.iteration, rank)
         self.mutator.set_choices(path)
-        searching = self.stage is Stage.SEARCH and bool(self.mutator.free)
+        trains_alpha = self.searching and self.trains_alpha
         task = partial(self._task_losses, inputs, data_samples)
-        if searching:
+        if trains_alpha or (self.searching and self.gradient_estimator.mixes):
             draw = Draw(self.mutator, path, (self.seed, self.iteration, rank))
             losses = self.gradient_estimator(draw, task)
         else:
@@ -209,7 +217,7 @@ class DSNAS(BaseAlgorithm):
             # 0 and not absent: logs repeat the last value of what is absent.
             losses['cost.loss'] = (
                 self.cost_term(self.mutator.probs(), path)
-                if searching
+                if trains_alpha
                 else self.cost_term.costs.new_zeros(())
             )
         return losses
@@ -219,7 +227,7 @@ class DSNAS(BaseAlgorithm):
 
         ``SearchOptimWrapperDict`` calls it before every step.
         """
-        if self.stage is Stage.SEARCH:
+        if self.stage is Stage.SEARCH and self.trains_alpha:
             alphas = list(self.mutator.arch_params.values())
             self.cost_term.press(alphas, self.mutator.probs())
 

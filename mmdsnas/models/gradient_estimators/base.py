@@ -24,9 +24,13 @@ class BaseGradientEstimator(nn.Module, ABC):
             got in the last backward pass, shape ``(num_blocks, )``, still multiplied
             by whatever the loss was multiplied by (loss scale, accumulation). None
             where candidates are mixed and not sampled.
+        mixes (bool): Whether what a block executes differs from the sampled candidate,
+            so that the weights are trained with it too.
         progress (float): How much of the search stage is over, from 0 to 1; the
             algorithm sets it at the start of an epoch.
     """
+
+    mixes = False
 
     def __init__(self) -> None:
         super().__init__()

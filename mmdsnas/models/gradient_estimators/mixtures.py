@@ -46,6 +46,8 @@ class DARTSGradient(GateEstimator):
     DARTS steps ``alpha`` on held-out batches, which ``HeldOutBatchHook`` gives.
     """
 
+    mixes = True
+
     def gates(self, draw: Draw) -> List[Gate]:
         weights = draw.by_block(draw.log_probs.exp())
         return [partial(mixing_gate, weights=row) for row in weights]
@@ -63,6 +65,8 @@ class SNASGradient(GateEstimator):
         tau_start (float): Temperature at the start of the search stage.
         tau_end (float): And at its end.
     """
+
+    mixes = True
 
     def __init__(self, tau_start: float = 1.0, tau_end: float = 0.1) -> None:
         super().__init__()
