@@ -1,5 +1,5 @@
-"""All candidates, weighed by p, first order (Liu et al., ICLR 2019)."""
+"""DARTS, first order (Liu et al., ICLR 2019): held-out batches, as there."""
 
-_base_ = '../search.py'
+_base_ = '../held_out.py'
 
 model = dict(gradient_estimator=dict(type='DARTSGradient'))

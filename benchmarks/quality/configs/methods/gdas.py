@@ -1,5 +1,5 @@
-"""Hard Gumbel-softmax samples (Dong and Yang, CVPR 2019)."""
+"""GDAS (Dong and Yang, CVPR 2019): held-out batches, as there."""
 
-_base_ = '../search.py'
+_base_ = '../held_out.py'
 
 model = dict(gradient_estimator=dict(type='GDASGradient'))

@@ -1,5 +1,5 @@
-"""Binary gates (Cai et al., ICLR 2019)."""
+"""ProxylessNAS (Cai et al., ICLR 2019): held-out batches, as there."""
 
-_base_ = '../search.py'
+_base_ = '../held_out.py'
 
 model = dict(gradient_estimator=dict(type='ProxylessGradient'))
