@@ -47,16 +47,16 @@ resume-kills: $(TESTS) ## Kill and resume one search 50 times at random moments
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m tests.resume --kills 50 $(RESUME_ARGS)
 
 # Days of small trainings in hours: each result is a file, and what is there stays.
-truth: $(RUNTIME) ## Train every child of a small space (1.5 core hours)
+truth: $(TESTS) ## Train every child of a small space (1.5 core hours)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.truth $(BENCH_ARGS)
 
-quality: $(RUNTIME) ## Run every method on that space (3 core hours)
+quality: $(TESTS) ## Run every method on that space (3 core hours)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.quality $(BENCH_ARGS)
 
-quality-report: $(RUNTIME) ## Tables and pictures of truth and quality
+quality-report: $(TESTS) ## Tables and pictures of truth and quality
 	$(VENV_PYTHON) -W ignore -m benchmarks.quality.report
 
-rewards: $(RUNTIME) ## Hold rewards against the true effects of choices (40 min)
+rewards: $(TESTS) ## Hold rewards against the true effects of choices (40 min)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.rewards $(BENCH_ARGS)
 
 lint: $(TESTS) ## Check the style of the code
@@ -93,6 +93,6 @@ $(RUNTIME): requirements/runtime.txt setup.py | $(VENV_PYTHON)
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(TESTS): requirements/tests.txt $(RUNTIME)
-	$(PIP) install -r requirements/tests.txt
+$(TESTS): requirements/tests.txt requirements/onnx.txt $(RUNTIME)
+	$(PIP) install -r requirements/tests.txt -r requirements/onnx.txt
 	touch $@

@@ -79,7 +79,7 @@ setup(
     extras_require={
         'lite': [f'mmcv-lite{COMPATIBLE["mmcv"]}'],
         'onnx': ['onnx>=1.23', 'onnxruntime>=1.31'],  # latencies in ONNX Runtime
-        'tests': ['hypothesis', 'pytest', 'pytest-xdist', 'ruff'],
+        'tests': ['hypothesis', 'matplotlib', 'pytest', 'pytest-xdist', 'ruff'],
     },
     zip_safe=False,
 )

@@ -14,7 +14,13 @@ from .training import run_search, train_child
 
 FILE = RESULTS / 'quality.json'
 METHODS = (
-    *('dsnas', 'counterfactual', 'counterfactual-held-out', 'paired', 'paired-held-out'),
+    *(
+        'dsnas',
+        'counterfactual',
+        'counterfactual-held-out',
+        'paired',
+        'paired-held-out',
+    ),
     *('reinforce', 'gdas', 'snas', 'darts', 'proxyless'),
     *('random', 'random-search', 'spos'),
 )
