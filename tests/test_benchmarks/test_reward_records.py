@@ -16,7 +16,9 @@ from tests import toy, toy_run
 
 @pytest.fixture
 def model():
-    return toy.algorithm_of(toy_run.normed_net().double(), mutator=dict(init_std=0.0))
+    net = toy_run.normed_net().double()
+    # Whatever the mode is, it is to be recorded in train mode.
+    return toy.algorithm_of(net, mutator=dict(init_std=0.0)).eval()
 
 
 @torch.enable_grad()
@@ -46,7 +48,7 @@ def test_rewards_of_a_path(model, path, others):
     data = toy.batch(8)
     loss, paper, counterfactual = Probe(model).rewards(data, path, others)
     # Only now, as frozen weights give no gradient.
-    model.requires_grad_(True)
+    model.train().requires_grad_(True)
     expected = rewards_by_hand(model.architecture, path, others, *data)
     assert loss == pytest.approx(expected[0])
     assert paper == pytest.approx(expected[1], abs=1e-9)
@@ -58,6 +60,7 @@ def test_record_has_designs_and_their_losses_and_leaves_the_model(model):
     before = {key: value.clone() for key, value in model.state_dict().items()}
     batches = [toy.batch(8, seed) for seed in range(3)]
     found = record(model, batches, steps=5, seed=0)
+    model.train()
     assert toy_run.same(before, model.state_dict())
     assert all(not weight.requires_grad for weight in model.architecture.parameters())
     assert found['paths'].shape == (5, 2, 2) and found['rewards'].shape == (5, 2)
