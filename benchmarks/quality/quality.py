@@ -30,12 +30,15 @@ LIMITS = (None, 0.4, 0.25)
 SWEEP = (0.18, 0.32, 0.5)
 SWEPT = ('dsnas', 'paired')
 SEEDS = (0, 1, 2, 3, 4)
+# Whose supernets rank all 81 paths, and for which seeds.
+RANKED, RANKED_SEEDS = ('dsnas', 'paired', 'random'), (0, 1)
 # What the paper's claims are tried on, and how.
 CLAIMED = ('dsnas', 'paired')
 VARIANTS: Dict[str, Dict[str, Any]] = {
     'no-early-fixing': {'model.mutator.fix_threshold': None},
     'no-finetune-stage': {'model.finetune_epochs': 18},
 }
+ALL_PATHS = 'all-paths'
 # A child whose training is the unit of time, all 3x3.
 UNIT = {f'backbone.layers.{i}': 'conv_3x3' for i in range(4)}
 
@@ -50,6 +53,8 @@ def all_keys() -> List[Key]:
             keys += [(method, limit, 'plain', seed) for method in METHODS]
         keys += [(method, limit, 'plain', seed) for limit in SWEEP for method in SWEPT]
         keys += [(m, None, variant, seed) for variant in VARIANTS for m in CLAIMED]
+        if seed in RANKED_SEEDS:
+            keys += [(method, None, ALL_PATHS, seed) for method in RANKED]
     return keys
 
 
@@ -63,7 +68,7 @@ def job_of(key: Key) -> Job:
     """The search of a key."""
     method, limit, variant, seed = key
     options = {**VARIANTS.get(variant, {}), 'model.cost.limit': limit}
-    return run_search, (method, seed, options)
+    return run_search, (method, seed, options, variant == ALL_PATHS)
 
 
 def parse_args() -> argparse.Namespace:

@@ -1,33 +1,45 @@
+import itertools
+from itertools import islice
 from typing import Any, Dict, List
 
 import torch
 from mmengine.hooks import Hook
 
 from mmdsnas.engine.hooks.utils import algorithm_of
+from mmdsnas.engine.selection import PathEvaluator
 from mmdsnas.models import Stage
 from mmdsnas.models.cost import expected_cost
-from mmdsnas.registry import HOOKS
+
+METRIC = 'accuracy/top1'
 
 
-@HOOKS.register_module()
 class RecordHook(Hook):
     """Keeps what the benchmark tells of a search.
+
+    Args:
+        all_paths (bool): Whether every path is evaluated at the end of the search
+            stage, with BatchNorm statistics of its own.
 
     Attributes:
         expected (list[float]): Mean MFLOPs of a path at the end of each epoch of the
             search stage.
         accuracy_in_search (float): Percent of the test images that the child gets
-            right at the end of the search stage, before it is finetuned.
+            right at the end of the search stage, before it is finetuned, with the
+            statistics that the supernet has.
         probabilities (list[list[float]]): Of each block then.
+        paths (list[float]): Percent of the test images that each path gets right
+            then, in the order of ``itertools.product``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, all_paths: bool = False) -> None:
+        self.all_paths = all_paths
         self.expected: List[float] = []
         self.accuracy_in_search = float('nan')
         self.probabilities: List[List[float]] = []
+        self.paths: List[float] = []
 
     def after_train_epoch(self, runner) -> None:
-        """Looks at the distribution, and at the child before it is finetuned."""
+        """Looks at the distribution, and at the paths before one is finetuned."""
         algorithm = algorithm_of(runner)
         with torch.no_grad():
             probs = algorithm.mutator.probs().double()
@@ -38,6 +50,8 @@ class RecordHook(Hook):
         if runner.epoch + 1 == algorithm.finetune_epochs:
             self.probabilities = probs.tolist()
             self.accuracy_in_search = accuracy(runner)
+            if self.all_paths:
+                self.paths = accuracy_of_all(runner)
 
     def result(self) -> Dict[str, Any]:
         """What is kept, for a file."""
@@ -45,6 +59,7 @@ class RecordHook(Hook):
             expected_mflops=self.expected,
             accuracy_in_search=self.accuracy_in_search,
             probabilities=self.probabilities,
+            paths=self.paths,
         )
 
 
@@ -52,10 +67,23 @@ class RecordHook(Hook):
 def accuracy(runner) -> float:
     """Percent of the test images that a search's child gets right now."""
     runner.model.eval()
-    right = number = 0
-    for batch in runner.val_dataloader:
-        for sample in runner.model.val_step(batch):
-            right += int(sample.pred_label.label == sample.gt_label.label)
-            number += 1
+    loop = runner.val_loop
+    for batch in loop.dataloader:
+        loop.evaluator.process(
+            data_samples=runner.model.val_step(batch), data_batch=batch
+        )
     runner.model.train()
-    return 100 * right / number
+    return float(loop.evaluator.evaluate(len(loop.dataloader.dataset))[METRIC])
+
+
+def accuracy_of_all(runner) -> List[float]:
+    """The same for every path, each with statistics of 20 training batches."""
+    algorithm = algorithm_of(runner)
+    mutator = algorithm.mutator
+    batches = list(islice(runner.train_dataloader, 20))
+    measure = PathEvaluator(algorithm, batches, runner.val_loop, METRIC, runner.seed)
+    names = list(mutator.search_groups)
+    return [
+        measure(dict(zip(names, path)))
+        for path in itertools.product(*map(mutator.choices, names))
+    ]

@@ -4,9 +4,10 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
@@ -23,6 +24,7 @@ def train(
     seed: int,
     options: Optional[Dict[str, Any]] = None,
     prepare: Optional[Callable[[BaseModel], None]] = None,
+    hooks: Sequence[Hook] = (),
 ) -> Tuple[Runner, Dict[str, float]]:
     """Trains a config of the benchmark from beginning to end.
 
@@ -31,6 +33,7 @@ def train(
         seed (int): Seed of the run.
         options (dict, optional): As ``--cfg-options`` gives them.
         prepare (Callable, optional): Gets the model before it is trained.
+        hooks (Sequence[Hook]): More than the config has.
 
     Returns:
         tuple: The runner at its end, and ``accuracy`` (percent of the test images,
@@ -46,6 +49,8 @@ def train(
     with tempfile.TemporaryDirectory() as folder:
         config.work_dir = folder
         runner = Runner.from_cfg(config)
+        for hook in hooks:
+            runner.register_hook(hook)
         if prepare is not None:
             prepare(runner.model)
         began = time.process_time()
@@ -61,7 +66,10 @@ def train_child(subnet: Mapping[str, str], seed: int) -> Dict[str, float]:
 
 
 def run_search(
-    method: str, seed: int, options: Optional[Dict[str, Any]] = None
+    method: str,
+    seed: int,
+    options: Optional[Dict[str, Any]] = None,
+    all_paths: bool = False,
 ) -> Dict[str, Any]:
     """Runs a search.
 
@@ -69,15 +77,16 @@ def run_search(
         method (str): Name of a config below ``configs/methods``.
         seed (int): Seed of the run.
         options (dict, optional): As ``--cfg-options`` gives them.
+        all_paths (bool): See ``RecordHook``.
 
     Returns:
         dict: ``child`` (candidates in the order of the blocks), its ``mflops``, what
         :func:`train` returns, and what ``RecordHook`` keeps.
     """
-    runner, result = train(f'methods/{method}.py', seed, options)
+    record = RecordHook(all_paths)
+    runner, result = train(f'methods/{method}.py', seed, options, hooks=[record])
     algorithm = runner.model
     child = algorithm.mutator.derive_child()
-    (record,) = (hook for hook in runner.hooks if isinstance(hook, RecordHook))
     return dict(
         **result,
         **record.result(),

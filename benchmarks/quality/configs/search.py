@@ -25,5 +25,4 @@ custom_hooks = [
     dict(type='SearchStageHook'),
     dict(type='NonFiniteHook', max_consecutive=10),
     dict(type='AverageBNStatsHook'),
-    dict(type='RecordHook'),
 ]

@@ -5,8 +5,7 @@ of each class, without augmentation.
 """
 
 custom_imports = dict(
-    imports=['mmdsnas', 'benchmarks.quality.space', 'benchmarks.quality.record_hook'],
-    allow_failed_imports=False,
+    imports=['mmdsnas', 'benchmarks.quality.space'], allow_failed_imports=False
 )
 default_scope = 'mmdsnas'
 
