@@ -45,12 +45,16 @@ def constraints(
 
 def _rest(limit: float, base: float) -> float:
     """The largest number that with ``base`` added, as rounded, is within the limit."""
-    rest = limit - base
-    while rest + base > limit:
-        rest = math.nextafter(rest, -math.inf)
-    while math.nextafter(rest, math.inf) + base <= limit:
-        rest = math.nextafter(rest, math.inf)
-    return rest
+    margin = 2 * math.ulp(max(abs(limit), abs(base)))
+    within, beyond = limit - base - margin, limit - base + margin
+    while True:
+        middle = (within + beyond) / 2
+        if middle in (within, beyond):
+            return within
+        if middle + base <= limit:
+            within = middle
+        else:
+            beyond = middle
 
 
 def check_limits(

@@ -56,6 +56,17 @@ def test_a_path_is_allowed_up_to_its_limits(fixed_part):
             assert (most_probable_path(scores, matrices, limits) is not None) == within
 
 
+@pytest.mark.parametrize('base', [0.0, 1e-3, 20.0, 1e6])
+def test_the_rest_for_the_groups_is_the_largest_there_is(base):
+    """Also where nothing is left, and far below what the fixed part resolves."""
+    costs = table(dict(a=[(0.0, 0.0), (1.0, 0.0)]), Cost(base, 0.0))
+    for more in (0.0, 0.1, 1 / 3, 1.0):
+        if base + more:
+            term = CostTerm(costs, limit=base + more)
+            (rest,) = term.constraints()[1]
+            assert rest + base <= base + more < np.nextafter(rest, np.inf) + base
+
+
 def test_a_number_is_a_limit_on_flops():
     term = CostTerm(table(), limit=25)
     assert term.limits == dict(flops=25.0)

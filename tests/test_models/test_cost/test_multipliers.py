@@ -38,6 +38,17 @@ def test_one_step_by_the_formula():
     assert found.flops.item() == pytest.approx(0.2 * excess)
 
 
+def test_without_a_reward_the_pressure_is_still_felt():
+    """By Adam, whose eps of 1e-8 would swallow what is as small as the gradients."""
+    probs = torch.full((2, 2), 0.5, dtype=torch.float64)
+    costs = [[[1.0, 3.0], [4.0, 8.0]]]
+    sizes = [
+        build(costs, [7.9]).step(probs, torch.full((2, 2), tiny).double()).abs().max()
+        for tiny in (0.0, 1e-12, 1e-7)
+    ]
+    assert sizes[0] == sizes[1] == pytest.approx(sizes[2].item()) and sizes[0] > 2e-8
+
+
 def test_the_multiplier_rises_above_the_limit_and_falls_below_to_zero():
     found = build([[[1.0, 3.0]]], [2.0])
     dear = torch.tensor([[0.0, 1.0]], dtype=torch.float64)
