@@ -117,7 +117,8 @@ class DSNAS(BaseAlgorithm):
         )
         self.cost_term = CostTerm.from_options(self.cost_table, cost)
         if self.cost_term.limits:
-            self.mutator.set_limits(*self.cost_term.constraints())
+            adaptive = self.cost_term.multipliers is not None
+            self.mutator.set_limits(*self.cost_term.constraints(), mean=adaptive)
         with estimator.probing(self.architecture) as inputs:
             copy_overwritten_outputs(self.architecture, inputs)
         self.gradient_estimator = _built(

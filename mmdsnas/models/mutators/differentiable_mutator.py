@@ -67,8 +67,11 @@ class DifferentiableMutator(NasMutator):
         self.init_std = init_std
         self.fix_threshold = fix_threshold
         self._limited_child: Optional[LimitedChild] = None
+        self._limits_mean = False
 
-    def set_limits(self, costs: np.ndarray, limits: np.ndarray) -> None:
+    def set_limits(
+        self, costs: np.ndarray, limits: np.ndarray, mean: bool = False
+    ) -> None:
         """Limits the cost of the child.
 
         Args:
@@ -76,8 +79,11 @@ class DifferentiableMutator(NasMutator):
                 ``(num_limits, num_groups, max_choices)``.
             limits (np.ndarray): What the sum over a path, from the first group to
                 the last, may be, shape ``(num_limits, )``.
+            mean (bool): Whether :meth:`early_fix` keeps the mean cost of a path
+                within the limits too.
         """
         self._limited_child = LimitedChild(costs, limits)
+        self._limits_mean = mean
 
     # What there is to search
 
@@ -263,6 +269,8 @@ class DifferentiableMutator(NasMutator):
 
         Where the child within the limits has another candidate than the argmax, the
         group stays free: what is fixed is always a part of a path within the limits.
+        If the mean cost is limited too, so does a group that would bring it above a
+        limit: what is left to be searched might have no way back.
 
         Returns:
             dict[str, str]: What was fixed now.
@@ -278,6 +286,11 @@ class DifferentiableMutator(NasMutator):
             for name, done, k in zip(free, decided, best)
             if done and child[name] == self.choices(name)[k]
         }
+        if self._limited_child is not None and self._limits_mean:
+            group = {name: self._names.index(name) for name in settled}
+            chosen = {g: self.choices(n).index(settled[n]) for n, g in group.items()}
+            kept = self._limited_child.fixable(self.probs().cpu().numpy(), chosen)
+            settled = {name: settled[name] for name, g in group.items() if g in kept}
         self.fix(settled)
         return settled
 

@@ -1,10 +1,14 @@
-from typing import List, Optional, Tuple
+from typing import List, Mapping, Optional, Tuple
 
 import numpy as np
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
 from .most_probable import most_probable_path
+
+# By how much of a limit early fixing may bring a mean cost above it: at a limit the
+# mean swings around it.
+SLACK = 0.01
 
 
 class LimitedChild:
@@ -55,3 +59,26 @@ class LimitedChild:
                 )
             self._last = key, path
         return list(self._last[1])
+
+    def fixable(self, probs: np.ndarray, chosen: Mapping[int, int]) -> List[int]:
+        """Groups that can be fixed without a mean cost above a limit.
+
+        The surest are fixed first.
+
+        Args:
+            probs (np.ndarray): Of all groups, shape ``(num_groups, max_choices)``.
+            chosen (Mapping[int, int]): Index of a candidate by that of its group.
+
+        Returns:
+            list[int]: Some of the groups, in their order.
+        """
+        costs = np.where(probs > 0, self.costs, 0.0)
+        means = (probs * costs).sum(-1)
+        most, kept = self.limits * (1 + SLACK), []
+        for group in sorted(chosen, key=lambda g: -probs[g, chosen[g]]):
+            fixed = means.copy()
+            fixed[:, group] = costs[:, group, chosen[group]]
+            if (fixed.sum(1) <= most).all():
+                means = fixed
+                kept.append(group)
+        return sorted(kept)

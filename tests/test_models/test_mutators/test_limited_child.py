@@ -10,11 +10,11 @@ from tests.toy import ToyNet, block, prepared, set_alpha
 COSTS = np.array([[[1.0, 4.0], [1.0, 4.0], [1.0, 4.0]]])
 
 
-def limited(limit, **kwargs):
+def limited(limit, mean=False, **kwargs):
     """Three blocks of a cheap candidate (1) and a dear one (4)."""
     net = ToyNet([block(cheap=nn.Identity(), dear=nn.Tanh()) for _ in range(3)])
     mutator = prepared(net, **kwargs)
-    mutator.set_limits(COSTS, np.array([limit]))
+    mutator.set_limits(COSTS, np.array([limit]), mean=mean)
     return mutator
 
 
@@ -88,6 +88,33 @@ def test_early_fixing_keeps_the_limit_within_reach():
     assert child(mutator) == 'ccd'
     mutator.fix(mutator.derive_child())
     assert list(mutator.fixed.values()) == ['cheap', 'cheap', 'dear']
+
+
+def test_early_fixing_keeps_the_mean_cost_within_the_limit():
+    """Means by hand: 1 + 3 p of a free block, 1 or 4 of a fixed one."""
+    probs = np.array([[0.1, 0.9], [0.2, 0.8], [0.5, 0.5]])
+    kept = {}
+    for limit in (9.6, 10.0):
+        limited_to = limited_child.LimitedChild(COSTS, np.array([limit]))
+        kept[limit] = [
+            limited_to.fixable(probs, chosen)
+            for chosen in ({0: 1}, {1: 1}, {0: 1, 1: 1}, {1: 0, 0: 1}, {2: 1})
+        ]
+    # 3.7 + 3.4 + 2.5 is just the limit: whatever is dear would bring it above, unless
+    # something cheap was fixed before, and the surest is the first.
+    assert kept[9.6] == [[], [], [], [1], []]
+    # 9.9 with the first, 10.5 with both, 7.5 with the second one cheap.
+    assert kept[10.0] == [[0], [], [0], [0, 1], []]
+
+
+@pytest.mark.parametrize('mean', [False, True])
+def test_the_mean_keeps_decided_groups_free(mean):
+    mutator = limited(9.0, mean=mean, fix_threshold=0.3)
+    set_alpha(mutator, [0, 3], [0, 1.5], [0.1, 0])
+    # 3.86 + 3.45 + 2.43 = 9.74 is above the limit, and 4 + 3.45 + 2.43 more so.
+    assert child(mutator) == 'ddc'
+    both = dict(module_0='dear', module_1='dear')
+    assert mutator.early_fix() == ({} if mean else both)
 
 
 def test_early_fixing_never_leaves_a_limit_unreachable():
