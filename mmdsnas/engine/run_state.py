@@ -80,6 +80,7 @@ def run_state(runner: Runner, epochs: int) -> Dict[str, Any]:
         pretrain_epochs=model.pretrain_epochs,
         finetune_epochs=model.finetune_epochs,
         share_path=model.share_path,
+        gradient_estimator=type(model.gradient_estimator).__name__,
         held_out_batches=any(isinstance(h, HeldOutBatchHook) for h in runner.hooks),
     )
     term = model.cost_term

@@ -7,8 +7,8 @@ from mmengine.hooks import EMAHook as _EMAHook
 from mmdsnas.models.batch_norm import average_statistics, batch_norms
 from mmdsnas.registry import HOOKS
 
-# What is not averaged: alpha, what is fixed, and the multipliers of limits.
-SEARCHED = ('mutator.', 'cost_term.')
+# What is not averaged: alpha, what is fixed, and what their gradients depend on.
+SEARCHED = ('mutator.', 'cost_term.', 'gradient_estimator.')
 
 
 @HOOKS.register_module()

@@ -1,0 +1,105 @@
+import itertools
+
+import pytest
+
+from benchmarks.quality import quality, report
+from benchmarks.quality.statistics import Truth
+
+CHILDREN = list(itertools.product('abc', repeat=2))
+ROWS = [
+    dict(child=list(child), mflops=1.0 + i, accuracy=[70.0 + i, 71.0 + i])
+    for i, child in enumerate(CHILDREN)
+]
+
+
+def search(method='dsnas', limit=None, variant='plain', seed=0, place=0, **kwargs):
+    return dict(
+        method=method,
+        limit=limit,
+        variant=variant,
+        seed=seed,
+        child=list(CHILDREN[place]),
+        mflops=1.0 + place,
+        accuracy=72.0 + place,
+        accuracy_in_search=50.0 + place,
+        cpu_seconds=30.0,
+        expected_mflops=[9.0, 4.08],
+        paths=[row['accuracy'][0] for row in ROWS],
+        **kwargs,
+    )
+
+
+def row(text, name):
+    (line,) = [line for line in text.splitlines() if line.startswith(f'| {name} |')]
+    return [cell.strip() for cell in line.strip('|').split('|')]
+
+
+def test_a_method_within_a_limit_by_hand():
+    """Five children are within 5 MFLOPs; the best of them has 74.5 %."""
+    runs = [search(limit=5.0, seed=s, place=p) for s, p in enumerate((2, 4, 4))]
+    text = report.quality_table(runs, Truth(ROWS), 5.0, unit=20.0)
+    cells = row(text, 'dsnas')
+    assert '| rank of 5 |' in text and 'paired' not in text
+    assert cells[1].startswith('75.33 (')  # 74, 76, 76
+    assert cells[2] == '73.83'  # 72.5, 74.5, 74.5
+    assert cells[3].startswith('0.67 (')
+    assert cells[4:] == ['1, 1, 3', '2/3', '5.000', '4.080 (82%)', '1.50']
+
+
+def test_claims_by_hand():
+    runs = [
+        search(limit=limit, seed=seed, place=seed + i)
+        for i, limit in enumerate(quality.LIMITS)
+        for seed in range(3)
+    ]
+    runs += [
+        search(variant=name, seed=s, place=s + 2)
+        for name in quality.VARIANTS
+        for s in range(3)
+    ]
+    runs += [search(variant=quality.ALL_PATHS)]
+    runs += [{**run, 'method': 'paired'} for run in runs]
+    text = report.claims_table(runs, Truth(ROWS))
+    lines = [line for line in text.splitlines() if '| dsnas' in line]
+    # A run's accuracy is 1.5 above the mean of the two seeds, everywhere.
+    assert '| 1.50 (1.50 to 1.50) | 9 |' in lines[0]
+    assert all('| 1.00 (1.00 to 1.00) |' in line for line in lines[1:4])
+    assert all('| 2.00 (2.00 to 2.00) | 3 |' in line for line in lines[4:])
+    assert len(lines) == 6 and 'no early fixing' in lines[4]
+
+
+def test_what_the_interval_says_of_a_cosine():
+    assert (
+        report._cosine(dict(cosine=-0.5, cosine_interval=(-0.9, -0.1))) == '**-0.50**'
+    )
+    assert report._cosine(dict(cosine=0.5, cosine_interval=(-0.1, 0.9))) == '(0.50)'
+    assert report._cosine(dict(cosine=0.5, cosine_interval=(0.1, 0.9))) == '0.50'
+
+
+def test_tables_take_their_places(tmp_path):
+    page = tmp_path / 'page.md'
+    page.write_text('a\n<!-- x -->\nold\n<!-- /x -->\nb\n<!-- y -->\n<!-- /y -->\n')
+    for _ in range(2):
+        report.write_tables(page, dict(x='new', y='other'))
+        assert page.read_text() == (
+            'a\n<!-- x -->\n\nnew\n\n<!-- /x -->\nb\n'
+            '<!-- y -->\n\nother\n\n<!-- /y -->\n'
+        )
+    with pytest.raises(ValueError, match='has no <!-- z -->'):
+        report.write_tables(page, dict(z='none'))
+
+
+def test_the_page_has_a_place_for_every_table():
+    text = report.PAGE.read_text()
+    names = ['truth', 'quality', 'claims', 'rewards']
+    names += [f'quality {limit}' for limit in quality.LIMITS if limit is not None]
+    assert all(
+        f'<!-- {name} -->' in text and f'<!-- /{name} -->' in text for name in names
+    )
+
+
+def test_every_method_has_a_config_and_every_search_a_name():
+    keys = quality.all_keys()
+    assert len({quality.name_of(key) for key in keys}) == len(keys)
+    folder = report.Path(quality.__file__).parent / 'configs' / 'methods'
+    assert {file.stem for file in folder.glob('*.py')} == set(quality.METHODS)
