@@ -73,7 +73,8 @@ def accuracy(runner) -> float:
             data_samples=runner.model.val_step(batch), data_batch=batch
         )
     runner.model.train()
-    return float(loop.evaluator.evaluate(len(loop.dataloader.dataset))[METRIC])
+    metrics = loop.evaluator.evaluate(len(loop.dataloader.dataset))
+    return round(float(metrics[METRIC]), 2)
 
 
 def accuracy_of_all(runner) -> List[float]:
