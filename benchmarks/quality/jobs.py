@@ -3,6 +3,8 @@
 import argparse
 import json
 import multiprocessing
+import signal
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import timedelta
@@ -63,6 +65,8 @@ def run_jobs(jobs: Mapping[str, Job], folder: Path, workers: int) -> Dict[str, R
     files = {name: folder / f'{name}.json' for name in jobs}
     missing = [name for name in jobs if not files[name].exists()]
     if missing:
+        # So that the processes are ended with this one.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
         print(f'{len(jobs) - len(missing)} of {len(jobs)} jobs are done.', flush=True)
         pool = ProcessPoolExecutor(
             workers, multiprocessing.get_context('spawn'), initializer=_one_thread
