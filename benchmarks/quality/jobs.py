@@ -1,13 +1,17 @@
 """Many short trainings side by side, each with a result file of its own."""
 
 import argparse
+import hashlib
 import json
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import timedelta
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Tuple
 
@@ -61,10 +65,12 @@ def run_jobs(jobs: Mapping[str, Job], folder: Path, workers: int) -> Dict[str, R
 
     Raises:
         Exception: What a job raised; results so far are kept.
+        SystemExit: The folder has results of other configs.
     """
     files = {name: folder / f'{name}.json' for name in jobs}
     missing = [name for name in jobs if not files[name].exists()]
     if missing:
+        _check_recipe(folder)
         # So that the processes are ended with this one.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
         print(f'{len(jobs) - len(missing)} of {len(jobs)} jobs are done.', flush=True)
@@ -82,6 +88,22 @@ def run_jobs(jobs: Mapping[str, Job], folder: Path, workers: int) -> Dict[str, R
     return {name: json.loads(file.read_text()) for name, file in files.items()}
 
 
+def _check_recipe(folder: Path) -> None:
+    """Refuses to put results beside those of other configs."""
+    here, digest = Path(__file__).parent, hashlib.sha256()
+    for source in [here / 'space.py', *sorted((here / 'configs').rglob('*.py'))]:
+        digest.update(source.read_bytes())
+    file = folder / 'recipe.txt'
+    if not file.exists():
+        with write_atomically(file) as temporary:
+            temporary.write_text(digest.hexdigest())
+    elif file.read_text() != digest.hexdigest():
+        sys.exit(
+            f'error: --folder must have results of the configs as they are now, but '
+            f'{folder} has some of others: remove it, or name another one.'
+        )
+
+
 def _wait(pool: ProcessPoolExecutor, tasks: Dict[str, Tuple[Job, Path]]) -> None:
     began = time.monotonic()
     futures = {pool.submit(_run, *task): name for name, task in tasks.items()}
@@ -97,6 +119,13 @@ def _wait(pool: ProcessPoolExecutor, tasks: Dict[str, Tuple[Job, Path]]) -> None
 
 def _one_thread() -> None:
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed would go on, and never end."""
+    connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
 
 
 def _run(job: Job, file: Path) -> float:

@@ -1,6 +1,6 @@
 import itertools
 from itertools import islice
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import torch
 from mmengine.hooks import Hook
@@ -9,6 +9,7 @@ from mmdsnas.engine.hooks.utils import algorithm_of
 from mmdsnas.engine.selection import PathEvaluator
 from mmdsnas.models import Stage
 from mmdsnas.models.cost import expected_cost
+from mmdsnas.utils.random_state import seeded_aside
 
 METRIC = 'accuracy/top1'
 
@@ -23,9 +24,9 @@ class RecordHook(Hook):
     Attributes:
         expected (list[float]): Mean MFLOPs of a path at the end of each epoch of the
             search stage.
-        accuracy_in_search (float): Percent of the test images that the child gets
-            right at the end of the search stage, before it is finetuned, with the
-            statistics that the supernet has.
+        accuracy_in_search (float, optional): Percent of the test images that the
+            child gets right before it is finetuned, with the statistics that the
+            supernet has. None: there is no finetune stage.
         probabilities (list[list[float]]): Of each block then.
         paths (list[float]): Percent of the test images that each path gets right
             then, in the order of ``itertools.product``.
@@ -34,7 +35,7 @@ class RecordHook(Hook):
     def __init__(self, all_paths: bool = False) -> None:
         self.all_paths = all_paths
         self.expected: List[float] = []
-        self.accuracy_in_search = float('nan')
+        self.accuracy_in_search: Optional[float] = None
         self.probabilities: List[List[float]] = []
         self.paths: List[float] = []
 
@@ -49,9 +50,16 @@ class RecordHook(Hook):
             self.expected.append(base + expected_cost(probs, costs).item())
         if runner.epoch + 1 == algorithm.finetune_epochs:
             self.probabilities = probs.tolist()
-            self.accuracy_in_search = accuracy(runner)
             if self.all_paths:
                 self.paths = accuracy_of_all(runner)
+
+    def before_train_epoch(self, runner) -> None:
+        """Looks at the child when it is decided, before it is finetuned."""
+        algorithm = algorithm_of(runner)
+        if runner.epoch == algorithm.finetune_epochs:
+            # The epoch's random numbers are those of a run without this hook.
+            with seeded_aside(runner.seed):
+                self.accuracy_in_search = accuracy(runner)
 
     def result(self) -> Dict[str, Any]:
         """What is kept, for a file."""

@@ -7,7 +7,7 @@ into docs/en/figures.
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import numpy as np
 
@@ -105,6 +105,28 @@ def _expected(runs: List[Search], limit: Optional[float]) -> str:
     return f'{max(ends):.3f}' + ('' if limit is None else f' ({max(ends) / limit:.0%})')
 
 
+def limits_line(searches: List[Search]) -> str:
+    """Whether all searches kept their limits."""
+    limited = [s for s in searches if s['limit'] is not None]
+    over = [s for s in limited if s['mflops'] > s['limit']]
+    ends = [
+        s['expected_mflops'][-1] / s['limit'] for s in limited if s['expected_mflops']
+    ]
+    late = sum(end > 1 + quality.MOST_EXCESS for end in ends)
+    return (
+        f'{len(limited)} searches had a limit. The child was above it in {len(over)} '
+        f'of them. At the end of the search stage the expected cost was more than '
+        f'{quality.MOST_EXCESS:.0%} above it in {late} of {len(ends)}; the largest was '
+        f'{max(ends):.1%} of the limit.'
+    )
+
+
+def by_seed(runs: List[Search], value: Callable[[Search], float]) -> List[float]:
+    """Mean of a value over the runs of each seed, which have more than it in common."""
+    seeds = sorted({run['seed'] for run in runs})
+    return [float(np.mean([value(r) for r in runs if r['seed'] == s])) for s in seeds]
+
+
 def claims_table(searches: List[Search], whole: Truth) -> str:
     """The paper's claims at this size, each with a 95 % interval."""
     rows = []
@@ -115,7 +137,9 @@ def claims_table(searches: List[Search], whole: Truth) -> str:
                 'the child of the run is not worse than trained from scratch',
                 method,
                 'accuracy of the run minus the truth, points',
-                mean_interval([r['accuracy'] - _true(whole, r) for r in runs]),
+                mean_interval(
+                    by_seed(runs, lambda run: run['accuracy'] - _true(whole, run))
+                ),
                 len(runs),
             ]
         )
@@ -125,7 +149,7 @@ def claims_table(searches: List[Search], whole: Truth) -> str:
             continue
         for name, what in (
             ('accuracy', 'at the end of the run'),
-            ('accuracy_in_search', 'at the end of the search stage'),
+            ('accuracy_in_search', 'before the finetune stage'),
         ):
             rows.append(
                 [
@@ -238,6 +262,7 @@ def main() -> None:
         tables[name] = quality_table(searches, whole, limit, unit)
     tables['claims'] = claims_table(searches, whole)
     tables['rewards'] = rewards_table(json.loads(rewards.FILE.read_text()))
+    tables['limits'] = limits_line(searches)
     write_tables(PAGE, tables)
     pictures.draw_front(whole, searches, DOCS / 'figures' / 'front.svg')
     pictures.draw_expected(searches, DOCS / 'figures' / 'expected.svg')

@@ -46,6 +46,17 @@ def test_a_method_within_a_limit_by_hand():
     assert cells[4:] == ['1, 1, 3', '2/3', '5.000', '4.080 (82%)', '1.50']
 
 
+def test_limits_by_hand():
+    runs = [search(limit=4.0, place=p) for p in (2, 3, 3, 4)] + [search(place=8)]
+    runs[0]['expected_mflops'] = []
+    runs[1]['expected_mflops'] = [9.0, 4.2]
+    text = report.limits_line(runs)
+    assert text.startswith(
+        '4 searches had a limit. The child was above it in 1 of them.'
+    )
+    assert '2% above it in 1 of 3; the largest was 105.0% of the limit.' in text
+
+
 def test_claims_by_hand():
     runs = [
         search(limit=limit, seed=seed, place=seed + i)
@@ -91,7 +102,7 @@ def test_tables_take_their_places(tmp_path):
 
 def test_the_page_has_a_place_for_every_table():
     text = report.PAGE.read_text()
-    names = ['truth', 'quality', 'claims', 'rewards']
+    names = ['truth', 'quality', 'limits', 'claims', 'rewards']
     names += [f'quality {limit}' for limit in quality.LIMITS if limit is not None]
     assert all(
         f'<!-- {name} -->' in text and f'<!-- /{name} -->' in text for name in names

@@ -82,8 +82,8 @@ class ExactResumeHook(Hook):
         if isinstance(model, DSNAS):
             check_search_space(saved['search_space'], own['search_space'], path)
         check_weights(
-            _without_multipliers(model.state_dict()),
-            _without_multipliers(checkpoint['state_dict']),
+            _without_changeable(model.state_dict()),
+            _without_changeable(checkpoint['state_dict']),
             path,
         )
         self._compare(runner, saved, own)
@@ -114,10 +114,10 @@ class ExactResumeHook(Hook):
             )
 
 
-def _without_multipliers(weights: Dict) -> Dict:
-    """The rest of a state dict: another limit may have others, or none."""
-    prefix = 'cost_term.multipliers.'
-    return {k: v for k, v in weights.items() if not name_of(k).startswith(prefix)}
+def _without_changeable(weights: Dict) -> Dict:
+    """Without what another limit or another gradient estimator need not have."""
+    prefixes = ('cost_term.multipliers.', 'gradient_estimator.')
+    return {k: v for k, v in weights.items() if not name_of(k).startswith(prefixes)}
 
 
 def _options(state: Dict, kept: bool) -> Dict:

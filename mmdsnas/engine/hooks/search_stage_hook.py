@@ -79,8 +79,11 @@ class SearchStageHook(Hook):
         count = {stage: 0 for stage in Stage}
         for epoch in range(runner.max_epochs):
             count[algorithm.stage_of(epoch)] += 1
-        # Refuses what is fixed beyond a limit, in a run that goes on with another one.
-        algorithm.mutator.derive_child()
+        if not algorithm.cost_term.allows(algorithm.mutator.derive_child()):
+            raise ConfigError(
+                'model.cost.limit must leave a path, but all choices are fixed already '
+                'and the child costs more; go on with the limit that the search had.'
+            )
         cheapest, dearest = algorithm.cost_table.cost_range()
         runner.logger.info(
             'Epochs by stage: '

@@ -130,6 +130,8 @@ class DSNAS(BaseAlgorithm):
         self.seed = 0
         self.trains_alpha = True
         self._evaluated: Optional[Mapping[str, str]] = None
+        # Looked for when they are needed: a wrapper may have put others in place.
+        self._norms: Optional[List[nn.Module]] = None
 
     # Where the run is
 
@@ -157,8 +159,8 @@ class DSNAS(BaseAlgorithm):
         """
         self.stage = self.stage_of(epoch)
         if self.stage is Stage.SEARCH:
-            length = self.finetune_epochs - self.pretrain_epochs
-            self.gradient_estimator.progress = (epoch - self.pretrain_epochs) / length
+            last = max(self.finetune_epochs - self.pretrain_epochs - 1, 1)
+            self.gradient_estimator.progress = (epoch - self.pretrain_epochs) / last
             return self.mutator.early_fix()
         if self.stage is Stage.FINETUNE:
             child = self.mutator.derive_child()
@@ -219,7 +221,7 @@ class DSNAS(BaseAlgorithm):
             losses['cost.loss'] = (
                 self.cost_term(self.mutator.probs(), path)
                 if trains_alpha
-                else self.cost_term.costs.new_zeros(())
+                else self.cost_term.costs.new_zeros((), dtype=torch.get_default_dtype())
             )
         return losses
 
@@ -228,14 +230,15 @@ class DSNAS(BaseAlgorithm):
 
         ``SearchOptimWrapperDict`` calls it before every step.
         """
-        if self.stage is Stage.SEARCH and self.trains_alpha:
+        if self.searching and self.trains_alpha:
             alphas = list(self.mutator.arch_params.values())
             self.cost_term.press(alphas, self.mutator.probs())
 
     def _task_losses(self, inputs, data_samples, aside=False) -> Dict[str, Tensor]:
         if aside:
-            layers = batch_norms(self.architecture)
-            with torch.no_grad(), statistics_kept(layers):
+            if self._norms is None:
+                self._norms = batch_norms(self.architecture)
+            with torch.no_grad(), statistics_kept(self._norms):
                 return self._task_losses(inputs, data_samples)
         losses = self.architecture(inputs, data_samples, mode='loss')
         return {f'task.{name}': value for name, value in losses.items()}

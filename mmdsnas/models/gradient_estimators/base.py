@@ -26,8 +26,8 @@ class BaseGradientEstimator(nn.Module, ABC):
             where candidates are mixed and not sampled.
         mixes (bool): Whether what a block executes differs from the sampled candidate,
             so that the weights are trained with it too.
-        progress (float): How much of the search stage is over, from 0 to 1; the
-            algorithm sets it at the start of an epoch.
+        progress (float): From 0 in the first epoch of the search stage to 1 in its
+            last; the algorithm sets it at the start of an epoch.
     """
 
     mixes = False
@@ -36,6 +36,15 @@ class BaseGradientEstimator(nn.Module, ABC):
         super().__init__()
         self.block_rewards: Optional[Tensor] = None
         self.progress = 0.0
+
+    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+        # A checkpoint may be of another estimator, which keeps other numbers or none.
+        own = self.state_dict(prefix=prefix)
+        for name in [n for n in state_dict if n.startswith(prefix) and n not in own]:
+            del state_dict[name]
+        for name, value in own.items():
+            state_dict.setdefault(name, value.clone())
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     @abstractmethod
     def forward(self, draw: Draw, task: Task) -> Losses:
@@ -120,9 +129,16 @@ class ScoreEstimator(BaseGradientEstimator):
         name = next(name for name in losses if 'loss' in name)
         # A zero with a gradient, so that logs show the task's loss.
         zero = advantage.detach() * (score - score.detach())
-        return {**losses, name: losses[name] + zero}
+        value = losses[name]
+        if isinstance(value, list):
+            return {**losses, name: [value[0] + zero, *value[1:]]}
+        return {**losses, name: value + zero}
 
 
 def total_loss(losses: Losses) -> Tensor:
     """What mmengine makes of losses: the sum of their means, shape ``()``."""
-    return sum(value.mean() for name, value in losses.items() if 'loss' in name)
+    parts = [value for name, value in losses.items() if 'loss' in name]
+    return sum(
+        sum(part.mean() for part in (value if isinstance(value, list) else [value]))
+        for value in parts
+    )

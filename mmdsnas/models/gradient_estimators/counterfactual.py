@@ -7,7 +7,7 @@ from torch import Tensor
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import TASK_UTILS
 from ..batch_norm import batch_norms, statistics_kept
-from ..mutables import OneHotMutableOP, map_tensors
+from ..mutables import OneHotMutableOP, map_tensors, tensors_of
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.draw import Draw
 from .base import GateEstimator
@@ -25,7 +25,7 @@ def check_input_kept(x: Any, version: int, choice: str) -> None:
     Raises:
         ConfigError: It did.
     """
-    if isinstance(x, Tensor) and x._version != version:
+    if version_of(x) != version:
         raise ConfigError(
             f'candidate {choice!r} of a block must not work in place on its input '
             'where model.gradient_estimator executes several candidates of a block, '
@@ -35,7 +35,7 @@ def check_input_kept(x: Any, version: int, choice: str) -> None:
 
 def version_of(x: Any) -> int:
     """torch's count of the writes to a block's input."""
-    return x._version if isinstance(x, Tensor) else 0
+    return sum(tensor._version for tensor in tensors_of(x))
 
 
 def comparing_gate(

@@ -23,6 +23,24 @@ def one_hot_gate(block: OneHotMutableOP, x: Any, choice: str, score: Tensor) -> 
     return map_tensors(partial(gate, score=score), block.execute(choice, x))
 
 
+def one_hot_gates(estimator: GateEstimator, draw: Draw, scores: Tensor) -> List[Gate]:
+    """Gates that execute the sampled candidates.
+
+    Args:
+        estimator (GateEstimator): Keeps the rewards.
+        draw (Draw): What was drawn.
+        scores (Tensor): By group.
+
+    Returns:
+        list[callable]: By block.
+    """
+    scores = estimator.keep_rewards(draw.by_block(scores))
+    return [
+        partial(one_hot_gate, choice=choice, score=score)
+        for choice, score in zip(draw.candidates(draw.chosen), scores.unbind())
+    ]
+
+
 @TASK_UTILS.register_module()
 class DSNASGradient(GateEstimator):
     """The paper's estimator (Hu et al., CVPR 2020, section 3.3).
@@ -37,8 +55,4 @@ class DSNASGradient(GateEstimator):
     """
 
     def gates(self, draw: Draw) -> List[Gate]:
-        scores = self.keep_rewards(draw.by_block(draw.log_prob(draw.chosen)))
-        return [
-            partial(one_hot_gate, choice=choice, score=score)
-            for choice, score in zip(draw.candidates(draw.chosen), scores.unbind())
-        ]
+        return one_hot_gates(self, draw, draw.log_prob(draw.chosen))

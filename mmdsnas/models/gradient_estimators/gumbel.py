@@ -1,4 +1,3 @@
-from functools import partial
 from typing import List, NamedTuple
 
 import torch
@@ -9,7 +8,7 @@ from mmdsnas.registry import TASK_UTILS
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.draw import Draw
 from .base import GateEstimator
-from .dsnas import one_hot_gate
+from .dsnas import one_hot_gates
 
 
 class Temperature(NamedTuple):
@@ -61,9 +60,4 @@ class GDASGradient(GateEstimator):
     def gates(self, draw: Draw) -> List[Gate]:
         soft = self.temperature.soft_sample(draw, self.progress)
         chosen = torch.tensor(draw.chosen).to(soft.device, non_blocking=True)
-        scores = soft.gather(1, chosen[:, None]).squeeze(1)
-        scores = self.keep_rewards(draw.by_block(scores))
-        return [
-            partial(one_hot_gate, choice=choice, score=score)
-            for choice, score in zip(draw.candidates(draw.chosen), scores.unbind())
-        ]
+        return one_hot_gates(self, draw, soft.gather(1, chosen[:, None]).squeeze(1))

@@ -12,6 +12,7 @@ from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.draw import Draw
 from .base import GateEstimator
 from .counterfactual import check_input_kept, version_of
+from .functional import gate
 from .gumbel import Temperature
 
 
@@ -32,7 +33,12 @@ def mixing_gate(block: OneHotMutableOP, x: Any, weights: Tensor) -> Any:
         check_input_kept(x, version, choice)
 
     def mix(*parts: Tensor) -> Tensor:
-        return sum(weight * part for weight, part in zip(weights, parts))
+        mixed = sum(weight.detach() * part for weight, part in zip(weights, parts))
+        # The weights' gradients are inner products; those of a gate are exact in half
+        # precision too.
+        for weight, part in zip(weights, parts):
+            mixed = gate(mixed, weight, part)
+        return mixed
 
     return map_tensors(mix, *outputs)
 

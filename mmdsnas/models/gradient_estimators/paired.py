@@ -15,12 +15,12 @@ class PairedGradient(ScoreEstimator):
     """
 
     def forward(self, draw: Draw, task: Task) -> Losses:
-        losses = task()
+        # Before the task: it waits for what the device has to do.
         other = draw.other()
-        if other == draw.chosen:
-            return losses
-        first = total_loss(losses).detach()
-        with draw.executing(other):
-            second = total_loss(task(aside=True))
         scores = (draw.log_prob(draw.chosen) - draw.log_prob(other)) / 2
+        losses = task()
+        first = second = total_loss(losses).detach()
+        if other != draw.chosen:
+            with draw.executing(other):
+                second = total_loss(task(aside=True))
         return self.add_score(losses, draw, scores, first - second)

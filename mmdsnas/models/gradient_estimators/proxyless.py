@@ -16,7 +16,9 @@ class ProxylessGradient(GateEstimator):
     softmax of the two logits, ``alpha_k`` gets ``q_k q_j (<dL/dy, y_k> -
     <dL/dy, y_j>)`` and ``alpha_j`` the negative of it.
 
-    Not taken over: the rescaling of the two logits after a step, which keeps the
+    Not taken over: the draw of two paths without replacement, of which ``q`` makes one
+    the active one (here it is drawn from ``p``, and the other from the rest); the
+    rescaling of the two logits after a step, which keeps the
     other probabilities exactly where they were, and the alternation of weight steps
     and steps of ``alpha`` on held-out batches (see ``HeldOutBatchHook``).
     """

@@ -1,6 +1,6 @@
 from .in_place import copy_overwritten_outputs, in_place_readers
 from .one_hot_mutable_op import OneHotMutableOP, all_candidates
-from .outputs import map_tensors
+from .outputs import map_tensors, tensors_of
 
 __all__ = [
     'OneHotMutableOP',
@@ -8,4 +8,5 @@ __all__ = [
     'copy_overwritten_outputs',
     'in_place_readers',
     'map_tensors',
+    'tensors_of',
 ]

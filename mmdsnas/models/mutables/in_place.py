@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _NormBase
 
 from .one_hot_mutable_op import OneHotMutableOP, all_candidates
+from .outputs import tensors_of
 
 
 def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
@@ -96,7 +97,7 @@ def in_place_readers(
         def hook(module, args, output) -> None:
             blame(running.pop())
             if module in candidates:
-                handed_on.extend(_tensors(output))
+                handed_on.extend(tensors_of(output))
             if name in blocks:
                 # From here on: what candidates do to each other's input counts
                 # for nothing, one of them is executed.
@@ -116,13 +117,3 @@ def in_place_readers(
         for handle in handles:
             handle.remove()
     return found
-
-
-def _tensors(output) -> List[Tensor]:
-    if isinstance(output, Tensor):
-        return [output]
-    if isinstance(output, dict):
-        output = list(output.values())
-    if isinstance(output, (list, tuple)):
-        return [tensor for part in output for tensor in _tensors(part)]
-    return []

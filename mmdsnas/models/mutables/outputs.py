@@ -1,4 +1,4 @@
-from typing import Any, Callable
+from typing import Any, Callable, List
 
 from torch import Tensor
 
@@ -26,3 +26,14 @@ def map_tensors(function: Callable[..., Any], *outputs: Any) -> Any:
         parts = [map_tensors(function, *each) for each in zip(*outputs, strict=True)]
         return type(first)(*parts) if hasattr(first, '_fields') else type(first)(parts)
     return first
+
+
+def tensors_of(output: Any) -> List[Tensor]:
+    """The tensors of an operation's input or output, however nested."""
+    if isinstance(output, Tensor):
+        return [output]
+    if isinstance(output, dict):
+        output = list(output.values())
+    if isinstance(output, (list, tuple)):
+        return [tensor for part in output for tensor in tensors_of(part)]
+    return []

@@ -190,7 +190,7 @@ class DifferentiableMutator(NasMutator):
         path = self.fixed
         free = self.free
         if free:
-            # The one copy from device to host in an iteration.
+            # The first copy from device to host; a second draw makes another one.
             probs = self.probs(free).cpu().numpy()
             # As many numbers as there are groups, whatever is fixed.
             uniform = F.uniforms(seed, iteration, rank, len(self._names), stream)

@@ -83,7 +83,8 @@ class Draw:
         """
         if len(self.blocks) == len(self.groups):
             return values
-        return values[self._group_of_block]
+        index = torch.tensor(self._group_of_block)
+        return values[index.to(values.device, non_blocking=True)]
 
     def candidates(self, chosen: Sequence[int]) -> List[str]:
         """Names of candidates by block, from their indices by group."""

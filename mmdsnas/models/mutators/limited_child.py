@@ -45,6 +45,9 @@ class LimitedChild:
         """
         log_probs = logits.detach().cpu().double().log_softmax(-1).numpy()
         settled = fixed.cpu().numpy()
+        if (settled >= 0).all():
+            # A latency that was measured again must not refuse a finished search.
+            return settled.tolist()
         # The values themselves, so that no way of changing them is overlooked.
         key = log_probs.tobytes() + settled.tobytes()
         if self._last is None or self._last[0] != key:
@@ -78,7 +81,7 @@ class LimitedChild:
         for group in sorted(chosen, key=lambda g: -probs[g, chosen[g]]):
             fixed = means.copy()
             fixed[:, group] = costs[:, group, chosen[group]]
-            if (fixed.sum(1) <= most).all():
+            if (fixed.sum(1) <= np.maximum(most, means.sum(1))).all():
                 means = fixed
                 kept.append(group)
         return sorted(kept)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from mmdsnas.models.cost import Multipliers
+from tests.toy import costly_net, searching
 
 
 def build(costs, limits, bases=None):
@@ -129,3 +130,14 @@ def test_a_limit_that_is_out_of_the_way_changes_nothing():
     for _ in range(50):
         probs = torch.randn(4, 3).double().softmax(-1)
         assert not found.step(probs, torch.randn(4, 3).double()).any()
+
+
+def test_a_fixed_group_gets_no_gradient():
+    """Adam's momentum would move its alpha."""
+    algorithm = searching(costly_net(), cost=dict(limit=1e-3))
+    algorithm.mutator.fix(dict(module_1='cheap'))
+    for alpha in algorithm.mutator.parameters():
+        alpha.grad = None
+    algorithm.press_alpha()
+    pressed = [alpha.grad is not None for alpha in algorithm.mutator.parameters()]
+    assert pressed == [True, False, True]

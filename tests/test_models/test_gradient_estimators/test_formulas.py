@@ -17,11 +17,14 @@ from mmdsnas.models import (
     ScoreFunctionGradient,
     SNASGradient,
 )
+from mmdsnas.models.gradient_estimators.counterfactual import comparing_gate
+from mmdsnas.models.gradient_estimators.mixtures import mixing_gate
 from mmdsnas.models.mutators import Draw
 from tests.toy import (
     Apply,
     Layer,
     ToyNet,
+    algorithm_of,
     all_paths,
     batch,
     block,
@@ -236,6 +239,52 @@ def test_gumbel_softmax_samples_by_their_formulas(net, progress, tau):
     close(gradient(gdas, mutator_of(net), net, PATH, key=key), wanted)
 
 
+def test_the_temperature_is_at_its_ends_in_the_first_and_the_last_epoch():
+    algorithm = algorithm_of(
+        smooth_net(),
+        pretrain_epochs=2,
+        finetune_epochs=6,
+        gradient_estimator=dict(type='SNASGradient', tau_start=4.0, tau_end=1.0),
+    )
+    draw = Draw(algorithm.mutator, all_paths(algorithm.mutator)[0])
+    spread = draw.log_probs + draw.gumbels()
+    for epoch, tau in ((2, 4.0), (3, 3.0), (5, 1.0)):
+        algorithm.begin_epoch(epoch)
+        estimator = algorithm.gradient_estimator
+        soft = estimator.temperature.soft_sample(draw, estimator.progress)
+        assert (soft - (spread / tau).softmax(-1)).abs().max() <= 1e-12
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_weights_of_a_mixture_get_exact_inner_products(dtype):
+    """Whose summands cancel, in half precision."""
+    torch.manual_seed(0)
+    add = block(a=Apply(lambda x: x + 1), b=Apply(lambda x: 2 * x))
+    x = torch.randn(32, 16, 8, 8, dtype=dtype)
+    weights = torch.tensor([0.3, 0.7], requires_grad=True)
+    grad = torch.randn_like(x)
+    mixing_gate(add, x, weights).backward(grad)
+    parts = torch.stack([x + 1, 2 * x]).double()
+    wanted = (parts * grad.double()).sum((1, 2, 3, 4))
+    assert (weights.grad - wanted).abs().max() <= 1e-5 * parts.norm() * grad.norm()
+
+
+def test_losses_may_be_lists():
+    """As mmengine allows; the first of them gets the score's gradient."""
+    mutator = prepared(smooth_net()).double()
+    path = all_paths(mutator)[4]
+    given = dict(loss_a=[torch.tensor(1.0), torch.tensor(2.0)], acc=torch.tensor(9.0))
+    estimator = ScoreFunctionGradient()
+    estimator.baseline.fill_(1.0)
+    losses = estimator(Draw(mutator, path), lambda: given)
+    assert [loss.item() for loss in losses['loss_a']] == [1.0, 2.0]
+    sum(losses['loss_a']).backward()
+    chosen = [mutator.choices(n).index(c) for n, c in path.items()]
+    probs = torch.stack([a.detach().softmax(-1) for a in mutator.parameters()])
+    found = torch.stack([a.grad for a in mutator.parameters()])
+    close(found, (3.0 - 1.0) * (one_hot(chosen) - probs))
+
+
 def test_all_candidates_are_mixed_by_their_probabilities(net):
     alpha = torch.tensor(ALPHA, dtype=torch.float64, requires_grad=True)
     (wanted,) = torch.autograd.grad(loss_of(net, alpha.softmax(-1)), alpha)
@@ -272,6 +321,15 @@ def test_what_is_executed_aside_leaves_no_statistics(estimator):
         states.append(dict(net.named_buffers()))
     assert all(torch.equal(states[0][n], states[1][n]) for n in states[0])
     assert states[0]['stem.1.num_batches_tracked'] == 1
+
+
+def test_an_overwritten_tensor_of_several_is_refused():
+    pair = block(
+        fine=Apply(lambda x: x[0] + x[1]), writes=Apply(lambda x: x[0] + x[1].relu_())
+    )
+    x, score = (torch.ones(2), torch.ones(2)), torch.zeros((), requires_grad=True)
+    with pytest.raises(ConfigError, match="'writes' of a block must not work in place"):
+        comparing_gate(pair, x, 'fine', 'writes', score)
 
 
 @pytest.mark.parametrize('estimator', [CounterfactualGradient, DARTSGradient])

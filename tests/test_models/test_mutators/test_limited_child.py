@@ -49,6 +49,13 @@ def test_what_is_fixed_is_in_the_child():
         mutator.derive_child()
 
 
+def test_a_finished_search_has_its_child_whatever_the_limit_is_now():
+    """As where the latency is measured again, on another machine."""
+    mutator = limited(9.0)
+    mutator.fix({f'module_{i}': 'dear' for i in range(3)})
+    assert child(mutator) == 'ddd'
+
+
 def test_it_is_computed_again_only_after_a_change(monkeypatch):
     calls = []
     original = limited_child.most_probable_path
@@ -103,6 +110,14 @@ def test_early_fixing_keeps_the_mean_cost_within_the_limit():
     # 3.7 + 3.4 + 2.5 is just the limit: whatever is dear would bring it above, unless
     # something cheap was fixed before, and the surest is the first.
     assert kept[9.6] == [[], [], [], [1], []]
+    # 9.6 again, with a slack of 1 % above the limit that 9.9 is not within.
+    assert limited_child.LimitedChild(COSTS, np.array([9.81])).fixable(
+        probs, {0: 1}
+    ) == [0]
+    # Above the limit, what brings the mean down is fixed.
+    assert limited_child.LimitedChild(COSTS, np.array([6.0])).fixable(
+        probs, {0: 1, 1: 0}
+    ) == [1]
     # 9.9 with the first, 10.5 with both, 7.5 with the second one cheap.
     assert kept[10.0] == [[0], [], [0], [0, 1], []]
 
