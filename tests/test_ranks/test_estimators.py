@@ -1,5 +1,7 @@
 """What gradient estimators keep is the same on all ranks."""
 
+from functools import partial
+
 import torch
 from mmengine.dist import get_rank
 
@@ -17,7 +19,7 @@ def baselines():
     for loss in (1.0, 5.0):
         value = torch.tensor(loss + 2 * get_rank())
         draw = Draw(mutator, all_paths(mutator)[get_rank()])
-        estimator(draw, lambda: dict(loss=value))['loss'].backward()
+        estimator(draw, partial(dict, loss=value))['loss'].backward()
         seen.append(estimator.baseline.item())
     return seen, estimator.block_rewards.tolist()
 

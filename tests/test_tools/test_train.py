@@ -191,7 +191,7 @@ def test_ranks_share_one_search(run_tool, tmp_path):
     'option, sentence',
     [
         ('model.pretrain_epochs=5', 'pretrain_epochs is 5 and finetune_epochs is 2'),
-        ('model.cost.limit=0.1', r'cost.limit is 0.1, but the cheapest path .*0\.6'),
+        ('model.cost.limit=0.1', r'cost.limit is 0.1 MFLOPs, but the cheapest .*0\.6'),
         (
             'model.mutator.fix_threshold=2',
             r'model\.mutator\.fix_threshold must be .*above 0 and at most 1, but is 2',
@@ -256,6 +256,7 @@ def test_cost_and_stages_in_the_log(run_tool, tmp_path):
         '--cfg-options',
         *SHORT,
         'model.cost.limit=0.7',
+        'model.cost.form=expected',
         'model.cost.weight=1.',
         cwd=tmp_path,
     )
