@@ -69,8 +69,9 @@ def test_arguments_that_the_data_loader_gives_need_not_be_set():
         (
             SEARCH,
             dict(model__cost__limit=float('nan')),
-            'model.cost.limit must be None or a finite number, above 0 or a dict with at '
-            'least one entry whose keys are among flops, params, latency, but is nan.',
+            'model.cost.limit must be None or a finite number, above 0 or a dict with '
+            'at least one entry whose keys are among flops, params, latency, but is '
+            'nan.',
         ),
         (DIGITS, dict(custom_hooks__4__interval=0), 'custom_hooks.4.interval must be'),
         (
