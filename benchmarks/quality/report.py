@@ -253,21 +253,29 @@ def write_tables(page: Path, tables: Dict[str, str]) -> None:
 def main() -> None:
     known = json.loads(truth.FILE.read_text())
     whole = Truth(known['children'])
-    result = json.loads(quality.FILE.read_text())
-    searches = result['searches']
-    unit = float(np.mean(result['unit_cpu_seconds']))
     tables = {'truth': truth_table(whole, known['noise_ceiling'])}
+    if rewards.FILE.exists():
+        tables['rewards'] = rewards_table(json.loads(rewards.FILE.read_text()))
+    if quality.FILE.exists():
+        tables.update(_quality_tables(whole))
+    write_tables(PAGE, tables)
+    for name, content in tables.items():
+        print(f'{name}\n\n{content}\n')
+
+
+def _quality_tables(whole: Truth) -> Dict[str, str]:
+    """Tables of the searches; draws the pictures of them too."""
+    result = json.loads(quality.FILE.read_text())
+    searches, tables = result['searches'], {}
+    unit = float(np.mean(result['unit_cpu_seconds']))
     for limit in quality.LIMITS:
         name = 'quality' if limit is None else f'quality {limit}'
         tables[name] = quality_table(searches, whole, limit, unit)
-    tables['claims'] = claims_table(searches, whole)
-    tables['rewards'] = rewards_table(json.loads(rewards.FILE.read_text()))
     tables['limits'] = limits_line(searches)
-    write_tables(PAGE, tables)
+    tables['claims'] = claims_table(searches, whole)
     pictures.draw_front(whole, searches, DOCS / 'figures' / 'front.svg')
     pictures.draw_expected(searches, DOCS / 'figures' / 'expected.svg')
-    for name, content in tables.items():
-        print(f'{name}\n\n{content}\n')
+    return tables
 
 
 if __name__ == '__main__':

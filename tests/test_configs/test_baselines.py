@@ -24,6 +24,31 @@ def test_a_baseline_differs_in_what_it_is_about(kind, images):
     assert base.train_dataloader == search.train_dataloader
 
 
+@pytest.mark.parametrize(
+    'kind, estimator, held_out',
+    [
+        ('reinforce', 'ScoreFunctionGradient', False),
+        ('snas', 'SNASGradient', False),
+        ('gdas', 'GDASGradient', True),
+        ('darts', 'DARTSGradient', True),
+        ('proxyless', 'ProxylessGradient', True),
+    ],
+)
+def test_a_baseline_differs_in_its_gradient(kind, estimator, held_out):
+    search, base = (
+        load_config(f'dsnas_supernet_{DATA}'),
+        load_config(f'{kind}_supernet_{DATA}'),
+    )
+    assert base.model.pop('gradient_estimator').type == estimator
+    search.model.pop('gradient_estimator', None)
+    assert base.model == search.model
+    hooks = [hook.type for hook in base.custom_hooks[len(search.custom_hooks) :]]
+    assert hooks == (['HeldOutBatchHook'] if held_out else [])
+    assert ('batch_sampler' in base.train_dataloader) == held_out
+    for name in search:
+        assert name in OWN or base[name] == search[name], name
+
+
 def test_paths_are_compared_on_images_that_are_not_trained_on():
     config = load_config(f'spos_supernet_{DATA}', dict(data_root='/elsewhere'))
     use_device(config)

@@ -1,0 +1,9 @@
+"""A baseline: binary gates of two paths."""
+
+_base_ = '../dsnas/dsnas_supernet_1xb128_fashion-mnist.py'
+
+model = dict(gradient_estimator=dict(type='ProxylessGradient'))
+
+# Alpha is trained on one half of the images, the weights on the other.
+train_dataloader = dict(batch_sampler=dict(type='AlternatingBatchSampler'))
+custom_hooks = [*_base_.custom_hooks, dict(type='HeldOutBatchHook')]
