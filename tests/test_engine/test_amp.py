@@ -21,10 +21,10 @@ from tests.toy_run import same
 SCALE = 2.0**10
 
 
-def start(scale=SCALE, mutator='Adam', **kwargs):
+def start(scale=SCALE, mutator='Adam', cost=None, **kwargs):
     """A search in float32 and its optimizers, in float16 with a loss scale."""
     torch.manual_seed(0)
-    algorithm = searching(smooth_net().float()).train()
+    algorithm = searching(smooth_net().float(), cost=cost).train()
     sgd = dict(type='SGD', lr=0.1, momentum=0.9)
     config = dict(
         architecture=dict(optimizer=sgd, **copy.deepcopy(kwargs)),
@@ -122,6 +122,17 @@ def test_alpha_gets_unscaled_rewards():
         kept = algorithm.gradient_estimator.block_rewards / wrapper.loss_factor
         assert (kept - rewards).abs().max() <= 5e-3 * rewards.abs().max()
         assert float(wrapper.loss_factor) == scale
+
+
+def test_the_pressure_of_a_limit_has_the_size_of_unscaled_gradients():
+    sizes = []
+    for scale in (1.0, SCALE):
+        algorithm, wrapper = start(scale, cost=dict(limit=1.0))
+        step(algorithm, wrapper)
+        assert not wrapper.skipped
+        sizes.append(algorithm.cost_term.multipliers.mean_square)
+    assert sizes[0].min() > 0
+    torch.testing.assert_close(*sizes, rtol=0.05, atol=0)
 
 
 def moves(algorithm, before):
