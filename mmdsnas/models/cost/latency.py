@@ -14,9 +14,10 @@ from mmdsnas.errors import UserError
 from mmdsnas.options import check_options
 from mmdsnas.utils.files import check_writable
 from mmdsnas.utils.progress import progress
+from ..mutables import blocks_of
 from .latency_backends import BACKENDS, hardware
 from .latency_file import LatencyTable, read_latencies, write_latencies
-from .search_space import block_inputs, digest, random_paths, searched_blocks
+from .search_space import block_inputs, digest, random_paths
 from .stopwatch import median_times
 
 # Random children whose measured latency tells that of the fixed part.
@@ -159,7 +160,7 @@ class LatencyMeter:
     def _measure(self, model, networks):
         """Times candidates and whole networks side by side."""
         model = self._copy(model)
-        choices = {n: list(b.choices) for n, b in searched_blocks(model).items()}
+        choices = {n: list(b.choices) for n, b in blocks_of(model).items()}
         paths = random_paths(choices, CHILDREN, seed=0)
         children = {
             ('child', k): self._child(model, path) for k, path in enumerate(paths)
@@ -193,7 +194,7 @@ class LatencyMeter:
         """By block and candidate (None: does nothing), for each call of the block."""
         calls = {}
         inputs = block_inputs(model, self._inputs(model))
-        blocks = list(searched_blocks(model).items())
+        blocks = list(blocks_of(model).items())
         for name, block in progress(blocks, 'Preparing blocks'):
             for choice, module in [*block._candidates.items(), (None, NOTHING)]:
                 calls[name, choice] = [
@@ -232,7 +233,7 @@ class LatencyMeter:
 
     def _child(self, model: nn.Module, path: Mapping[str, str]) -> nn.Module:
         child = copy.deepcopy(model)
-        for name, block in searched_blocks(child).items():
+        for name, block in blocks_of(child).items():
             block.fix_chosen(path[name])
         return child
 

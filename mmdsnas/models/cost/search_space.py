@@ -6,13 +6,7 @@ from typing import Dict, List, Mapping, Sequence, Tuple
 import torch.nn as nn
 from torch import Tensor
 
-from ..mutables import OneHotMutableOP
-
-
-def searched_blocks(model: nn.Module) -> Dict[str, OneHotMutableOP]:
-    """The blocks of a supernet by their names in it."""
-    modules = model.named_modules()
-    return {name: m for name, m in modules if isinstance(m, OneHotMutableOP)}
+from ..mutables import blocks_of
 
 
 def random_paths(
@@ -42,7 +36,7 @@ def block_inputs(model: nn.Module, inputs: Tensor) -> Dict[str, List[Tuple]]:
         dict[str, list[tuple]]: The arguments of each call by block; none for a
         block that is not executed.
     """
-    blocks = searched_blocks(model)
+    blocks = blocks_of(model)
     found: Dict[str, List[Tuple]] = {name: [] for name in blocks}
     handles = []
     for name, block in blocks.items():

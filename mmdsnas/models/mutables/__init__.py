@@ -1,10 +1,11 @@
 from .in_place import copy_overwritten_outputs, in_place_readers
-from .one_hot_mutable_op import OneHotMutableOP, all_candidates
+from .one_hot_mutable_op import OneHotMutableOP, all_candidates, blocks_of
 from .outputs import map_tensors, tensors_of
 
 __all__ = [
     'OneHotMutableOP',
     'all_candidates',
+    'blocks_of',
     'copy_overwritten_outputs',
     'in_place_readers',
     'map_tensors',

@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 from torch.nn.modules.batchnorm import _NormBase
 
-from .one_hot_mutable_op import OneHotMutableOP, all_candidates
+from .one_hot_mutable_op import OneHotMutableOP, all_candidates, blocks_of
 from .outputs import tensors_of
 
 
@@ -29,7 +29,7 @@ def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
         module.training = not isinstance(module, _NormBase)
     try:
         with torch.random.fork_rng(devices=[]):
-            found = in_place_readers(probe, _blocks(probe), inputs)
+            found = in_place_readers(probe, blocks_of(probe), inputs)
     except (RuntimeError, AssertionError, ValueError) as error:
         print_log(
             'operations that work in place in training mode alone were not looked '
@@ -38,22 +38,14 @@ def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
             level=WARNING,
         )
         probe.eval()
-        found = in_place_readers(probe, _blocks(probe), inputs)
+        found = in_place_readers(probe, blocks_of(probe), inputs)
     for name, reader in found.items():
-        _blocks(model)[name].copy_output = True
+        blocks_of(model)[name].copy_output = True
         print_log(
             f'{reader} works in place on the output of block {name}, which '
             'hands out a copy therefore.',
             'current',
         )
-
-
-def _blocks(model: nn.Module) -> Dict[str, OneHotMutableOP]:
-    return {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, OneHotMutableOP)
-    }
 
 
 @torch.no_grad()

@@ -234,6 +234,12 @@ class OneHotMutableOP(OneShotMutableOP):
             )
 
 
+def blocks_of(model: nn.Module) -> Dict[str, OneHotMutableOP]:
+    """The searchable blocks of a model by their names in it."""
+    modules = model.named_modules()
+    return {name: m for name, m in modules if isinstance(m, OneHotMutableOP)}
+
+
 @contextmanager
 def all_candidates(blocks: List[OneHotMutableOP]) -> Iterator[None]:
     """While open, every block executes all its candidates."""

@@ -6,7 +6,7 @@ import torch.nn as nn
 from mmrazor.models.mutables.base_mutable import BaseMutable
 
 from mmdsnas.errors import ConfigError
-from ..mutables import OneHotMutableOP
+from ..mutables import OneHotMutableOP, blocks_of
 
 
 def check_search_space(supernet: nn.Module) -> None:
@@ -74,11 +74,7 @@ def resolve_custom_groups(
         ConfigError: A group is empty or names an unknown block, a block is in
             two groups, or blocks of a group have different candidates.
     """
-    blocks = {
-        name: module
-        for name, module in supernet.named_modules()
-        if isinstance(module, OneHotMutableOP)
-    }
+    blocks = blocks_of(supernet)
     by_alias = {}
     for name, block in blocks.items():
         if block.alias is not None:
