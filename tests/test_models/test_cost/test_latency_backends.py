@@ -22,8 +22,6 @@ def test_the_extra_is_named(monkeypatch):
 
 @pytest.fixture
 def meter():
-    pytest.importorskip('onnx')
-    pytest.importorskip('onnxruntime')
     return LatencyMeter(SMALL, backend='onnxruntime', repeats=2)
 
 
