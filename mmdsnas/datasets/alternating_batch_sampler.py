@@ -5,7 +5,7 @@ from mmengine.dataset import DefaultSampler
 from torch.utils.data import BatchSampler
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import DATA_SAMPLERS
 
 
@@ -40,8 +40,8 @@ class AlternatingBatchSampler(BatchSampler):
         ConfigError: The sampler is another one, or there are fewer than two images.
     """
 
+    @checked_options
     def __init__(self, sampler: DefaultSampler, batch_size: int) -> None:
-        check_options('AlternatingBatchSampler', sampler=sampler, batch_size=batch_size)
         if type(sampler) is not DefaultSampler or not sampler.round_up:
             raise ConfigError(
                 'train_dataloader.sampler must be a DefaultSampler with round_up=True '

@@ -10,7 +10,7 @@ from mmengine.dist import get_rank
 from mmengine.logging import print_log
 
 from ..errors import CorruptImageError, DataError
-from ..options import check_options
+from ..options import checked_options
 
 # The packages that mmcv decodes with.
 DECODERS = ('PIL', 'tifffile', 'turbojpeg')
@@ -134,8 +134,8 @@ class SkipCorruptImagesMixin:
         ConfigError: ``max_corrupt`` is not an allowed value.
     """
 
+    @checked_options
     def __init__(self, *args, max_corrupt: int = 100, **kwargs) -> None:
-        check_options('SkipCorruptImagesMixin', max_corrupt=max_corrupt)
         self.max_corrupt = max_corrupt
         super().__init__(*args, **kwargs)
 

@@ -4,7 +4,7 @@ import numpy as np
 from mmcls.datasets import BaseDataset
 
 from ..errors import DataError
-from ..options import check_options
+from ..options import checked_options
 from ..registry import DATASETS
 from .utils import GrayImagesMixin, choose_split, held_out
 
@@ -36,6 +36,7 @@ class Digits(GrayImagesMixin, BaseDataset):
 
     METAINFO = {'classes': tuple('0123456789')}
 
+    @checked_options
     def __init__(
         self,
         split: str | None = None,
@@ -43,7 +44,6 @@ class Digits(GrayImagesMixin, BaseDataset):
         test_mode: bool = False,
         **kwargs,
     ) -> None:
-        check_options('Digits', split=split, val_ratio=val_ratio, test_mode=test_mode)
         self.split = choose_split(split, test_mode, ('train', 'test'))
         self.val_ratio = val_ratio
         super().__init__(ann_file='', test_mode=test_mode, **kwargs)

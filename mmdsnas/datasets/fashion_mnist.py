@@ -10,7 +10,7 @@ import numpy as np
 from mmcls.datasets import FashionMNIST as _FashionMNIST
 
 from ..errors import ConfigError, DataError
-from ..options import check_options
+from ..options import checked_options
 from ..registry import DATASETS
 from .utils import GrayImagesMixin, choose_split
 
@@ -93,6 +93,7 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
         DataError: A file is missing or damaged.
     """
 
+    @checked_options
     def __init__(
         self,
         data_root: str | None = None,
@@ -101,13 +102,6 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
         test_mode: bool = False,
         **kwargs,
     ) -> None:
-        check_options(
-            'FashionMNIST',
-            data_root=data_root,
-            split=split,
-            num_samples=num_samples,
-            test_mode=test_mode,
-        )
         self.split = choose_split(split, test_mode, tuple(FILES))
         self.num_samples = num_samples
         self._files = _find_files(data_root)

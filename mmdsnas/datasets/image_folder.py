@@ -6,7 +6,7 @@ from mmcls.datasets import BaseDataset
 from mmengine.logging import print_log
 
 from ..errors import ConfigError
-from ..options import check_options
+from ..options import checked_options
 from ..registry import DATASETS
 from .class_folders import SPLITS, find_classes, list_images, split_folders
 from .corrupt_images import SkipCorruptImagesMixin
@@ -48,6 +48,7 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
         DataError: A folder or an image is missing or empty.
     """
 
+    @checked_options
     def __init__(
         self,
         data_root: str,
@@ -58,15 +59,6 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
         max_corrupt: int = 100,
         **kwargs,
     ) -> None:
-        check_options(
-            'ImageFolder',
-            data_root=data_root,
-            split=split,
-            val_ratio=val_ratio,
-            test_mode=test_mode,
-            lazy_init=lazy_init,
-            max_corrupt=max_corrupt,
-        )
         self.split = choose_split(split, test_mode, SPLITS)
         self.val_ratio = val_ratio
         data_root = data_root and os.path.expanduser(data_root)

@@ -8,7 +8,7 @@ from mmcls.datasets.custom import find_folders, get_samples
 from mmengine.fileio import get_file_backend, list_from_file
 
 from ..errors import ConfigError, DataError
-from ..options import check_options
+from ..options import checked_options
 from ..registry import DATASETS
 from .corrupt_images import SkipCorruptImagesMixin
 
@@ -55,6 +55,7 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
         DataError: A folder or the annotation file is missing or not right.
     """
 
+    @checked_options
     def __init__(
         self,
         ann_file: str | None = None,
@@ -64,14 +65,6 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
         max_corrupt: int = 100,
         **kwargs,
     ) -> None:
-        check_options(
-            'ImageNet',
-            ann_file=ann_file,
-            metainfo=metainfo,
-            data_root=data_root,
-            data_prefix=data_prefix,
-            max_corrupt=max_corrupt,
-        )
         if not (data_root or data_prefix):
             raise ConfigError(
                 'data_root of ImageNet is not set: give the folder that has the '

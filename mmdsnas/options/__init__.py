@@ -3,6 +3,7 @@
 from .check import (
     accumulation_problem,
     check_options,
+    checked_options,
     cost_problem,
     decay_problem,
     problems_of,
@@ -16,6 +17,7 @@ __all__ = [
     'OPTIONS',
     'accumulation_problem',
     'check_options',
+    'checked_options',
     'cost_problem',
     'decay_problem',
     'problems_of',

@@ -1,4 +1,6 @@
-from typing import Any, List, Mapping, Optional
+import functools
+import inspect
+from typing import Any, Callable, List, Mapping, Optional
 
 from mmdsnas.errors import ConfigError
 from .checkers import nearest, shown
@@ -25,12 +27,12 @@ def problems_of(owner: str, options: Mapping[str, Any], where: str) -> List[str]
     ]
 
 
-def check_options(owner: str, **options: Any) -> None:
+def check_options(owner: str, options: Mapping[str, Any]) -> None:
     """Checks arguments of a constructor.
 
     Args:
         owner (str): A name in ``OPTIONS``.
-        **options: Value by option.
+        options (Mapping): Value by option.
 
     Raises:
         ConfigError: A value is not allowed; the message names all of them.
@@ -38,6 +40,35 @@ def check_options(owner: str, **options: Any) -> None:
     found = problems_of(owner, options, f'{{}} of {owner}')
     if found:
         raise ConfigError(f'{"; ".join(found)}.')
+
+
+def checked_options(function: Callable) -> Callable:
+    """Lets a constructor, or a function that a config names, check its arguments.
+
+    What it raises is said at :func:`check_options`.
+
+    Args:
+        function (Callable): Its class, or itself, is a name in ``OPTIONS``.
+
+    Returns:
+        Callable: Checks what it is given, and calls the function.
+    """
+    owner = function.__qualname__.split('.')[0]
+    signature = inspect.signature(function)
+    kinds = {option.kind: name for name, option in signature.parameters.items()}
+    rest = kinds.get(inspect.Parameter.VAR_KEYWORD)
+
+    @functools.wraps(function)
+    def checked(*args, **kwargs):
+        try:
+            options = signature.bind(*args, **kwargs).arguments
+        except TypeError:
+            # Python's own message names the function.
+            return function(*args, **kwargs)
+        check_options(owner, {**options, **options.get(rest, {})})
+        return function(*args, **kwargs)
+
+    return checked
 
 
 def unknown_option(where: str, name: Any, known: List[str]) -> str:

@@ -5,12 +5,13 @@ from mmengine.model import BaseModel
 from mmrazor.structures import load_fix_subnet
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
 from .subnet import check_subnet, read_subnet
 
 
 @MODELS.register_module()
+@checked_options
 def sub_model(
     cfg: Dict,
     fix_subnet: Union[str, Path, Mapping[str, Any], None] = None,
@@ -40,13 +41,6 @@ def sub_model(
         ConfigError: ``fix_subnet`` is missing.
         SubnetError: It is no subnet file, or one of another supernet.
     """
-    check_options(
-        'sub_model',
-        cfg=cfg,
-        fix_subnet=fix_subnet,
-        data_preprocessor=data_preprocessor,
-        init_cfg=init_cfg,
-    )
     if fix_subnet is None:
         raise ConfigError(
             'model.fix_subnet must be the subnet file of the child, e.g. '

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.models import BiasFreeClsHead
 from mmdsnas.options import check_options
 from mmdsnas.options.checkers import Choice, Flag, Integer, Real, Text, nearest, shown
 from mmdsnas.options.containers import (
@@ -56,7 +57,22 @@ def test_all_wrong_arguments_are_in_one_sentence():
         'that is not empty, but is 3.$'
     )
     with pytest.raises(ConfigError, match=message):
-        check_options('DifferentiableMutator', init_std='a', custom_groups=[[], [3]])
+        check_options(
+            'DifferentiableMutator', dict(init_std='a', custom_groups=[[], [3]])
+        )
+
+
+def test_arguments_are_checked_however_they_are_given():
+    for args, kwargs, name in (
+        (('a', 8), {}, 'num_classes'),
+        ((10, 8), dict(dropout=2), 'dropout'),
+        # One that the base class takes.
+        ((10, 8), dict(topk=0), 'topk'),
+    ):
+        with pytest.raises(ConfigError, match=f'^{name} of BiasFreeClsHead must be'):
+            BiasFreeClsHead(*args, **kwargs)
+    with pytest.raises(TypeError, match='in_channels'):
+        BiasFreeClsHead(10)
 
 
 def test_a_value_is_shown_in_a_few_words_in_no_time():

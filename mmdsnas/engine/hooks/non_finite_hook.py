@@ -4,7 +4,7 @@ from mmengine.hooks import Hook
 
 from mmdsnas.errors import NonFiniteError
 from mmdsnas.models.batch_norm import batch_norms, copy_statistics, put_statistics
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS
 from .utils import algorithm_of
 
@@ -31,8 +31,8 @@ class NonFiniteHook(Hook):
     # Before EMAHook, whose average would take the statistics in.
     priority = 'ABOVE_NORMAL'
 
+    @checked_options
     def __init__(self, max_consecutive: int = 10) -> None:
-        check_options('NonFiniteHook', max_consecutive=max_consecutive)
         self.max_consecutive = max_consecutive
 
     def before_train_epoch(self, runner) -> None:

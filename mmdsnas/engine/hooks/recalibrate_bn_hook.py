@@ -11,7 +11,7 @@ from mmdsnas.models.batch_norm import (
     put_statistics,
     recalibrate,
 )
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.random_state import seeded_aside
 from .utils import model_of, train_loader
@@ -50,8 +50,8 @@ class RecalibrateBNHook(Hook):
     # EMAHook, which takes the validated weights out again.
     priority = 45
 
+    @checked_options
     def __init__(self, num_batches: int = 20) -> None:
-        check_options('RecalibrateBNHook', num_batches=num_batches)
         self.num_batches = num_batches
         self._loader: Optional[DataLoader] = None
         self._kept: Optional[Statistics] = None

@@ -2,7 +2,7 @@ from mmengine.hooks import Hook
 
 from mmdsnas.models import DSNAS
 from mmdsnas.models.batch_norm import batch_norms
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS
 from .utils import model_of
 
@@ -25,8 +25,8 @@ class ResetBNStatsHook(Hook):
     # After SearchStageHook, which enters the stage.
     priority = 'HIGH'
 
+    @checked_options
     def __init__(self, affine: bool = False) -> None:
-        check_options('ResetBNStatsHook', affine=affine)
         self.affine = affine
 
     def before_train_epoch(self, runner) -> None:

@@ -6,7 +6,7 @@ from mmengine.hooks import Hook, LoggerHook
 from torch import Tensor
 
 from mmdsnas.models import DSNAS
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS
 from .search_numbers import search_numbers, searched_blocks
 from .utils import algorithm_of
@@ -32,8 +32,8 @@ class SearchLogHook(Hook):
     # Before LoggerHook, which writes the values down.
     priority = 'NORMAL'
 
+    @checked_options
     def __init__(self, interval: Optional[int] = None) -> None:
-        check_options('SearchLogHook', interval=interval)
         self.interval = interval
         self._reward_sum: Optional[Tensor] = None
         self._num_rewards: Optional[Tensor] = None

@@ -9,7 +9,7 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.models import Stage
 from mmdsnas.models.mutators import Stream
 from mmdsnas.models.mutators.differentiable_mutator import Path
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS, TASK_UTILS
 from mmdsnas.utils.random_state import seeded_aside
 from ..selection import PathEvaluator, PathScores, PathSpace
@@ -53,6 +53,7 @@ class SelectChildHook(Hook):
     # Before SearchStageHook, which fixes what is left.
     priority = 'HIGHEST'
 
+    @checked_options
     def __init__(
         self,
         strategy: Dict,
@@ -61,14 +62,6 @@ class SelectChildHook(Hook):
         metric: str = 'accuracy/top1',
         num_batches: int = 20,
     ) -> None:
-        check_options(
-            'SelectChildHook',
-            strategy=strategy,
-            dataloader=dataloader,
-            evaluator=evaluator,
-            metric=metric,
-            num_batches=num_batches,
-        )
         if isinstance(strategy, dict):
             strategy = TASK_UTILS.build(strategy)
         self.strategy = strategy

@@ -4,7 +4,7 @@ import torch.nn as nn
 from mmrazor.engine.optimizers import SeparateOptimWrapperConstructor
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import check_options, wrapper_type_problem
+from mmdsnas.options import check_options, checked_options, wrapper_type_problem
 from mmdsnas.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from .grouped_constructor import GroupedOptimWrapperConstructor
 from .search_optim_wrapper_dict import SearchOptimWrapperDict
@@ -32,17 +32,13 @@ class SearchOptimWrapperConstructor(SeparateOptimWrapperConstructor):
         ConfigError: A key is missing or unknown.
     """
 
+    @checked_options
     def __init__(
         self, optim_wrapper_cfg: Dict, paramwise_cfg: Optional[Dict] = None
     ) -> None:
-        check_options(
-            'SearchOptimWrapperConstructor',
-            optim_wrapper_cfg=optim_wrapper_cfg,
-            paramwise_cfg=paramwise_cfg,
-        )
         config = dict(optim_wrapper_cfg)
         self.amp = config.pop('amp', None)
-        check_options('SearchOptimWrapperDict', amp=self.amp)
+        check_options('SearchOptimWrapperDict', dict(amp=self.amp))
         if set(config) != set(KEYS):
             raise ConfigError(
                 'optim_wrapper must have the keys architecture and mutator '

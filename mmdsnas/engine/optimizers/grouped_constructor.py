@@ -6,7 +6,7 @@ from mmengine.logging import MMLogger
 from mmengine.optim import DefaultOptimWrapperConstructor
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import check_options, decay_problem
+from mmdsnas.options import checked_options, decay_problem
 from mmdsnas.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 
@@ -27,14 +27,10 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             optimizer does not have.
     """
 
+    @checked_options
     def __init__(
         self, optim_wrapper_cfg: Dict, paramwise_cfg: Optional[Dict] = None
     ) -> None:
-        check_options(
-            'GroupedOptimWrapperConstructor',
-            optim_wrapper_cfg=optim_wrapper_cfg,
-            paramwise_cfg=paramwise_cfg,
-        )
         no_decay = decay_problem(optim_wrapper_cfg, paramwise_cfg)
         if no_decay:
             raise ConfigError(f'{no_decay}.')

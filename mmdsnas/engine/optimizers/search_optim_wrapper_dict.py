@@ -11,7 +11,7 @@ from torch.nn.utils import get_total_norm
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
-from mmdsnas.options import accumulation_problem, check_options
+from mmdsnas.options import accumulation_problem, checked_options
 from mmdsnas.registry import OPTIM_WRAPPERS
 
 
@@ -79,10 +79,10 @@ class SearchOptimWrapperDict(OptimWrapperDict):
             unknown.
     """
 
+    @checked_options
     def __init__(
         self, amp: Optional[Dict] = None, **optim_wrappers: OptimWrapper
     ) -> None:
-        check_options('SearchOptimWrapperDict', amp=amp)
         super().__init__(**optim_wrappers)
         self.lead = self.optim_wrappers['architecture']
         counts = {name: wrapper._accumulative_counts for name, wrapper in self.items()}

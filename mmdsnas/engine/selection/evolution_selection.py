@@ -1,7 +1,7 @@
 from typing import Callable, List, Set, Tuple
 
 from mmdsnas.models.mutators.differentiable_mutator import Path
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
 from .base import BaseSelection, Score
 from .path_space import PathSpace
@@ -36,6 +36,7 @@ class EvolutionSelection(BaseSelection):
     # what set_choices says, which DSNAS overrides by its child. Its crossover draws
     # from NumPy's global generator.
 
+    @checked_options
     def __init__(
         self,
         population: int = 50,
@@ -45,15 +46,6 @@ class EvolutionSelection(BaseSelection):
         num_crossover: int = 25,
         mutate_prob: float = 0.1,
     ) -> None:
-        check_options(
-            'EvolutionSelection',
-            population=population,
-            generations=generations,
-            top=top,
-            num_mutation=num_mutation,
-            num_crossover=num_crossover,
-            mutate_prob=mutate_prob,
-        )
         self.population = population
         self.generations = generations
         self.top = top

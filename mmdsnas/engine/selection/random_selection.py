@@ -1,5 +1,5 @@
 from mmdsnas.models.mutators.differentiable_mutator import Path
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
 from .base import BaseSelection, Score
 from .path_space import PathSpace
@@ -17,8 +17,8 @@ class RandomSelection(BaseSelection):
             nothing is measured.
     """
 
+    @checked_options
     def __init__(self, num_paths: int = 1) -> None:
-        check_options('RandomSelection', num_paths=num_paths)
         self.num_paths = num_paths
 
     @property

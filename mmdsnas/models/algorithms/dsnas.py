@@ -12,7 +12,7 @@ from mmrazor.models.algorithms import BaseAlgorithm
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import check_options, stages_problem
+from mmdsnas.options import checked_options, stages_problem
 from mmdsnas.registry import MODELS, TASK_UTILS
 from ..batch_norm import batch_norms, statistics_kept
 from ..cost import CostTerm
@@ -73,6 +73,7 @@ class DSNAS(BaseAlgorithm):
         ConfigError: An option is out of range or does not fit another.
     """
 
+    @checked_options
     def __init__(
         self,
         architecture: Union[BaseModel, Dict],
@@ -86,19 +87,6 @@ class DSNAS(BaseAlgorithm):
         data_preprocessor: Optional[Union[Dict, nn.Module]] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
-        check_options(
-            'DSNAS',
-            architecture=architecture,
-            mutator=mutator,
-            pretrain_epochs=pretrain_epochs,
-            finetune_epochs=finetune_epochs,
-            resource_estimator=resource_estimator,
-            cost=cost,
-            gradient_estimator=gradient_estimator,
-            share_path=share_path,
-            data_preprocessor=data_preprocessor,
-            init_cfg=init_cfg,
-        )
         wrong_order = stages_problem(pretrain_epochs, finetune_epochs)
         if wrong_order:
             raise ConfigError(f'{wrong_order}.')

@@ -2,7 +2,7 @@ from typing import Dict, Optional, Sequence, Tuple
 
 from mmrazor.models.architectures import SearchableShuffleNetV2
 
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
 
 # Channels and number of blocks of the stages.
@@ -35,6 +35,7 @@ class OfficialShuffleNetV2(SearchableShuffleNetV2):
             ``stem_multiplier``, ``widen_factor``, ``out_indices``, ...
     """
 
+    @checked_options
     def __init__(
         self,
         stages: Sequence[Tuple[int, int]] = STAGES,
@@ -42,13 +43,6 @@ class OfficialShuffleNetV2(SearchableShuffleNetV2):
         norm_cfg: Optional[Dict] = None,
         **kwargs,
     ) -> None:
-        check_options(
-            'OfficialShuffleNetV2',
-            stages=stages,
-            candidates=candidates,
-            norm_cfg=norm_cfg,
-            **kwargs,
-        )
         norm_cfg = norm_cfg or dict(type='BN', eps=0.01)
         mutable = dict(
             type='mmdsnas.OneHotMutableOP',

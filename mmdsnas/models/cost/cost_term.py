@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import check_options, cost_problem
+from mmdsnas.options import checked_options, cost_problem
 from .cost_table import CostTable
 from .limits import check_limits, constraints, limits_of
 from .multipliers import Multipliers
@@ -73,6 +73,7 @@ class CostTerm(nn.Module):
             within the limits.
     """
 
+    @checked_options
     def __init__(
         self,
         table: CostTable,
@@ -82,13 +83,6 @@ class CostTerm(nn.Module):
         count_fixed_part: bool = True,
     ) -> None:
         super().__init__()
-        check_options(
-            'CostTerm',
-            limit=limit,
-            weight=weight,
-            form=form,
-            count_fixed_part=count_fixed_part,
-        )
         unfit = cost_problem(dict(limit=limit, weight=weight, form=form))
         if unfit:
             raise ConfigError(f'{unfit}.')

@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from mmdsnas.errors import UserError
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.utils.files import check_writable
 from mmdsnas.utils.progress import progress
 from ..mutables import blocks_of
@@ -51,6 +51,7 @@ class LatencyMeter:
         ConfigError: An option is out of range, or a package or a GPU is missing.
     """
 
+    @checked_options
     def __init__(
         self,
         input_shape: Sequence[int],
@@ -61,16 +62,6 @@ class LatencyMeter:
         repeats: int = 100,
         file: Union[str, Path, None] = None,
     ) -> None:
-        check_options(
-            'LatencyMeter',
-            input_shape=input_shape,
-            backend=backend,
-            device=device,
-            threads=threads,
-            batch_size=batch_size,
-            repeats=repeats,
-            file=file,
-        )
         self.input_shape = (batch_size, *input_shape[1:])
         self.backend_name = backend
         self.backend = BACKENDS[backend](device, threads)

@@ -10,7 +10,7 @@ from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
 from ..mutables import OneHotMutableOP, all_candidates
 from .cost_table import Cost, CostTable, total
@@ -49,6 +49,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
         >>> table.cost(mutator.derive_child()).flops
     """
 
+    @checked_options
     def __init__(
         self,
         input_shape: Tuple = (1, 3, 224, 224),
@@ -56,9 +57,6 @@ class ResourceEstimator(MMRazorResourceEstimator):
         latency: Optional[Dict] = None,
         **kwargs,
     ) -> None:
-        check_options(
-            'ResourceEstimator', input_shape=input_shape, count=count, latency=latency
-        )
         self.count = count
         self.latency_meter = (
             None if latency is None else LatencyMeter(input_shape, **latency)

@@ -3,7 +3,7 @@ from typing import List, NamedTuple
 import torch
 from torch import Tensor
 
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.draw import Draw
@@ -52,9 +52,9 @@ class GDASGradient(GateEstimator):
         tau_end (float): And at its end.
     """
 
+    @checked_options
     def __init__(self, tau_start: float = 10.0, tau_end: float = 0.1) -> None:
         super().__init__()
-        check_options('GDASGradient', tau_start=tau_start, tau_end=tau_end)
         self.temperature = Temperature(tau_start, tau_end)
 
     def gates(self, draw: Draw) -> List[Gate]:

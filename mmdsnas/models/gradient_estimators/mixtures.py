@@ -5,7 +5,7 @@ from typing import Any, List
 
 from torch import Tensor
 
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
 from ..mutables import OneHotMutableOP, map_tensors
 from ..mutables.one_hot_mutable_op import Gate
@@ -74,9 +74,9 @@ class SNASGradient(GateEstimator):
 
     mixes = True
 
+    @checked_options
     def __init__(self, tau_start: float = 1.0, tau_end: float = 0.1) -> None:
         super().__init__()
-        check_options('SNASGradient', tau_start=tau_start, tau_end=tau_end)
         self.temperature = Temperature(tau_start, tau_end)
 
     def gates(self, draw: Draw) -> List[Gate]:

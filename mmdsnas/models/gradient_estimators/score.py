@@ -2,7 +2,7 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor
 
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
 from ..mutators.draw import Draw
 from .base import Losses, ScoreEstimator, Task, total_loss
@@ -23,9 +23,9 @@ class ScoreFunctionGradient(ScoreEstimator):
 
     baseline: Tensor
 
+    @checked_options
     def __init__(self, momentum: float = 0.9) -> None:
         super().__init__()
-        check_options('ScoreFunctionGradient', momentum=momentum)
         self.momentum = momentum
         # NaN until there is a loss, whose advantage is then 0.
         self.register_buffer('baseline', torch.tensor(float('nan')))

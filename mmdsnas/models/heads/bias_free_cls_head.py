@@ -5,7 +5,7 @@ from mmcls.models.heads import LinearClsHead
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
 
 
@@ -21,16 +21,10 @@ class BiasFreeClsHead(LinearClsHead):
         **kwargs: See mmcls's ``LinearClsHead``.
     """
 
+    @checked_options
     def __init__(
         self, num_classes: int, in_channels: int, dropout: float = 0.0, **kwargs
     ) -> None:
-        check_options(
-            'BiasFreeClsHead',
-            num_classes=num_classes,
-            in_channels=in_channels,
-            dropout=dropout,
-            **kwargs,
-        )
         if num_classes is None:
             raise ConfigError(
                 'num_classes of BiasFreeClsHead must be set; None is filled in by the '

@@ -4,7 +4,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
 
 
@@ -20,12 +20,8 @@ class SmoothCrossEntropy(nn.Module):
         loss_weight (float): Factor of the loss.
     """
 
+    @checked_options
     def __init__(self, label_smooth_val: float = 0.1, loss_weight: float = 1.0) -> None:
-        check_options(
-            'SmoothCrossEntropy',
-            label_smooth_val=label_smooth_val,
-            loss_weight=loss_weight,
-        )
         super().__init__()
         self.label_smooth_val = label_smooth_val
         self.loss_weight = loss_weight

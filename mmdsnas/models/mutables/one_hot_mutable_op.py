@@ -7,7 +7,7 @@ from mmrazor.models.mutables import OneShotMutableOP
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError, SubnetError
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
 from .outputs import map_tensors
 
@@ -59,6 +59,7 @@ class OneHotMutableOP(OneShotMutableOP):
         tensor([0.])
     """
 
+    @checked_options
     def __init__(
         self,
         candidates: Union[Dict[str, Dict], nn.ModuleDict],
@@ -66,13 +67,6 @@ class OneHotMutableOP(OneShotMutableOP):
         alias: Optional[str] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
-        check_options(
-            'OneHotMutableOP',
-            candidates=candidates,
-            module_kwargs=module_kwargs,
-            alias=alias,
-            init_cfg=init_cfg,
-        )
         super().__init__(
             candidates=candidates,
             module_kwargs=module_kwargs,

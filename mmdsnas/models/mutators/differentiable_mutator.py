@@ -7,7 +7,7 @@ from mmrazor.models.mutators import NasMutator
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
 from ..mutables import OneHotMutableOP
 from . import functional as F
@@ -46,6 +46,7 @@ class DifferentiableMutator(NasMutator):
             supernet.
     """
 
+    @checked_options
     def __init__(
         self,
         custom_groups: Optional[List[List[str]]] = None,
@@ -54,14 +55,6 @@ class DifferentiableMutator(NasMutator):
         fix_threshold: Optional[float] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
-        check_options(
-            'DifferentiableMutator',
-            custom_groups=custom_groups,
-            init_mean=init_mean,
-            init_std=init_std,
-            fix_threshold=fix_threshold,
-            init_cfg=init_cfg,
-        )
         super().__init__(custom_groups, init_cfg)
         self.init_mean = init_mean
         self.init_std = init_std

@@ -15,7 +15,7 @@ from mmrazor.models.architectures.ops.base import BaseOP
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import check_options
+from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
 
 
@@ -31,21 +31,9 @@ class _OfficialBlock(BaseOP):
         init_cfg (dict, optional): See mmengine's ``BaseModule``.
     """
 
-    # Whose options they are, also those of a subclass.
-    _declared_as: str
-
     def __init__(
         self, in_channels, out_channels, stride, kernel_size, norm_cfg, init_cfg=None
     ):
-        check_options(
-            self._declared_as,
-            in_channels=in_channels,
-            out_channels=out_channels,
-            stride=stride,
-            kernel_size=kernel_size,
-            norm_cfg=norm_cfg,
-            init_cfg=init_cfg,
-        )
         super().__init__(in_channels, out_channels, stride, init_cfg=init_cfg)
         fits = {1: in_channels == out_channels, 2: in_channels < out_channels}
         if not fits.get(stride, False):
@@ -97,8 +85,7 @@ class OfficialShuffleBlock(_OfficialBlock):
         init_cfg (dict, optional): See mmengine's ``BaseModule``.
     """
 
-    _declared_as = 'OfficialShuffleBlock'
-
+    @checked_options
     def __init__(
         self,
         in_channels: int,
@@ -131,8 +118,7 @@ class OfficialShuffleXception(_OfficialBlock):
         init_cfg (dict, optional): See mmengine's ``BaseModule``.
     """
 
-    _declared_as = 'OfficialShuffleXception'
-
+    @checked_options
     def __init__(
         self,
         in_channels: int,
