@@ -8,7 +8,7 @@ from mmengine.runner import ValLoop
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import Stage
 from mmdsnas.models.mutators import Stream
-from mmdsnas.models.mutators.differentiable_mutator import Path
+from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS, TASK_UTILS
 from mmdsnas.utils.random_state import seeded_aside

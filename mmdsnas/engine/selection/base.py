@@ -1,7 +1,7 @@
 from abc import ABC, abstractmethod
 from typing import Callable
 
-from mmdsnas.models.mutators.differentiable_mutator import Path
+from mmdsnas.models.mutators.grouped_mutator import Path
 from .path_space import PathSpace
 
 # The more the better; it measures a path once, however often it is asked.

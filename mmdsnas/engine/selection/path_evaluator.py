@@ -13,7 +13,7 @@ from mmdsnas.models.batch_norm import (
     put_statistics,
     recalibrate,
 )
-from mmdsnas.models.mutators.differentiable_mutator import Path
+from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.utils.random_state import seeded_aside
 
 

@@ -3,7 +3,7 @@ import time
 from datetime import timedelta
 from typing import Callable, Dict, Tuple
 
-from mmdsnas.models.mutators.differentiable_mutator import Path
+from mmdsnas.models.mutators.grouped_mutator import Path
 
 # Lines of progress in a selection.
 LINES = 50

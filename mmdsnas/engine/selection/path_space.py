@@ -3,7 +3,7 @@ from typing import Callable, Dict, List, Mapping, Sequence
 
 import numpy as np
 
-from mmdsnas.models.mutators.differentiable_mutator import Path
+from mmdsnas.models.mutators.grouped_mutator import Path
 
 # Uniform draws before a walk is taken instead; steps of a walk for each group.
 DRAWS = 300

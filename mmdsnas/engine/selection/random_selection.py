@@ -1,4 +1,4 @@
-from mmdsnas.models.mutators.differentiable_mutator import Path
+from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
 from .base import BaseSelection, Score

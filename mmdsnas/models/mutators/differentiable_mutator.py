@@ -2,34 +2,25 @@ from typing import Dict, List, Mapping, Optional
 
 import numpy as np
 import torch
-import torch.nn as nn
-from mmrazor.models.mutators import NasMutator
 from torch import Tensor
 
-from mmdsnas.errors import ConfigError
 from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
-from ..mutables import OneHotMutableOP
 from . import functional as F
-from .checkpoints import prepare_state_dict
+from .grouped_mutator import GroupedMutator, Path
 from .limited_child import LimitedChild
-from .search_groups import check_search_space, resolve_custom_groups
-
-Path = Dict[str, str]
 
 
 @MODELS.register_module()
-class DifferentiableMutator(NasMutator):
+class DifferentiableMutator(GroupedMutator):
     """Owns ``alpha``, the draw of paths and the fixing of blocks.
 
     Blocks that share one ``alpha`` are a search group: those with the same
     alias, those listed together in ``custom_groups``, otherwise every block by
     itself. A path (and a child) is a dict from group name to candidate name.
 
-    It subclasses MMRazor's ``NasMutator`` for the building of groups and for
-    the names that its hooks and checkpoints use. ``sample_choices`` keeps
-    MMRazor's meaning for differentiable search, the argmax; the random draw is
-    :meth:`draw_path`.
+    ``sample_choices`` keeps MMRazor's meaning for differentiable search, the
+    argmax; the random draw is :meth:`draw_path`.
 
     Args:
         custom_groups (list[list[str]], optional): Names or aliases of blocks
@@ -55,9 +46,7 @@ class DifferentiableMutator(NasMutator):
         fix_threshold: Optional[float] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
-        super().__init__(custom_groups, init_cfg)
-        self.init_mean = init_mean
-        self.init_std = init_std
+        super().__init__(custom_groups, init_mean, init_std, init_cfg)
         self.fix_threshold = fix_threshold
         self._limited_child: Optional[LimitedChild] = None
         self._limits_mean = False
@@ -77,91 +66,6 @@ class DifferentiableMutator(NasMutator):
         """
         self._limited_child = LimitedChild(costs, limits)
         self._limits_mean = mean
-
-    # What there is to search
-
-    def prepare_from_supernet(self, supernet: nn.Module) -> None:
-        """Finds the blocks, groups them and creates ``alpha``.
-
-        Args:
-            supernet (nn.Module): The model to be searched.
-        """
-        check_search_space(supernet)
-        groups = self._custom_groups
-        self._custom_groups = resolve_custom_groups(supernet, groups)
-        super().prepare_from_supernet(supernet)
-        self._custom_groups = groups
-        self._names = list(self.search_groups)
-        self.prepare_arch_params()
-
-    def prepare_arch_params(self) -> None:
-        """Creates ``alpha`` and the record of what is fixed.
-
-        Unlike MMRazor's it leaves the forward of the blocks alone.
-        """
-        self._arch_params = nn.ParameterDict()
-        for name in self._names:
-            alpha = torch.empty(len(self.choices(name)))
-            self._arch_params[name] = nn.Parameter(
-                alpha.normal_(self.init_mean, self.init_std)
-            )
-        # Index of the fixed candidate, -1 where none is.
-        self.register_buffer('_fixed', torch.full((len(self._names),), -1))
-
-    def choices(self, name: str) -> List[str]:
-        """Names of the candidates of a group."""
-        return self.search_groups[name][0].choices
-
-    @property
-    def fixed(self) -> Path:
-        """The fixed groups and their candidates."""
-        fixed = {n: self.search_groups[n][0].fixed_choice for n in self._names}
-        return {name: c for name, c in fixed.items() if c is not None}
-
-    @property
-    def free(self) -> List[str]:
-        """Names of the groups that are not fixed, in order."""
-        fixed = self.fixed
-        return [name for name in self._names if name not in fixed]
-
-    @property
-    def free_blocks(self) -> List[OneHotMutableOP]:
-        """The blocks of the free groups, group by group."""
-        return [block for n in self.free for block in self.search_groups[n]]
-
-    # Distribution
-
-    def probs(self, names: Optional[List[str]] = None) -> Tensor:
-        """Probabilities of the candidates, differentiable.
-
-        Args:
-            names (list[str], optional): Groups; all by default.
-
-        Returns:
-            Tensor: Shape ``(len(names), max_choices)``, padding is 0; a fixed
-            group has probability 1 at its candidate and no gradient.
-        """
-        fixed = self.fixed
-        logits = []
-        for name in self._names if names is None else names:
-            alpha = self.arch_params[name]
-            if name in fixed:
-                chosen = self.choices(name).index(fixed[name])
-                alpha = torch.full_like(alpha, float('-inf'))
-                alpha[chosen] = 0.0
-            logits.append(alpha)
-        return F.pad_logits(logits).softmax(-1)
-
-    def log_probs(self, names: List[str]) -> Tensor:
-        """Log-probabilities of the candidates of free groups, differentiable.
-
-        Args:
-            names (list[str]): The groups.
-
-        Returns:
-            Tensor: Shape ``(len(names), max_choices)``, padding is minus infinity.
-        """
-        return F.pad_logits([self.arch_params[n] for n in names]).log_softmax(-1)
 
     # Paths
 
@@ -286,44 +190,3 @@ class DifferentiableMutator(NasMutator):
             settled = {name: settled[name] for name, g in group.items() if g in kept}
         self.fix(settled)
         return settled
-
-    def fix(self, path: Mapping[str, str]) -> None:
-        """Fixes groups: only these candidates are executed from now on.
-
-        Args:
-            path (Mapping[str, str]): Candidate by group.
-
-        Raises:
-            ConfigError: A group or its candidate is unknown.
-        """
-        for name, choice in path.items():
-            if name not in self._names:
-                raise ConfigError(
-                    f'{name!r} is no search group; there are {", ".join(self._names)}.'
-                )
-            self._set_fixed(name, choice)
-            self._fixed[self._names.index(name)] = self.choices(name).index(choice)
-
-    def freeze_losers(self) -> None:
-        """Freezes the candidates that no path can have any more.
-
-        They stay in the state dict. Only for good: once all groups are fixed.
-        """
-        for name in self.fixed:
-            for block in self.search_groups[name]:
-                block.freeze_losers()
-
-    def _set_fixed(self, name: str, choice: Optional[str]) -> None:
-        for block in self.search_groups[name]:
-            block.fix_choice(choice)
-        alpha = self.arch_params[name]
-        alpha.requires_grad_(choice is None)
-        # A gradient left from accumulation would move alpha once more.
-        alpha.grad = None
-
-    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
-        choices = {name: self.choices(name) for name in self._names}
-        prepare_state_dict(state_dict, prefix, self.arch_params, choices)
-        super()._load_from_state_dict(state_dict, prefix, *args)
-        for name, k in zip(self._names, self._fixed.tolist()):
-            self._set_fixed(name, None if k < 0 else self.choices(name)[k])
