@@ -8,13 +8,15 @@ from torch import Tensor
 DECAY = 0.999
 # Sizes below this are noise of rounding, which an optimizer's eps swallows.
 SMALLEST = 1e-7
-# How fast a multiplier rises, in every step by RATE times the relative excess of the
+# How fast 1 + multiplier rises, in every step by RATE times the relative excess of the
 # expected cost, and how much of the excess counts: far above the limit the time that
 # alpha needs must not be held against it.
 RATE, MOST_EXCESS = 0.2, 0.05
 # The part in proportion to the excess, which damps the oscillation of alpha and
-# multiplier, and its largest size.
+# multiplier, and its largest size; of 1 + multiplier as well.
 DAMPING, MOST_DAMPING = 20.0, 0.5
+# Where no way back is left, as in a group whose every candidate is above the limit.
+MOST = 1e4
 
 
 class Multipliers(nn.Module):
@@ -27,7 +29,9 @@ class Multipliers(nn.Module):
     differential optimization, 1987). A multiplier of 1 presses on ``alpha`` of a
     group as hard as the task does, at equal probabilities: the pressure is scaled by
     the running size of the group's task gradients, which lies between 1e-7 and 1e-1
-    from one gradient estimator, and from one block, to the next.
+    from one gradient estimator, and from one block, to the next. Both moves are in
+    proportion to 1 + multiplier: where the task has driven probabilities to 0 and 1,
+    the multiplier that leads back is many times as large.
 
     Everything stays on the device. All is a function of ``alpha`` and its gradients,
     which are the same on all ranks.
@@ -100,10 +104,11 @@ class Multipliers(nn.Module):
         self.mean_square += (1 - DECAY) * (square - self.mean_square)
         size = (self.mean_square / (1 - DECAY**self.steps)).sqrt().clamp(min=SMALLEST)
         excess = self.excess(probs)
-        rise = RATE * excess.clamp(-MOST_EXCESS, MOST_EXCESS)
+        pace = 1 + self.values
+        rise = RATE * pace * excess.clamp(-MOST_EXCESS, MOST_EXCESS)
         for measure, part in zip(self.measures, rise):
-            getattr(self, measure).add_(part).clamp_(min=0)
-        damping = (DAMPING * excess).clamp(-MOST_DAMPING, MOST_DAMPING)
+            getattr(self, measure).add_(part).clamp_(0, MOST)
+        damping = pace * (DAMPING * excess).clamp(-MOST_DAMPING, MOST_DAMPING)
         force = (self.values + damping).clamp(min=0) / self.scale
         slopes = _slopes(probs, self.relative.to(probs.dtype))
         pressure = size[:, None] * torch.einsum(

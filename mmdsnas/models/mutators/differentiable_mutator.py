@@ -166,8 +166,9 @@ class DifferentiableMutator(GroupedMutator):
 
         Where the child within the limits has another candidate than the argmax, the
         group stays free: what is fixed is always a part of a path within the limits.
-        If the mean cost is limited too, so does a group that would bring it above a
-        limit: what is left to be searched might have no way back.
+        If the mean cost is limited too, all stay free while it is above a limit, and
+        so does a group that would bring it there: what is left to be searched might
+        have no way back.
 
         Returns:
             dict[str, str]: What was fixed now.

@@ -66,7 +66,8 @@ class LimitedChild:
     def fixable(self, probs: np.ndarray, chosen: Mapping[int, int]) -> List[int]:
         """Groups that can be fixed without a mean cost above a limit.
 
-        The surest are fixed first.
+        The surest are fixed first. None is while a mean is above its limit: the way
+        down must be open to all groups.
 
         Args:
             probs (np.ndarray): Of all groups, shape ``(num_groups, max_choices)``.
@@ -78,10 +79,12 @@ class LimitedChild:
         costs = np.where(probs > 0, self.costs, 0.0)
         means = (probs * costs).sum(-1)
         most, kept = self.limits * (1 + SLACK), []
+        if (means.sum(1) > most).any():
+            return kept
         for group in sorted(chosen, key=lambda g: -probs[g, chosen[g]]):
             fixed = means.copy()
             fixed[:, group] = costs[:, group, chosen[group]]
-            if (fixed.sum(1) <= np.maximum(most, means.sum(1))).all():
+            if (fixed.sum(1) <= most).all():
                 means = fixed
                 kept.append(group)
         return sorted(kept)
