@@ -114,10 +114,11 @@ def test_early_fixing_keeps_the_mean_cost_within_the_limit():
     assert limited_child.LimitedChild(COSTS, np.array([9.81])).fixable(
         probs, {0: 1}
     ) == [0]
-    # Above the limit, what brings the mean down is fixed.
-    assert limited_child.LimitedChild(COSTS, np.array([6.0])).fixable(
-        probs, {0: 1, 1: 0}
-    ) == [1]
+    # Above the limit nothing is fixed, not even what brings the mean down.
+    assert (
+        limited_child.LimitedChild(COSTS, np.array([9.5])).fixable(probs, {0: 1, 1: 0})
+        == []
+    )
     # 9.9 with the first, 10.5 with both, 7.5 with the second one cheap.
     assert kept[10.0] == [[0], [], [0], [0, 1], []]
 
