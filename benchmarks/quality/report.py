@@ -7,28 +7,18 @@ into docs/en/figures.
 
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 
 from mmdsnas.utils.files import write_atomically
 from . import pictures, quality, rewards, truth
-from .statistics import Interval, Truth, bootstrap_interval, kendall, mean_interval
+from .claims import claims_table
+from .statistics import Truth, mean_interval
+from .tables import Search, select, table
 
 DOCS = Path(__file__).parents[2] / 'docs' / 'en'
 PAGE = DOCS / 'quality.md'
-Search = Dict[str, Any]
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A Markdown table."""
-    lines = [head, ['---'] * len(head), *rows]
-    return '\n'.join('| ' + ' | '.join(map(str, line)) + ' |' for line in lines)
-
-
-def select(searches: List[Search], **wanted: Any) -> List[Search]:
-    """The searches whose keys have these values."""
-    return [s for s in searches if all(s[k] == v for k, v in wanted.items())]
 
 
 def truth_table(whole: Truth, ceiling: Dict[str, float]) -> str:
@@ -121,65 +111,6 @@ def limits_line(searches: List[Search]) -> str:
     )
 
 
-def by_seed(runs: List[Search], value: Callable[[Search], float]) -> List[float]:
-    """Mean of a value over the runs of each seed, which have more than it in common."""
-    seeds = sorted({run['seed'] for run in runs})
-    return [float(np.mean([value(r) for r in runs if r['seed'] == s])) for s in seeds]
-
-
-def claims_table(searches: List[Search], whole: Truth) -> str:
-    """The paper's claims at this size, each with a 95 % interval."""
-    rows = []
-    for method in quality.CLAIMED:
-        runs = select(searches, method=method, variant='plain')
-        rows.append(
-            [
-                'the child of the run is not worse than trained from scratch',
-                method,
-                'accuracy of the run minus the truth, points',
-                mean_interval(
-                    by_seed(runs, lambda run: run['accuracy'] - _true(whole, run))
-                ),
-                len(runs),
-            ]
-        )
-    for method in (*quality.CLAIMED, 'spos'):
-        runs = select(searches, method=method, variant='plain')
-        if not runs:
-            continue
-        for name, what in (
-            ('accuracy', 'at the end of the run'),
-            ('accuracy_in_search', 'before the finetune stage'),
-        ):
-            rows.append(
-                [
-                    'accuracy in the run ranks children as retraining does',
-                    method,
-                    f"Kendall's tau of the accuracy {what} and the truth",
-                    bootstrap_interval(
-                        kendall,
-                        [r[name] for r in runs],
-                        [_true(whole, r) for r in runs],
-                    ),
-                    len(runs),
-                ]
-            )
-    for run in select(searches, variant=quality.ALL_PATHS):
-        rows.append(
-            [
-                'accuracy in the supernet ranks all paths as retraining does',
-                f'{run["method"]}, seed {run["seed"]}',
-                "Kendall's tau of the 81 paths at the end of the search stage",
-                bootstrap_interval(kendall, run['paths'], whole.accuracy),
-                1,
-            ]
-        )
-    for variant in quality.VARIANTS:
-        for method in quality.CLAIMED:
-            rows.append(_variant(searches, method, variant))
-    return table(['claim', 'method', 'what', 'value (95 % interval)', 'runs'], rows)
-
-
 def rewards_table(supernets: Dict[str, Dict[str, Any]]) -> str:
     """What the estimators' gradients know of the truth, block by block."""
     names = ('paper', 'score', 'paired', 'counterfactual')
@@ -209,23 +140,6 @@ def _cosine(found: Dict[str, Any]) -> str:
     if high < 0:
         return f'**{text}**'
     return text if low > 0 else f'({text})'
-
-
-def _true(whole: Truth, run: Search) -> float:
-    return whole.accuracy[whole.index(run['child'])]
-
-
-def _variant(searches: List[Search], method: str, variant: str) -> List[Any]:
-    plain = {
-        run['seed']: run
-        for run in select(searches, method=method, limit=None, variant='plain')
-    }
-    runs = select(searches, method=method, limit=None, variant=variant)
-    gain: Interval = mean_interval(
-        [run['accuracy'] - plain[run['seed']]['accuracy'] for run in runs]
-    )
-    what = 'accuracy of the child, minus that of the plain run, points'
-    return [variant.replace('-', ' '), method, what, gain, len(runs)]
 
 
 def write_tables(page: Path, tables: Dict[str, str]) -> None:

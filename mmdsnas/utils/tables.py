@@ -107,7 +107,8 @@ def error_table(paths: Sequence[Mapping[str, Any]]) -> str:
         paths (Sequence[Mapping]): Each with ``measured_ms`` and ``predicted_ms``.
 
     Returns:
-        str: Path by path, then the median and the largest absolute error.
+        str: Path by path, then the median and the largest absolute error, and the rank
+        correlation.
     """
     table = Table(box=box.SIMPLE)
     for column in ('path', 'measured, ms', 'predicted, ms', 'error, %'):
@@ -121,7 +122,19 @@ def error_table(paths: Sequence[Mapping[str, Any]]) -> str:
     return _text(table) + (
         f'  absolute error: median {statistics.median(sizes):.1f} %, '
         f'largest {max(sizes):.1f} %\n'
+        f"  rank correlation (Kendall's tau): {_tau(paths)}\n"
     )
+
+
+def _tau(paths: Sequence[Mapping[str, Any]]) -> str:
+    # Its import would make every tool slower to start.
+    from scipy.stats import kendalltau
+
+    columns = [[p[name] for p in paths] for name in ('measured_ms', 'predicted_ms')]
+    # Of one path, or of equal times, there is none.
+    if min(len(set(column)) for column in columns) < 2:
+        return '-'
+    return f'{kendalltau(*columns).statistic:.2f}'
 
 
 def subnet_table(

@@ -50,7 +50,13 @@ def test_latencies():
 def test_errors_of_latencies():
     """Of -50, +10 and +20 %: the middle of 10, 20 and 50 is 20."""
     pairs = [(2.0, 1.0), (10.0, 11.0), (5.0, 6.0)]
-    text = error_table([dict(measured_ms=m, predicted_ms=p) for m, p in pairs])
+    rows = [dict(measured_ms=m, predicted_ms=p) for m, p in pairs]
+    text = error_table(rows)
+    assert "(Kendall's tau): 1.00" in text
+    # 3 ms, predicted to be the fastest: one of six pairs is in the wrong order.
+    more = error_table([*rows, dict(measured_ms=3.0, predicted_ms=0.5)])
+    assert "(Kendall's tau): 0.67" in more
+    assert "(Kendall's tau): -\n" in error_table(rows[:1])
     rows = [line.split() for line in text.splitlines()]
     assert ['0', '2.0000', '1.0000', '-50.0'] in rows
     assert ['1', '10.0000', '11.0000', '+10.0'] in rows

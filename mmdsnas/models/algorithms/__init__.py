@@ -1,3 +1,4 @@
-from .dsnas import DSNAS, Stage
+from .dsnas import DSNAS
+from .stage import Stage
 
 __all__ = ['DSNAS', 'Stage']

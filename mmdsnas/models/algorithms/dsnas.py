@@ -1,5 +1,4 @@
 from contextlib import contextmanager
-from enum import Enum
 from functools import partial
 from typing import Dict, Iterator, List, Mapping, Optional, Union
 
@@ -18,14 +17,7 @@ from ..batch_norm import batch_norms, statistics_kept
 from ..cost import CostTerm
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, Draw
-
-
-class Stage(Enum):
-    """Stages of one run, see :class:`DSNAS`."""
-
-    PRETRAIN = 'pretrain'
-    SEARCH = 'search'
-    FINETUNE = 'finetune'
+from .stage import Stage
 
 
 @MODELS.register_module()

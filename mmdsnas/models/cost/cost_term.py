@@ -8,6 +8,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.options import checked_options, cost_problem
+from ..state_dicts import take_what_fits
 from .cost_table import CostTable
 from .limits import check_limits, constraints, limits_of
 from .multipliers import Multipliers
@@ -196,10 +197,5 @@ class CostTerm(nn.Module):
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         # A checkpoint may be older than the multipliers, or of other limits.
-        own = self.state_dict(prefix=prefix)
-        for name in [n for n in state_dict if n.startswith(f'{prefix}multipliers.')]:
-            if name not in own:
-                del state_dict[name]
-        for name, value in own.items():
-            state_dict.setdefault(name, torch.zeros_like(value))
+        take_what_fits(self, state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)

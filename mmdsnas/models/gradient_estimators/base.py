@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.draw import Draw
+from ..state_dicts import take_what_fits
 
 Losses = Dict[str, Tensor]
 Task = Callable[..., Losses]
@@ -39,11 +40,7 @@ class BaseGradientEstimator(nn.Module, ABC):
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         # A checkpoint may be of another estimator, which keeps other numbers or none.
-        own = self.state_dict(prefix=prefix)
-        for name in [n for n in state_dict if n.startswith(prefix) and n not in own]:
-            del state_dict[name]
-        for name, value in own.items():
-            state_dict.setdefault(name, value.clone())
+        take_what_fits(self, state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     @abstractmethod
