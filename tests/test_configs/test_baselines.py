@@ -27,6 +27,7 @@ def test_a_baseline_differs_in_what_it_is_about(kind, images):
 @pytest.mark.parametrize(
     'kind, estimator, held_out',
     [
+        ('paper', 'DSNASGradient', False),
         ('reinforce', 'ScoreFunctionGradient', False),
         ('snas', 'SNASGradient', False),
         ('gdas', 'GDASGradient', True),
@@ -40,7 +41,7 @@ def test_a_baseline_differs_in_its_gradient(kind, estimator, held_out):
         load_config(f'{kind}_supernet_{DATA}'),
     )
     assert base.model.pop('gradient_estimator').type == estimator
-    search.model.pop('gradient_estimator', None)
+    assert search.model.pop('gradient_estimator').type == 'PairedGradient'
     assert base.model == search.model
     hooks = [hook.type for hook in base.custom_hooks[len(search.custom_hooks) :]]
     assert hooks == (['HeldOutBatchHook'] if held_out else [])

@@ -24,4 +24,6 @@ model = dict(
     resource_estimator=dict(
         type='ResourceEstimator', input_shape=(1, 3, 224, 224), count='conv'
     ),
+    # The paper's.
+    gradient_estimator=dict(type='DSNASGradient'),
 )

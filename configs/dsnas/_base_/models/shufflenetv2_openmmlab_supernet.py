@@ -35,4 +35,6 @@ model = dict(
     architecture=supernet,
     mutator=dict(type='DifferentiableMutator', init_std=1e-3, fix_threshold=0.3),
     resource_estimator=dict(type='ResourceEstimator', input_shape=(1, 3, 224, 224)),
+    # The paper's.
+    gradient_estimator=dict(type='DSNASGradient'),
 )
