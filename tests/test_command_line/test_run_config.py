@@ -110,6 +110,17 @@ def test_work_dir():
     assert config.work_dir == 'mine'
 
 
+@pytest.mark.parametrize(
+    'given, file',
+    [({}, 'mine/latency.json'), (dict(file='a'), 'a'), (dict(file=None), None)],
+)
+def test_the_table_of_latencies_is_kept_in_the_work_dir(given, file):
+    options = {'model.resource_estimator.latency': given}
+    config = run_config.load_config('dsnas_supernet_1xb64_digits', options)
+    run_config.set_work_dir(config, 'mine')
+    assert config.model.resource_estimator.latency == dict(file=file)
+
+
 @pytest.fixture
 def logged():
     """What is logged."""
