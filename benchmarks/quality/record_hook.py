@@ -1,6 +1,6 @@
 import itertools
 from itertools import islice
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 from mmengine.hooks import Hook
@@ -71,28 +71,27 @@ class RecordHook(Hook):
         )
 
 
-@torch.no_grad()
 def accuracy(runner) -> float:
     """Percent of the test images that a search's child gets right now."""
     runner.model.eval()
-    loop = runner.val_loop
-    for batch in loop.dataloader:
-        loop.evaluator.process(
-            data_samples=runner.model.val_step(batch), data_batch=batch
-        )
+    metrics = evaluator_of(runner).metrics()
     runner.model.train()
-    metrics = loop.evaluator.evaluate(len(loop.dataloader.dataset))
     return round(float(metrics[METRIC]), 2)
 
 
 def accuracy_of_all(runner) -> List[float]:
     """The same for every path, each with statistics of 20 training batches."""
-    algorithm = algorithm_of(runner)
-    mutator = algorithm.mutator
-    batches = list(islice(runner.train_dataloader, 20))
-    measure = PathEvaluator(algorithm, batches, runner.val_loop, METRIC, runner.seed)
+    mutator = algorithm_of(runner).mutator
+    measure = evaluator_of(runner, list(islice(runner.train_dataloader, 20)))
     names = list(mutator.search_groups)
     return [
         measure(dict(zip(names, path)))
         for path in itertools.product(*map(mutator.choices, names))
     ]
+
+
+def evaluator_of(runner, batches: Sequence[Any] = ()) -> PathEvaluator:
+    """Evaluates networks of a search on the images of its validation."""
+    return PathEvaluator(
+        algorithm_of(runner), list(batches), runner.val_loop, METRIC, runner.seed
+    )

@@ -15,6 +15,7 @@ from .containers import (
     Part,
     Type,
 )
+from .data import DATA
 from .selection import SELECTION
 
 _CHANNELS = 8192
@@ -89,11 +90,9 @@ _BLOCK = dict(
     norm_cfg=_NORM_CFG,
     init_cfg=_INIT_CFG,
 )
-_DATA_ROOT = Maybe(Text(empty=True))
 _NAMES = Maybe(Either(Text(), ListOf(Text(), 1)))
 _RULE = Choice('greater', 'less')
 _TEMPERATURE = dict(tau_start=Real(above=0), tau_end=Real(above=0))
-_SPLIT_RATIO = Real(above=0, below=1)
 
 # By the name that a config gives as type; None as a value means what the
 # docstring of the class says.
@@ -222,41 +221,7 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
     ResetBNStatsHook=dict(affine=Flag()),
     SearchLogHook=dict(interval=Maybe(Integer(1))),
     **SELECTION,
-    # Data
-    # Both are those of the data loader.
-    AlternatingBatchSampler=dict(sampler=Part('__iter__'), batch_size=Integer(1)),
-    Digits=dict(
-        split=Maybe(Choice('train', 'test')),
-        val_ratio=_SPLIT_RATIO,
-        test_mode=Flag(),
-        ann_file=LeftOut(),
-    ),
-    FashionMNIST=dict(
-        data_root=Maybe(Text()),
-        split=Maybe(Choice('train', 'test')),
-        num_samples=Maybe(Integer(10)),
-        test_mode=Flag(),
-        data_prefix=LeftOut(),
-        download=LeftOut(),
-    ),
-    ImageFolder=dict(
-        data_root=_DATA_ROOT,
-        split=Maybe(Choice('train', 'val')),
-        val_ratio=_SPLIT_RATIO,
-        test_mode=Flag(),
-        lazy_init=Flag(),
-        max_corrupt=Integer(0),
-        ann_file=LeftOut(),
-    ),
-    ImageNet=dict(
-        ann_file=Maybe(Text(empty=True)),
-        metainfo=Maybe(Mapping()),
-        data_root=_DATA_ROOT,
-        data_prefix=Either(Text(empty=True), Mapping()),
-        max_corrupt=Integer(0),
-        test_mode=Flag(),
-    ),
-    seed_worker=dict(worker_id=LeftOut()),
+    **DATA,
     # Of torch and mmengine, what everybody sets.
     DataLoader=dict(batch_size=Integer(1), num_workers=Integer(0)),
     EpochBasedTrainLoop=dict(
@@ -267,5 +232,4 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
     # Options that are no class of their own in a config.
     CostTerm=COST,
     LatencyMeter=dict(input_shape=InputShape(), **LATENCY),
-    SkipCorruptImagesMixin=dict(max_corrupt=Integer(0)),
 )

@@ -63,7 +63,7 @@ class PathEvaluator:
             with seeded_aside(self.seed), model.evaluating(path):
                 recalibrate(model, self.batches)
                 model.eval()
-                metrics = self._metrics()
+                metrics = self.metrics()
         finally:
             put_statistics(layers, kept)
             for module, training in modes:
@@ -77,7 +77,12 @@ class PathEvaluator:
             )
         return float(numbers[self.metric])
 
-    def _metrics(self) -> Dict[str, Any]:
+    @torch.no_grad()
+    def metrics(self) -> Dict[str, Any]:
+        """All that the evaluator says of the network as it stands.
+
+        The model must be in eval mode.
+        """
         evaluator, data = self.loop.evaluator, self.loop.dataloader
         for batch in data:
             with autocast(enabled=self.loop.fp16):

@@ -1,0 +1,48 @@
+"""Options of data sets and of what reads them."""
+
+from typing import Dict
+
+from .checkers import Checker, Choice, Flag, Integer, Real, Text
+from .containers import Either, LeftOut, Mapping, Maybe, Part
+
+_DATA_ROOT = Maybe(Text(empty=True))
+_SPLIT_RATIO = Real(above=0, below=1)
+
+DATA: Dict[str, Dict[str, Checker]] = dict(
+    # Both are those of the data loader.
+    AlternatingBatchSampler=dict(sampler=Part('__iter__'), batch_size=Integer(1)),
+    Digits=dict(
+        split=Maybe(Choice('train', 'test')),
+        val_ratio=_SPLIT_RATIO,
+        test_mode=Flag(),
+        ann_file=LeftOut(),
+    ),
+    FashionMNIST=dict(
+        data_root=Maybe(Text()),
+        split=Maybe(Choice('train', 'test')),
+        num_samples=Maybe(Integer(10)),
+        test_mode=Flag(),
+        data_prefix=LeftOut(),
+        download=LeftOut(),
+    ),
+    ImageFolder=dict(
+        data_root=_DATA_ROOT,
+        split=Maybe(Choice('train', 'val')),
+        val_ratio=_SPLIT_RATIO,
+        test_mode=Flag(),
+        lazy_init=Flag(),
+        max_corrupt=Integer(0),
+        ann_file=LeftOut(),
+    ),
+    ImageNet=dict(
+        ann_file=Maybe(Text(empty=True)),
+        metainfo=Maybe(Mapping()),
+        data_root=_DATA_ROOT,
+        data_prefix=Either(Text(empty=True), Mapping()),
+        max_corrupt=Integer(0),
+        test_mode=Flag(),
+    ),
+    seed_worker=dict(worker_id=LeftOut()),
+    # An option that is no class of its own in a config.
+    SkipCorruptImagesMixin=dict(max_corrupt=Integer(0)),
+)
