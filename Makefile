@@ -19,7 +19,7 @@ TESTS := $(VENV)/.mmdsnas-tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search test fuzz resume-matrix resume-kills truth quality quality-report rewards lint wheel clean
+.PHONY: help search test fuzz resume-matrix resume-kills truth quality quality-report rewards steps lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -58,6 +58,9 @@ quality-report: $(TESTS) ## Tables and pictures of truth and quality
 
 rewards: $(TESTS) ## Hold rewards against the true effects of choices (40 min)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.rewards $(BENCH_ARGS)
+
+steps: $(TESTS) ## Time a step of the search with each estimator (2 min)
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.steps $(BENCH_ARGS)
 
 lint: $(TESTS) ## Check the style of the code
 	$(VENV_PYTHON) -m ruff check .

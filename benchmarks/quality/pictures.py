@@ -5,6 +5,7 @@ from typing import Any, Dict, List
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from mmdsnas.utils.files import write_atomically
 from .statistics import Truth
@@ -71,6 +72,15 @@ def draw_front(whole: Truth, searches: List[Dict[str, Any]], file: Path) -> None
         )
     for limit in sorted(swept):
         axes.axvline(limit, color='#dddddd', linewidth=0.8, zorder=0)
+        axes.annotate(
+            f'{limit:g}',
+            (limit, 1),
+            xycoords=('data', 'axes fraction'),
+            ha='center',
+            va='bottom',
+            fontsize='small',
+            color='#888888',
+        )
     axes.set(xlabel='MFLOPs of the child', ylabel='accuracy, %')
     axes.legend(frameon=False, loc='lower right')
     save(figure, file)
@@ -95,6 +105,10 @@ def draw_expected(searches: List[Dict[str, Any]], file: Path) -> None:
             axes.plot(range(1, len(curve) + 1), curve, color=colour, linewidth=0.8)
         axes.axhline(1.02, color='black', linewidth=0.8, linestyle=':')
         axes.axhline(1, color='black', linewidth=0.8)
-        axes.set(title=f'limit {limit:g}', xlabel='epoch of the search stage')
+        axes.set_title(f'{limit:g} MFLOPs', fontsize='medium')
     panels[0].set_ylabel('expected cost / limit')
+    figure.supxlabel('epoch of the search stage', fontsize='medium')
+    named = {**COLOURS, 'others': OTHER}
+    lines = [Line2D([], [], color=colour) for colour in named.values()]
+    figure.legend(lines, named, loc='outside upper center', ncols=4, frameon=False)
     save(figure, file)

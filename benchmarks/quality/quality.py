@@ -70,6 +70,9 @@ def job_of(key: Key) -> Job:
     """The search of a key."""
     method, limit, variant, seed = key
     options = {**VARIANTS.get(variant, {}), 'model.cost.limit': limit}
+    if variant == ALL_PATHS:
+        # A block that is fixed executes one candidate, whatever the path.
+        options.update(VARIANTS['no-early-fixing'])
     return run_search, (method, seed, options, variant == ALL_PATHS)
 
 

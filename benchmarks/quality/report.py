@@ -1,8 +1,8 @@
 """Tables and pictures of the quality benchmark, from its result files alone.
 
-Reads truth.json, quality.json and rewards.json in benchmarks/results. Writes the
-tables into docs/en/quality.md, each between two comments that name it, and the pictures
-into docs/en/figures.
+Reads truth.json, quality.json, rewards.json and steps.json in benchmarks/results.
+Writes the tables into docs/en/quality.md, each between two comments that name it, and
+the pictures into docs/en/figures.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional
 import numpy as np
 
 from mmdsnas.utils.files import write_atomically
-from . import pictures, quality, rewards, truth
+from . import pictures, quality, rewards, steps, truth
 from .claims import claims_table
 from .statistics import Truth, mean_interval
 from .tables import Search, select, table
@@ -134,6 +134,16 @@ def rewards_table(supernets: Dict[str, Dict[str, Any]]) -> str:
     return table(['supernet', 'block', 'true gradient', *columns], rows)
 
 
+def steps_table(supernets: Dict[str, Dict[str, Any]]) -> str:
+    """Time of a search step by estimator, in steps of the paper's."""
+    names = next(iter(supernets.values()))
+    rows = [
+        [name, *(f'{rows[name]["ratio"]:.2f}' for rows in supernets.values())]
+        for name in names
+    ]
+    return table(['estimator', *supernets], rows)
+
+
 def _cosine(found: Dict[str, Any]) -> str:
     """Bold where it is surely negative, in parentheses where its sign is not sure."""
     text, (low, high) = f'{found["cosine"]:.2f}', found['cosine_interval']
@@ -170,6 +180,8 @@ def main() -> None:
     tables = {'truth': truth_table(whole, known['noise_ceiling'])}
     if rewards.FILE.exists():
         tables['rewards'] = rewards_table(json.loads(rewards.FILE.read_text()))
+    if steps.FILE.exists():
+        tables['steps'] = steps_table(json.loads(steps.FILE.read_text()))
     if quality.FILE.exists():
         tables.update(_quality_tables(whole))
     write_tables(PAGE, tables)

@@ -114,3 +114,11 @@ def test_every_method_has_a_config_and_every_search_a_name():
     assert len({quality.name_of(key) for key in keys}) == len(keys)
     folder = report.Path(quality.__file__).parent / 'configs' / 'methods'
     assert {file.stem for file in folder.glob('*.py')} == set(quality.METHODS)
+
+
+def test_whoever_ranks_all_paths_fixes_none_of_their_blocks():
+    """The accuracy of a path would be that of what is fixed."""
+    for key in quality.all_keys():
+        _, (_, _, options, all_paths) = quality.job_of(key)
+        if all_paths:
+            assert options['model.mutator.fix_threshold'] is None
