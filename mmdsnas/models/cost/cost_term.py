@@ -197,5 +197,5 @@ class CostTerm(nn.Module):
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         # A checkpoint may be older than the multipliers, or of other limits.
-        take_what_fits(self, state_dict, prefix)
+        take_what_fits(self, state_dict, prefix, fill=torch.zeros_like)
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -108,7 +108,8 @@ def _check_measured(table: CostTable, measure: str) -> None:
     if not measured:
         raise ConfigError(
             f'cost.limit has {measure}, so resource_estimator.{measure} must say how '
-            'it is to be measured, but nothing measured it.'
+            'it is to be measured, e.g. '
+            'model.resource_estimator.latency.threads=1, but nothing measured it.'
         )
 
 

@@ -30,6 +30,6 @@ model = dict(
     architecture=supernet,
     mutator=dict(type='DifferentiableMutator', init_std=1e-3, fix_threshold=0.3),
     resource_estimator=dict(type='ResourceEstimator', input_shape=(1, 3, 32, 32)),
-    # What found the best children, see docs/en/quality.md.
+    # Why this one: docs/en/quality.md.
     gradient_estimator=dict(type='PairedGradient'),
 )
