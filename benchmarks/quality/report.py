@@ -23,11 +23,16 @@ PAGE = DOCS / 'quality.md'
 
 def truth_table(whole: Truth, ceiling: Dict[str, float]) -> str:
     """The search space at a glance."""
+    near = sum(
+        whole.regret(c, None) <= 2 * whole.standard_error for c in whole.children
+    )
     rows = [
         ['children', len(whole.children)],
         ['accuracy', f'{whole.accuracy.min():.2f} to {whole.accuracy.max():.2f} %'],
         ['MFLOPs', f'{whole.mflops.min():.3f} to {whole.mflops.max():.3f}'],
         ['standard deviation of one training', f'{ceiling["sd"]:.2f} points'],
+        ['two standard errors of a child', f'{2 * whole.standard_error:.3f} points'],
+        ['children that near the best', near],
         ["Kendall's tau of the two seeds", f'{ceiling["kendall"]:.3f}'],
         ["Spearman's rho of the two seeds", f'{ceiling["spearman"]:.3f}'],
     ]
@@ -103,11 +108,13 @@ def limits_line(searches: List[Search]) -> str:
         s['expected_mflops'][-1] / s['limit'] for s in limited if s['expected_mflops']
     ]
     late = sum(end > 1 + quality.MOST_EXCESS for end in ends)
+    below = sum(end < 1 - quality.MUCH_BELOW for end in ends)
     return (
         f'{len(limited)} searches had a limit. The child was above it in {len(over)} '
         f'of them. At the end of the search stage the expected cost was more than '
         f'{quality.MOST_EXCESS:.0%} above it in {late} of {len(ends)}; the largest was '
-        f'{max(ends):.1%} of the limit.'
+        f'{max(ends):.1%} of the limit. In {below} it was more than '
+        f'{quality.MUCH_BELOW:.0%} below.'
     )
 
 

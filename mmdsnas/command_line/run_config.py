@@ -154,14 +154,18 @@ def _dicts(value: Any):
 def set_work_dir(config: Config, work_dir: Optional[str]) -> None:
     """The command line's folder, else the config's, else one of its name.
 
-    A table of latencies is kept there, unless the config says where: a resumed run,
-    which must have the same one, does not measure it again.
+    A table of latencies is kept there, unless the config says where.
     """
     if work_dir is not None:
         config.work_dir = work_dir
     elif config.get('work_dir') is None:
         name = osp.splitext(osp.basename(config.filename))[0]
         config.work_dir = osp.join('work_dirs', name)
+    _keep_latencies(config)
+
+
+def _keep_latencies(config: Config) -> None:
+    """A resumed run must have the same table, which a second measurement is not."""
     estimator = config.model.get('resource_estimator') or {}
     if estimator.get('latency') is not None:
         file = osp.join(config.work_dir, 'latency.json')

@@ -50,11 +50,14 @@ def test_limits_by_hand():
     runs = [search(limit=4.0, place=p) for p in (2, 3, 3, 4)] + [search(place=8)]
     runs[0]['expected_mflops'] = []
     runs[1]['expected_mflops'] = [9.0, 4.2]
+    runs[2]['expected_mflops'] = [9.0, 3.7]
     text = report.limits_line(runs)
     assert text.startswith(
         '4 searches had a limit. The child was above it in 1 of them.'
     )
     assert '2% above it in 1 of 3; the largest was 105.0% of the limit.' in text
+    # 4.2, 3.7 and 4.08 of 4.
+    assert text.endswith('In 1 it was more than 5% below.')
 
 
 def test_claims_by_hand():

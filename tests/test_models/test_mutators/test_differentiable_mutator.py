@@ -6,43 +6,18 @@ import numpy as np
 import pytest
 import torch
 import torch.nn as nn
-from mmengine.optim import OptimWrapper
 from scipy import stats
 
-from mmdsnas.engine import SearchOptimWrapperDict
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DifferentiableMutator
 from mmdsnas.registry import MODELS
+from tests.test_models.test_mutators.spaces import ALPHAS, SIZES, mixed_net
 from tests.toy import (
-    Apply,
     ToyNet,
-    batch,
     block,
-    explicit_gates,
     prepared,
-    searching,
     set_alpha,
-    smooth_net,
 )
-
-# Groups of two, three, one and five candidates.
-SIZES = (2, 3, 1, 5)
-ALPHAS = dict(
-    equal=([0, 0], [0, 0, 0], [0], [0] * 5),
-    varied=([0.5, -0.5], [1, 0, -1], [2], [0.1, 0.2, 0.3, 0.4, 1.5]),
-    steep=([0, 3], [-4, 0, 0.5], [-1], [0, 1, 2, 3, 4]),
-    large=([900, 899], [-900, -901, -899], [500], [0, 0, 0, -80, 1]),
-)
-
-
-def mixed_net():
-    """Blocks with different numbers of candidates."""
-    return ToyNet(
-        [
-            block(**{f'c{k}': Apply(lambda x, k=k: x + k) for k in range(size)})
-            for size in SIZES
-        ]
-    )
 
 
 def draws(mutator, num, seed=0, rank=0):
@@ -72,14 +47,6 @@ def test_it_is_registered_and_has_an_alpha_for_every_group():
     assert all((alpha == 2).all() for alpha in mutator.parameters())
 
 
-def test_the_initial_alpha_is_normal():
-    torch.manual_seed(0)
-    net = ToyNet([block(**{f'c{k}': nn.Identity() for k in range(5000)})])
-    (alpha,) = prepared(net, init_mean=1.0, init_std=0.5).parameters()
-    values = alpha.detach().double().numpy()
-    assert stats.kstest(values, stats.norm(1.0, 0.5).cdf).pvalue > 1e-3
-
-
 @pytest.mark.parametrize(
     ('options', 'match'),
     [
@@ -97,43 +64,6 @@ def test_the_initial_alpha_is_normal():
 def test_options_out_of_range(options, match):
     with pytest.raises(ConfigError, match=match):
         DifferentiableMutator(**options)
-
-
-# Distribution
-
-
-@pytest.mark.parametrize('name', ALPHAS)
-def test_probabilities_are_the_softmax_of_every_row(name):
-    mutator = prepared(mixed_net()).double()
-    set_alpha(mutator, *ALPHAS[name])
-    probs = mutator.probs().detach().numpy()
-    assert probs.shape == (4, 5)
-    for row, alpha in zip(probs, ALPHAS[name], strict=True):
-        wanted = np.exp(np.array(alpha) - max(alpha))
-        wanted /= wanted.sum()
-        assert np.abs(row[: len(alpha)] - wanted).max() <= 1e-15
-        assert (row[len(alpha) :] == 0).all()
-
-
-def test_a_fixed_group_is_certain_and_has_no_gradient():
-    mutator = prepared(mixed_net()).double()
-    mutator.fix(dict(module_1='c1'))
-    probs = mutator.probs()
-    assert probs[1].tolist() == [0, 1, 0, 0, 0]
-    (probs * torch.arange(20).view(4, 5)).sum().backward()
-    assert [alpha.grad is None for alpha in mutator.parameters()] == [
-        False,
-        True,
-        False,
-        False,
-    ]
-
-
-def test_probabilities_of_some_groups():
-    mutator = prepared(mixed_net()).double()
-    set_alpha(mutator, *ALPHAS['varied'])
-    some = mutator.probs(['module_3', 'module_0'])
-    assert torch.allclose(some, mutator.probs()[[3, 0]], atol=0, rtol=1e-15)
 
 
 # Draws
@@ -273,52 +203,6 @@ def test_confidence_outlives_the_fixing():
         mutator.fix(mutator.derive_child())
 
 
-# Groups that share one alpha
-
-
-def shared_by_alias():
-    return smooth_net('x', None, 'x'), None
-
-
-def shared_by_custom_group():
-    return smooth_net(), [['blocks.0', 'blocks.2']]
-
-
-@pytest.mark.parametrize('make', [shared_by_alias, shared_by_custom_group])
-def test_blocks_that_share_alpha_get_the_sum_of_their_rewards(make):
-    torch.manual_seed(0)
-    net, groups = make()
-    algorithm = searching(net, mutator=dict(custom_groups=groups))
-    mutator = algorithm.mutator
-    shared, single = mutator.search_groups
-    assert mutator.search_groups[shared] == [net.blocks[0], net.blocks[2]]
-    set_alpha(mutator, [0.2, 0.9, -0.4], [0.1, -0.2, 0.3])
-    for iteration in range(9):
-        algorithm.zero_grad()
-        algorithm.begin_iteration(iteration, 4)
-        algorithm.loss(*batch())['task.loss'].backward()
-        path = mutator.current_choices
-        choices = [path[shared], path[single], path[shared]]
-        assert [op.current_choice for op in net.blocks] == choices
-        _, rewards, _ = explicit_gates(net, choices, *batch())
-        for name, reward in ((shared, rewards[0] + rewards[2]), (single, rewards[1])):
-            alpha = mutator.arch_params[name]
-            one_hot = torch.tensor([c == path[name] for c in mutator.choices(name)])
-            wanted = reward * (one_hot.double() - alpha.detach().softmax(-1))
-            assert (alpha.grad - wanted).abs().max() <= 1e-12
-        # Their own rewards stay apart, in the order of the free blocks.
-        found = algorithm.gradient_estimator.block_rewards
-        assert (found - rewards[[0, 2, 1]]).abs().max() <= 1e-12
-
-
-def test_a_fixed_group_fixes_all_its_blocks():
-    net, groups = shared_by_custom_group()
-    mutator = prepared(net, custom_groups=groups)
-    mutator.fix(dict(module_0='sine'))
-    assert [op.fixed_choice for op in net.blocks] == ['sine', None, 'sine']
-    assert mutator.free == ['module_1'] and mutator.free_blocks == [net.blocks[1]]
-
-
 # Fixing
 
 
@@ -348,139 +232,3 @@ def test_early_fixing_is_off_by_default():
     mutator = prepared(mixed_net())
     set_alpha(mutator, [0, 99], [0, 99, 0], [0], [99, 0, 0, 0, 0])
     assert mutator.early_fix() == {} and mutator.fixed == {}
-
-
-def test_fixing_an_unknown_candidate():
-    mutator = prepared(mixed_net())
-    with pytest.raises(ConfigError, match="'c9' is not a candidate.*c0, c1, c2"):
-        mutator.fix(dict(module_1='c9'))
-    assert mutator.fixed == {} and mutator._fixed.tolist() == [-1] * 4
-
-
-def test_fixing_an_unknown_group():
-    with pytest.raises(ConfigError, match='module_9'):
-        prepared(mixed_net()).fix(dict(module_9='c0'))
-
-
-OPTIMIZERS = dict(
-    adam=lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.1),
-    adamw=lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1),
-    sgd=lambda p: torch.optim.SGD(p, lr=0.5, momentum=0.9, weight_decay=0.1),
-    nesterov=lambda p: torch.optim.SGD(
-        p, lr=0.5, momentum=0.9, weight_decay=0.1, nesterov=True
-    ),
-)
-
-
-def train(algorithm, optim_wrapper, iterations):
-    inputs, labels = batch()
-    for iteration in iterations:
-        algorithm.begin_iteration(iteration, 0)
-        algorithm.train_step(dict(inputs=inputs, data_samples=labels), optim_wrapper)
-
-
-@pytest.mark.parametrize('optimizer', OPTIMIZERS)
-@pytest.mark.parametrize('accumulate', [1, 4])
-def test_the_alpha_of_a_fixed_block_does_not_move(optimizer, accumulate):
-    """Whatever momentum, weight decay and gradient there is at that time."""
-    torch.manual_seed(0)
-    algorithm = searching(smooth_net(), mutator=dict(fix_threshold=0.5))
-    mutator = algorithm.mutator
-    make = OPTIMIZERS[optimizer]
-    # Groups of the optimizer as a config makes them: one a parameter.
-    optim_wrapper = SearchOptimWrapperDict(
-        architecture=OptimWrapper(
-            torch.optim.SGD(algorithm.architecture.parameters(), lr=0.01),
-            accumulative_counts=accumulate,
-        ),
-        mutator=OptimWrapper(
-            make(list(mutator.parameters())), accumulative_counts=accumulate
-        ),
-    )
-    optim_wrapper.initialize_count_status(algorithm, 0, 1000)
-    train(algorithm, optim_wrapper, range(8))
-    alphas = list(mutator.parameters())
-    set_alpha(mutator, [0, 0, 9], [0, 0, 0], [0, 0, 0])
-    train(algorithm, optim_wrapper, range(8, 10))
-    if accumulate > 1:  # two of four batches: a gradient waits
-        assert alphas[0].grad.abs().sum() > 0
-    else:  # as if an earlier backward pass had left one
-        alphas[0].grad = torch.ones_like(alphas[0])
-    assert algorithm.begin_epoch(1) == dict(module_0='square')
-    assert not alphas[0].requires_grad and alphas[1].requires_grad
-
-    before = [alpha.detach().clone() for alpha in alphas]
-    train(algorithm, optim_wrapper, range(10, 30))
-    assert torch.equal(alphas[0], before[0])
-    assert not torch.equal(alphas[1], before[1])
-    assert not torch.equal(alphas[2], before[2])
-
-
-# The state
-
-
-def test_the_state_keeps_what_is_fixed():
-    mutator = prepared(mixed_net())
-    mutator.fix(dict(module_1='c2', module_3='c0'))
-    state = mutator.state_dict()
-    twin = prepared(mixed_net())
-    twin.load_state_dict(state)
-    assert twin.fixed == dict(module_1='c2', module_3='c0')
-    assert twin.free == ['module_0', 'module_2']
-    assert [alpha.requires_grad for alpha in twin.parameters()] == [
-        True,
-        False,
-        True,
-        False,
-    ]
-    assert all(map(torch.equal, twin.parameters(), mutator.parameters()))
-    blocks = [group[0] for group in twin.search_groups.values()]
-    assert [op.fixed_choice for op in blocks] == [None, 'c2', None, 'c0']
-    # And once more, from what was loaded.
-    assert all(map(torch.equal, twin.state_dict().values(), state.values()))
-
-
-def test_the_state_of_the_whole_algorithm_keeps_what_is_fixed():
-    algorithm = searching(smooth_net())
-    algorithm.mutator.fix(dict(module_2='sine'))
-    twin = searching(smooth_net())
-    twin.load_state_dict(algorithm.state_dict(), strict=True)
-    assert twin.mutator.fixed == dict(module_2='sine')
-    assert twin.architecture.blocks[2].fixed_choice == 'sine'
-
-
-def test_a_state_without_the_record_is_unfixed():
-    mutator = prepared(mixed_net())
-    mutator.fix(dict(module_1='c2'))
-    state = {k: v for k, v in mutator.state_dict().items() if k != '_fixed'}
-    keys = list(state)
-    mutator.load_state_dict(state, strict=True)
-    assert mutator.fixed == {}
-    assert list(state) == keys  # the caller's dict is his
-
-    algorithm = searching(smooth_net())
-    state = algorithm.state_dict()
-    del state['mutator._fixed']
-    algorithm.load_state_dict(state, strict=True)
-    assert algorithm.mutator.fixed == {}
-
-
-def test_an_unfixed_state_unfixes():
-    net = mixed_net()
-    mutator = prepared(net)
-    state = copy.deepcopy(mutator.state_dict())
-    mutator.fix(mutator.derive_child())
-    mutator.load_state_dict(state)
-    assert mutator.fixed == {} and mutator._fixed.tolist() == [-1] * 4
-    assert all(op.fixed_choice is None for op in net.blocks)
-    assert all(alpha.requires_grad for alpha in mutator.parameters())
-    mutator.probs().square().sum().backward()
-    assert all(alpha.grad is not None for alpha in mutator.parameters())
-
-
-def test_another_fixing_replaces_the_former():
-    mutator, other = prepared(mixed_net()), prepared(mixed_net())
-    mutator.fix(dict(module_0='c0', module_1='c0'))
-    other.fix(dict(module_1='c2', module_3='c1'))
-    mutator.load_state_dict(other.state_dict())
-    assert mutator.fixed == dict(module_1='c2', module_3='c1')
