@@ -210,7 +210,8 @@ class DSNAS(BaseAlgorithm):
 
         ``SearchOptimWrapperDict`` calls it before every step.
         """
-        if self.searching and self.trains_alpha:
+        presses = self.cost_term.multipliers is not None
+        if presses and self.searching and self.trains_alpha:
             alphas = list(self.mutator.arch_params.values())
             self.cost_term.press(alphas, self.mutator.probs())
 

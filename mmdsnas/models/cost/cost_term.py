@@ -145,6 +145,7 @@ class CostTerm(nn.Module):
     def press(self, alphas: Sequence[nn.Parameter], probs: Tensor) -> None:
         """Adds what the adaptive form has to say to the gradients of ``alpha``.
 
+        There must be multipliers.
         They must be complete: averaged over ranks and micro-batches, and unscaled.
         The multipliers move with it, so that it is called once for each step.
 
@@ -153,8 +154,6 @@ class CostTerm(nn.Module):
                 a gradient where they have none.
             probs (Tensor): Their probabilities, shape ``(num_groups, max_choices)``.
         """
-        if self.multipliers is None:
-            return
         grads = [a.new_zeros(len(a)) if a.grad is None else a.grad for a in alphas]
         pressure = self.multipliers.step(probs, pad_sequence(grads, batch_first=True))
         for alpha, grad, row in zip(alphas, grads, pressure):
