@@ -19,7 +19,7 @@ TESTS := $(VENV)/.mmdsnas-tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search test fuzz resume-matrix resume-kills truth quality quality-report rewards steps lint wheel clean
+.PHONY: help search test fuzz resume-matrix resume-kills truth quality quality-report rewards steps bench lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -61,6 +61,11 @@ rewards: $(TESTS) ## Hold rewards against the true effects of choices (40 min)
 
 steps: $(TESTS) ## Time a step of the search with each estimator (2 min)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.steps $(BENCH_ARGS)
+
+# One thread by default: BENCH_ARGS='--threads 8'; a GPU: BENCH_ARGS='--device cuda
+# --batch-size 128'. What is not to be measured should not run beside it.
+bench: $(TESTS) ## Time a search step beside plain training, MMRazor and the authors' code
+	$(VENV_PYTHON) -W ignore -m benchmarks.speed.bench $(BENCH_ARGS)
 
 lint: $(TESTS) ## Check the style of the code
 	$(VENV_PYTHON) -m ruff check .

@@ -1,0 +1,93 @@
+"""Measures a search step beside plain training, MMRazor's step and the authors'.
+
+All variants of a step take turns in one process, on the same weights, batch and paths;
+peak memory is measured in a process of its own for each. The same command serves the
+CPU and a GPU; the sections are written as they are finished.
+"""
+
+import argparse
+import os
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Dict
+
+import torch
+
+from ..quality.jobs import RESULTS, write_json
+from .machine import describe
+from .report import report
+from .sections import SECTIONS, Effort
+from .workload import Workload
+
+CONFIG = 'dsnas_supernet_8xb128_in1k'
+DTYPES = {'float32': 'float32', 'bf16': 'bfloat16', 'bfloat16': 'bfloat16'}
+# What on a GPU is asked for by name alone: gloo's ranks are of the CPU.
+CPU_ONLY = ('ranks',)
+
+
+def parse_args() -> argparse.Namespace:
+    args = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    args.add_argument(
+        '--config', default=CONFIG, help='path or name of a search (%(default)s)'
+    )
+    args.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
+    args.add_argument('--batch-size', type=int, default=16, help='(%(default)s)')
+    args.add_argument('--image-size', type=int, default=224, help='(%(default)s)')
+    args.add_argument('--dtype', choices=DTYPES, default='float32')
+    args.add_argument('--threads', type=int, default=1, help='of the CPU (%(default)s)')
+    args.add_argument('--rounds', type=int, default=20, help='that count (%(default)s)')
+    args.add_argument('--warmup', type=int, default=5, help='before (%(default)s)')
+    args.add_argument(
+        '--paths', type=int, default=4, help='taken in turn (%(default)s)'
+    )
+    args.add_argument(
+        '--only',
+        nargs='+',
+        choices=SECTIONS,
+        metavar='SECTION',
+        help='some of %(choices)s; on a GPU all but ranks by default',
+    )
+    args.add_argument(
+        '--out', type=Path, help=f'JSON file ({RESULTS.name}/speed_DEVICE.json)'
+    )
+    return args.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    warnings.simplefilter('ignore')
+    if args.device == 'cpu':
+        # mmengine takes a GPU where it sees one.
+        os.environ['CUDA_VISIBLE_DEVICES'] = ''
+    torch.set_num_threads(args.threads)
+    workload = Workload(
+        config=args.config,
+        device=args.device,
+        batch_size=args.batch_size,
+        image_size=args.image_size,
+        dtype=DTYPES[args.dtype],
+        num_paths=args.paths,
+    )
+    effort = Effort(args.rounds, args.warmup)
+    names = args.only or [
+        name for name in SECTIONS if args.device == 'cpu' or name not in CPU_ONLY
+    ]
+    result: Dict[str, Any] = dict(
+        machine=describe(args.device),
+        workload=asdict(workload),
+        effort=effort._asdict(),
+        sections={},
+    )
+    out = args.out or RESULTS / f'speed_{args.device}.json'
+    for name in names:
+        print(f'{name} ...', flush=True)
+        result['sections'][name] = SECTIONS[name](workload, effort)
+        write_json(out, result)
+    print(f'\n{report(result)}\n\nWritten: {out}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,108 @@
+"""Steps on several ranks: real processes that exchange gradients by gloo."""
+
+import os
+import tempfile
+from typing import Any, Dict, List
+
+import torch
+import torch.multiprocessing as mp
+from mmengine.model import MMDistributedDataParallel
+from torch import distributed as dist
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+from torch.futures import Future
+
+from .timing import quartiles, timed
+from .variants import PlainStep, SearchStep
+from .workload import SEED, Workload, plain_dict
+
+RANKS = (1, 2, 4)
+
+
+class RankedStep:
+    """A variant's step on each rank, which counts the bytes that it exchanges.
+
+    Args:
+        step (SearchStep | PlainStep): A step of one path.
+        config (dict): Of the distributed wrapper.
+    """
+
+    def __init__(self, step: Any, config: Dict[str, Any]) -> None:
+        self.step = step
+        options = {key: value for key, value in config.items() if key != 'type'}
+        search = isinstance(step, SearchStep)
+        if not search:
+            options['find_unused_parameters'] = False
+        inner = step.algorithm if search else step.children[0]
+        self.model = MMDistributedDataParallel(inner, device_ids=None, **options)
+        self.optimizers = step.optimizers if search else step.optimizers[0]
+        self.model.register_comm_hook(self, RankedStep.exchange)
+        self.num_bytes = 0
+
+    def exchange(self, bucket: dist.GradBucket) -> Future[torch.Tensor]:
+        """DDP's own exchange of a bucket."""
+        self.num_bytes += bucket.buffer().nbytes
+        return allreduce_hook(None, bucket)
+
+    def run(self, index: int) -> None:
+        """One iteration; each rank draws its own path."""
+        if isinstance(self.step, SearchStep):
+            self.step.algorithm.begin_iteration(index, SEED)
+        self.model.train_step(self.step.data, self.optimizers)
+
+
+def on_ranks(workload: Workload, num: int, rounds: int, warmup: int) -> Dict[str, Any]:
+    """Steps of a search, and of a child alone, on several ranks of this machine.
+
+    Args:
+        workload (Workload): What is measured; each rank has a batch of its own size.
+        num (int): Number of ranks.
+        rounds (int): Rounds that count.
+        warmup (int): Rounds before them.
+
+    Returns:
+        dict: By variant ``wall`` (quartiles of the slowest rank's seconds) and
+        ``bytes`` (of the gradients that one rank hands to the exchange in a step).
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        args = (num, folder, torch.get_num_threads(), workload, rounds, warmup)
+        mp.spawn(_rank, args, nprocs=num)
+        parts = [torch.load(os.path.join(folder, f'{rank}.pth')) for rank in range(num)]
+    return {
+        name: dict(
+            wall=quartiles([max(each) for each in zip(*(p[name][0] for p in parts))]),
+            bytes=parts[0][name][1],
+        )
+        for name in parts[0]
+    }
+
+
+def _rank(
+    rank: int,
+    num: int,
+    folder: str,
+    threads: int,
+    workload: Workload,
+    rounds: int,
+    warmup: int,
+) -> None:
+    os.environ['CUDA_VISIBLE_DEVICES'] = ''
+    torch.set_num_threads(threads)
+    dist.init_process_group(
+        'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=num
+    )
+    config = plain_dict(workload.load(), 'model_wrapper_cfg')
+    search = SearchStep(workload)
+    plain = PlainStep(workload, search.algorithm, search.paths()[:1])
+    # DDP gives all ranks the first one's weights; the optimizers are the same.
+    steps = dict(search=RankedStep(search, config), plain=RankedStep(plain, config))
+    seconds: Dict[str, List[float]] = {name: [] for name in steps}
+    for index in range(warmup + rounds):
+        for name, step in steps.items():
+            dist.barrier()
+            step.num_bytes = 0
+            took = timed(lambda step=step, i=index: step.run(i))['wall']
+            if index >= warmup:
+                seconds[name].append(took)
+    result = {name: (seconds[name], step.num_bytes) for name, step in steps.items()}
+    torch.save(result, os.path.join(folder, f'{rank}.pth'))
+    dist.destroy_process_group()

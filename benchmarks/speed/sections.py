@@ -1,0 +1,139 @@
+"""The sections of the benchmark: what each of them measures."""
+
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
+
+from . import growth
+from .idle import idle_share
+from .memory import STEPS, peak_memory
+from .mmrazor_step import MMRazorStep
+from .official_step import OfficialStep
+from .ranks import RANKS, on_ranks
+from .runner_step import in_runner
+from .timing import Step, quartiles, ratio, take_turns, timed
+from .variants import FinetuneStep, PlainStep, SearchStep
+from .workload import Workload
+
+
+class Effort(NamedTuple):
+    """How much is measured.
+
+    Attributes:
+        rounds (int): Rounds that count.
+        warmup (int): Rounds before them.
+    """
+
+    rounds: int
+    warmup: int
+
+
+# Each variant beside the one that it is compared with.
+RATIOS = {
+    'search / plain': ('search', 'plain'),
+    'finetune / its child': ('finetune', 'finetuned child'),
+    'mmrazor / search': ('mmrazor', 'search'),
+    'mmrazor / plain': ('mmrazor', 'plain'),
+    'official / search': ('official', 'search'),
+    'official / plain': ('official', 'plain'),
+}
+
+
+def build_steps(workload: Workload) -> Dict[str, Step]:
+    """All variants of a step, with the same weights, ``alpha``, batch and paths."""
+    search = SearchStep(workload)
+    paths = search.paths()
+    given = (workload, search.algorithm)
+    return {
+        'search': search,
+        'plain': PlainStep(*given, paths),
+        'mmrazor': MMRazorStep(*given, paths),
+        'official': OfficialStep(*given, paths),
+        'finetune': FinetuneStep(*given, paths[0]),
+        'finetuned child': PlainStep(*given, paths[:1]),
+    }
+
+
+def steps(workload: Workload, effort: Effort) -> Dict[str, Any]:
+    """Times of all variants, in turns.
+
+    Returns:
+        dict: ``variants``: ``wall``, ``cpu`` (quartiles of seconds) and
+        ``images_per_second``; ``ratios``: ``wall`` and ``cpu``, of the same rounds;
+        on a GPU ``idle``, its share in a search step.
+    """
+    built = build_steps(workload)
+    times = take_turns(built, *effort, workload.device)
+    result: Dict[str, Any] = dict(
+        variants={
+            name: dict(
+                wall=quartiles(found.wall),
+                cpu=quartiles(found.cpu),
+                images_per_second=workload.batch_size / quartiles(found.wall).median,
+            )
+            for name, found in times.items()
+        },
+        ratios={
+            name: dict(
+                wall=ratio(times[a].wall, times[b].wall),
+                cpu=ratio(times[a].cpu, times[b].cpu),
+            )
+            for name, (a, b) in RATIOS.items()
+        },
+    )
+    if workload.device != 'cpu':
+        result['idle'] = idle_share(built['search'])
+    return result
+
+
+def memory(workload: Workload, effort: Effort) -> Dict[str, Any]:
+    """Peak memory of every variant."""
+    return peak_memory(workload, list(STEPS))
+
+
+def runner(workload: Workload, effort: Effort) -> Dict[str, Any]:
+    """Iterations inside the Runner, and a checkpoint.
+
+    At least two of its 50 iterations between two lines of the log are seen.
+    """
+    return in_runner(workload, max(effort.rounds, 100), effort.warmup)
+
+
+def table(workload: Workload, effort: Effort) -> Dict[str, Any]:
+    """Seconds that the cost table takes, once per run."""
+    algorithm = SearchStep(workload).algorithm
+    estimator, groups = algorithm.resource_estimator, algorithm.mutator.search_groups
+    took = [
+        timed(
+            lambda: estimator.cost_table(algorithm.architecture, groups),
+            workload.device,
+        )
+        for _ in range(3)
+    ]
+    return {name: min(each[name] for each in took) for name in ('wall', 'cpu')}
+
+
+def candidates(workload: Workload, effort: Effort) -> Dict[str, Any]:
+    """Growth with the number of candidates."""
+    return growth.in_candidates(workload, growth.CANDIDATES, *effort)
+
+
+def blocks(workload: Workload, effort: Effort) -> Dict[str, Any]:
+    """Growth with the number of blocks."""
+    return growth.in_blocks(workload, growth.BLOCKS, *effort)
+
+
+def ranks(
+    workload: Workload, effort: Effort, numbers: Sequence[int] = RANKS
+) -> Optional[Dict[str, Any]]:
+    """Steps on several ranks of the CPU."""
+    return {f'{num}': on_ranks(workload, num, *effort) for num in numbers}
+
+
+SECTIONS: Dict[str, Callable[[Workload, Effort], Any]] = dict(
+    steps=steps,
+    memory=memory,
+    runner=runner,
+    table=table,
+    candidates=candidates,
+    blocks=blocks,
+    ranks=ranks,
+)

@@ -1,0 +1,147 @@
+"""The variants of a step do the same work on the same paths."""
+
+import pytest
+import torch
+from mmrazor.models.algorithms import DSNAS as MMRazorDSNAS
+
+from benchmarks.speed.mmrazor_step import MMRazorStep
+from benchmarks.speed.official_step import official_losses
+from benchmarks.speed.sections import build_steps
+from tests.toy import all_paths, batch, searching, set_alpha, smooth_net
+
+
+def models_of(step):
+    """The models that a variant executes; a plain step has one for each path."""
+    if hasattr(step, 'children'):
+        return step.children
+    return [getattr(step, 'algorithm', None) or step.net]
+
+
+def watch(step):
+    """A list that gets the candidates which the variant's own models execute."""
+    executed = []
+    for model in models_of(step):
+        for name, module in model.named_modules():
+            block, _, choice = name.rpartition('._candidates.')
+            if block and '.' not in choice:
+                block = block.removeprefix('architecture.')
+                # MMRazor executes a copy too, which has the hooks of the original.
+                module.register_forward_hook(
+                    lambda m, *_, own=module, key=(block, choice): (
+                        executed.append(key) if m is own else None
+                    )
+                )
+    return executed
+
+
+@pytest.fixture
+def steps(workload):
+    return build_steps(workload)
+
+
+def test_all_variants_execute_the_same_paths_with_the_same_loss(steps, workload):
+    paths = steps['search'].paths()
+    assert len({str(path) for path in paths}) == workload.num_paths
+    executed = {name: watch(step) for name, step in steps.items()}
+    for index in range(workload.num_paths):
+        losses = {}
+        for name, step in steps.items():
+            executed[name].clear()
+            step.prepare(index)
+            losses[name] = float(next(iter(step.run(index).values())))
+        if index == 0:
+            first = dict.fromkeys(losses, losses['search'])
+            assert losses == pytest.approx(first, rel=1e-5)
+        own = executed['search']
+        assert [choice for _, choice in own] == list(paths[index].values())
+        for name in ('plain', 'mmrazor', 'official'):
+            assert executed[name] == own, name
+        for name in ('finetune', 'finetuned child'):
+            assert [c for _, c in executed[name]] == list(paths[0].values()), name
+
+
+def test_alpha_stays_so_that_the_paths_are_those_drawn_before(steps):
+    search, before = steps['search'], steps['search'].paths()
+    alpha = [a.clone() for a in search.algorithm.mutator.arch_params.values()]
+    weights = [w.clone() for w in search.algorithm.architecture.parameters()]
+    for index in range(2):
+        search.run(index)
+    assert all(map(torch.equal, search.algorithm.mutator.arch_params.values(), alpha))
+    moved = search.algorithm.architecture.parameters()
+    assert not all(map(torch.equal, moved, weights))
+    assert search.paths() == before and search.optimizers.skipped is False
+
+
+@pytest.mark.parametrize('which', [0, 13, 26])
+def test_the_official_formulation_has_the_gradients_of_the_estimator(which):
+    torch.manual_seed(0)
+    algorithm = searching(smooth_net())
+    mutator = algorithm.mutator
+    rows = torch.randn(3, 3, dtype=torch.float64)
+    set_alpha(mutator, *rows)
+    path = all_paths(mutator)[which]
+    mutator.draw_path = lambda *_: path
+    inputs, labels = batch()
+    algorithm.loss(inputs, labels)['task.loss'].backward()
+    own = torch.stack([a.grad for a in mutator.arch_params.values()])
+    weights = {n: p.grad for n, p in algorithm.architecture.named_parameters()}
+
+    net = smooth_net()
+    net.load_state_dict(algorithm.architecture.state_dict())
+    alpha = rows.clone().requires_grad_()
+    _, backward = official_losses(
+        net.blocks, list(path.values()), alpha, lambda: net(inputs, labels, 'loss')
+    )
+    backward()
+    torch.testing.assert_close(alpha.grad, own, rtol=1e-12, atol=1e-14)
+    for name, parameter in net.named_parameters():
+        if weights[name] is None:
+            assert parameter.grad is None, name
+        else:
+            torch.testing.assert_close(parameter.grad, weights[name])
+
+
+def test_the_official_optimizer_moves_candidates_that_were_not_executed(steps):
+    """By weight decay; the search's own does not visit them."""
+    moved = {}
+    path = steps['search'].paths()[0]
+    for name in ('search', 'official'):
+        model = models_of(steps[name])[0]
+        before = {n: p.clone() for n, p in model.named_parameters()}
+        steps[name].run(0)
+        moved[name] = {
+            n.removeprefix('architecture.')
+            for n, p in model.named_parameters()
+            if not torch.equal(p, before[n])
+        }
+    idle = {
+        n
+        for n in moved['official'] - moved['search']
+        if 'weight' in n and '_candidates' in n
+    }
+    executed = set(path.values())
+    assert idle and {n.split('._candidates.')[1].split('.')[0] for n in idle} - executed
+
+
+def test_mmrazors_own_step_runs_and_moves_its_weights(steps, monkeypatch):
+    step = steps['mmrazor']
+    assert type(step.algorithm) is MMRazorDSNAS
+    handled = []
+    handle = MMRazorDSNAS.handle_grads
+    monkeypatch.setattr(
+        MMRazorDSNAS, 'handle_grads', lambda self: handled.append(handle(self))
+    )
+    before = [p.clone() for p in step.algorithm.architecture.parameters()]
+    step.prepare(0)
+    logged = step.run(0)
+    assert {'supernet.loss', 'mutator.arch_loss'} <= set(logged) and len(handled) == 1
+    after = step.algorithm.architecture.parameters()
+    assert not all(map(torch.equal, before, after))
+
+
+def test_mmrazors_step_crashes_without_the_workaround(steps):
+    step: MMRazorStep = steps['mmrazor']
+    step.prepare(0)
+    del step.optimizers['mutator'].zero_grad
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute"):
+        step.run(0)
