@@ -66,5 +66,9 @@ def test_a_bare_step_follows_each_iteration_of_the_runner(workload, tmp_path):
     assert len(hook.runner_times) == len(hook.bare_times) == len(hook.runner_cpu) == 3
     assert min(hook.runner_times + hook.bare_times) > 0
     saved = checkpoint(runner, tmp_path, times=1)
-    # Weights and the momentum of every candidate.
+    state = runner.optim_wrapper['architecture'].optimizer.state
+    # A long search has the momentum of every candidate.
+    assert all(
+        'momentum_buffer' in state[p] for p in runner.model.architecture.parameters()
+    )
     assert saved['bytes'] > 2 * bytes_of_parameters(runner.model.architecture)

@@ -7,6 +7,7 @@ from mmrazor.models.algorithms import DSNAS as MMRazorDSNAS
 from benchmarks.speed.mmrazor_step import MMRazorStep
 from benchmarks.speed.official_step import official_losses
 from benchmarks.speed.sections import build_steps
+from mmdsnas.models.mutables import blocks_of
 from tests.toy import all_paths, batch, searching, set_alpha, smooth_net
 
 
@@ -15,6 +16,11 @@ def models_of(step):
     if hasattr(step, 'children'):
         return step.children
     return [getattr(step, 'algorithm', None) or step.net]
+
+
+def path_rows(paths):
+    """The candidates of each path, block by block."""
+    return [list(path.values()) for path in paths]
 
 
 def watch(step):
@@ -101,26 +107,31 @@ def test_the_official_formulation_has_the_gradients_of_the_estimator(which):
             torch.testing.assert_close(parameter.grad, weights[name])
 
 
-def test_the_official_optimizer_moves_candidates_that_were_not_executed(steps):
-    """By weight decay; the search's own does not visit them."""
-    moved = {}
-    path = steps['search'].paths()[0]
-    for name in ('search', 'official'):
-        model = models_of(steps[name])[0]
-        before = {n: p.clone() for n, p in model.named_parameters()}
-        steps[name].run(0)
-        moved[name] = {
-            n.removeprefix('architecture.')
-            for n, p in model.named_parameters()
-            if not torch.equal(p, before[n])
-        }
+def test_the_official_optimizer_moves_candidates_that_were_never_executed(steps):
+    """By weight decay, in every step; the search's own does not visit them."""
+    paths = steps['search'].paths()[:2]
     idle = {
-        n
-        for n in moved['official'] - moved['search']
-        if 'weight' in n and '_candidates' in n
+        name: [
+            weight
+            for module, choices in zip(
+                blocks_of(model).values(), zip(*path_rows(paths))
+            )
+            for choice in module.choices
+            for weight in module.candidate(choice).parameters()
+            if choice not in choices and weight.dim() > 1
+        ]
+        for name, model in (
+            ('search', steps['search'].algorithm.architecture),
+            ('official', steps['official'].net),
+        )
     }
-    executed = set(path.values())
-    assert idle and {n.split('._candidates.')[1].split('.')[0] for n in idle} - executed
+    before = {name: [w.clone() for w in weights] for name, weights in idle.items()}
+    for index in range(2):
+        for name in idle:
+            steps[name].run(index)
+        still = {n: [*map(torch.equal, before[n], idle[n])] for n in idle}
+        assert all(still['search']) and not any(still['official'])
+        before['official'] = [w.clone() for w in idle['official']]
 
 
 def test_mmrazors_own_step_runs_and_moves_its_weights(steps, monkeypatch):
