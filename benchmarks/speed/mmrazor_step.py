@@ -40,6 +40,9 @@ class GivenPathOP(OneHotMutableOP):
 class MMRazorStep:
     """A step of MMRazor's ``DSNAS.train_step`` in its search epochs.
 
+    It counts the FLOPs of the child for images of 224 x 224 in every step, whatever
+    the workload's size.
+
     Args:
         workload (Workload): What is searched.
         search (DSNAS): Gives the first weights and ``alpha``.
@@ -51,7 +54,6 @@ class MMRazorStep:
         architecture = plain_dict(config, 'model', 'architecture')
         preprocessor = plain_dict(config, 'data_preprocessor')
         architecture['data_preprocessor'] = preprocessor
-        shape = (1, 3, workload.image_size, workload.image_size)
         self.algorithm: MMRazorDSNAS = MODELS.build(
             dict(
                 type='mmrazor.DSNAS',
@@ -59,7 +61,6 @@ class MMRazorStep:
                     architecture, type='mmdsnas.GivenPathOP', fix_threshold=0.3
                 ),
                 mutator=dict(type='mmrazor.NasMutator'),
-                estimator_cfg=dict(input_shape=shape),
                 pretrain_epochs=0,
             )
         )
