@@ -1,10 +1,12 @@
 """The tables of the speed benchmark, of what it keeps as JSON."""
 
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 from ..quality.tables import table
 
 MILLI, MIB = 1e3, 2**20
+# In this order; files have them by the alphabet.
+ORDER = ('search', 'plain', 'mmrazor', 'official', 'finetune', 'finetuned child')
 TITLES = dict(
     steps='A training step',
     memory='Peak memory of a step',
@@ -29,8 +31,10 @@ def report(result: Dict[str, Any]) -> str:
         f'{load["image_size"]} x {load["image_size"]}, {load["dtype"]}. Medians, with '
         'quartiles in parentheses; ratios are of the same rounds.'
     ]
-    for name, found in result['sections'].items():
-        lines += [f'**{TITLES[name]}**', _TABLES[name](found)]
+    sections = result['sections']
+    for name in TITLES:
+        if name in sections:
+            lines += [f'**{TITLES[name]}**', _TABLES[name](sections[name])]
     return '\n\n'.join(lines)
 
 
@@ -46,6 +50,16 @@ def spread(values: Sequence[float], scale: float = 1.0, digits: int = 3) -> str:
     return f'{median} ({low} to {high})'
 
 
+def _ordered(variants: Dict[str, Any]) -> List[Tuple[str, Any]]:
+    return [(name, variants[name]) for name in ORDER if name in variants]
+
+
+def _by_second(ratio: Tuple[str, Any]) -> Tuple[int, str]:
+    """What is compared with the plain step first."""
+    name = ratio[0]
+    return ('plain', 'its child', 'search').index(name.partition(' / ')[2]), name
+
+
 def _milliseconds(values: Sequence[float]) -> str:
     return spread(values, MILLI, 1)
 
@@ -58,11 +72,11 @@ def _steps(found: Dict[str, Any]) -> str:
             _milliseconds(each['cpu']),
             f'{each["images_per_second"]:.1f}',
         ]
-        for name, each in found['variants'].items()
+        for name, each in _ordered(found['variants'])
     ]
     ratios = [
         [name, spread(each['wall']), spread(each['cpu'])]
-        for name, each in found['ratios'].items()
+        for name, each in sorted(found['ratios'].items(), key=_by_second)
     ]
     parts = [
         table(['step', 'ms', 'ms of CPU', 'images per second'], variants),
@@ -76,7 +90,7 @@ def _steps(found: Dict[str, Any]) -> str:
 def _memory(found: Dict[str, Any]) -> str:
     rows = [
         [name, *(f'{each[key] / MIB:.0f}' for key in ('peak', 'weights', 'state'))]
-        for name, each in found['variants'].items()
+        for name, each in _ordered(found['variants'])
     ]
     text = table(['step', 'peak MiB', 'weights', 'optimizer state'], rows)
     if 'limit' in found:

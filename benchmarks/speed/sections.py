@@ -1,6 +1,6 @@
 """The sections of the benchmark: what each of them measures."""
 
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, NamedTuple, Sequence
 
 from . import growth
 from .idle import idle_share
@@ -123,7 +123,7 @@ def blocks(workload: Workload, effort: Effort) -> Dict[str, Any]:
 
 def ranks(
     workload: Workload, effort: Effort, numbers: Sequence[int] = RANKS
-) -> Optional[Dict[str, Any]]:
+) -> Dict[str, Any]:
     """Steps on several ranks of the CPU."""
     return {f'{num}': on_ranks(workload, num, *effort) for num in numbers}
 
