@@ -6,6 +6,7 @@ from .digits import Digits
 from .fashion_mnist import FashionMNIST
 from .image_folder import ImageFolder
 from .imagenet import ImageNet
+from .transforms import LoadRandomResizedCrop, LoadResizeEdge
 
 __all__ = [
     'AlternatingBatchSampler',
@@ -13,5 +14,7 @@ __all__ = [
     'FashionMNIST',
     'ImageFolder',
     'ImageNet',
+    'LoadRandomResizedCrop',
+    'LoadResizeEdge',
     'find_classes',
 ]

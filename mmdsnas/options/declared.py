@@ -16,6 +16,7 @@ from .containers import (
     Type,
 )
 from .data import DATA
+from .loading import LOADING
 from .selection import SELECTION
 
 _CHANNELS = 8192
@@ -222,6 +223,7 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
     SearchLogHook=dict(interval=Maybe(Integer(1))),
     **SELECTION,
     **DATA,
+    **LOADING,
     # Of torch and mmengine, what everybody sets.
     DataLoader=dict(batch_size=Integer(1), num_workers=Integer(0)),
     EpochBasedTrainLoop=dict(

@@ -90,6 +90,7 @@ def test_the_fuzzed_config_names_all_that_has_options():
     apart |= {'SearchOptimWrapperConstructor', 'GroupedOptimWrapperConstructor'}
     # The data loader gives it what it has; there are no data.
     apart |= {'AlternatingBatchSampler'}
+    apart |= {'LoadRandomResizedCrop', 'LoadResizeEdge'}
     # There is one gradient estimator in a config.
     apart |= {'SNASGradient', 'ScoreFunctionGradient'}
     with_options = {name for name, cls in registered().items() if OPTIONS.get(name)}

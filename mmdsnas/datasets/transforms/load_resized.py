@@ -1,0 +1,242 @@
+"""Images decoded no larger than they are needed."""
+
+from abc import abstractmethod
+from typing import Dict, Optional, Sequence, Tuple
+
+import cv2
+import mmcv
+import numpy as np
+from mmcls.datasets.transforms import RandomResizedCrop, ResizeEdge
+from mmcv.transforms import BaseTransform, LoadImageFromFile
+from mmengine import fileio
+
+from mmdsnas.errors import CorruptImageError
+from mmdsnas.options import checked_options
+from mmdsnas.registry import TRANSFORMS
+from .box import Box
+from .jpeg_header import decoded_size
+
+# By how much an edge is divided; the largest first.
+_FLAGS = {
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    1: cv2.IMREAD_COLOR,
+}
+
+
+class LoadResized(LoadImageFromFile):
+    """Base of transforms that load an image, take a part of it and resize that.
+
+    The part is chosen from the size in the JPEG's header. Then OpenCV decodes the
+    image with its edges divided by 8, 4, 2 or 1: by the largest number that leaves
+    the part at least as large as it is to become. libjpeg leaves out the
+    frequencies that are not needed, so that this takes less time than decoding and
+    resizing. Divided by 1, the pixels are those of the two transforms that it stands
+    for, and so they are for all that is no JPEG of gray or colour.
+
+    Where decoding fails, or gives another size than the header, the whole image is
+    loaded with the random numbers as they were: it fails as in mmcv's transform, or
+    the part is chosen anew.
+
+    Args:
+        resize (BaseTransform): mmcls's transform of a loaded image.
+        scale (int): The short edge of the result in pixels.
+        color_type (str): ``'color'`` turns an image as its EXIF data say,
+            ``'color_ignore_orientation'`` does not.
+        backend_args (dict, optional): Of mmengine's file backend.
+    """
+
+    def __init__(
+        self,
+        resize: BaseTransform,
+        scale: int,
+        color_type: str,
+        backend_args: Optional[dict],
+    ) -> None:
+        super().__init__(color_type=color_type, backend_args=backend_args)
+        self.resize = resize
+        self.scale = scale
+
+    def transform(self, results: Dict) -> Dict:
+        """Loads an image.
+
+        Args:
+            results (dict): With ``img_path``.
+
+        Returns:
+            dict: The same with ``img``, an uint8 array of shape (H, W, 3), and all
+            that the two transforms add.
+
+        Raises:
+            CorruptImageError: The image cannot be decoded.
+        """
+        content = fileio.get(results['img_path'], backend_args=self.backend_args)
+        size = decoded_size(content, turn=self.color_type == 'color')
+        # Of smaller images no part can be reduced.
+        if size is not None and min(size) >= 2 * self.scale:
+            state = np.random.get_state()
+            if self._load_reduced(results, content, size):
+                return results
+            np.random.set_state(state)
+        return self.resize(self._load_whole(results, content))
+
+    def _load_whole(self, results: Dict, content: bytes) -> Dict:
+        img = mmcv.imfrombytes(content, flag=self.color_type, backend='cv2')
+        if img is None:
+            raise CorruptImageError(
+                f'The image "{results["img_path"]}" cannot be decoded with cv2'
+            )
+        results['img'] = img
+        results['img_shape'] = results['ori_shape'] = img.shape[:2]
+        return results
+
+    def _load_reduced(
+        self, results: Dict, content: bytes, size: Tuple[int, int]
+    ) -> bool:
+        """Loads an image as small as it may be, if that works."""
+        box, target = self.choose(size)
+        spare = min(box.height // target[0], box.width // target[1])
+        factor = next((f for f in _FLAGS if f <= spare), 1)
+        img = self._decode(content, size, factor)
+        if img is None:
+            return False
+        box = box.reduced(factor)
+        part = img[box.top : box.top + box.height, box.left : box.left + box.width]
+        results['img'] = mmcv.imresize(
+            part, target[::-1], interpolation=self.resize.interpolation, backend='cv2'
+        )
+        results['ori_shape'] = size
+        self.note(results, size)
+        return True
+
+    @abstractmethod
+    def choose(self, size: Tuple[int, int]) -> Tuple[Box, Tuple[int, int]]:
+        """Chooses a part of an image.
+
+        Args:
+            size (tuple[int, int]): Height and width of the image.
+
+        Returns:
+            tuple: The part, and the height and width that it is to have.
+        """
+
+    @abstractmethod
+    def note(self, results: Dict, size: Tuple[int, int]) -> None:
+        """Adds what mmcls's transform adds beside ``img``.
+
+        Args:
+            results (dict): With ``img``.
+            size (tuple[int, int]): Height and width of the whole image.
+        """
+
+    def _decode(
+        self, content: bytes, size: Tuple[int, int], factor: int
+    ) -> Optional[np.ndarray]:
+        """Decodes an image; None if that fails or the header told another size."""
+        flag = _FLAGS[factor]
+        if self.color_type == 'color_ignore_orientation':
+            flag |= cv2.IMREAD_IGNORE_ORIENTATION
+        try:
+            img = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
+        except cv2.error:  # raised again where the whole image is decoded
+            return None
+        expected = tuple(-(-edge // factor) for edge in size)
+        return img if img is not None and img.shape[:2] == expected else None
+
+
+@TRANSFORMS.register_module()
+class LoadRandomResizedCrop(LoadResized):
+    """Loads a random part of an image, see :class:`LoadResized`.
+
+    Stands for :class:`mmcv.transforms.LoadImageFromFile` and
+    :class:`mmcls.datasets.RandomResizedCrop`, whose random numbers it draws: the
+    parts are the same ones. In a smaller image the edges of a part are rounded to
+    its pixels, by at most half a pixel of the result.
+
+    Args:
+        scale (int): Height and width of the result.
+        crop_ratio_range (Sequence[float]): The part's area, as smallest and largest
+            share of the image's. Defaults to (0.08, 1.0).
+        aspect_ratio_range (Sequence[float]): The part's width divided by its height,
+            smallest and largest. Defaults to (3/4, 4/3).
+        color_type (str): ``'color'`` turns an image as its EXIF data say,
+            ``'color_ignore_orientation'`` does not. Defaults to ``'color'``.
+        backend_args (dict, optional): Of mmengine's file backend. Defaults to None.
+
+    Raises:
+        ConfigError: An option is not an allowed value.
+
+    Example:
+        >>> train_pipeline = [
+        ...     dict(type='mmdsnas.LoadRandomResizedCrop', scale=224),
+        ...     dict(type='mmcls.RandomFlip', prob=0.5, direction='horizontal'),
+        ...     dict(type='mmcls.PackClsInputs'),
+        ... ]
+    """
+
+    @checked_options
+    def __init__(
+        self,
+        scale: int,
+        crop_ratio_range: Sequence[float] = (0.08, 1.0),
+        aspect_ratio_range: Sequence[float] = (3 / 4, 4 / 3),
+        color_type: str = 'color',
+        backend_args: Optional[dict] = None,
+    ) -> None:
+        crop = RandomResizedCrop(scale, crop_ratio_range, aspect_ratio_range)
+        super().__init__(crop, scale, color_type, backend_args)
+
+    def choose(self, size: Tuple[int, int]) -> Tuple[Box, Tuple[int, int]]:
+        """Draws a part, see the base class."""
+        # mmcls looks at the shape alone; this image has no memory of its own.
+        image = np.broadcast_to(np.uint8(0), size)
+        return Box(*self.resize.rand_crop_params(image)), self.resize.scale
+
+    def note(self, results: Dict, size: Tuple[int, int]) -> None:
+        """Adds the shape, see the base class."""
+        results['img_shape'] = results['img'].shape
+
+
+@TRANSFORMS.register_module()
+class LoadResizeEdge(LoadResized):
+    """Loads an image whose short edge gets a length, see :class:`LoadResized`.
+
+    Stands for :class:`mmcv.transforms.LoadImageFromFile` and
+    :class:`mmcls.datasets.ResizeEdge`.
+
+    Args:
+        scale (int): Length of the short edge in pixels.
+        color_type (str): ``'color'`` turns an image as its EXIF data say,
+            ``'color_ignore_orientation'`` does not. Defaults to ``'color'``.
+        backend_args (dict, optional): Of mmengine's file backend. Defaults to None.
+
+    Raises:
+        ConfigError: An option is not an allowed value.
+    """
+
+    @checked_options
+    def __init__(
+        self,
+        scale: int,
+        color_type: str = 'color',
+        backend_args: Optional[dict] = None,
+    ) -> None:
+        super().__init__(ResizeEdge(scale), scale, color_type, backend_args)
+
+    def choose(self, size: Tuple[int, int]) -> Tuple[Box, Tuple[int, int]]:
+        """Takes the whole image, see the base class."""
+        scale, (height, width) = self.scale, size
+        # In floats, as mmcls computes it.
+        target = (
+            (int(scale * height / width), scale)
+            if width < height
+            else (scale, int(scale * width / height))
+        )
+        return Box(0, 0, *size), target
+
+    def note(self, results: Dict, size: Tuple[int, int]) -> None:
+        """Adds shape and scale, see the base class."""
+        height, width = results['img_shape'] = results['img'].shape[:2]
+        results['scale'] = (width, height)
+        results['scale_factor'] = (width / size[1], height / size[0])

@@ -1,0 +1,75 @@
+import io
+import struct
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmdsnas.datasets.transforms.jpeg_header import decoded_size
+
+ORIENTATION = 0x0112
+
+
+def encoded(mode='RGB', size=(50, 40), **options):
+    file = io.BytesIO()
+    Image.new(mode, size).save(file, 'JPEG', **options)
+    return file.getvalue()
+
+
+def with_orientation(value):
+    exif = Image.Exif()
+    exif[ORIENTATION] = value
+    return encoded(exif=exif)
+
+
+@pytest.mark.parametrize('turn', [True, False])
+@pytest.mark.parametrize(
+    'content',
+    [
+        encoded(),
+        encoded('L'),
+        encoded(progressive=True),
+        encoded(comment=b'\xff\xc0 no frame'),
+        encoded(icc_profile=bytes(70000)),
+        encoded(size=(1, 65500)),
+        *map(with_orientation, range(1, 9)),
+    ],
+)
+def test_size_is_that_which_opencv_decodes(content, turn):
+    flag = cv2.IMREAD_COLOR | (0 if turn else cv2.IMREAD_IGNORE_ORIENTATION)
+    img = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
+    assert decoded_size(content, turn) == img.shape[:2]
+
+
+def test_fill_bytes_and_broken_exif_data():
+    content, exif = encoded(), b'Exif\0\0nothing'
+    segment = struct.pack('>BBH', 0xFF, 0xE1, len(exif) + 2) + exif
+    assert decoded_size(content[:2] + segment + content[2:], True) == (40, 50)
+    assert decoded_size(content[:2] + b'\xff\xff' + content[2:], True) == (40, 50)
+
+
+def test_huffman_table_before_the_frame():
+    content = encoded()
+    start = content.index(b'\xff\xc4')
+    (length,) = struct.unpack_from('>H', content, start + 2)
+    moved = content[:2] + content[start : start + 2 + length] + content[2:]
+    assert cv2.imdecode(np.frombuffer(moved, np.uint8), 1).shape == (40, 50, 3)
+    assert decoded_size(moved, True) == (40, 50)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        b'',
+        b'\xff\xd8',
+        b'<html>not found</html>' * 20,
+        encoded('CMYK'),
+        encoded().replace(struct.pack('>HH', 40, 50), struct.pack('>HH', 0, 50)),
+        # Cut in its header, before and in the frame.
+        encoded()[:30],
+        encoded()[: encoded().index(b'\xff\xc0') + 8],
+    ],
+)
+def test_no_size(content):
+    assert decoded_size(content, True) is None
