@@ -6,9 +6,13 @@ from ..quality.tables import table
 
 MILLI, MIB = 1e3, 2**20
 # In this order; files have them by the alphabet.
-ORDER = ('search', 'plain', 'mmrazor', 'official', 'finetune', 'finetuned child')
+ORDER = (
+    *('search', 'plain', 'mmrazor', 'official', 'finetune', 'finetuned child'),
+    *('search, channels last', 'plain, channels last'),
+)
 TITLES = dict(
     steps='A training step',
+    layouts='Channels last in memory',
     memory='Peak memory of a step',
     runner='A step inside the Runner',
     table='The cost table',
@@ -57,7 +61,8 @@ def _ordered(variants: Dict[str, Any]) -> List[Tuple[str, Any]]:
 def _by_second(ratio: Tuple[str, Any]) -> Tuple[int, str]:
     """What is compared with the plain step first."""
     name = ratio[0]
-    return ('plain', 'its child', 'search').index(name.partition(' / ')[2]), name
+    order = ('plain', 'its child', 'search', '')
+    return order.index(name.partition(' / ')[2]), name
 
 
 def _milliseconds(values: Sequence[float]) -> str:
@@ -165,6 +170,7 @@ def _ranks(found: Dict[str, Any]) -> str:
 
 _TABLES = dict(
     steps=_steps,
+    layouts=_steps,
     memory=_memory,
     runner=_runner,
     table=_table,

@@ -1,6 +1,7 @@
 """The sections of the benchmark: what each of them measures."""
 
-from typing import Any, Callable, Dict, NamedTuple, Sequence
+from dataclasses import replace
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Sequence, Tuple
 
 from . import growth
 from .idle import idle_share
@@ -35,6 +36,11 @@ RATIOS = {
     'official / search': ('official', 'search'),
     'official / plain': ('official', 'plain'),
 }
+LAYOUT_RATIOS = {
+    'search, channels last / search': ('search, channels last', 'search'),
+    'plain, channels last / plain': ('plain, channels last', 'plain'),
+    'both, channels last': ('search, channels last', 'plain, channels last'),
+}
 
 
 def build_steps(workload: Workload) -> Dict[str, Step]:
@@ -56,13 +62,46 @@ def steps(workload: Workload, effort: Effort) -> Dict[str, Any]:
     """Times of all variants, in turns.
 
     Returns:
-        dict: ``variants``: ``wall``, ``cpu`` (quartiles of seconds) and
-        ``images_per_second``; ``ratios``: ``wall`` and ``cpu``, of the same rounds;
-        on a GPU ``idle``, its share in a search step.
+        dict: See :func:`compare`; on a GPU ``idle`` too, its share in a search step.
     """
     built = build_steps(workload)
+    result = compare(workload, effort, built, RATIOS)
+    if workload.device != 'cpu':
+        result['idle'] = idle_share(built['search'])
+    return result
+
+
+def layouts(workload: Workload, effort: Effort) -> Dict[str, Any]:
+    """The same with the channels last in memory, by turns; see :func:`compare`."""
+    built: Dict[str, Step] = {}
+    for name, last in (('', False), (', channels last', True)):
+        each = replace(workload, channels_last=last)
+        search = SearchStep(each)
+        built[f'search{name}'] = search
+        built[f'plain{name}'] = PlainStep(each, search.algorithm, search.paths())
+    return compare(workload, effort, built, LAYOUT_RATIOS)
+
+
+def compare(
+    workload: Workload,
+    effort: Effort,
+    built: Mapping[str, Step],
+    ratios: Mapping[str, Tuple[str, str]],
+) -> Dict[str, Any]:
+    """Times of variants that take turns.
+
+    Args:
+        workload (Workload): What is measured.
+        effort (Effort): How much.
+        built (Mapping[str, Step]): The variants.
+        ratios (Mapping[str, tuple[str, str]]): Which are compared, by title.
+
+    Returns:
+        dict: ``variants``: ``wall``, ``cpu`` (quartiles of seconds) and
+        ``images_per_second``; ``ratios``: ``wall`` and ``cpu``, of the same rounds.
+    """
     times = take_turns(built, *effort, workload.device)
-    result: Dict[str, Any] = dict(
+    return dict(
         variants={
             name: dict(
                 wall=quartiles(found.wall),
@@ -76,12 +115,9 @@ def steps(workload: Workload, effort: Effort) -> Dict[str, Any]:
                 wall=ratio(times[a].wall, times[b].wall),
                 cpu=ratio(times[a].cpu, times[b].cpu),
             )
-            for name, (a, b) in RATIOS.items()
+            for name, (a, b) in ratios.items()
         },
     )
-    if workload.device != 'cpu':
-        result['idle'] = idle_share(built['search'])
-    return result
 
 
 def memory(workload: Workload, effort: Effort) -> Dict[str, Any]:
@@ -130,6 +166,7 @@ def ranks(
 
 SECTIONS: Dict[str, Callable[[Workload, Effort], Any]] = dict(
     steps=steps,
+    layouts=layouts,
     memory=memory,
     runner=runner,
     table=table,

@@ -140,6 +140,7 @@ def build_child(config, search: DSNAS, path: Mapping[str, str]) -> BaseModel:
     child = sub_model(
         plain_dict(config, 'model', 'architecture'),
         subnet,
+        channels_last=config.model.channels_last,
         data_preprocessor=plain_dict(config, 'data_preprocessor'),
     )
     child.load_state_dict(child_state_dict(search.architecture, subnet))

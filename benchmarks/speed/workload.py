@@ -33,6 +33,7 @@ class Workload:
             every block; by default the blocks are the config's.
         blocks (int, optional): Number of blocks, a multiple of 5; by default the
             config's.
+        channels_last (bool): The option of the model.
     """
 
     config: str
@@ -43,6 +44,7 @@ class Workload:
     num_paths: int = 4
     candidates: Optional[int] = None
     blocks: Optional[int] = None
+    channels_last: bool = False
 
     def load(self) -> Config:
         """The config of a search that trains ``alpha`` from epoch 0.
@@ -56,6 +58,7 @@ class Workload:
         config = load_config(self.config, resolve=False)
         init_default_scope(config.default_scope)
         config.model.pretrain_epochs = 0
+        config.model.channels_last = self.channels_last
         shape = (1, 3, self.image_size, self.image_size)
         config.model.setdefault('resource_estimator', {})['input_shape'] = shape
         optimizers = config.optim_wrapper

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Union
 
+import torch
 from mmengine.model import BaseModel
 from mmrazor.structures import load_fix_subnet
 
@@ -15,6 +16,7 @@ from .subnet import check_subnet, read_subnet
 def sub_model(
     cfg: Dict,
     fix_subnet: Union[str, Path, Mapping[str, Any], None] = None,
+    channels_last: bool = False,
     data_preprocessor: Optional[Dict] = None,
     init_cfg: Optional[Dict] = None,
 ) -> BaseModel:
@@ -28,6 +30,7 @@ def sub_model(
     Args:
         cfg (dict): Config of the supernet's architecture.
         fix_subnet (str | Path | Mapping): Subnet file, or what it holds.
+        channels_last (bool): See ``DSNAS``.
         data_preprocessor (dict, optional): For an architecture whose config
             has none.
         init_cfg (dict, optional): Replaces the architecture's, e.g.
@@ -54,6 +57,8 @@ def sub_model(
     model = MODELS.build(cfg)
     check_subnet(model, subnet)
     load_fix_subnet(model, {b: dict(chosen=c) for b, c in subnet.items()})
+    if channels_last:
+        model.to(memory_format=torch.channels_last)
     if init_cfg is not None:
         model.init_cfg = init_cfg
     return model

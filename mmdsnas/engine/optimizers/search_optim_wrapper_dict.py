@@ -32,8 +32,12 @@ class _Joint:
 
     @property
     def gradients(self) -> List[Tensor]:
-        params = (p for group in self.param_groups for p in group['params'])
-        return [p.grad for p in params if p.grad is not None]
+        return [
+            parameter.grad
+            for group in self.param_groups
+            for parameter in group['params']
+            if parameter.grad is not None
+        ]
 
     def step(self, only: Optional[str] = None, **kwargs) -> bool:
         if self.algorithm is not None:

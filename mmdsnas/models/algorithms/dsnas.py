@@ -57,6 +57,9 @@ class DSNAS(BaseAlgorithm):
         gradient_estimator (dict): How ``alpha`` gets its gradient.
         share_path (bool): Whether all ranks draw the same path, rather than each
             its own: the estimate of ``alpha``'s gradient is then noisier.
+        channels_last (bool): Whether the weights of convolutions lie in memory with
+            their channels last, which torch's convolutions then do with the feature
+            maps too: faster on the CPU.
         data_preprocessor (dict | nn.Module, optional): The architecture's by
             default.
         init_cfg (dict, optional): See mmengine's ``BaseModule``.
@@ -76,6 +79,7 @@ class DSNAS(BaseAlgorithm):
         cost: Optional[Dict] = None,
         gradient_estimator: Optional[Dict] = None,
         share_path: bool = False,
+        channels_last: bool = False,
         data_preprocessor: Optional[Union[Dict, nn.Module]] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
@@ -85,6 +89,9 @@ class DSNAS(BaseAlgorithm):
         # MMRazor's search for `inplace` attributes finds nothing on torch 2
         # and is not needed: copy_overwritten_outputs looks at what is executed.
         super().__init__(architecture, data_preprocessor, init_cfg, module_inplace=True)
+        if channels_last:
+            # Before a wrapper lays out the buffers in which gradients are exchanged.
+            self.architecture.to(memory_format=torch.channels_last)
         self.pretrain_epochs = pretrain_epochs
         self.finetune_epochs = finetune_epochs
         self.mutator = _built(mutator, MODELS, 'mmdsnas.DifferentiableMutator')

@@ -15,6 +15,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 def pad_logits(logits: Sequence[Tensor]) -> Tensor:
     """Stacks the logits of groups, each of shape ``(num_choices, )``."""
+    if len({len(group) for group in logits}) == 1:
+        # One operation, and one in the backward pass, not one for each group.
+        return torch.stack(list(logits))
     return pad_sequence(list(logits), batch_first=True, padding_value=float('-inf'))
 
 
