@@ -62,7 +62,7 @@ rewards: $(TESTS) ## Hold rewards against the true effects of choices (40 min)
 steps: $(TESTS) ## Time a step of the search with each estimator (2 min)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.steps $(BENCH_ARGS)
 
-# One thread by default: BENCH_ARGS='--threads 8'; a GPU: BENCH_ARGS='--device cuda
+# Two threads by default: BENCH_ARGS='--threads 8'; a GPU: BENCH_ARGS='--device cuda
 # --batch-size 128'. What is not to be measured should not run beside it.
 bench: $(TESTS) ## Time a search step beside plain training, MMRazor and the authors' code
 	$(VENV_PYTHON) -W ignore -m benchmarks.speed.bench $(BENCH_ARGS)

@@ -37,7 +37,7 @@ def parse_args() -> argparse.Namespace:
     args.add_argument('--batch-size', type=int, default=16, help='(%(default)s)')
     args.add_argument('--image-size', type=int, default=224, help='(%(default)s)')
     args.add_argument('--dtype', choices=DTYPES, default='float32')
-    args.add_argument('--threads', type=int, default=1, help='of the CPU (%(default)s)')
+    args.add_argument('--threads', type=int, default=2, help='of the CPU (%(default)s)')
     args.add_argument('--rounds', type=int, default=20, help='that count (%(default)s)')
     args.add_argument('--warmup', type=int, default=5, help='before (%(default)s)')
     args.add_argument(

@@ -64,7 +64,9 @@ def on_ranks(workload: Workload, num: int, rounds: int, warmup: int) -> Dict[str
         ``bytes`` (of the gradients that one rank hands to the exchange in a step).
     """
     with tempfile.TemporaryDirectory() as folder:
-        args = (num, folder, torch.get_num_threads(), workload, rounds, warmup)
+        # The same threads in all, so that ranks do not wait for each other's cores.
+        threads = max(1, torch.get_num_threads() // num)
+        args = (num, folder, threads, workload, rounds, warmup)
         mp.spawn(_rank, args, nprocs=num)
         parts = [torch.load(os.path.join(folder, f'{rank}.pth')) for rank in range(num)]
     return {
