@@ -19,7 +19,7 @@ TESTS := $(VENV)/.mmdsnas-tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search test fuzz resume-matrix resume-kills truth quality quality-report rewards steps bench lint wheel clean
+.PHONY: help search test fuzz resume-matrix resume-kills truth quality quality-report rewards steps bench bench-report lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -66,6 +66,9 @@ steps: $(TESTS) ## Time a step of the search with each estimator (2 min)
 # --batch-size 128'. What is not to be measured should not run beside it.
 bench: $(TESTS) ## Time a search step beside plain training, MMRazor and the authors' code
 	$(VENV_PYTHON) -W ignore -m benchmarks.speed.bench $(BENCH_ARGS)
+
+bench-report: $(TESTS) ## Tables of the speed benchmark into its pages
+	$(VENV_PYTHON) -W ignore -m benchmarks.speed.page
 
 lint: $(TESTS) ## Check the style of the code
 	$(VENV_PYTHON) -m ruff check .

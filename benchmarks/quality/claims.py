@@ -4,9 +4,10 @@ from typing import Any, Callable, List
 
 import numpy as np
 
+from ..output import table
 from . import quality
 from .statistics import Interval, Truth, bootstrap_interval, kendall, mean_interval
-from .tables import Search, select, table
+from .tables import Search, select
 
 
 def claims_table(searches: List[Search], whole: Truth) -> str:

@@ -18,10 +18,10 @@ from typing import Any, Callable, Dict, Mapping, Tuple
 import torch
 
 from mmdsnas.utils.files import write_atomically
+from ..output import write_json
 
 Result = Dict[str, Any]
 Job = Tuple[Callable[..., Result], Tuple]
-RESULTS = Path(__file__).parents[1] / 'results'
 
 
 def parser(description: str, folder: str) -> argparse.ArgumentParser:
@@ -43,12 +43,6 @@ def parser(description: str, folder: str) -> argparse.ArgumentParser:
     )
     made.add_argument('--workers', type=int, default=2, help='processes (%(default)s)')
     return made
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes a file of sorted lines, whole or not at all."""
-    with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + '\n')
 
 
 def run_jobs(jobs: Mapping[str, Job], folder: Path, workers: int) -> Dict[str, Result]:

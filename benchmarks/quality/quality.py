@@ -9,7 +9,8 @@ it and of the truth.
 import argparse
 from typing import Any, Dict, List, Optional, Tuple
 
-from .jobs import RESULTS, Job, parser, run_jobs, write_json
+from ..output import RESULTS, write_json
+from .jobs import Job, parser, run_jobs
 from .training import run_search, train_child
 
 FILE = RESULTS / 'quality.json'

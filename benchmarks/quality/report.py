@@ -6,18 +6,16 @@ the pictures into docs/en/figures.
 """
 
 import json
-from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from mmdsnas.utils.files import write_atomically
+from ..output import DOCS, table, write_tables
 from . import pictures, quality, rewards, steps, truth
 from .claims import claims_table
 from .statistics import Truth, mean_interval
-from .tables import Search, select, table
+from .tables import Search, select
 
-DOCS = Path(__file__).parents[2] / 'docs' / 'en'
 PAGE = DOCS / 'quality.md'
 
 
@@ -157,28 +155,6 @@ def _cosine(found: Dict[str, Any]) -> str:
     if high < 0:
         return f'**{text}**'
     return text if low > 0 else f'({text})'
-
-
-def write_tables(page: Path, tables: Dict[str, str]) -> None:
-    """Puts tables between their comments in a page.
-
-    Args:
-        page (Path): Has ``<!-- NAME -->`` and ``<!-- /NAME -->`` for each.
-        tables (dict[str, str]): By name.
-
-    Raises:
-        ValueError: The page has no place for a table.
-    """
-    text = page.read_text()
-    for name, content in tables.items():
-        begin, end = f'<!-- {name} -->\n', f'<!-- /{name} -->'
-        before, found, rest = text.partition(begin)
-        _, closed, after = rest.partition(end)
-        if not found or not closed:
-            raise ValueError(f'{page} has no {begin.strip()} ... {end}.')
-        text = f'{before}{begin}\n{content}\n\n{end}{after}'
-    with write_atomically(page) as temporary:
-        temporary.write_text(text)
 
 
 def main() -> None:

@@ -1,14 +1,8 @@
 """What the tables of the benchmark share."""
 
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List
 
 Search = Dict[str, Any]
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A Markdown table."""
-    lines = [head, ['---'] * len(head), *rows]
-    return '\n'.join('| ' + ' | '.join(map(str, line)) + ' |' for line in lines)
 
 
 def select(searches: List[Search], **wanted: Any) -> List[Search]:

@@ -6,6 +6,7 @@ CPU and a GPU; the sections are written as they are finished.
 """
 
 import argparse
+import json
 import os
 import warnings
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from typing import Any, Dict
 
 import torch
 
-from ..quality.jobs import RESULTS, write_json
+from ..output import RESULTS, write_json
 from .machine import describe
 from .report import report
 from .sections import SECTIONS, Effort
@@ -22,8 +23,8 @@ from .workload import Workload
 
 CONFIG = 'dsnas_supernet_8xb128_in1k'
 DTYPES = {'float32': 'float32', 'bf16': 'bfloat16', 'bfloat16': 'bfloat16'}
-# What on a GPU is asked for by name alone: gloo's ranks are of the CPU.
-CPU_ONLY = ('ranks',)
+# What on a GPU is asked for by name alone: ranks of gloo and data workers.
+CPU_ONLY = ('ranks', 'data')
 
 
 def parse_args() -> argparse.Namespace:
@@ -48,12 +49,33 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         choices=SECTIONS,
         metavar='SECTION',
-        help='some of %(choices)s; on a GPU all but ranks by default',
+        help='some of %(choices)s, beside what the file has already; on a GPU all but '
+        'ranks and data by default',
     )
     args.add_argument(
         '--out', type=Path, help=f'JSON file ({RESULTS.name}/speed_DEVICE.json)'
     )
     return args.parse_args()
+
+
+def kept_sections(file: Path, result: Dict[str, Any]) -> Dict[str, Any]:
+    """What a file has of the same workload, effort and kind of machine.
+
+    Args:
+        file (Path): It may not be there.
+        result (dict): With ``machine``, ``workload`` and ``effort``.
+
+    Returns:
+        dict: Its sections; none if anything but the machine's load differs.
+    """
+    if not file.exists():
+        return {}
+    before = json.loads(file.read_text())
+    same = all(
+        {**before[name], 'load': None} == {**result[name], 'load': None}
+        for name in ('machine', 'workload', 'effort')
+    )
+    return before['sections'] if same else {}
 
 
 def main() -> None:
@@ -82,6 +104,7 @@ def main() -> None:
         sections={},
     )
     out = args.out or RESULTS / f'speed_{args.device}.json'
+    result['sections'] = kept_sections(out, result)
     for name in names:
         print(f'{name} ...', flush=True)
         result['sections'][name] = SECTIONS[name](workload, effort)

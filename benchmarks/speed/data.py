@@ -1,17 +1,11 @@
 """Images per second of one data worker: mmcls's default pipelines and ours.
 
-    python -m benchmarks.speed.data --out data.json
-
 Each pipeline has a data worker of its own, and they take turns, round by round. A
 worker's time goes from the end of one batch to the end of the last one of its round:
 reading, transforms, collating and sending. Its seconds of the CPU tell what it can do
 on a core of its own, whatever else the machine does.
 """
 
-import argparse
-import json
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -19,19 +13,16 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import cv2
-import mmcls
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import default_collate
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope
 from torch.utils.data import DataLoader
 
-from benchmarks.speed.data_stages import parts_of_loading, stages
-from benchmarks.speed.pictures import QUALITY, write_pictures
 from mmdsnas.datasets import ImageNet
-from mmdsnas.models.cost.latency_backends import hardware
-from mmdsnas.utils.files import write_atomically
+from .data_stages import parts_of_loading, stages
+from .pictures import QUALITY, write_pictures
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'dsnas' / '_base_' / 'datasets'
 
@@ -53,6 +44,32 @@ SETTINGS = (
     Setting('imagenet_bs128_openmmlab', (341, 256), 1),
 )
 BATCH = 8
+# JPEGs of 500 x 375, and rounds after one that warms up.
+IMAGES, ROUNDS = 64, 9
+
+
+def pipelines(images: int = IMAGES, rounds: int = ROUNDS) -> Dict[str, Any]:
+    """Measures the default pipelines and ours in all settings.
+
+    Args:
+        images (int): How many JPEGs of 500 x 375.
+        rounds (int): How often each worker has its turn.
+
+    Returns:
+        dict: ``quality`` of the JPEGs, ``opencv`` (its version) and ``settings``, see
+        :func:`measure`.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with DefaultScope.overwrite_default_scope('mmdsnas'):
+            measured = [
+                measure(setting, int(images * setting.share), rounds)
+                for setting in SETTINGS
+            ]
+    finally:
+        torch.set_num_threads(threads)
+    return dict(quality=QUALITY, opencv=cv2.__version__, settings=measured)
 
 
 def faster(pipeline: Sequence[Dict]) -> List[Dict]:
@@ -160,81 +177,3 @@ def measure(setting: Setting, number: int, rounds: int) -> Dict[str, Any]:
             )
         result['loading'] = parts_of_loading(datasets['default'])
     return result
-
-
-def print_tables(results: Sequence[Dict[str, Any]]) -> None:
-    """Prints what was measured."""
-    print('Images per second of the CPU, one worker: median (quartiles)\n')
-    row = '{:34}{:>20}{:>20}{:>20}{:>24}'
-    print(row.format('', 'default', 'ours', 'ratio', 'pixels: mean, largest'))
-    for result in results:
-        for split in ('train', 'test'):
-            of = result[split]
-            cells = [
-                '{median:.0f} ({low:.0f}-{high:.0f})'.format(**of['per_cpu_second'][k])
-                for k in ('default', 'ours')
-            ]
-            cells.append('{median:.2f} ({low:.2f}-{high:.2f})'.format(**of['ratio']))
-            cells.append('{mean:.2f}, {largest}'.format(**of['difference']))
-            print(row.format(_name(result, split), *cells))
-    print('\nMicroseconds of the CPU for one image\n')
-    for result in results:
-        parts = ', '.join(f'{k} {v:.0f}' for k, v in result['loading'].items())
-        print(f'{result["bytes"] / 1000:.0f} KB: {parts}')
-        for split in ('train', 'test'):
-            for name, times in result[split]['microseconds'].items():
-                parts = ', '.join(f'{k} {v:.0f}' for k, v in times.items())
-                total = sum(times.values())
-                print(f'{_name(result, split)} {name}: {parts}; in all {total:.0f}')
-
-
-def _name(result: Dict[str, Any], split: str) -> str:
-    return '{} {}x{} {}'.format(result['config'][:8], *result['size'], split)
-
-
-def machine() -> Dict[str, Any]:
-    """What the numbers depend on."""
-    return dict(
-        cpu=hardware('cpu'),
-        cores=len(os.sched_getaffinity(0)),
-        load=os.getloadavg()[0],
-        threads_per_worker=1,
-        python=platform.python_version(),
-        torch=torch.__version__,
-        opencv=cv2.__version__,
-        mmcls=mmcls.__version__,
-    )
-
-
-def main() -> None:
-    """Measures, prints the tables and writes the file."""
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--out', type=Path, help='file for the numbers (JSON)')
-    parser.add_argument(
-        '--images', type=int, default=128, help='JPEGs of 500 x 375 (%(default)s)'
-    )
-    parser.add_argument('--rounds', type=int, default=9, help='(%(default)s)')
-    args = parser.parse_args()
-    if args.images * min(setting.share for setting in SETTINGS) < 2 * BATCH:
-        parser.error(f'--images must be at least {8 * BATCH}.')
-    if args.rounds < 2:
-        parser.error('--rounds must be at least 2.')
-    init_default_scope('mmdsnas')
-    torch.set_num_threads(1)
-    described = machine()
-    results = [
-        measure(setting, int(args.images * setting.share), args.rounds)
-        for setting in SETTINGS
-    ]
-    print_tables(results)
-    print(f'\n{described}')
-    if args.out:
-        content = dict(
-            machine=described, rounds=args.rounds, quality=QUALITY, results=results
-        )
-        with write_atomically(args.out) as temporary:
-            temporary.write_text(json.dumps(content, indent=1) + '\n')
-
-
-if __name__ == '__main__':
-    main()

@@ -2,7 +2,8 @@
 
 from typing import Any, Dict, List, Sequence, Tuple
 
-from ..quality.tables import table
+from ..output import table
+from .data_report import data_tables
 
 MILLI, MIB = 1e3, 2**20
 # In this order; files have them by the alphabet.
@@ -19,6 +20,7 @@ TITLES = dict(
     candidates='Growth with the candidates per block',
     blocks='Growth with the blocks',
     ranks='Ranks on this CPU (gloo)',
+    data='A data worker',
 )
 
 
@@ -28,18 +30,27 @@ def report(result: Dict[str, Any]) -> str:
     Args:
         result (dict): ``machine``, ``workload``, ``effort`` and ``sections``.
     """
+    lines = [described(result)]
+    for name, content in tables(result).items():
+        lines += [f'**{TITLES[name]}**', content]
+    return '\n\n'.join(lines)
+
+
+def described(result: Dict[str, Any]) -> str:
+    """One sentence on the machine and the workload of a result."""
     machine, load = result['machine'], result['workload']
-    lines = [
+    return (
         f'{machine["device"]}, {machine["threads"]} thread(s), torch '
         f'{machine["torch"]}; {load["config"]}, batch {load["batch_size"]}, '
         f'{load["image_size"]} x {load["image_size"]}, {load["dtype"]}. Medians, with '
         'quartiles in parentheses; ratios are of the same rounds.'
-    ]
+    )
+
+
+def tables(result: Dict[str, Any]) -> Dict[str, str]:
+    """The tables of a result's sections, in the order of ``TITLES``."""
     sections = result['sections']
-    for name in TITLES:
-        if name in sections:
-            lines += [f'**{TITLES[name]}**', _TABLES[name](sections[name])]
-    return '\n\n'.join(lines)
+    return {name: _TABLES[name](sections[name]) for name in TITLES if name in sections}
 
 
 def spread(values: Sequence[float], scale: float = 1.0, digits: int = 3) -> str:
@@ -177,4 +188,5 @@ _TABLES = dict(
     candidates=_candidates,
     blocks=_blocks,
     ranks=_ranks,
+    data=data_tables,
 )

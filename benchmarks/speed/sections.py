@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Sequence, Tuple
 
 from . import growth
+from .data import pipelines
 from .idle import idle_share
 from .memory import STEPS, peak_memory
 from .mmrazor_step import MMRazorStep
@@ -164,6 +165,11 @@ def ranks(
     return {f'{num}': on_ranks(workload, num, *effort) for num in numbers}
 
 
+def data(workload: Workload, effort: Effort) -> Dict[str, Any]:
+    """The data pipelines alone, whatever the workload; see ``data.py``."""
+    return pipelines()
+
+
 SECTIONS: Dict[str, Callable[[Workload, Effort], Any]] = dict(
     steps=steps,
     layouts=layouts,
@@ -173,4 +179,5 @@ SECTIONS: Dict[str, Callable[[Workload, Effort], Any]] = dict(
     candidates=candidates,
     blocks=blocks,
     ranks=ranks,
+    data=data,
 )

@@ -1,7 +1,9 @@
 import itertools
+from pathlib import Path
 
 import pytest
 
+from benchmarks.output import write_tables
 from benchmarks.quality import quality, report
 from benchmarks.quality.statistics import Truth
 
@@ -94,13 +96,13 @@ def test_tables_take_their_places(tmp_path):
     page = tmp_path / 'page.md'
     page.write_text('a\n<!-- x -->\nold\n<!-- /x -->\nb\n<!-- y -->\n<!-- /y -->\n')
     for _ in range(2):
-        report.write_tables(page, dict(x='new', y='other'))
+        write_tables(page, dict(x='new', y='other'))
         assert page.read_text() == (
             'a\n<!-- x -->\n\nnew\n\n<!-- /x -->\nb\n'
             '<!-- y -->\n\nother\n\n<!-- /y -->\n'
         )
     with pytest.raises(ValueError, match='has no <!-- z -->'):
-        report.write_tables(page, dict(z='none'))
+        write_tables(page, dict(z='none'))
 
 
 def test_the_page_has_every_table():
@@ -115,7 +117,7 @@ def test_the_page_has_every_table():
 def test_every_method_has_a_config_and_every_search_a_name():
     keys = quality.all_keys()
     assert len({quality.name_of(key) for key in keys}) == len(keys)
-    folder = report.Path(quality.__file__).parent / 'configs' / 'methods'
+    folder = Path(quality.__file__).parent / 'configs' / 'methods'
     assert {file.stem for file in folder.glob('*.py')} == set(quality.METHODS)
 
 

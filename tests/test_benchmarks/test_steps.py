@@ -4,14 +4,6 @@ from benchmarks.quality import report, steps
 from mmdsnas.models import DifferentiableMutator
 
 
-def test_calls_take_turns():
-    called = []
-    calls = dict(a=lambda: called.append('a'), b=lambda: called.append('b'))
-    seconds = steps.measure(calls, rounds=3, warm_up=2)
-    assert called == ['a', 'b'] * 5
-    assert [len(seconds[name]) for name in 'ab'] == [3, 3]
-
-
 @pytest.mark.parametrize('config', steps.SUPERNETS.values())
 def test_all_estimators_take_the_same_paths(config, monkeypatch):
     drawn, draw = [], DifferentiableMutator.draw_path
@@ -22,9 +14,9 @@ def test_all_estimators_take_the_same_paths(config, monkeypatch):
 
     monkeypatch.setattr(DifferentiableMutator, 'draw_path', spy)
     for name in ('DSNASGradient', 'PairedGradient', 'SNASGradient'):
-        step = steps.step_of(config, name)
-        for _ in range(3):
-            step()
+        step = steps.EstimatorStep(config, name)
+        for index in range(3):
+            step.run(index)
     assert len(drawn) == 9 and drawn[:3] == drawn[3:6] == drawn[6:]
     assert drawn[0] != drawn[1]
 

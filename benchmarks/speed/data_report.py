@@ -1,0 +1,65 @@
+"""Tables of the data pipelines' section."""
+
+from typing import Any, Dict, Iterator, List, Tuple
+
+from ..output import table
+from .data_stages import DECODE, ENTROPY, READ
+
+SPLITS = ('train', 'test')
+
+
+def data_tables(found: Dict[str, Any]) -> str:
+    """What a worker does per second, and where its time goes.
+
+    Args:
+        found (dict): What ``data.pipelines`` returned.
+    """
+    settings = found['settings']
+    speeds = table(
+        [
+            *('pipeline', 'JPEGs', 'split', 'default', 'reduced', 'ratio'),
+            'difference: mean, largest',
+        ],
+        [_speed(each, split) for each, split in _splits(settings)],
+    )
+    first = settings[0]
+    return (
+        f'Images per second of the CPU, one worker with one thread:\n\n{speeds}\n\n'
+        'Microseconds of the CPU for one image of the first pipeline as it is:\n\n'
+        + table(['stage', *SPLITS], _stages(first))
+        + '\n\nOf loading: '
+        + ', '.join(f'{n} {first["loading"][n]:.0f}' for n in (READ, DECODE, ENTROPY))
+        + '.'
+    )
+
+
+def _splits(settings: List[Dict[str, Any]]) -> Iterator[Tuple[Dict[str, Any], str]]:
+    return ((each, split) for each in settings for split in SPLITS)
+
+
+def _speed(setting: Dict[str, Any], split: str) -> List[str]:
+    found = setting[split]
+    width, height = setting['size']
+    return [
+        f'`{setting["config"]}`',
+        f'{width} x {height}, {setting["bytes"] / 1000:.0f} KB',
+        split,
+        *(_spread(found['per_cpu_second'][name], 0) for name in ('default', 'ours')),
+        _spread(found['ratio'], 2),
+        f'{found["difference"]["mean"]:.1f}, {found["difference"]["largest"]}',
+    ]
+
+
+def _stages(setting: Dict[str, Any]) -> List[List[str]]:
+    times = [setting[split]['microseconds']['default'] for split in SPLITS]
+    names = dict.fromkeys(name for each in times for name in each)
+    rows = [
+        [name, *(f'{each[name]:.0f}' if name in each else '' for each in times)]
+        for name in sorted(names, key=lambda name: -max(t.get(name, 0) for t in times))
+    ]
+    return [*rows, ['in all', *(f'{sum(each.values()):.0f}' for each in times)]]
+
+
+def _spread(values: Dict[str, float], digits: int) -> str:
+    low, median, high = (f'{values[k]:.{digits}f}' for k in ('low', 'median', 'high'))
+    return f'{median} ({low} to {high})'

@@ -1,0 +1,138 @@
+"""A copy of a data set whose images are no larger than they have to be."""
+
+import multiprocessing
+import os
+import shutil
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Sequence, Union
+
+import cv2
+import numpy as np
+
+from mmdsnas.errors import DataError
+from mmdsnas.utils.progress import progress
+
+JPEG = ('.jpg', '.jpeg')
+SUFFIXES = (*JPEG, '.png', '.bmp', '.webp')
+SUFFIX = '.resizing'
+RESIZED, COPIED, THERE, CORRUPT = 'resized', 'copied', 'there already', 'corrupt'
+# Files between two looks at the progress, per process.
+CHUNK = 32
+
+
+class Copied(NamedTuple):
+    """What a copy of a data set came to.
+
+    Attributes:
+        counts (dict[str, int]): Number of files by what became of them: ``resized``,
+            ``copied`` as they are, ``there already``, ``corrupt``.
+        corrupt (list[Path]): Images that cannot be decoded, and were left out.
+    """
+
+    counts: Counter
+    corrupt: List[Path]
+
+
+def copy_resized(
+    source: Union[str, Path],
+    target: Union[str, Path],
+    short_edge: int,
+    quality: int,
+    workers: int,
+) -> Copied:
+    """Copies a folder, with its images reduced to a short edge.
+
+    Smaller images and all other files, such as annotations, are copied as they are.
+    What is in the target already is left alone, so that an interrupted copy can go on.
+
+    Args:
+        source (str | Path): The folder.
+        target (str | Path): Gets the same files in the same folders.
+        short_edge (int): Pixels of the short edge of images that are larger.
+        quality (int): Of JPEGs, up to 100.
+        workers (int): Processes.
+
+    Raises:
+        DataError: The source is no folder or has no files, or the target is in it.
+    """
+    source, target = Path(source), Path(target)
+    if not source.is_dir():
+        raise DataError(f'The folder to be copied must exist, but {source} does not.')
+    if source.resolve() in (target.resolve(), *target.resolve().parents):
+        raise DataError(f'The copy must not lie in {source}, but is {target}.')
+    files = sorted(
+        Path(folder, name).relative_to(source)
+        for folder, _, names in os.walk(source, followlinks=True)
+        for name in names
+    )
+    if not files:
+        raise DataError(f'There are no files in {source}.')
+    one = partial(copy_file, source, target, short_edge, quality)
+    step = CHUNK * workers
+    chunks = [files[i : i + step] for i in range(0, len(files), step)]
+    counts: Counter = Counter()
+    corrupt: List[Path] = []
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool:
+        for chunk in progress(chunks, f'Copying {len(files)} files'):
+            for file, became in zip(chunk, pool.map(one, chunk, chunksize=8)):
+                counts[became] += 1
+                if became == CORRUPT:
+                    corrupt.append(source / file)
+    return Copied(counts, corrupt)
+
+
+def copy_file(
+    source: Path, target: Path, short_edge: int, quality: int, file: Path
+) -> str:
+    """Copies one file; see :func:`copy_resized`.
+
+    Args:
+        source (Path): Folder of what is copied.
+        target (Path): Folder of the copy.
+        short_edge (int): Pixels.
+        quality (int): Of JPEGs.
+        file (Path): The file, seen from either folder.
+
+    Returns:
+        str: What became of it, a key of ``Copied.counts``.
+    """
+    path, place = source / file, target / file
+    if place.exists():
+        return THERE
+    content = path.read_bytes()
+    became = COPIED
+    if path.suffix.lower() in SUFFIXES:
+        image = _decoded(content)
+        if image is None:
+            return CORRUPT
+        if min(image.shape[:2]) > short_edge:
+            content = _encoded(image, short_edge, path.suffix.lower(), quality)
+            became = RESIZED
+    place.parent.mkdir(parents=True, exist_ok=True)
+    # Whole or not at all; what a kill leaves is written again.
+    temporary = place.with_name(place.name + SUFFIX)
+    temporary.write_bytes(content)
+    shutil.copymode(path, temporary)
+    os.replace(temporary, place)
+    return became
+
+
+def _decoded(content: bytes) -> Optional[np.ndarray]:
+    # OpenCV raises an error of its own where there is no content at all.
+    if not content:
+        return None
+    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+
+
+def _encoded(image: np.ndarray, short_edge: int, suffix: str, quality: int) -> bytes:
+    height, width = image.shape[:2]
+    scale = short_edge / min(height, width)
+    size: Sequence[int] = [max(short_edge, round(scale * n)) for n in (width, height)]
+    # The mean of what becomes a pixel.
+    image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in JPEG else []
+    return cv2.imencode(suffix, image, options)[1].tobytes()
