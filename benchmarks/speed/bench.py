@@ -8,6 +8,7 @@ CPU and a GPU; the sections are written as they are finished.
 import argparse
 import json
 import os
+import re
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any, Dict
 
 import torch
 
+from mmdsnas.command_line.arguments import show_user_errors
+from mmdsnas.errors import ConfigError
 from ..output import RESULTS, write_json
 from .machine import describe
 from .report import report
@@ -23,8 +26,8 @@ from .workload import Workload
 
 CONFIG = 'dsnas_supernet_8xb128_in1k'
 DTYPES = {'float32': 'float32', 'bf16': 'bfloat16', 'bfloat16': 'bfloat16'}
-# What on a GPU is asked for by name alone: ranks of gloo and data workers.
-CPU_ONLY = ('ranks', 'data')
+# What is of the CPU: its time by part, ranks of gloo, data workers.
+CPU_ONLY = ('parts', 'ranks', 'data')
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,33 +56,62 @@ def parse_args() -> argparse.Namespace:
         'ranks and data by default',
     )
     args.add_argument(
-        '--out', type=Path, help=f'JSON file ({RESULTS.name}/speed_DEVICE.json)'
+        '--out', type=Path, help=f'JSON file ({RESULTS.name}/speed_....json)'
     )
     return args.parse_args()
 
 
 def kept_sections(file: Path, result: Dict[str, Any]) -> Dict[str, Any]:
-    """What a file has of the same workload, effort and kind of machine.
+    """What a file has already, where some sections are measured anew.
 
     Args:
         file (Path): It may not be there.
         result (dict): With ``machine``, ``workload`` and ``effort``.
 
     Returns:
-        dict: Its sections; none if anything but the machine's load differs.
+        dict: Its sections.
+
+    Raises:
+        ConfigError: They are of another workload, effort or machine.
     """
     if not file.exists():
         return {}
     before = json.loads(file.read_text())
-    same = all(
-        {**before[name], 'load': None} == {**result[name], 'load': None}
-        for name in ('machine', 'workload', 'effort')
-    )
-    return before['sections'] if same else {}
+    other = [
+        f'{part}.{name} is {before[part].get(name)} there and {value} now'
+        for part in ('machine', 'workload', 'effort')
+        for name, value in result[part].items()
+        if name != 'load' and before[part].get(name) != value
+    ]
+    if other:
+        raise ConfigError(
+            f'--out must be a new file where --only measures otherwise than {file} '
+            f'did: {"; ".join(other)}.'
+        )
+    return before['sections']
 
 
+def default_file(args: argparse.Namespace, device: str) -> Path:
+    """One file for the CPU; for GPUs one for each model, precision and batch.
+
+    Args:
+        args (Namespace): Of the command.
+        device (str): Name of the device.
+    """
+    if args.device == 'cpu':
+        return RESULTS / 'speed_cpu.json'
+    slug = re.sub(r'\W+', '-', device).strip('-').lower()
+    return RESULTS / f'speed_{slug}_{DTYPES[args.dtype]}_{args.batch_size}.json'
+
+
+@show_user_errors
 def main() -> None:
     args = parse_args()
+    if args.warmup < args.paths:
+        raise ConfigError(
+            f'--warmup must be at least --paths, {args.paths}, so that each child has '
+            f'made a step before, but is {args.warmup}.'
+        )
     warnings.simplefilter('ignore')
     if args.device == 'cpu':
         # mmengine takes a GPU where it sees one.
@@ -103,8 +135,9 @@ def main() -> None:
         effort=effort._asdict(),
         sections={},
     )
-    out = args.out or RESULTS / f'speed_{args.device}.json'
-    result['sections'] = kept_sections(out, result)
+    out = args.out or default_file(args, result['machine']['device'])
+    if args.only:
+        result['sections'] = kept_sections(out, result)
     for name in names:
         print(f'{name} ...', flush=True)
         result['sections'][name] = SECTIONS[name](workload, effort)

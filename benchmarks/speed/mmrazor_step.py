@@ -21,20 +21,16 @@ class GivenPathOP(OneHotMutableOP):
     """MMRazor's block with a given draw; its own one is made, and not used.
 
     Attributes:
-        given (str, optional): The candidate to execute; None: the drawn one, as where
-            MMRazor counts the supernet.
+        given (Tensor, optional): One-hot row of the candidate to execute; None: the
+            drawn one, as where MMRazor counts the supernet.
     """
 
-    given: Optional[str] = None
+    given: Optional[Tensor] = None
 
     def sample_weights(self, arch_param, probs, random_sample=False) -> Tensor:
         """See MMRazor's method."""
         drawn = super().sample_weights(arch_param, probs, random_sample)
-        if self.given is None:
-            return drawn
-        return torch.zeros_like(drawn).index_fill_(
-            0, torch.tensor(self.choices.index(self.given), device=drawn.device), 1.0
-        )
+        return drawn if self.given is None else self.given.clone()
 
 
 class MMRazorStep:
@@ -73,6 +69,7 @@ class MMRazorStep:
                 alpha.copy_(own)
         self.optimizers = self._optimizers(workload, config)
         self.blocks = [m for m in self.algorithm.modules() if _is_block(m)]
+        self.device = workload.device
         self.paths = [list(path.values()) for path in paths]
         self.data = workload.batch(classes_of(workload))
 
@@ -98,7 +95,9 @@ class MMRazorStep:
         MessageHub.get_current_instance().update_info('epoch', 0)
         path = self.paths[index % len(self.paths)]
         for block, choice in zip(self.blocks, path, strict=True):
-            block.given = choice
+            row = torch.zeros(len(block.choices))
+            row[block.choices.index(choice)] = 1.0
+            block.given = row.to(self.device)
 
     def run(self, index: int) -> Dict[str, Any]:
         """One iteration."""

@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Dict
+from typing import Any, Dict
 
-from ..output import DOCS, RESULTS, write_tables
+from ..output import DOCS, RESULTS, table, write_tables
 from .projection import projection
-from .report import described, tables
+from .report import MIB, described, tables
 
 FILE = RESULTS / 'speed_cpu.json'
 PAGE = DOCS / 'performance.md'
@@ -24,6 +24,38 @@ def page_tables(file: Path = FILE) -> Dict[str, str]:
         tables(result),
         machine=described(result),
         projection=projection(result['sections']),
+        targets=targets(result['sections']),
+    )
+
+
+def targets(sections: Dict[str, Any]) -> str:
+    """What the project wants of a step on the CPU, beside what was measured.
+
+    Args:
+        sections (dict): Of one result.
+    """
+    ratios = {n: each['wall'][0] for n, each in sections['steps']['ratios'].items()}
+    memory = sections['memory']
+    peak, limit = memory['variants']['search']['peak'] / MIB, memory['limit'] / MIB
+    *_, many = sections['candidates']['rows']
+    flat = f'a step with {many["size"]} candidates per block, in those with 2'
+    rows = [
+        ('a search step, in plain steps', '<= 1.05', ratios['search / plain']),
+        (
+            'a finetune step, in those of its child alone',
+            '<= 1.02',
+            ratios['finetune / its child'],
+        ),
+        ("MMRazor's step, in search steps", '>= 1.4', ratios['mmrazor / search']),
+        ('in the Runner, in bare steps', '<= 1.03', sections['runner']['ratio'][0]),
+        (flat, '0.95 to 1.05', many['ratio'][0]),
+    ]
+    return table(
+        ['', 'target', 'measured'],
+        [
+            *([what, target, f'{value:.3f}'] for what, target, value in rows),
+            ['peak memory of a search step', f'<= {limit:.0f} MiB', f'{peak:.0f} MiB'],
+        ],
     )
 
 

@@ -1,5 +1,6 @@
 """What a whole search on ImageNet would take, by the ratios that were measured."""
 
+from math import ceil
 from typing import Any, Dict, List
 
 from ..output import table
@@ -33,13 +34,13 @@ def projection(sections: Dict[str, Any]) -> str:
         search = hours(rate, SEARCH_EPOCHS, ratios['search / plain'])
         rest = EPOCHS - SEARCH_EPOCHS
         finetune = hours(rate, rest, ratios['finetune / its child'])
-        workers = GPUS * rate / worker['median']
+        workers = ceil(GPUS * rate / worker['median'])
         rows.append(
             [
                 f'{rate}',
                 f'{search:.1f} + {finetune:.1f} = {search + finetune:.1f}',
                 f'{plain:.1f}',
-                f'{workers:.0f}',
+                f'{workers}',
             ]
         )
     return table(

@@ -12,7 +12,7 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 from torch.futures import Future
 
 from .timing import quartiles, timed
-from .variants import PlainStep, SearchStep
+from .variants import FinetuneStep, PlainStep, SearchStep
 from .workload import SEED, Workload, plain_dict
 
 RANKS = (1, 2, 4)
@@ -22,19 +22,20 @@ class RankedStep:
     """A variant's step on each rank, which counts the bytes that it exchanges.
 
     Args:
-        step (SearchStep | PlainStep): A step of one path.
+        step (SearchStep | FinetuneStep | PlainStep): A step of one path.
         config (dict): Of the distributed wrapper.
     """
 
     def __init__(self, step: Any, config: Dict[str, Any]) -> None:
         self.step = step
         options = {key: value for key, value in config.items() if key != 'type'}
-        search = isinstance(step, SearchStep)
-        if not search:
+        plain = isinstance(step, PlainStep)
+        if not isinstance(step, SearchStep):
+            # As SearchStageHook does: nothing is left out of a step.
             options['find_unused_parameters'] = False
-        inner = step.algorithm if search else step.children[0]
+        inner = step.children[0] if plain else step.algorithm
         self.model = MMDistributedDataParallel(inner, device_ids=None, **options)
-        self.optimizers = step.optimizers if search else step.optimizers[0]
+        self.optimizers = step.optimizers[0] if plain else step.optimizers
         self.model.register_comm_hook(self, RankedStep.exchange)
         self.num_bytes = 0
 
@@ -44,14 +45,14 @@ class RankedStep:
         return allreduce_hook(None, bucket)
 
     def run(self, index: int) -> None:
-        """One iteration; each rank draws its own path."""
-        if isinstance(self.step, SearchStep):
-            self.step.algorithm.begin_iteration(index, SEED)
+        """One iteration, always on the first path."""
+        if not isinstance(self.step, PlainStep):
+            self.step.algorithm.begin_iteration(0, SEED)
         self.model.train_step(self.step.data, self.optimizers)
 
 
 def on_ranks(workload: Workload, num: int, rounds: int, warmup: int) -> Dict[str, Any]:
-    """Steps of a search, and of a child alone, on several ranks of this machine.
+    """Steps of both stages, and of a child alone, on several ranks of this machine.
 
     Args:
         workload (Workload): What is measured; each rank has a batch of its own size.
@@ -94,9 +95,14 @@ def _rank(
     )
     config = plain_dict(workload.load(), 'model_wrapper_cfg')
     search = SearchStep(workload)
-    plain = PlainStep(workload, search.algorithm, search.paths()[:1])
+    # So that all ranks take the path of the plain child.
+    search.algorithm.share_path = True
+    path = search.paths()[0]
+    plain = PlainStep(workload, search.algorithm, [path])
+    finetune = FinetuneStep(workload, search.algorithm, path)
     # DDP gives all ranks the first one's weights; the optimizers are the same.
-    steps = dict(search=RankedStep(search, config), plain=RankedStep(plain, config))
+    variants = dict(search=search, plain=plain, finetune=finetune)
+    steps = {name: RankedStep(step, config) for name, step in variants.items()}
     seconds: Dict[str, List[float]] = {name: [] for name in steps}
     for index in range(warmup + rounds):
         for name, step in steps.items():

@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 from ..output import table
 from .data_report import data_tables
+from .parts import PARTS, WHOLE
 
 MILLI, MIB = 1e3, 2**20
 # In this order; files have them by the alphabet.
@@ -13,6 +14,7 @@ ORDER = (
 )
 TITLES = dict(
     steps='A training step',
+    parts='Parts of a step',
     layouts='Channels last in memory',
     memory='Peak memory of a step',
     runner='A step inside the Runner',
@@ -103,6 +105,20 @@ def _steps(found: Dict[str, Any]) -> str:
     return '\n\n'.join(parts)
 
 
+def _parts(found: Dict[str, Any]) -> str:
+    search, plain = found['search'], found['plain']
+    rows = [
+        [
+            name,
+            f'{MILLI * search[name]:.2f}',
+            f'{MILLI * plain[name]:.2f}' if name in plain else '',
+            f'{MILLI * (search[name] - plain.get(name, 0)):.2f}',
+        ]
+        for name in (*PARTS, WHOLE)
+    ]
+    return table(['ms of CPU', 'search', 'plain', 'difference'], rows)
+
+
 def _memory(found: Dict[str, Any]) -> str:
     rows = [
         [name, *(f'{each[key] / MIB:.0f}' for key in ('peak', 'weights', 'state'))]
@@ -181,6 +197,7 @@ def _ranks(found: Dict[str, Any]) -> str:
 
 _TABLES = dict(
     steps=_steps,
+    parts=_parts,
     layouts=_steps,
     memory=_memory,
     runner=_runner,

@@ -9,6 +9,7 @@ from .idle import idle_share
 from .memory import STEPS, peak_memory
 from .mmrazor_step import MMRazorStep
 from .official_step import OfficialStep
+from .parts import step_parts
 from .ranks import RANKS, on_ranks
 from .runner_step import in_runner
 from .timing import Step, quartiles, ratio, take_turns, timed
@@ -121,6 +122,11 @@ def compare(
     )
 
 
+def parts(workload: Workload, effort: Effort) -> Dict[str, Any]:
+    """What the parts of a step take, on a CPU."""
+    return step_parts(workload, *effort)
+
+
 def memory(workload: Workload, effort: Effort) -> Dict[str, Any]:
     """Peak memory of every variant."""
     return peak_memory(workload, list(STEPS))
@@ -172,6 +178,7 @@ def data(workload: Workload, effort: Effort) -> Dict[str, Any]:
 
 SECTIONS: Dict[str, Callable[[Workload, Effort], Any]] = dict(
     steps=steps,
+    parts=parts,
     layouts=layouts,
     memory=memory,
     runner=runner,

@@ -82,7 +82,7 @@ def timed(function: Callable[[], Any], device: str = 'cpu') -> Dict[str, float]:
 def take_turns(
     steps: Mapping[str, Step], rounds: int, warmup: int, device: str = 'cpu'
 ) -> Dict[str, Times]:
-    """Times all variants in every round, each time from another one on.
+    """Times all variants in every round, in an order drawn anew.
 
     Args:
         steps (Mapping[str, Step]): The variants.
@@ -94,15 +94,15 @@ def take_turns(
         dict[str, Times]: By variant.
     """
     times = {name: Times([], []) for name in steps}
-    names = list(steps)
+    order = np.random.default_rng(0)
     for index in range(warmup + rounds):
         if index == warmup:
             gc.collect()
             # What stays is looked at no more: each variant has a process of its own
             # outside of here, whose collector does not see the others.
             gc.freeze()
-        first = index % len(names)
-        for name in names[first:] + names[:first]:
+        # What a variant leaves in caches and heap meets each of the others.
+        for name in order.permutation(list(steps)):
             steps[name].prepare(index)
             gc.collect()
             step = steps[name].run

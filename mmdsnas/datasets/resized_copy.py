@@ -45,6 +45,7 @@ def copy_resized(
 ) -> Copied:
     """Copies a folder, with its images reduced to a short edge.
 
+    Larger images become 8-bit colour images, turned as their EXIF data say.
     Smaller images and all other files, such as annotations, are copied as they are.
     What is in the target already is left alone, so that an interrupted copy can go on.
 
@@ -56,18 +57,17 @@ def copy_resized(
         workers (int): Processes.
 
     Raises:
-        DataError: The source is no folder or has no files, or the target is in it.
+        DataError: The source is no folder or has no files, the target is in it or no
+            folder, or something cannot be read.
     """
     source, target = Path(source), Path(target)
     if not source.is_dir():
         raise DataError(f'The folder to be copied must exist, but {source} does not.')
     if source.resolve() in (target.resolve(), *target.resolve().parents):
         raise DataError(f'The copy must not lie in {source}, but is {target}.')
-    files = sorted(
-        Path(folder, name).relative_to(source)
-        for folder, _, names in os.walk(source, followlinks=True)
-        for name in names
-    )
+    if target.exists() and not target.is_dir():
+        raise DataError(f'The copy must be a folder, but {target} is a file.')
+    files = [file.relative_to(source) for file in _files(source)]
     if not files:
         raise DataError(f'There are no files in {source}.')
     one = partial(copy_file, source, target, short_edge, quality)
@@ -83,6 +83,24 @@ def copy_resized(
                 if became == CORRUPT:
                     corrupt.append(source / file)
     return Copied(counts, corrupt)
+
+
+def _files(folder: Path) -> List[Path]:
+    """All files below a folder, also by links, each folder once."""
+
+    def fail(error: OSError) -> None:
+        raise DataError(
+            f'{error.filename} must be readable, but is not: {error.strerror}.'
+        ) from error
+
+    found, seen = [], set()
+    for place, folders, names in os.walk(folder, onerror=fail, followlinks=True):
+        folders[:] = [
+            name for name in folders if os.path.realpath(Path(place, name)) not in seen
+        ]
+        seen.update(os.path.realpath(Path(place, name)) for name in folders)
+        found += [Path(place, name) for name in names]
+    return sorted(found)
 
 
 def copy_file(
@@ -103,7 +121,12 @@ def copy_file(
     path, place = source / file, target / file
     if place.exists():
         return THERE
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f'{path} must be readable, but is not: {error.strerror}.'
+        ) from error
     became = COPIED
     if path.suffix.lower() in SUFFIXES:
         image = _decoded(content)
@@ -122,10 +145,11 @@ def copy_file(
 
 
 def _decoded(content: bytes) -> Optional[np.ndarray]:
-    # OpenCV raises an error of its own where there is no content at all.
-    if not content:
+    try:
+        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        # No content at all, or a header that claims too many pixels.
         return None
-    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
 
 
 def _encoded(image: np.ndarray, short_edge: int, suffix: str, quality: int) -> bytes:

@@ -51,6 +51,8 @@ class Commands:
 
     def run(self, rank, command, ranks, port, timeout):
         sys.stderr = open(self.folder / f'{rank}.txt', 'w')
+        # torch.distributed puts the rank before it, for good where it began before.
+        sys.excepthook = sys.__excepthook__
         os.environ.update(RANK=str(rank), WORLD_SIZE=str(ranks))
         os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
         config = Config(dict(env_cfg=dict(dist_cfg=dict(timeout=timeout))))

@@ -1,7 +1,9 @@
 """Copies of data sets with smaller images."""
 
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import cv2
@@ -77,6 +79,38 @@ def test_an_interrupted_copy_goes_on(tmp_path, monkeypatch):
     before = (target / 'a.jpg').read_bytes()
     assert copy_file(source, target, 20, 92, Path('a.jpg')) == 'there already'
     assert (target / 'a.jpg').read_bytes() == before
+
+
+def test_an_image_that_claims_to_be_huge_is_left_out(tmp_path):
+    header = b'\x89PNG\r\n\x1a\n' + struct.pack('>I', 13)
+    chunk = b'IHDR' + struct.pack('>IIBBBBB', 60_000, 60_000, 8, 2, 0, 0, 0)
+    crc = struct.pack('>I', zlib.crc32(chunk))
+    (tmp_path / 'a.png').write_bytes(header + chunk + crc)
+    assert copy_file(tmp_path, tmp_path / 'to', 40, 92, Path('a.png')) == 'corrupt'
+
+
+def test_links_are_followed_once(tmp_path):
+    source = tmp_path / 'from'
+    (source / 'a').mkdir(parents=True)
+    (source / 'a' / 'x.txt').write_text('x')
+    (source / 'a' / 'again').symlink_to(source)
+    (source / 'b').symlink_to(tmp_path / 'other')
+    (tmp_path / 'other').mkdir()
+    (tmp_path / 'other' / 'y.txt').write_text('y')
+    found = copy_resized(source, tmp_path / 'to', 40, 92, 1)
+    assert found.counts['copied'] >= 2
+    assert (tmp_path / 'to' / 'a' / 'x.txt').read_text() == 'x'
+    assert (tmp_path / 'to' / 'b' / 'y.txt').read_text() == 'y'
+
+
+def test_what_cannot_be_read(tmp_path):
+    (tmp_path / 'from').mkdir()
+    (tmp_path / 'from' / 'a.txt').symlink_to(tmp_path / 'nowhere')
+    with pytest.raises(DataError, match='a.txt must be readable.*No such file'):
+        copy_file(tmp_path / 'from', tmp_path / 'to', 40, 92, Path('a.txt'))
+    (tmp_path / 'to').write_text('')
+    with pytest.raises(DataError, match='must be a folder, but .*to is a file'):
+        copy_resized(tmp_path / 'from', tmp_path / 'to', 40, 92, 1)
 
 
 def test_folders_that_cannot_be_copied(tmp_path):

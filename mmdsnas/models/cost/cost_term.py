@@ -145,8 +145,8 @@ class CostTerm(nn.Module):
     def press(self, alphas: Sequence[nn.Parameter], probs: Tensor) -> None:
         """Adds what the adaptive form has to say to the gradients of ``alpha``.
 
-        There must be multipliers.
-        They must be complete: averaged over ranks and micro-batches, and unscaled.
+        There must be multipliers, and the gradients must be complete: averaged over
+        ranks and micro-batches, and unscaled.
         The multipliers move with it, so that it is called once for each step.
 
         Args:
