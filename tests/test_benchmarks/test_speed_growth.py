@@ -5,9 +5,16 @@ from dataclasses import replace
 import pytest
 from torch import distributed as dist
 
+from benchmarks.speed import growth, memory
 from benchmarks.speed.ranks import RankedStep
 from benchmarks.speed.runner_step import TurnsHook, build_runner, checkpoint
-from benchmarks.speed.variants import PlainStep, SearchStep, build_search
+from benchmarks.speed.timing import Times
+from benchmarks.speed.variants import (
+    FinetuneStep,
+    PlainStep,
+    SearchStep,
+    build_search,
+)
 from benchmarks.speed.workload import plain_dict
 from mmdsnas.models.mutables import blocks_of
 
@@ -39,6 +46,71 @@ def test_ranks_count_the_gradients_that_they_exchange(workload, tmp_path):
                 ranked.num_bytes = 0
                 ranked.run(index)
             assert ranked.num_bytes == bytes_of_parameters(model)
+    finally:
+        dist.destroy_process_group()
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Growth whose steps take what their size says: no clock, no other process."""
+
+    def take_turns(steps, rounds, warmup, device):
+        times = {}
+        for name, step in steps.items():
+            model = getattr(step, 'algorithm', None) or step.children[0]
+            size = len(blocks_of(model)) + (0.5 if 'search' in name else 0)
+            choices = len(next(iter(blocks_of(model).values())).choices)
+            times[name] = Times([size * choices] * rounds, [2.0 * size] * rounds)
+        return times
+
+    monkeypatch.setattr(growth, 'take_turns', take_turns)
+    monkeypatch.setattr(growth, 'search_memory', lambda workload: dict(peak=workload))
+
+
+def test_growth_in_candidates_is_compared_with_the_fewest(counted, workload):
+    rows = growth.in_candidates(workload, (2, 3, 6), 4, 0)['rows']
+    assert [row['size'] for row in rows] == [2, 3, 6]
+    assert [row['wall'].median for row in rows] == [8, 12, 24]
+    assert [row['ratio'].median for row in rows] == [1, 1.5, 3]
+    assert [row['cpu_ratio'].median for row in rows] == [1, 1, 1]
+    assert [row['memory']['peak'].candidates for row in rows] == [2, 3, 6]
+
+
+def test_growth_in_blocks_is_compared_with_plain_steps(counted, workload):
+    found = growth.in_blocks(workload, (4, 8), 4, 0)
+    rows = found['rows']
+    assert [row['wall'].median for row in rows] == [18, 34]
+    # A child has one candidate left in each block.
+    assert [row['ratio'].median for row in rows] == [18 / 4, 34 / 8]
+    assert [row['cpu_ratio'].median for row in rows] == [9 / 8, 17 / 16]
+    assert found['off_line'] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_limit_of_memory_by_hand(workload, monkeypatch):
+    """Plain peak, the supernet's weights and their state, and 5 %."""
+    found = dict(search=dict(weights=30, state=10, peak=0), plain=dict(peak=60))
+
+    def fresh(function, workload, name):
+        assert function is memory.measure and workload.num_paths == 1
+        return found[name]
+
+    monkeypatch.setattr(memory, 'in_fresh_process', fresh)
+    result = memory.peak_memory(workload, ['search', 'plain'])
+    assert result == dict(variants=found, limit=105)
+
+
+def test_a_finetune_step_exchanges_the_child_alone(workload, tmp_path):
+    search = SearchStep(workload)
+    path = search.paths()[0]
+    child = PlainStep(workload, search.algorithm, [path]).children[0]
+    finetune = FinetuneStep(workload, search.algorithm, path)
+    config = plain_dict(workload.load(), 'model_wrapper_cfg')
+    store = f'file://{tmp_path}/store'
+    dist.init_process_group('gloo', init_method=store, rank=0, world_size=1)
+    try:
+        ranked = RankedStep(finetune, config)
+        ranked.run(0)
+        assert ranked.num_bytes == bytes_of_parameters(child)
     finally:
         dist.destroy_process_group()
 

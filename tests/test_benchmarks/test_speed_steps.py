@@ -1,9 +1,12 @@
 """The variants of a step do the same work on the same paths."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from mmrazor.models.algorithms import DSNAS as MMRazorDSNAS
 
+from benchmarks.speed import parts
 from benchmarks.speed.mmrazor_step import MMRazorStep
 from benchmarks.speed.official_step import official_losses
 from benchmarks.speed.sections import build_steps
@@ -156,3 +159,55 @@ def test_mmrazors_step_crashes_without_the_workaround(steps):
     del step.optimizers['mutator'].zero_grad
     with pytest.raises(AttributeError, match="'NoneType' object has no attribute"):
         step.run(0)
+
+
+def test_all_variants_compute_in_the_workloads_precision(workload):
+    """Convolutions of autocast give bfloat16."""
+    built = build_steps(replace(workload, dtype='bfloat16'))
+    for name, step in built.items():
+        seen = []
+
+        def note(module, x, y, seen=seen):
+            seen.append(y.dtype)
+
+        for model in models_of(step):
+            for module in model.modules():
+                if isinstance(module, torch.nn.Conv2d):
+                    module.register_forward_hook(note)
+        step.prepare(0)
+        step.run(0)
+        assert set(seen) == {torch.bfloat16}, name
+
+
+def test_parts_of_a_step_by_hand(monkeypatch):
+    """A clock that every look at it advances by a second."""
+    clock = iter(range(100))
+    monkeypatch.setattr(parts.time, 'process_time', lambda: float(next(clock)))
+
+    class Step:
+        def run(self, index):
+            self.first()
+            self.second()
+            self.first()
+
+        def first(self):
+            pass
+
+        def second(self):
+            pass
+
+    named = {'a': [(Step, 'first')], 'b': [(Step, 'second')]}
+    first = Step.first
+    assert parts.timed_parts(Step(), 0, named) == {'a': 2.0, 'b': 1.0, parts.WHOLE: 7.0}
+    assert Step.first is first
+
+
+def test_the_parts_of_both_steps_are_found(workload):
+    found = parts.step_parts(workload, 2, 0)
+    assert set(found['search']) == {*parts.PARTS, parts.WHOLE}
+    assert set(found['plain']) == {*parts.PLAIN_PARTS, 'forward pass', parts.WHOLE}
+    for each in found.values():
+        whole = each.pop(parts.WHOLE)
+        # None is missed, and none is in another one.
+        assert all(seconds > 0 for seconds in each.values())
+        assert sum(each.values()) < whole

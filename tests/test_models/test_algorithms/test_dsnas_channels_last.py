@@ -4,7 +4,9 @@ import torch
 import torch.nn as nn
 from mmcls.structures import ClsDataSample
 
+import mmdsnas.engine  # noqa: F401
 from mmdsnas.models import DSNAS
+from mmdsnas.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from mmdsnas.structures import sub_model
 from mmdsnas.structures.subnet import subnet_of_path
 from tests.toy import build, small_shufflenet
@@ -90,3 +92,45 @@ def test_a_child_can_have_it_too():
         sub_model(small_shufflenet(), subnet, channels_last=True)
     )
     assert not lie_with_channels_last(sub_model(small_shufflenet(), subnet))
+
+
+def trained(algorithm, optimizers, iterations):
+    for iteration in iterations:
+        algorithm.begin_iteration(iteration, 0)
+        optimizers.update_params(
+            algorithm.parse_losses(algorithm.loss(BATCH, SAMPLES))[0]
+        )
+
+
+def optimizers_of(algorithm):
+    sgd = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.1))
+    return OPTIM_WRAPPER_CONSTRUCTORS.build(
+        dict(
+            type='SearchOptimWrapperConstructor',
+            optim_wrapper_cfg=dict(architecture=sgd, mutator=sgd),
+        )
+    )(algorithm)
+
+
+def test_what_goes_on_from_a_file_is_bit_for_bit_the_same(tmp_path):
+    whole = search(True)
+    optimizers = optimizers_of(whole)
+    trained(whole, optimizers, range(2))
+    file = tmp_path / 'both.pth'
+    torch.save(dict(model=whole.state_dict(), optim=optimizers.state_dict()), file)
+    trained(whole, optimizers, range(2, 5))
+    resumed = search(True)
+    optimizers = optimizers_of(resumed)
+    saved = torch.load(file, weights_only=True)
+    resumed.load_state_dict(saved['model'])
+    optimizers.load_state_dict(saved['optim'])
+    trained(resumed, optimizers, range(2, 5))
+    expected = whole.state_dict()
+    assert all(
+        torch.equal(value, expected[name])
+        for name, value in resumed.state_dict().items()
+    )
+    assert not torch.equal(
+        expected['architecture.head.fc.weight'],
+        saved['model']['architecture.head.fc.weight'],
+    )
