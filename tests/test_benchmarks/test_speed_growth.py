@@ -111,6 +111,8 @@ def test_a_finetune_step_exchanges_the_child_alone(workload, tmp_path):
         ranked = RankedStep(finetune, config)
         ranked.run(0)
         assert ranked.num_bytes == bytes_of_parameters(child)
+        assert not ranked.model.find_unused_parameters
+        assert RankedStep(search, config).model.find_unused_parameters
     finally:
         dist.destroy_process_group()
 
