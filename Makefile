@@ -1,8 +1,11 @@
 # `make help` lists what there is to do.
 PYTHON ?= python3
 VENV ?= .venv
-CONFIG ?= configs/dsnas/dsnas_supernet_1xb64_digits.py
-WORK_DIR ?= work_dirs/digits
+# A folder of one's own images, and the MFLOPs that a child may have.
+DATA ?=
+LIMIT ?=
+CONFIG ?= configs/dsnas/dsnas_supernet_1xb64_$(if $(DATA),folder,digits).py
+WORK_DIR ?= work_dirs/$(if $(DATA),$(notdir $(DATA:/=)),digits)
 ARGS ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 SEED ?= 0
@@ -24,12 +27,15 @@ TESTS := $(VENV)/.mmdsnas-tests
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) CONFIG=$(CONFIG)'
-	@echo '  WORK_DIR=$(WORK_DIR) ARGS=(for tools/train.py) PYTEST_ARGS=$(PYTEST_ARGS)'
+	@echo '  DATA=(folder of images) LIMIT=(MFLOPs of the child) WORK_DIR=$(WORK_DIR)'
+	@echo '  ARGS=(for tools/train.py) PYTEST_ARGS=$(PYTEST_ARGS)'
 
 # One thread by default: the network is small, and threads that wait for a busy
 # core make it several times slower.
-search: $(RUNTIME) ## Search an architecture for the handwritten digits
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV_PYTHON) tools/train.py $(CONFIG) --work-dir $(WORK_DIR) $(ARGS)
+search: $(RUNTIME) ## Search a network for the images in DATA, or handwritten digits
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV_PYTHON) tools/train.py "$(CONFIG)" \
+	  --work-dir "$(WORK_DIR)" $(if $(DATA),--cfg-options "data_root=$(DATA)") \
+	  $(if $(LIMIT),--cfg-options model.cost.limit=$(LIMIT)) $(ARGS)
 
 # The tests run side by side, so that each process gets one thread; those of a file
 # in one process, which makes what they share once.

@@ -60,6 +60,7 @@ setup(
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
     packages=find_packages(include=['mmdsnas', 'mmdsnas.*']),
+    entry_points={'console_scripts': ['mmdsnas=mmdsnas.command_line.command:main']},
     cmdclass={'build_py': BuildWithConfigs},
     python_requires=f'>={VERSIONS["TESTED_PYTHON"]}',
     install_requires=[

@@ -1,5 +1,6 @@
 """What an installed mmdsnas has: built once from the source distribution."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -128,6 +129,18 @@ print(Config.fromfile(path).default_scope)
         site / 'mmdsnas/.mim/configs/dsnas/dsnas_supernet_1xb64_digits.py'
     )
     assert scope == 'mmdsnas'
+
+
+def test_installed_command_finds_its_configs(site, tmp_path):
+    done = subprocess.run(
+        [site / 'bin' / 'mmdsnas', 'print-config', 'dsnas_supernet_1xb64_digits'],
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': str(site)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "default_scope = 'mmdsnas'" in done.stdout
 
 
 def test_installed_child_is_built_from_its_subnet_file(site, run_python, tmp_path):

@@ -8,4 +8,7 @@ _base_ = [
 # num_classes=None: as many as there are class folders.
 model = dict(cfg=dict(head=dict(num_classes=None)))
 
+# As in the search's config; a checkpoint of a search brings its input size.
+own_images = dict(input_size=None, epochs=None, batch_size=None)
+
 auto_scale_lr = dict(base_batch_size=64)

@@ -8,6 +8,7 @@ from mmengine.registry import DefaultScope
 from mmdsnas import registry
 from mmdsnas.errors import ConfigError
 from mmdsnas.options import (
+    OPTIONS,
     accumulation_problem,
     cost_problem,
     decay_problem,
@@ -100,6 +101,14 @@ def _problems(config: Config) -> List[str]:
     if config.get('optim_wrapper') is not None:
         _check_wrapper(parts, config.optim_wrapper)
     _check_schedulers(parts, config.get('param_scheduler'))
+    own = config.get('own_images')
+    if own is not None and parts.is_dict('own_images', own):
+        parts.problems += problems_of('own_images', own, 'own_images.{}')
+        parts.problems += [
+            unknown_option('own_images', key, OPTIONS['own_images'])
+            for key in own
+            if key not in OPTIONS['own_images']
+        ]
     model = config.get('model')
     if isinstance(model, dict):
         _check_stages(parts, model)

@@ -19,7 +19,8 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.utils.paths import find_config
 from .check_config import check_config
 from .config_parts import LOADERS
-from .input_size import input_size
+from .input_size import input_size as size_of
+from .own_images import fit_to_images
 
 # Options at the top of a config that are read, beside the Runner's arguments.
 ALSO_READ = (
@@ -29,12 +30,16 @@ ALSO_READ = (
     'efficient_conv_bn_eval',
     'find_unused_parameters',
     'model_wrapper_cfg',
+    'own_images',
     'sync_bn',
 )
 
 
 def load_config(
-    name: str, options: Optional[Dict[str, Any]] = None, resolve: bool = True
+    name: str,
+    options: Optional[Dict[str, Any]] = None,
+    resolve: bool = True,
+    input_size: Optional[int] = None,
 ) -> Config:
     """Loads a config and merges options of the command line into it.
 
@@ -44,9 +49,12 @@ def load_config(
             also reaches the data sets that had the config's ``data_root``.
         resolve (bool): Whether to check it and to fill in what is found from the
             data.
+        input_size (int, optional): Pixels of the images of a checkpoint, which is
+            taken where the config would have it found from the data.
 
     Returns:
-        Config: With the number of classes filled in where it is None.
+        Config: With the number of classes filled in where it is None, and fitted to
+        the images where it has ``own_images``.
 
     Raises:
         ConfigError: An option is wrong; the message names all that are.
@@ -63,6 +71,10 @@ def load_config(
     if resolve:
         check_config(config)
         fill_num_classes(config)
+        if config.get('own_images') is not None:
+            fit_to_images(config, input_size)
+            # What is given goes before what is found.
+            _merge(config, options)
     return config
 
 
@@ -207,7 +219,7 @@ def check_input_shape(config: Config) -> None:
     shape = (config.model.get('resource_estimator') or {}).get('input_shape')
     loader = config.get('test_dataloader') or {}
     try:
-        size = input_size(loader.get('dataset', {}).get('pipeline', []))
+        size = size_of(loader.get('dataset', {}).get('pipeline', []))
     except ConfigError:
         return
     if shape is not None and tuple(shape[-2:]) != size:

@@ -4,6 +4,7 @@ from .alternating_batch_sampler import AlternatingBatchSampler
 from .class_folders import find_classes
 from .digits import Digits
 from .fashion_mnist import FashionMNIST
+from .folder_contents import FolderContents, look_at
 from .image_folder import ImageFolder
 from .imagenet import ImageNet
 from .transforms import LoadRandomResizedCrop, LoadResizeEdge
@@ -12,9 +13,11 @@ __all__ = [
     'AlternatingBatchSampler',
     'Digits',
     'FashionMNIST',
+    'FolderContents',
     'ImageFolder',
     'ImageNet',
     'LoadRandomResizedCrop',
     'LoadResizeEdge',
     'find_classes',
+    'look_at',
 ]

@@ -1,8 +1,10 @@
 """Which classes and images the folders of an image data set have."""
 
 import os
+from collections.abc import Collection
 
 from ..errors import ConfigError, DataError
+from .utils import held_out
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
 SPLITS = ('train', 'val')
@@ -69,7 +71,7 @@ def split_folders(data_root: str) -> tuple[str, str]:
     for name in there:
         folder = os.path.join(data_root, name)
         # "train" may be a class of vehicles, but then it has images.
-        if not any(map(_is_image, os.listdir(folder))):
+        if not any(map(is_image, os.listdir(folder))):
             raise DataError(
                 f'"{data_root}" has the folder {name}, but not the other one '
                 'of train and val: it must have both or neither (a class of '
@@ -92,16 +94,67 @@ def subfolders(folder: str) -> list[str]:
     )
 
 
-def _is_image(name: str) -> bool:
+def images_of_split(
+    data_root: str, split: str, val_ratio: float, left_out: Collection[str] = ()
+) -> tuple[dict[str, list[str]], int]:
+    """Lists the images of a split.
+
+    Args:
+        data_root (str): As for :class:`ImageFolder`.
+        split (str): ``'train'`` or ``'val'``.
+        val_ratio (float): Part of each class that is held out where there are
+            no ``train`` and ``val`` folders.
+        left_out (Collection[str]): Files, relative to ``data_root``, that count
+            as if they were not there.
+
+    Returns:
+        tuple: Sorted paths by class, in the order of :func:`find_classes`, and how
+        many images of these folders are in the other split.
+
+    Raises:
+        DataError: A class has no images or too few, or a file is empty.
+    """
+    train, val = split_folders(data_root)
+    folder, drawn = (val if split == 'val' else train), train == val
+    gone = {os.path.join(data_root, name) for name in left_out}
+    found, others = {}, 0
+    for name in find_classes(data_root):
+        # Only val may lack a class: find_classes looked into train.
+        if not os.path.isdir(os.path.join(folder, name)):
+            continue
+        paths = list_images(os.path.join(folder, name), 1 + drawn, gone)
+        if drawn:
+            mask = held_out(len(paths), val_ratio)
+            kept = [path for path, v in zip(paths, mask) if v == (split == 'val')]
+            others += len(paths) - len(kept)
+            paths = kept
+        found[name] = paths
+    return found, others
+
+
+def list_files(folder: str) -> list[str]:
+    """Sorted paths of all files under a class folder, without hidden ones."""
+    paths = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name[0] != '.']
+        paths += [os.path.join(parent, name) for name in names if name[0] != '.']
+    return sorted(paths)
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is an image by its ending; one that is hidden is none."""
     return name[0] != '.' and name.lower().endswith(SUFFIXES)
 
 
-def list_images(folder: str, at_least: int) -> list[str]:
+def list_images(
+    folder: str, at_least: int, left_out: Collection[str] = ()
+) -> list[str]:
     """Lists all images under a class folder.
 
     Args:
         folder (str): The class folder.
         at_least (int): The number of images that must be there.
+        left_out (Collection[str]): Paths that do not count.
 
     Returns:
         list[str]: Their sorted paths.
@@ -109,19 +162,19 @@ def list_images(folder: str, at_least: int) -> list[str]:
     Raises:
         DataError: There are fewer images, or one of them has no content.
     """
-    paths = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name[0] != '.']
-        paths += [os.path.join(parent, n) for n in names if _is_image(n)]
+    images = [path for path in list_files(folder) if is_image(os.path.basename(path))]
+    paths = [path for path in images if path not in left_out]
     if len(paths) < at_least:
+        broken = len(images) - len(paths)
         raise DataError(
-            f'The class folder "{folder}" has {len(paths)} image(s): at least '
-            f'{at_least} with the ending {", ".join(SUFFIXES)} must be there'
-            + (', one for train and one for val.' if at_least > 1 else '.')
+            f'The class folder "{folder}" has {len(paths)} image(s)'
+            + (f' besides {broken} that cannot be decoded' if broken else '')
+            + f': at least {at_least} with the ending {", ".join(SUFFIXES)} must be '
+            'there' + (', one for train and one for val.' if at_least > 1 else '.')
         )
     for path in paths:
         if not (os.path.isfile(path) and os.path.getsize(path)):
             raise DataError(
                 f'The image "{path}" is empty or a dead link: replace or remove it.'
             )
-    return sorted(paths)
+    return paths

@@ -1,6 +1,7 @@
 """The user's own images, one folder per class."""
 
 import os
+from collections.abc import Sequence
 
 from mmcls.datasets import BaseDataset
 from mmengine.logging import print_log
@@ -8,9 +9,9 @@ from mmengine.logging import print_log
 from ..errors import ConfigError
 from ..options import checked_options
 from ..registry import DATASETS
-from .class_folders import SPLITS, find_classes, list_images, split_folders
+from .class_folders import SPLITS, find_classes, images_of_split
 from .corrupt_images import SkipCorruptImagesMixin
-from .utils import choose_split, held_out
+from .utils import choose_split
 
 
 @DATASETS.register_module()
@@ -38,13 +39,16 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
             are checked at once. Defaults to False.
         max_corrupt (int): The number of corrupt images that are skipped in
             training, see :class:`SkipCorruptImagesMixin`. Defaults to 100.
+        left_out (Sequence[str]): Files, relative to ``data_root``, that count as
+            if they were not there, such as those that cannot be decoded.
+            Defaults to none.
         **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`:
             ``pipeline``, ``indices``, ``metainfo``, ... If it gives classes,
             they must be the folder names and set the order of the labels.
 
     Raises:
-        ConfigError: ``split``, ``val_ratio``, ``max_corrupt`` or the classes
-            are not allowed.
+        ConfigError: ``split``, ``val_ratio``, ``max_corrupt``, ``left_out`` or the
+            classes are not allowed.
         DataError: A folder or an image is missing or empty.
     """
 
@@ -57,10 +61,12 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
         test_mode: bool = False,
         lazy_init: bool = False,
         max_corrupt: int = 100,
+        left_out: Sequence[str] = (),
         **kwargs,
     ) -> None:
         self.split = choose_split(split, test_mode, SPLITS)
         self.val_ratio = val_ratio
+        self.left_out = left_out
         data_root = data_root and os.path.expanduser(data_root)
         self._folders = find_classes(data_root)
         super().__init__(
@@ -92,29 +98,19 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
         Raises:
             DataError: A class has no images or too few, or a file is empty.
         """
-        train, val = split_folders(self.data_root)
-        folder, drawn = (val if self.split == 'val' else train), train == val
-        items, total = [], 0
-        for name in self._folders:
-            # Only val may lack a class: find_classes looked into train.
-            if not os.path.isdir(os.path.join(folder, name)):
-                continue
-            paths = list_images(os.path.join(folder, name), at_least=1 + drawn)
-            total += len(paths)
-            if drawn:
-                mask = held_out(len(paths), self.val_ratio)
-                paths = [
-                    path
-                    for path, is_val in zip(paths, mask, strict=True)
-                    if is_val == (self.split == 'val')
-                ]
-            label = self.class_to_idx[name]
-            items += [dict(img_path=path, gt_label=label) for path in paths]
+        by_class, others = images_of_split(
+            self.data_root, self.split, self.val_ratio, self.left_out
+        )
+        items = [
+            dict(img_path=path, gt_label=self.class_to_idx[name])
+            for name, paths in by_class.items()
+            for path in paths
+        ]
         # Both splits are built in a run; one of them says it.
-        if drawn and self.split == 'train':
+        if others and self.split == 'train':
             print_log(
-                f'"{folder}" has no train and val folders: of its {total} '
-                f'images {total - len(items)} are held out as val '
+                f'"{self.data_root}" has no train and val folders: of its '
+                f'{len(items) + others} images {others} are held out as val '
                 f'(val_ratio={self.val_ratio} of each class), {len(items)} '
                 'are left for train.',
                 logger='current',

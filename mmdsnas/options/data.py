@@ -3,7 +3,7 @@
 from typing import Dict
 
 from .checkers import Checker, Choice, Flag, Integer, Real, Text
-from .containers import Either, LeftOut, Mapping, Maybe, Part
+from .containers import Either, LeftOut, ListOf, Mapping, Maybe, Part
 
 _DATA_ROOT = Maybe(Text(empty=True))
 _SPLIT_RATIO = Real(above=0, below=1)
@@ -32,6 +32,7 @@ DATA: Dict[str, Dict[str, Checker]] = dict(
         test_mode=Flag(),
         lazy_init=Flag(),
         max_corrupt=Integer(0),
+        left_out=ListOf(Text()),
         ann_file=LeftOut(),
     ),
     ImageNet=dict(
@@ -41,6 +42,13 @@ DATA: Dict[str, Dict[str, Checker]] = dict(
         data_prefix=Either(Text(empty=True), Mapping()),
         max_corrupt=Integer(0),
         test_mode=Flag(),
+    ),
+    # At the top of a config; see mmdsnas/command_line/own_images.py.
+    own_images=dict(
+        input_size=Maybe(Integer(32, 1024)),
+        epochs=Maybe(Integer(3)),
+        batch_size=Maybe(Integer(2)),
+        found=Maybe(Mapping()),
     ),
     seed_worker=dict(worker_id=LeftOut()),
     # An option that is no class of its own in a config.

@@ -62,7 +62,8 @@ def child_checkpoint(
     Returns:
         dict: ``state_dict`` and ``meta`` with ``subnet`` (candidate by
         block), ``blocks`` (by block: candidate, probability, mflops, mparams),
-        ``mflops``, ``mparams`` and ``mmdsnas_version``; where latencies were
+        ``mflops``, ``mparams``, the ``input_shape`` that these are of, and
+        ``mmdsnas_version``; where latencies were
         measured, also ``latency_ms``, in ``blocks`` too.
     """
     path = algorithm.mutator.derive_child()
@@ -72,6 +73,7 @@ def child_checkpoint(
     cost = algorithm.cost_table.cost(path)
     meta = dict(
         subnet=subnet,
+        input_shape=algorithm.resource_estimator.input_shape,
         blocks=_blocks(algorithm, path),
         **_costs(cost),
         mmdsnas_version=__version__,
@@ -99,6 +101,15 @@ def recorded_subnet(checkpoint: Mapping[str, Any]) -> Optional[Subnet]:
             f'{shown(subnet)}.'
         )
     return read_subnet(subnet)
+
+
+def recorded_input_size(checkpoint: Mapping[str, Any]) -> Optional[int]:
+    """Pixels of the square images that a child is meant for, if its file tells."""
+    shape = meta_of(checkpoint).get('input_shape')
+    if not isinstance(shape, (list, tuple)) or len(shape) != 4:
+        return None
+    *_, height, width = shape
+    return height if type(height) is int and height == width > 0 else None
 
 
 def is_of_search(checkpoint: Mapping[str, Any]) -> bool:

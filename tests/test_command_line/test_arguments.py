@@ -28,3 +28,13 @@ def test_option_without_a_value(capsys):
     with pytest.raises(SystemExit):
         config_parser('').parse_args(['x', '--cfg-options', 'a=1', 'b.c', '1'])
     assert "--cfg-options must be KEY=VALUE, but got 'b.c'" in capsys.readouterr().err
+
+
+def test_options_given_several_times_add_up():
+    words = ['x', '--cfg-options', 'a=1', 'b=2', '--cfg-options', 'b=3', 'c.d=4']
+    assert config_parser('').parse_args(words).cfg_options == {
+        'a': 1,
+        'b': 3,
+        'c.d': 4,
+    }
+    assert config_parser('').parse_args(['x']).cfg_options is None

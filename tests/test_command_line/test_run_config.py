@@ -6,14 +6,13 @@ from mmengine.logging import MMLogger
 
 from mmdsnas.command_line import run_config
 from mmdsnas.errors import ConfigError
+from tests.pictures import write_images
 
 
 @pytest.fixture
 def images(tmp_path):
     for name in 'abc':
-        (tmp_path / name).mkdir()
-        for i in range(2):
-            (tmp_path / name / f'{i}.png').write_bytes(b'x')
+        write_images(tmp_path / name, 2)
     return tmp_path
 
 

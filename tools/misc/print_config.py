@@ -1,15 +1,6 @@
 """Prints a config with everything that it inherits."""
 
-from mmdsnas.command_line.arguments import config_parser, show_user_errors
-from mmdsnas.command_line.run_config import load_config
-
-
-@show_user_errors
-def main() -> None:
-    args = config_parser(__doc__).parse_args()
-    # As it is written: without looking for data to count classes in.
-    print(load_config(args.config, args.cfg_options, resolve=False).pretty_text)
-
+from mmdsnas.command_line.commands.print_config import main
 
 if __name__ == '__main__':
     main()

@@ -1,56 +1,6 @@
 """Turns a checkpoint of the DSNAS authors' code into one of mmdsnas."""
 
-import argparse
-from pathlib import Path
-
-from mmdsnas.command_line.arguments import add_trust_argument, show_user_errors
-from mmdsnas.command_line.run_config import load_config
-from mmdsnas.errors import ConfigError
-from mmdsnas.structures.official import MD5, check_md5, convert_official
-from mmdsnas.structures.official_names import empty_architecture
-from mmdsnas.utils.checkpoint import check_exists, load_safely, save_checkpoint
-from mmdsnas.utils.tables import subnet_table
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('checkpoint', help='a supernet or a child of the authors')
-    parser.add_argument('out', help='the .pth file to be written')
-    parser.add_argument(
-        '--md5',
-        metavar='MODEL',
-        help=f'compare with the sum that the authors published, of {", ".join(MD5)}',
-    )
-    parser.add_argument(
-        '--config',
-        default='dsnas_official-supernet_8xb128_in1k',
-        help="config of the network, by default that of the authors' search",
-    )
-    add_trust_argument(parser)
-    return parser.parse_args()
-
-
-@show_user_errors
-def main() -> None:
-    args = parse_args()
-    out = Path(args.out)
-    if out.suffix != '.pth' or out.is_dir():
-        raise ConfigError(f'OUT must be a file that ends in .pth, but is {out}.')
-    check_exists(args.checkpoint)
-    if out.exists() and out.samefile(args.checkpoint):
-        raise ConfigError(f'OUT must be another file than the checkpoint {out}.')
-    if args.md5 is not None:
-        check_md5(args.checkpoint, args.md5)
-        print(f'The MD5 sum is that of {args.md5}.')
-    checkpoint = load_safely(args.checkpoint, args.trust_checkpoint)
-    architecture = empty_architecture(load_config(args.config).model)
-    converted = convert_official(checkpoint, architecture, args.checkpoint)
-    save_checkpoint(converted.checkpoint, out)
-    meta = converted.checkpoint['meta']
-    print(subnet_table(meta['subnet'], converted.probabilities))
-    known = ''.join(f', {key} {meta[key]:g}' for key in ('epoch', 'lr') if key in meta)
-    print(f'This {converted.kind}{known} was written to {out}.')
-
+from mmdsnas.command_line.commands.convert_official import main
 
 if __name__ == '__main__':
     main()

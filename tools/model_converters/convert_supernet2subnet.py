@@ -1,59 +1,6 @@
 """Makes the child from any checkpoint of a search."""
 
-import argparse
-from pathlib import Path
-
-from mmengine.registry import init_default_scope
-
-from mmdsnas.command_line.arguments import (
-    add_trust_argument,
-    config_parser,
-    show_user_errors,
-)
-from mmdsnas.command_line.run_config import load_config
-from mmdsnas.errors import ConfigError
-from mmdsnas.models import DSNAS
-from mmdsnas.registry import MODELS
-from mmdsnas.structures import child_checkpoint, save_child
-from mmdsnas.utils.checkpoint import last_lr, load_checkpoint, meta_of, number
-from mmdsnas.utils.tables import child_table
-from mmdsnas.utils.weights import load_weights
-
-
-def parse_args() -> argparse.Namespace:
-    parser = config_parser(__doc__)
-    parser.add_argument('checkpoint', help='a checkpoint of the search')
-    parser.add_argument(
-        'out',
-        help='folder for subnet.pth and subnet.yaml, or the name of the .pth '
-        'file, beside which the .yaml is put',
-    )
-    add_trust_argument(parser)
-    return parser.parse_args()
-
-
-@show_user_errors
-def main() -> None:
-    args = parse_args()
-    checkpoint = load_checkpoint(args.checkpoint, args.trust_checkpoint)
-    config = load_config(args.config, args.cfg_options)
-    init_default_scope(config.get('default_scope', 'mmdsnas'))
-    model = MODELS.build(config.model)
-    if not isinstance(model, DSNAS):
-        raise ConfigError(
-            'the config must be that of a search, with a model '
-            f'of type DSNAS, but {args.config} has a '
-            f'{type(model).__name__}.'
-        )
-    load_weights(model, checkpoint, args.checkpoint)
-    epoch = number(meta_of(checkpoint).get('epoch'))
-    child = child_checkpoint(model, dict(epoch=epoch, lr=last_lr(checkpoint)))
-    out = Path(args.out)
-    pth = out if out.suffix == '.pth' else out / 'subnet.pth'
-    yaml = pth.with_suffix('.yaml')
-    save_child(child, pth, yaml)
-    print(child_table(child['meta'], [str(yaml), str(pth)]))
-
+from mmdsnas.command_line.commands.convert_supernet2subnet import main
 
 if __name__ == '__main__':
     main()

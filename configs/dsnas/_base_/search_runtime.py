@@ -4,6 +4,7 @@ _base_ = './default_runtime.py'
 
 custom_hooks = [
     dict(type='ExactResumeHook'),
+    dict(type='ProgressBarHook'),
     dict(type='SearchStageHook'),
     dict(type='NonFiniteHook', max_consecutive=10),
     dict(type='RankAgreementHook'),

@@ -4,6 +4,7 @@ _base_ = './default_runtime.py'
 
 custom_hooks = [
     dict(type='ExactResumeHook'),
+    dict(type='ProgressBarHook'),
     dict(type='LoadFromHook'),
     dict(type='AverageBNStatsHook'),
     dict(type='RecordSubnetHook'),

@@ -6,6 +6,7 @@ from .export_child_hook import ExportChildHook
 from .held_out_batch_hook import HeldOutBatchHook
 from .load_from_hook import LoadFromHook
 from .non_finite_hook import NonFiniteHook
+from .progress_bar_hook import ProgressBarHook
 from .rank_agreement_hook import RankAgreementHook
 from .recalibrate_bn_hook import RecalibrateBNHook
 from .record_subnet_hook import RecordSubnetHook
@@ -14,6 +15,7 @@ from .resume_validation_hook import ResumeValidationHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .sampled_path_val_hook import SampledPathValHook
 from .search_log_hook import SearchLogHook
+from .search_plan_hook import SearchPlanHook
 from .search_stage_hook import SearchStageHook
 from .select_child_hook import SelectChildHook
 
@@ -26,6 +28,7 @@ __all__ = [
     'HeldOutBatchHook',
     'LoadFromHook',
     'NonFiniteHook',
+    'ProgressBarHook',
     'RankAgreementHook',
     'RecalibrateBNHook',
     'RecordSubnetHook',
@@ -34,6 +37,7 @@ __all__ = [
     'SafeCheckpointHook',
     'SampledPathValHook',
     'SearchLogHook',
+    'SearchPlanHook',
     'SearchStageHook',
     'SelectChildHook',
 ]

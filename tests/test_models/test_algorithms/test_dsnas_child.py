@@ -13,7 +13,12 @@ from mmrazor.structures import export_fix_subnet, load_fix_subnet
 
 from mmdsnas.errors import SubnetError
 from mmdsnas.registry import MODELS
-from mmdsnas.structures import child_checkpoint, child_state_dict, sub_model
+from mmdsnas.structures import (
+    child_checkpoint,
+    child_state_dict,
+    recorded_input_size,
+    sub_model,
+)
 from tests.toy import small_mobilenet, small_shufflenet
 
 STATES = ['unfixed', 'partly fixed', 'fixed']
@@ -192,3 +197,24 @@ def test_a_subnet_of_another_supernet():
     ):
         with pytest.raises(SubnetError, match=match):
             sub_model(config, wrong)
+
+
+def test_a_child_tells_the_size_of_its_images():
+    meta = child_checkpoint(trained(small_shufflenet(), 'unfixed'))['meta']
+    assert meta['input_shape'] == (1, 3, 32, 32)
+    assert recorded_input_size(dict(meta=meta)) == 32
+
+
+@pytest.mark.parametrize(
+    'meta',
+    [
+        {},
+        dict(input_shape=[1, 3, 32]),
+        dict(input_shape=[1, 3, 32, 48]),
+        dict(input_shape=[1, 3, '32', '32']),
+        dict(input_shape=[1, 3, -32, -32]),
+        dict(input_shape=5),
+    ],
+)
+def test_no_size_in_a_checkpoint(meta):
+    assert recorded_input_size(dict(meta=meta)) is None

@@ -1,0 +1,117 @@
+"""Measures a search's table of latencies, and how well its sums predict children."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, Dict, Tuple
+
+from mmengine.registry import init_default_scope
+
+from mmdsnas.command_line.arguments import config_parser, show_user_errors
+from mmdsnas.command_line.run_config import load_config
+from mmdsnas.errors import ConfigError
+from mmdsnas.models import DSNAS
+from mmdsnas.models.cost import LatencyMeter, random_paths
+from mmdsnas.registry import MODELS
+from mmdsnas.structures import sub_model, subnet_of_path
+from mmdsnas.utils.files import write_atomically
+from mmdsnas.utils.tables import error_table, latency_table
+
+# Other children than those that the fixed part was measured on.
+SEED = 1
+
+
+def parse_args() -> argparse.Namespace:
+    parser = config_parser(__doc__)
+    parser.add_argument('--backend', help='pytorch or onnxruntime')
+    parser.add_argument('--threads', type=int, help='threads on the CPU')
+    parser.add_argument(
+        '--out',
+        metavar='FILE',
+        help='JSON file of the table, measured only if it is not there or does not fit',
+    )
+    parser.add_argument(
+        '--paths',
+        type=int,
+        default=20,
+        metavar='N',
+        help='random children that the sums are compared with (default: 20)',
+    )
+    parser.add_argument(
+        '--report',
+        metavar='FILE',
+        help='JSON file for that comparison; keeps those of other backends',
+    )
+    args = parser.parse_args()
+    if args.paths < 1:
+        parser.error(f'--paths must be at least 1, but is {args.paths}')
+    return args
+
+
+def load(args: argparse.Namespace) -> Tuple[Dict[str, Any], LatencyMeter]:
+    """Config of the search's model, and what measures its latencies."""
+    config = load_config(args.config, args.cfg_options)
+    init_default_scope(config.get('default_scope', 'mmdsnas'))
+    model = config.model
+    if not model.type.endswith('DSNAS'):
+        raise ConfigError(
+            f'{args.config} must be the config of a search, whose model is a DSNAS, '
+            f'but its model is a {model.type}.'
+        )
+    estimator = dict(model.get('resource_estimator') or {})
+    given = dict(backend=args.backend, threads=args.threads, file=args.out)
+    given = {name: value for name, value in given.items() if value is not None}
+    latency = {**(estimator.pop('latency', None) or {}), **given}
+    # Latencies are measured below; no limit matters here.
+    model.update(resource_estimator=estimator, cost=None)
+    shape = estimator.get('input_shape', (1, 3, 224, 224))
+    return model, LatencyMeter(shape, **latency)
+
+
+@show_user_errors
+def main() -> None:
+    args = parse_args()
+    config, meter = load(args)
+    model: DSNAS = MODELS.build(config)
+    mutator, supernet = model.mutator, model.architecture
+    choices = {name: mutator.choices(name) for name in mutator.search_groups}
+    paths = random_paths(choices, args.paths, SEED)
+    subnets = [subnet_of_path(supernet, mutator.search_groups, path) for path in paths]
+    children = {k: sub_model(config.architecture, s) for k, s in enumerate(subnets)}
+
+    table, measured = meter.table_and_networks(supernet, children)
+    costs = model.cost_table.with_latencies(*table)
+    setting = meter.setting(supernet)
+    print('\n'.join(f'{name}: {value}' for name, value in setting.items()))
+    print(latency_table(costs))
+    rows = [
+        dict(
+            measured_ms=measured[k],
+            predicted_ms=costs.cost(path).latency,
+            subnet=subnets[k],
+        )
+        for k, path in enumerate(paths)
+    ]
+    print(error_table(rows))
+    if args.report is not None:
+        write_report(
+            args.report,
+            setting['backend'],
+            dict(config=args.config, setting=setting, **table._asdict(), paths=rows),
+        )
+
+
+def write_report(path: str, backend: str, report: Dict[str, Any]) -> None:
+    """Puts a report beside those of other backends that a file may have."""
+    try:
+        reports = json.loads(Path(path).read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        reports = {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            '--report must be a file that this tool wrote, or one that does not exist '
+            f'yet, but {path} is no JSON file.'
+        ) from error
+    with write_atomically(path) as temporary:
+        text = json.dumps({**reports, backend: report}, indent=2)
+        temporary.write_text(f'{text}\n', encoding='utf-8')

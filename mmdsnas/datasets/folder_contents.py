@@ -1,0 +1,139 @@
+"""Looks at one's own images before a search: what is there, what cannot be used."""
+
+import contextlib
+import os
+import statistics
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from ..errors import DataError
+from ..utils.progress import progress
+from .class_folders import (
+    SPLITS,
+    find_classes,
+    images_of_split,
+    is_image,
+    list_files,
+    split_folders,
+)
+
+# Why files are left out: they cannot be decoded, have another ending than that of an
+# image, or are beside the class folders.
+BROKEN, NO_IMAGE, IN_NO_CLASS = REASONS = ('broken', 'no_image', 'in_no_class')
+# Images whose decoding is one piece of work for a bar.
+CHUNK = 256
+
+
+class FolderContents(NamedTuple):
+    """What a folder of images holds.
+
+    Attributes:
+        images (dict[str, dict[str, int]]): By split, the number of images of each
+            class; without those that cannot be decoded.
+        drawn (bool): Whether val is drawn from the images of each class.
+        left_out (dict[str, list[str]]): By reason, the files that are not used,
+            relative to the folder.
+        channels (dict[int, int]): Number of images by their number of channels: 1 is
+            grey, 3 colour, 4 colour with transparency.
+        size (tuple[int, int]): Medians of the images' heights and widths, pixels.
+    """
+
+    images: dict[str, dict[str, int]]
+    drawn: bool
+    left_out: dict[str, list[str]]
+    channels: dict[int, int]
+    size: tuple[int, int]
+
+
+def look_at(data_root: str, val_ratio: float) -> FolderContents:
+    """Decodes every image of a folder once.
+
+    That takes about as long as the decoding in one epoch of training.
+
+    Args:
+        data_root (str): As for :class:`ImageFolder`.
+        val_ratio (float): Part of each class that is held out as val where there
+            are no ``train`` and ``val`` folders.
+
+    Raises:
+        ConfigError: ``data_root`` is not set.
+        DataError: A folder is missing, or a class has too few images that can be
+            decoded.
+    """
+    classes = find_classes(data_root)
+    data_root = os.path.expanduser(data_root)
+    folders = list(dict.fromkeys(split_folders(data_root)))
+    left_out: dict[str, list[str]] = {reason: [] for reason in REASONS}
+    images = []
+    for folder in folders:
+        for name in sorted(os.listdir(folder)):
+            path = os.path.join(folder, name)
+            if name[0] != '.' and os.path.isfile(path):
+                left_out[IN_NO_CLASS].append(path)
+        for name in classes:
+            for path in list_files(os.path.join(folder, name)):
+                usable = is_image(os.path.basename(path))
+                (images if usable else left_out[NO_IMAGE]).append(path)
+    shapes = {path: shape for path, shape in zip(images, _shapes(images))}
+    left_out[BROKEN] = [path for path, shape in shapes.items() if shape is None]
+    good = [shape for shape in shapes.values() if shape is not None]
+    if images and not good:
+        raise DataError(
+            f'None of the {len(images)} images in "{data_root}" can be decoded, '
+            f'"{images[0]}" for example.'
+        )
+    left_out = {
+        reason: [os.path.relpath(path, data_root) for path in paths]
+        for reason, paths in left_out.items()
+    }
+    by_split = {}
+    for split in SPLITS:
+        found, _ = images_of_split(data_root, split, val_ratio, left_out[BROKEN])
+        by_split[split] = {name: len(found.get(name, ())) for name in classes}
+    return FolderContents(
+        images=by_split,
+        drawn=len(folders) == 1,
+        left_out=left_out,
+        channels=dict(sorted(Counter(channels for *_, channels in good).items())),
+        size=tuple(round(statistics.median(side)) for side in list(zip(*good))[:2]),
+    )
+
+
+def _shapes(paths: list[str]) -> Iterator[tuple[int, int, int] | None]:
+    """Height, width and channels of each image; None of one that is broken."""
+    chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
+    # OpenCV decodes without Python's lock.
+    with _silent_opencv(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for chunk in progress(chunks, f'Looking at {len(paths)} images'):
+            yield from pool.map(_shape, chunk)
+
+
+def _shape(path: str) -> tuple[int, int, int] | None:
+    try:
+        content = np.fromfile(path, np.uint8)
+    except OSError:
+        # A dead link, or a file that may not be read.
+        return None
+    if not content.size:
+        return None
+    # With the channels that it has; a pipeline makes three of them.
+    image = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+    if image is None:
+        return None
+    return (*image.shape[:2], 1 if image.ndim == 2 else image.shape[2])
+
+
+@contextlib.contextmanager
+def _silent_opencv() -> Iterator[None]:
+    """Broken images are named by us; OpenCV names none."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)

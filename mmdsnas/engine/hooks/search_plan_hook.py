@@ -1,0 +1,134 @@
+from typing import Any, Dict, List, Mapping
+
+from mmengine.dist import get_world_size, master_only
+from mmengine.hooks import Hook
+
+from mmdsnas.datasets.folder_contents import BROKEN, IN_NO_CLASS, NO_IMAGE
+from mmdsnas.models import DSNAS, Stage
+from mmdsnas.models.cost import UNITS
+from mmdsnas.registry import HOOKS
+from ..step_times import measure, seconds_of
+from .utils import algorithm_of
+
+# Files that are named, for each reason; the config in the work directory has all.
+NAMED = 10
+KINDS = {'1': 'grey', '2': 'grey with transparency', '3': 'colour'}
+KINDS['4'] = 'colour with transparency'
+
+REASONS = {
+    BROKEN: 'cannot be decoded',
+    NO_IMAGE: 'no image by its ending',
+    IN_NO_CLASS: 'in no class folder',
+}
+
+
+@HOOKS.register_module()
+class SearchPlanHook(Hook):
+    """Says before a search what was found, what will run and about how long.
+
+    What was found stands in ``own_images`` of the config; without it, only the rest
+    is said. A few steps of every stage are timed, on a copy of the search.
+    """
+
+    # After what else looks at the model before the training.
+    priority = 'VERY_LOW'
+
+    @master_only
+    def before_train(self, runner) -> None:
+        """Logs the plan."""
+        own = runner.cfg.get('own_images') or {}
+        lines = found_lines(own['found']) if own.get('found') else []
+        algorithm = algorithm_of(runner)
+        first = runner.epoch
+        epochs = {stage: 0 for stage in Stage}
+        for epoch in range(first, runner.max_epochs):
+            epochs[algorithm.stage_of(epoch)] += 1
+        lines += plan_lines(algorithm, epochs)
+        train = runner.train_dataloader
+        shape = algorithm.resource_estimator.input_shape
+        lines.append(
+            f'  images of {shape[-2]} x {shape[-1]}, batches of {train.batch_size}, '
+            f'{len(train)} steps an epoch'
+        )
+        if any(epochs.values()):
+            seconds = seconds_of(
+                measure(algorithm, train, runner.max_epochs),
+                epochs,
+                len(train),
+                train.batch_size,
+                _validated(runner),
+                train.num_workers,
+            )
+            lines.append(f'  about {in_words(seconds)}, by a few steps timed here')
+        runner.logger.info('\n'.join(['The plan:', *lines]))
+
+
+def _validated(runner) -> float:
+    """Images that one process validates, per epoch of the run."""
+    if runner.val_loop is None:
+        return 0.0
+    images = len(runner.val_dataloader.dataset) / get_world_size()
+    return images / runner.train_loop.val_interval
+
+
+def found_lines(found: Mapping[str, Any]) -> List[str]:
+    """Says what a folder of images holds.
+
+    Args:
+        found (Mapping): ``own_images.found`` of a config that was fitted.
+    """
+    train, val = found['images']['train'], found['images']['val']
+    counts = [f'{name} {n + val[name]}' for name, n in train.items()]
+    split = 'in the folder val'
+    if found['drawn']:
+        split = 'held out of each class, since there are no folders train and val'
+    channels = ', '.join(
+        f'{number} {KINDS.get(kind, f"with {kind} channels")}'
+        for kind, number in found['channels'].items()
+    )
+    height, width = found['size']
+    lines = [
+        f'{sum(train.values()) + sum(val.values())} images of {len(train)} classes in '
+        f'{found["folder"]}',
+        f'  {", ".join(counts)}',
+        f'  {sum(train.values())} to train on; {sum(val.values())} to validate on, '
+        f'{split}',
+        f'  {channels}; median size {height} x {width}',
+    ]
+    if set(found['channels']) - {'3'}:
+        lines[-1] += '; the network gets three channels of each'
+    for reason, files in found['left_out'].items():
+        what = f'  left out, {REASONS[reason]}:'
+        lines += [f'{what} {name}' for name in files[:NAMED]]
+        if len(files) > NAMED:
+            lines.append(f'{what} {len(files) - NAMED} more')
+    return lines
+
+
+def plan_lines(algorithm: DSNAS, epochs: Dict[Stage, int]) -> List[str]:
+    """Says what a search chooses from, within which limit, in how many epochs.
+
+    Args:
+        algorithm (DSNAS): The search.
+        epochs (dict[Stage, int]): Epochs by stage that are still to run.
+    """
+    cheapest, dearest = algorithm.cost_table.cost_range()
+    limits = [f'{n:g} {UNITS[name]}' for name, n in algorithm.cost_term.limits.items()]
+    blocks = algorithm.cost_table.blocks
+    choices = sorted({len(candidates) for candidates in blocks.values()})
+    return [
+        f'A search of {len(blocks)} blocks with {" to ".join(map(str, choices))} '
+        f'candidates each, of networks of {cheapest:.3g} to {dearest:.3g} MFLOPs, '
+        + (f'with a limit of {" and ".join(limits)}' if limits else 'without a limit'),
+        f'  {sum(epochs.values())} epochs: '
+        + ', '.join(f'{number} {stage.value}' for stage, number in epochs.items()),
+    ]
+
+
+def in_words(seconds: float) -> str:
+    """A duration as one says it, with two digits at most that mean something."""
+    if seconds < 100:
+        return f'{max(1, round(seconds))} s'
+    if seconds < 100 * 60:
+        return f'{round(seconds / 60)} min'
+    return f'{seconds / 3600:.1f} h'

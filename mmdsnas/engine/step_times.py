@@ -1,0 +1,124 @@
+"""How long the steps of a search take, measured on a copy of it."""
+
+import copy
+import os
+import statistics
+import time
+from functools import partial
+from typing import Any, Callable, Dict, List, NamedTuple
+
+import torch
+from torch.utils.benchmark import timer
+from torch.utils.data import DataLoader
+
+from mmdsnas.models import DSNAS, Stage
+from mmdsnas.utils.random_state import seeded_aside
+
+# Of each kind of step, after one to warm up.
+REPEATS = 3
+# Images that are loaded to time the pipeline, beside those of a batch.
+MOST_IMAGES = 16
+
+
+class StepTimes(NamedTuple):
+    """Seconds that parts of a run take.
+
+    Attributes:
+        step (dict[Stage, float]): A training step by stage, without its images.
+        evaluation (float): Evaluating a batch of the training's size, without its
+            images.
+        image (float): Loading an image in one process.
+    """
+
+    step: Dict[Stage, float]
+    evaluation: float
+    image: float
+
+
+def measure(search: DSNAS, loader: DataLoader, max_epochs: int) -> StepTimes:
+    """Runs a few steps of every stage, which leave no trace in the search.
+
+    Args:
+        search (DSNAS): Before its training; a copy of it is trained.
+        loader (DataLoader): The training data.
+        max_epochs (int): Length of the run, which says what stages there are.
+    """
+    with seeded_aside(0):
+        begin, items = time.perf_counter(), []
+        for index in range(min(MOST_IMAGES, len(loader.dataset))):
+            items.append(loader.dataset[index])
+        image = (time.perf_counter() - begin) / len(items)
+        batch = [items[i % len(items)] for i in range(loader.batch_size)]
+        batch = loader.collate_fn(batch)
+        algorithm = copy.deepcopy(search)
+
+        def evaluate() -> None:
+            with torch.no_grad():
+                algorithm.val_step(copy.copy(batch))
+
+        steps = {}
+        for stage, epoch in _first_epochs(algorithm, max_epochs).items():
+            algorithm.train().begin_epoch(epoch)
+            steps[stage] = _median(partial(_train, algorithm, batch))
+        algorithm.eval()
+        return StepTimes(steps, _median(evaluate), image)
+
+
+def _first_epochs(algorithm: DSNAS, max_epochs: int) -> Dict[Stage, int]:
+    first: Dict[Stage, int] = {}
+    for epoch in range(max_epochs):
+        first.setdefault(algorithm.stage_of(epoch), epoch)
+    return first
+
+
+def _train(algorithm: DSNAS, batch: Dict[str, Any]) -> None:
+    data = algorithm.data_preprocessor(copy.copy(batch), True)
+    losses = algorithm._run_forward(data, mode='loss')
+    algorithm.parse_losses(losses)[0].backward()
+    algorithm.zero_grad()
+
+
+def _median(call: Callable[[], None]) -> float:
+    call()
+    times: List[float] = []
+    for _ in range(REPEATS):
+        # torch's timer waits for the GPU.
+        begin = timer()
+        call()
+        times.append(timer() - begin)
+    return statistics.median(times)
+
+
+def seconds_of(
+    times: StepTimes,
+    epochs: Dict[Stage, int],
+    steps: int,
+    batch_size: int,
+    val_images: float,
+    workers: int,
+) -> float:
+    """About how long a run takes.
+
+    A step and the loading of its images run side by side as far as there are cores
+    for both.
+
+    Args:
+        times (StepTimes): Of this machine.
+        epochs (dict[Stage, int]): By stage.
+        steps (int): Of an epoch.
+        batch_size (int): Images of a step.
+        val_images (float): Images that are validated per epoch.
+        workers (int): Processes that load images; 0 is the training's own.
+    """
+    side_by_side = min(workers + 1, os.cpu_count() or 1)
+
+    def together(step: float, images: float) -> float:
+        load = times.image * images
+        return max(step, load / max(workers, 1), (step + load) / side_by_side)
+
+    validation = together(times.evaluation * val_images / batch_size, val_images)
+    return sum(
+        number * (steps * together(times.step[stage], batch_size) + validation)
+        for stage, number in epochs.items()
+        if number
+    )

@@ -1,0 +1,69 @@
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from mmdsnas.command_line import command
+from mmdsnas.versions import __version__
+
+TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+
+
+@pytest.fixture
+def run(monkeypatch):
+    def run(*words):
+        monkeypatch.setattr(sys, 'argv', ['/somewhere/bin/mmdsnas', *words])
+        command.main()
+
+    return run
+
+
+def test_every_tool_is_a_command():
+    """And has no code of its own."""
+    modules = [module for module, _ in command.COMMANDS.values()]
+    scripts = {path.stem: path.read_text() for path in TOOLS.rglob('*.py')}
+    assert sorted(modules) == sorted(scripts)
+    for name, text in scripts.items():
+        assert text.partition('"""\n\n')[2] == (
+            f'from mmdsnas.command_line.commands.{name} import main\n\n'
+            "if __name__ == '__main__':\n    main()\n"
+        )
+
+
+def test_a_command_gets_its_arguments(run, monkeypatch):
+    seen = []
+    module = import_module('mmdsnas.command_line.commands.convert_supernet2subnet')
+    monkeypatch.setattr(module, 'main', lambda: seen.append(sys.argv))
+    run('convert', 'some_config', '--cfg-options', 'a=1')
+    assert seen == [['mmdsnas convert', 'some_config', '--cfg-options', 'a=1']]
+
+
+@pytest.mark.parametrize('name', command.COMMANDS)
+def test_help_of_a_command_names_it(run, capsys, name):
+    with pytest.raises(SystemExit) as ended:
+        run(name, '--help')
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f'usage: mmdsnas {name} ')
+
+
+@pytest.mark.parametrize('words', [(), ('--help',), ('-h',)])
+def test_help_names_the_commands(run, capsys, words):
+    run(*words)
+    listed = re.findall(r'^  (\S+)  +\S', capsys.readouterr().out, re.M)
+    assert listed == list(command.COMMANDS)
+
+
+def test_version(run, capsys):
+    run('--version')
+    assert capsys.readouterr().out == f'{__version__}\n'
+
+
+def test_no_such_command(run, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run('trian', 'x')
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "error: mmdsnas has no command 'trian' (nearest: 'train').\n"
+    )

@@ -1,0 +1,131 @@
+import pytest
+
+from mmdsnas.command_line.own_images import Plan, plan_for
+from mmdsnas.command_line.run_config import LOADERS, load_config
+from mmdsnas.errors import ConfigError
+from tests.pictures import write_images
+
+SEARCH, CHILD = 'dsnas_supernet_1xb64_folder', 'dsnas_subnet_1xb64_folder'
+
+
+@pytest.fixture
+def images(tmp_path):
+    """40 images to train on and 10 to validate on, grey, 70 pixels high."""
+    for name in ('ant', 'bee'):
+        write_images(tmp_path / 'own' / name, 25, (70, 90))
+    (tmp_path / 'own' / 'ant' / 'bad.png').write_bytes(b'x')
+    return str(tmp_path / 'own')
+
+
+@pytest.mark.parametrize(
+    'num_images, size, plan',
+    [
+        # Of the digits, enlarged to 64 x 64: what their own config has.
+        (1438, (64, 64), Plan(64, 45, 64)),
+        (160, (28, 28), Plan(64, 80, 16)),
+        (1, (1, 1), Plan(64, 80, 16)),
+        (511, (65, 300), Plan(96, 80, 16)),
+        (512, (300, 96), Plan(96, 80, 32)),
+        (1600, (97, 97), Plan(128, 40, 64)),
+        (10**6, (3000, 4000), Plan(128, 20, 64)),
+    ],
+)
+def test_what_suits_an_amount_of_data(num_images, size, plan):
+    assert plan_for(num_images, size) == plan
+
+
+def test_a_search_is_fitted(images):
+    config = load_config(SEARCH, dict(data_root=images))
+    model, optim = config.model, config.optim_wrapper
+    assert model.architecture.head.num_classes == 2
+    assert model.resource_estimator.input_shape == (1, 3, 96, 96)
+    assert (model.pretrain_epochs, model.finetune_epochs) == (12, 50)
+    assert config.train_cfg.max_epochs == 80
+    assert config.train_dataloader.batch_size == 16
+    # 0.1 is that of a batch of 64.
+    assert optim.architecture.optimizer.lr == pytest.approx(0.1 * 16 / 64)
+    assert optim.mutator.optimizer.lr == 0.02
+    assert config.auto_scale_lr.base_batch_size == 16
+    warm_up, cosine = config.param_scheduler.architecture
+    assert (warm_up.end, cosine.begin, cosine.T_max, cosine.end) == (2, 2, 78, 80)
+    # 20 validations; three steps an epoch.
+    assert config.train_cfg.val_interval == config.default_hooks.checkpoint.interval
+    assert config.train_cfg.val_interval == 4
+    assert config.default_hooks.logger.interval == 1
+    for name in LOADERS:
+        assert config[name].dataset.left_out == ['ant/bad.png']
+    sizes = [
+        [t.get('scale') or t.get('crop_size') for t in config[name].dataset.pipeline]
+        for name in LOADERS
+    ]
+    assert sizes == [[None, 96, None, None], *[[None, 110, 96, None]] * 2]
+    assert config.own_images.input_size == 96
+    assert config.own_images.found['images'] == dict(
+        train=dict(ant=20, bee=20), val=dict(ant=5, bee=5)
+    )
+
+
+def test_a_child_is_fitted(images):
+    config = load_config(CHILD, dict(data_root=images), input_size=64)
+    assert config.model.cfg.head.num_classes == 2
+    assert config.test_dataloader.dataset.pipeline[2].crop_size == 64
+    assert config.train_cfg.max_epochs == 80
+    assert config.optim_wrapper.optimizer.lr == pytest.approx(0.1 * 16 / 64)
+    assert config.param_scheduler[1].end == 80
+
+
+def test_what_is_given_goes_before_what_is_found(images):
+    options = {
+        'data_root': images,
+        'own_images.epochs': 9,
+        'own_images.input_size': 32,
+        'train_dataloader.batch_size': 8,
+        'val_dataloader.dataset.pipeline.1.scale': 50,
+    }
+    config = load_config(SEARCH, options, input_size=224)
+    assert config.own_images.epochs == config.train_cfg.max_epochs == 9
+    assert (config.model.pretrain_epochs, config.model.finetune_epochs) == (1, 6)
+    assert config.train_dataloader.batch_size == 8
+    scales = [t.get('scale') for t in config.val_dataloader.dataset.pipeline]
+    assert scales == [None, 50, None, None]
+    assert config.model.resource_estimator.input_shape == (1, 3, 32, 32)
+
+
+def test_three_epochs_have_three_stages(images):
+    options = {'data_root': images, 'own_images.epochs': 3}
+    config = load_config(SEARCH, options)
+    assert (config.model.pretrain_epochs, config.model.finetune_epochs) == (1, 2)
+
+
+def test_a_fitted_config_stays_as_it_is(images, tmp_path):
+    """The one that a run leaves in its work directory."""
+    options = {'data_root': images, 'own_images.batch_size': 32}
+    first = load_config(SEARCH, options)
+    first.dump(tmp_path / 'left.py')
+    again = load_config(str(tmp_path / 'left.py'))
+    assert again.to_dict() == first.to_dict()
+
+
+def test_turned_off(images):
+    config = load_config(SEARCH, dict(data_root=images, own_images=None))
+    assert config.train_cfg.max_epochs == 45
+    assert 'left_out' not in config.train_dataloader.dataset
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        ({'own_images.epochs': 2}, '^own_images.epochs must be None or a whole number'),
+        ({'own_images.size': 64}, "^own_images has no option 'size'"),
+        ({'own_images': 3}, '^own_images must be a dict'),
+    ],
+)
+def test_wrong_options(images, options, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(SEARCH, dict(data_root=images, **options))
+
+
+def test_other_data():
+    options = {'own_images': dict(epochs=5)}
+    with pytest.raises(ConfigError, match='no ImageFolder, but are a Digits.$'):
+        load_config('dsnas_supernet_1xb64_digits', options)

@@ -1,0 +1,104 @@
+import os
+
+import pytest
+
+from mmdsnas.datasets import ImageFolder, folder_contents, look_at
+from mmdsnas.datasets.folder_contents import BROKEN, IN_NO_CLASS, NO_IMAGE
+from mmdsnas.errors import DataError
+from tests.pictures import write_images
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """Three classes, grey, coloured and transparent; five files are not usable."""
+    write_images(tmp_path / 'ant', 10, (20, 30))
+    write_images(tmp_path / 'bee', 5, (40, 10, 3))
+    write_images(tmp_path / 'cat' / 'deep', 2, (8, 8, 4))
+    whole = (tmp_path / 'bee' / '000.png').read_bytes()
+    (tmp_path / 'bee' / 'cut.png').write_bytes(whole[: len(whole) // 2])
+    (tmp_path / 'ant' / 'empty.jpg').touch()
+    (tmp_path / 'cat' / 'dead.png').symlink_to(tmp_path / 'nowhere.png')
+    (tmp_path / 'cat' / 'notes.txt').write_text('taken in May')
+    (tmp_path / 'cat' / '.hidden').write_text('')
+    write_images(tmp_path, 1)
+    return tmp_path
+
+
+def test_what_is_found(mixed, capfd):
+    found = look_at(str(mixed), val_ratio=0.2)
+    assert found.drawn
+    assert found.images == dict(
+        train=dict(ant=8, bee=4, cat=1), val=dict(ant=2, bee=1, cat=1)
+    )
+    assert found.left_out == {
+        BROKEN: ['ant/empty.jpg', 'bee/cut.png', 'cat/dead.png'],
+        NO_IMAGE: ['cat/notes.txt'],
+        IN_NO_CLASS: ['000.png'],
+    }
+    assert found.channels == {1: 10, 3: 5, 4: 2}
+    # Of 10 images of 20 x 30, 5 of 40 x 10 and 2 of 8 x 8.
+    assert found.size == (20, 30)
+    # libpng's own words go past OpenCV.
+    printed = capfd.readouterr().err.splitlines()
+    assert not [line for line in printed if not line.startswith('libpng')]
+
+
+def test_the_data_set_has_what_was_counted(mixed):
+    found = look_at(str(mixed), val_ratio=0.4)
+    for split, counts in found.images.items():
+        data = ImageFolder(
+            str(mixed), split, val_ratio=0.4, left_out=found.left_out[BROKEN]
+        )
+        labels = data.get_gt_labels().tolist()
+        assert {c: labels.count(i) for i, c in enumerate(data.CLASSES)} == counts
+
+
+def test_what_is_left_out_counts_as_if_it_were_gone(mixed):
+    """Also in the draw of the images that are held out."""
+    left_out = look_at(str(mixed), 0.2).left_out[BROKEN]
+
+    def listed():
+        splits = [
+            ImageFolder(str(mixed), split, left_out=left_out)
+            for split in ('train', 'val')
+        ]
+        return [[d.get_data_info(i)['img_path'] for i in range(len(d))] for d in splits]
+
+    before = listed()
+    for name in left_out:
+        os.remove(mixed / name)
+    assert listed() == before
+
+
+def test_given_splits(tmp_path, monkeypatch):
+    write_images(tmp_path / 'train' / 'ant', 3)
+    write_images(tmp_path / 'train' / 'bee', 2)
+    write_images(tmp_path / 'val' / 'ant', 1)
+    (tmp_path / 'val' / 'ant' / 'bad.png').write_bytes(b'x')
+    monkeypatch.setenv('HOME', str(tmp_path.parent))
+    found = look_at(f'~/{tmp_path.name}', 0.2)
+    assert not found.drawn
+    assert found.images == dict(train=dict(ant=3, bee=2), val=dict(ant=1, bee=0))
+    assert found.left_out[BROKEN] == ['val/ant/bad.png']
+
+
+def test_pieces_make_the_whole(mixed, monkeypatch):
+    whole = look_at(str(mixed), 0.2)
+    monkeypatch.setattr(folder_contents, 'CHUNK', 3)
+    assert look_at(str(mixed), 0.2) == whole
+
+
+def test_a_class_of_broken_images(mixed):
+    for i in range(4):
+        (mixed / 'bee' / f'{i:03d}.png').write_bytes(b'x')
+    message = rf'"{mixed}/bee" has 1 image\(s\) besides 5 that cannot be decoded: at'
+    with pytest.raises(DataError, match=message):
+        look_at(str(mixed), 0.2)
+
+
+def test_no_image_at_all(tmp_path):
+    for name in 'ab':
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'x.png').write_bytes(b'x')
+    with pytest.raises(DataError, match='^None of the 2 images in .* can be decoded'):
+        look_at(str(tmp_path), 0.2)

@@ -1,0 +1,77 @@
+import re
+
+import pytest
+
+from mmdsnas.engine.hooks.search_plan_hook import found_lines, in_words
+from tests.toy_run import runner_of, same, search_of, state_of
+
+FOUND = dict(
+    folder='/data/mine',
+    images=dict(train=dict(ant=8, bee=4), val=dict(ant=2, bee=1)),
+    drawn=True,
+    left_out=dict(
+        broken=[f'bee/{i}.png' for i in range(12)],
+        no_image=['ant/notes.txt'],
+        in_no_class=[],
+    ),
+    channels={'1': 10, '3': 5},
+    size=(20, 30),
+)
+
+
+def test_what_was_found():
+    assert found_lines(FOUND) == [
+        '15 images of 2 classes in /data/mine',
+        '  ant 10, bee 5',
+        '  12 to train on; 3 to validate on, held out of each class, since there are '
+        'no folders train and val',
+        '  10 grey, 5 colour; median size 20 x 30; the network gets three channels '
+        'of each',
+        *[f'  left out, cannot be decoded: bee/{i}.png' for i in range(10)],
+        '  left out, cannot be decoded: 2 more',
+        '  left out, no image by its ending: ant/notes.txt',
+    ]
+
+
+def test_given_splits_of_coloured_images():
+    lines = found_lines(dict(FOUND, drawn=False, channels={'3': 15}, left_out={}))
+    assert lines[2:] == [
+        '  12 to train on; 3 to validate on, in the folder val',
+        '  15 colour; median size 20 x 30',
+    ]
+
+
+@pytest.mark.parametrize(
+    'seconds, words',
+    [(0.2, '1 s'), (99, '99 s'), (200, '3 min'), (5900, '98 min'), (9000, '2.5 h')],
+)
+def test_words_for_a_duration(seconds, words):
+    assert in_words(seconds) == words
+
+
+def test_the_plan_is_logged_and_changes_nothing(tmp_path):
+    cheapest, dearest = search_of().cost_table.cost_range()
+    cost = dict(limit=dearest)
+    plain = runner_of(tmp_path / 'plain', model=search_of(cost=cost))
+    plain.train()
+    runner = runner_of(
+        tmp_path / 'planned',
+        [dict(type='SearchPlanHook')],
+        model=search_of(cost=cost),
+        log_level='INFO',
+    )
+    runner.cfg.own_images = dict(found=FOUND)
+    runner.train()
+    (log,) = (tmp_path / 'planned').glob('work/*/*.log')
+    plan = log.read_text().split('The plan:\n')[1].splitlines()
+    number = len(found_lines(FOUND))
+    assert plan[:number] == found_lines(FOUND)
+    plan = plan[number:]
+    assert plan[0] == (
+        'A search of 2 blocks with 2 candidates each, of networks of '
+        f'{cheapest:.3g} to {dearest:.3g} MFLOPs, with a limit of {dearest:g} MFLOPs'
+    )
+    assert plan[1] == '  3 epochs: 1 pretrain, 1 search, 1 finetune'
+    assert plan[2].endswith(', batches of 4, 4 steps an epoch')
+    assert re.fullmatch(r'  about \d+ s, by a few steps timed here', plan[3])
+    assert same(state_of(plain), state_of(runner))

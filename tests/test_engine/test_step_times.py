@@ -1,0 +1,76 @@
+import os
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from mmdsnas.engine import step_times
+from mmdsnas.engine.step_times import StepTimes, measure, seconds_of
+from mmdsnas.models import Stage
+from tests.toy_run import runner_of, same, search_of, state_of
+
+TIMES = StepTimes(
+    step={Stage.PRETRAIN: 1.0, Stage.SEARCH: 3.0, Stage.FINETUNE: 0.5},
+    evaluation=0.25,
+    image=0.125,
+)
+EPOCHS = {Stage.PRETRAIN: 2, Stage.SEARCH: 1, Stage.FINETUNE: 4}
+# 10 steps of 8 images: 1 s of loading a step. Validation: 2 of its batches, 2 s of
+# loading.
+SHAPE = dict(steps=10, batch_size=8, val_images=16)
+
+
+@pytest.mark.parametrize(
+    'workers, cores, seconds',
+    [
+        # One after the other: steps of 2, 4, 1.5 s; validations of 0.5 + 2 s.
+        (0, 8, 2 * 20 + 40 + 4 * 15 + 7 * 2.5),
+        # Side by side with one worker: 1, 3 and 1 s; 2 s.
+        (1, 8, 2 * 10 + 30 + 4 * 10 + 7 * 2.0),
+        # One core for both: as with no worker.
+        (4, 1, 2 * 20 + 40 + 4 * 15 + 7 * 2.5),
+        # Four workers: 1, 3 and 0.5 s; 0.5 s.
+        (4, 8, 2 * 10 + 30 + 4 * 5 + 7 * 0.5),
+    ],
+)
+def test_seconds_of_a_run(monkeypatch, workers, cores, seconds):
+    monkeypatch.setattr(os, 'cpu_count', lambda: cores)
+    assert seconds_of(TIMES, EPOCHS, workers=workers, **SHAPE) == seconds
+
+
+def test_a_stage_without_epochs_is_not_measured():
+    times = TIMES._replace(step={Stage.PRETRAIN: 1.0})
+    epochs = {Stage.PRETRAIN: 2, Stage.SEARCH: 0}
+    assert seconds_of(times, epochs, workers=1, **SHAPE) == 2 * 10 + 2 * 2.0
+
+
+def test_every_stage_is_trained_and_no_trace_is_left(tmp_path, monkeypatch):
+    seen = []
+    train = step_times._train
+
+    def spy(algorithm, batch):
+        seen.append(
+            (algorithm.stage, algorithm.searching, bool(algorithm.mutator.free))
+        )
+        train(algorithm, batch)
+
+    monkeypatch.setattr(step_times, '_train', spy)
+    search = search_of()
+    runner = runner_of(tmp_path, model=search)
+    loader = runner.build_dataloader(runner._train_dataloader)
+    before = state_of(runner)
+    drawn = [random.getstate()[1], np.random.get_state()[1], torch.get_rng_state()]
+    times = measure(search, loader, 3)
+    after = [random.getstate()[1], np.random.get_state()[1], torch.get_rng_state()]
+    assert all(map(np.array_equal, drawn, after))
+    assert same(before, state_of(runner))
+    assert search.stage is None and search.training
+    assert not any(p.grad is not None for p in search.parameters())
+    calls = 1 + step_times.REPEATS
+    assert seen == [
+        *[(Stage.PRETRAIN, False, True)] * calls,
+        *[(Stage.SEARCH, True, True)] * calls,
+        *[(Stage.FINETUNE, False, False)] * calls,
+    ]
+    assert list(times.step) == list(Stage) and min(*times.step.values(), *times[1:]) > 0

@@ -1,0 +1,33 @@
+"""Which commands the Makefile runs; nothing is run here."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(
+    'variables, words',
+    [
+        ((), '"configs/dsnas/dsnas_supernet_1xb64_digits.py" --work-dir '
+         '"work_dirs/digits"'),
+        (('DATA=/my/own pets/', 'LIMIT=7', 'ARGS=--resume'),
+         '"configs/dsnas/dsnas_supernet_1xb64_folder.py" --work-dir '
+         '"work_dirs/own pets" --cfg-options "data_root=/my/own pets/" '
+         '--cfg-options model.cost.limit=7 --resume'),
+        (('DATA=pets', 'WORK_DIR=out', 'CONFIG=mine.py'),
+         '"mine.py" --work-dir "out" --cfg-options "data_root=pets"'),
+    ],
+)  # fmt: skip
+def test_search(variables, words):
+    done = subprocess.run(
+        ['make', '--dry-run', '--no-print-directory', 'search', *variables],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    command = done.stdout[done.stdout.index('tools/train.py') :].replace('\\\n', '')
+    assert ' '.join(command.split()) == f'tools/train.py {words}'
