@@ -7,6 +7,7 @@ default_hooks = dict(
     checkpoint=dict(type='mmdsnas.AtomicCheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='mmcls.VisualizationHook', enable=False),
+    progress_bar=dict(type='mmdsnas.ProgressBarHook'),
 )
 
 env_cfg = dict(

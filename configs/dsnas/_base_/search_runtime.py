@@ -4,7 +4,6 @@ _base_ = './default_runtime.py'
 
 custom_hooks = [
     dict(type='ExactResumeHook'),
-    dict(type='ProgressBarHook'),
     dict(type='SearchStageHook'),
     dict(type='NonFiniteHook', max_consecutive=10),
     dict(type='RankAgreementHook'),

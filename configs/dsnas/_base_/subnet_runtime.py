@@ -4,7 +4,6 @@ _base_ = './default_runtime.py'
 
 custom_hooks = [
     dict(type='ExactResumeHook'),
-    dict(type='ProgressBarHook'),
     dict(type='LoadFromHook'),
     dict(type='AverageBNStatsHook'),
     dict(type='RecordSubnetHook'),

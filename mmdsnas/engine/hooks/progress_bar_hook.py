@@ -1,3 +1,4 @@
+import atexit
 import logging
 import sys
 import time
@@ -57,8 +58,10 @@ class ProgressBarHook(Hook):
         )
         terminal = sys.stdout
         self._bar.start()
-        # A run that fails would leave the terminal without one.
+        # A run that is killed would leave the terminal without one.
         self._bar.console.show_cursor(True)
+        # And one that fails would leave the bar.
+        atexit.register(self._bar.stop)
         # The bar's own stdout puts lines above it.
         self._moved = [
             handler
@@ -84,6 +87,7 @@ class ProgressBarHook(Hook):
         """Takes the bar away."""
         if self._bar is None:
             return
+        atexit.unregister(self._bar.stop)
         self._bar.stop()
         for handler in self._moved:
             handler.setStream(sys.stdout)
