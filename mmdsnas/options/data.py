@@ -45,7 +45,7 @@ DATA: Dict[str, Dict[str, Checker]] = dict(
     ),
     # At the top of a config; see mmdsnas/command_line/own_images.py.
     own_images=dict(
-        input_size=Maybe(Integer(32, 1024)),
+        input_size=Maybe(Integer(64, 1024)),
         epochs=Maybe(Integer(3)),
         batch_size=Maybe(Integer(2)),
         found=Maybe(Mapping()),

@@ -78,7 +78,7 @@ def test_what_is_given_goes_before_what_is_found(images):
     options = {
         'data_root': images,
         'own_images.epochs': 9,
-        'own_images.input_size': 32,
+        'own_images.input_size': 80,
         'train_dataloader.batch_size': 8,
         'val_dataloader.dataset.pipeline.1.scale': 50,
     }
@@ -88,7 +88,7 @@ def test_what_is_given_goes_before_what_is_found(images):
     assert config.train_dataloader.batch_size == 8
     scales = [t.get('scale') for t in config.val_dataloader.dataset.pipeline]
     assert scales == [None, 50, None, None]
-    assert config.model.resource_estimator.input_shape == (1, 3, 32, 32)
+    assert config.model.resource_estimator.input_shape == (1, 3, 80, 80)
 
 
 def test_three_epochs_have_three_stages(images):
@@ -116,6 +116,10 @@ def test_turned_off(images):
     'options, message',
     [
         ({'own_images.epochs': 2}, '^own_images.epochs must be None or a whole number'),
+        (
+            {'own_images.input_size': 32},
+            '^own_images.input_size must .* from 64 to 1024',
+        ),
         ({'own_images.size': 64}, "^own_images has no option 'size'"),
         ({'own_images': 3}, '^own_images must be a dict'),
     ],
