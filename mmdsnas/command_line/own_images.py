@@ -1,4 +1,4 @@
-"""Fits a config to a folder of one's own images: sizes, batches, epochs."""
+"""Fits a config to a folder of one's own images: classes, sizes, batches, epochs."""
 
 import math
 import os
@@ -6,8 +6,10 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from mmengine.config import Config
 
-from mmdsnas.datasets.folder_contents import BROKEN, FolderContents, look_at
+from mmdsnas.datasets import FolderContents, find_classes, look_at
+from mmdsnas.datasets.folder_contents import BROKEN
 from mmdsnas.errors import ConfigError
+from .config_parts import LOADERS
 
 # The network halves the resolution five times; of less than 64 pixels BatchNorm
 # would see one value a channel and image in the end.
@@ -73,6 +75,45 @@ def _within(value: int, least: int, most: int) -> int:
     return min(max(value, least), most)
 
 
+def fill_num_classes(config: Config) -> None:
+    """Counts the class folders for every ``num_classes=None`` of the model.
+
+    Args:
+        config (Config): Changed in place.
+
+    Raises:
+        ConfigError: ``num_classes`` is None, but the data set has no class
+            folders to count.
+    """
+    unset = [
+        d
+        for d in _dicts(config.get('model', {}))
+        if 'num_classes' in d and d['num_classes'] is None
+    ]
+    if not unset:
+        return
+    for loader in LOADERS:
+        dataset = (config.get(loader) or {}).get('dataset', {})
+        if _is(dataset, 'ImageFolder'):
+            for part in unset:
+                part['num_classes'] = len(find_classes(dataset.data_root))
+            return
+    raise ConfigError(
+        'num_classes of the model is None, which means as many classes as '
+        'there are folders, but no data set of the config is an ImageFolder; '
+        'set num_classes.'
+    )
+
+
+def _dicts(value: Any):
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _dicts(part)
+
+
 def fit_to_images(config: Config, input_size: Optional[int] = None) -> None:
     """Looks at the images and sets what depends on them.
 
@@ -120,7 +161,7 @@ def _is(part: Dict[str, Any], name: str) -> bool:
 
 def _fit_data(config: Config, plan: Plan, broken: List[str], num_images: int) -> None:
     folder = config.train_dataloader.dataset.data_root
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+    for name in LOADERS:
         loader = config.get(name)
         if loader is None:
             continue

@@ -14,13 +14,12 @@ from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from mmdsnas.datasets import find_classes
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.paths import find_config
 from .check_config import check_config
 from .config_parts import LOADERS
 from .input_size import input_size as size_of
-from .own_images import fit_to_images
+from .own_images import fill_num_classes, fit_to_images
 
 # Options at the top of a config that are read, beside the Runner's arguments.
 ALSO_READ = (
@@ -122,45 +121,6 @@ def _merge(config: Config, options: Dict[str, Any]) -> None:
             'no such place: what stands before a dot must be a dict, or a list that '
             'has the number after it.'
         ) from error
-
-
-def fill_num_classes(config: Config) -> None:
-    """Counts the class folders for every ``num_classes=None`` of the model.
-
-    Args:
-        config (Config): Changed in place.
-
-    Raises:
-        ConfigError: ``num_classes`` is None, but the data set has no class
-            folders to count.
-    """
-    unset = [
-        d
-        for d in _dicts(config.get('model', {}))
-        if 'num_classes' in d and d['num_classes'] is None
-    ]
-    if not unset:
-        return
-    for loader in LOADERS:
-        dataset = (config.get(loader) or {}).get('dataset', {})
-        if dataset.get('type', '').split('.')[-1] == 'ImageFolder':
-            for part in unset:
-                part['num_classes'] = len(find_classes(dataset.data_root))
-            return
-    raise ConfigError(
-        'num_classes of the model is None, which means as many classes as '
-        'there are folders, but no data set of the config is an ImageFolder; '
-        'set num_classes.'
-    )
-
-
-def _dicts(value: Any):
-    if isinstance(value, dict):
-        yield value
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _dicts(part)
 
 
 def set_work_dir(config: Config, work_dir: Optional[str]) -> None:
