@@ -10,19 +10,14 @@ from .exits import Signals, end
 
 
 class Options(DictAction):
-    """mmengine's ``KEY=VALUE`` options; it ends in a traceback without a ``=``.
-
-    Given several times, they add up, so that a Makefile can have some of its own.
-    """
+    """mmengine's ``KEY=VALUE`` options; it ends in a traceback without a ``=``."""
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
         """See ``argparse.Action``."""
         for value in values:
             if '=' not in value:
                 parser.error(f'{option_string} must be KEY=VALUE, but got {value!r}')
-        before = getattr(namespace, self.dest) or {}
         super().__call__(parser, namespace, values, option_string)
-        setattr(namespace, self.dest, {**before, **getattr(namespace, self.dest)})
 
 
 def config_parser(description: str) -> argparse.ArgumentParser:
