@@ -221,6 +221,7 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
     ),
     NonFiniteHook=dict(max_consecutive=Integer(0)),
     RecalibrateBNHook=dict(num_batches=Integer(1)),
+    ReportHook=dict(interval=Integer(0)),
     ResetBNStatsHook=dict(affine=Flag()),
     SearchLogHook=dict(interval=Maybe(Integer(1))),
     **SELECTION,

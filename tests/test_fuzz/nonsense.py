@@ -13,7 +13,7 @@ SECONDS = 60
 HOOKS = (
     *('SearchStageHook', 'LoadFromHook', 'AverageBNStatsHook', 'RecordSubnetHook'),
     *('SafeCheckpointHook', 'ExportChildHook', 'SampledPathValHook'),
-    *('SearchLogHook', 'RecalibrateBNHook', 'ResetBNStatsHook'),
+    *('SearchLogHook', 'RecalibrateBNHook', 'ResetBNStatsHook', 'ReportHook'),
     *('ExactResumeHook', 'ResumeValidationHook', 'NonFiniteHook', 'EMAHook'),
     *('RankAgreementHook', 'AtomicCheckpointHook'),
 )

@@ -10,6 +10,7 @@ from .progress_bar_hook import ProgressBarHook
 from .rank_agreement_hook import RankAgreementHook
 from .recalibrate_bn_hook import RecalibrateBNHook
 from .record_subnet_hook import RecordSubnetHook
+from .report_hook import ReportHook
 from .reset_bn_stats_hook import ResetBNStatsHook
 from .resume_validation_hook import ResumeValidationHook
 from .safe_checkpoint_hook import SafeCheckpointHook
@@ -32,6 +33,7 @@ __all__ = [
     'RankAgreementHook',
     'RecalibrateBNHook',
     'RecordSubnetHook',
+    'ReportHook',
     'ResetBNStatsHook',
     'ResumeValidationHook',
     'SafeCheckpointHook',

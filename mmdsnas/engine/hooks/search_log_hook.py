@@ -8,7 +8,7 @@ from torch import Tensor
 from mmdsnas.models import DSNAS
 from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS
-from .search_numbers import search_numbers, searched_blocks
+from .search_numbers import probabilities, search_numbers, searched_blocks
 from .utils import algorithm_of
 
 
@@ -20,6 +20,7 @@ class SearchLogHook(Hook):
     ``entropy`` and ``fixed_blocks`` in the log, and numbers by block in the
     visualizer's files alone (see :func:`search_numbers`, and
     docs/en/user_guides/logs.md for all names). At the end of an epoch: the
+    probabilities of all candidates in the visualizer's files, and in the log the
     child block by block with its probabilities, its MFLOPs, parameters and, where
     it was measured, latency, and the mean absolute reward of each block, which
     tells the blocks whose ``alpha`` follows noise.
@@ -71,6 +72,8 @@ class SearchLogHook(Hook):
         self._probs_before = None
         for name, value in state.items():
             runner.message_hub.update_scalar(f'train/{name}', value)
+        if self.end_of_epoch(runner.train_dataloader, batch_idx):
+            by_block.update(probabilities(algorithm), epoch=runner.epoch + 1)
         # Not by the message hub, which would make long lines of text of them.
         runner.visualizer.add_scalars(by_block, step=runner.iter + 1)
 

@@ -79,6 +79,22 @@ def search_numbers(
     return state, by_block
 
 
+@torch.no_grad()
+def probabilities(algorithm: DSNAS) -> Dict[str, float]:
+    """``prob/<block>/<candidate>`` of every candidate; 0 and 1 in a fixed block.
+
+    Args:
+        algorithm (DSNAS): At any time.
+    """
+    mutator, groups = algorithm.mutator, algorithm.cost_table.groups
+    return {
+        f'prob/{block}/{choice}': value
+        for (name, blocks), row in zip(groups.items(), mutator.probs().tolist())
+        for block in blocks
+        for choice, value in zip(mutator.choices(name), row)
+    }
+
+
 def _of_limits(algorithm: DSNAS, probs: Tensor) -> List[Tensor]:
     """The multipliers, and the mean costs of the searched part, by limit."""
     term, none = algorithm.cost_term, probs.new_empty(0)

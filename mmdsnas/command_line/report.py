@@ -1,0 +1,28 @@
+"""Writes the report of a run, or of several side by side: a page that opens offline."""
+
+import argparse
+
+from mmdsnas.visualization import report
+from .arguments import show_user_errors
+
+
+def parse_args() -> argparse.Namespace:
+    """Reads the arguments of the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'work_dirs', nargs='+', metavar='WORK_DIR', help='folder that a run left'
+    )
+    parser.add_argument(
+        '--out',
+        metavar='FILE',
+        help='the page, by default report.html, in WORK_DIR or, of several, in the '
+        'current folder; the pictures go into a folder beside it',
+    )
+    return parser.parse_args()
+
+
+@show_user_errors
+def main() -> None:
+    """Writes it, and prints where it is."""
+    args = parse_args()
+    print(report(args.work_dirs, args.out))

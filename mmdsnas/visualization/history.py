@@ -1,0 +1,191 @@
+"""The history of a run, read from the files that it left."""
+
+import inspect
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Union
+
+from mmdsnas.errors import DataError
+from mmdsnas.models import DSNAS
+from mmdsnas.utils.checkpoint import number
+from .child import Child, read_child
+from .options import option, read_options
+from .sessions import Records, Session, merged, read_sessions
+
+
+class Curve(NamedTuple):
+    """Values of one number over the epochs, from 0 when the run begins."""
+
+    at: List[float]
+    values: List[float]
+
+
+class Stage(NamedTuple):
+    """A stage of a search: its name, and the epochs in which it begins and ends."""
+
+    name: str
+    begin: float
+    end: float
+
+
+@dataclass
+class Run:
+    """What the files of a run tell, in plain numbers.
+
+    Attributes:
+        work_dir (Path): Where they are.
+        options (dict): The config, as it was used last.
+        config (str): The same as text.
+        by_epoch (bool): Whether the run counts epochs, or iterations.
+        length (float): Epochs that it was to have; what it had, if none says that.
+        done (float): Epochs that it had.
+        stages (list[Stage]): Of a search.
+        train (dict[str, Curve]): What was logged in training, by its name.
+        val (dict[str, Curve]): What was logged in validations, by its name.
+        fixed_in (dict[str, int]): The epoch, from 1, at whose start a block was fixed.
+        child (Child): What is told of it.
+        facts (dict[str, str]): Seed and versions.
+        sessions (list[Session]): The starts of the run.
+    """
+
+    work_dir: Path
+    options: Dict[str, Any]
+    config: str
+    by_epoch: bool
+    length: float
+    done: float
+    stages: List[Stage]
+    train: Dict[str, Curve]
+    val: Dict[str, Curve]
+    fixed_in: Dict[str, int]
+    child: Child
+    facts: Dict[str, str]
+    sessions: List[Session]
+
+    @property
+    def name(self) -> str:
+        """The name of the work directory."""
+        return self.work_dir.name
+
+    @property
+    def seconds(self) -> Optional[float]:
+        """From the first to the last line of its logs, without interruptions."""
+        spans = [s.times[-1] - s.times[0] for s in self.sessions if s.times]
+        return sum(span.total_seconds() for span in spans) if spans else None
+
+    def by_block(self, kind: str) -> Dict[str, Curve]:
+        """Curves such as ``reward/<block>``, by block.
+
+        Args:
+            kind (str): What their names begin with, ``'entropy'`` or ``'reward'``.
+        """
+        prefix = f'{kind}/'
+        return {
+            name.removeprefix(prefix): curve
+            for name, curve in self.train.items()
+            if name.startswith(prefix)
+        }
+
+    def probabilities(self) -> Dict[str, Dict[str, Curve]]:
+        """Probabilities at the end of epochs, by block and candidate."""
+        blocks: Dict[str, Dict[str, Curve]] = {}
+        for name, curve in self.by_block('prob').items():
+            block, _, candidate = name.rpartition('/')
+            blocks.setdefault(block, {})[candidate] = curve
+        return blocks
+
+
+def read_run(work_dir: Union[str, Path]) -> Run:
+    """Reads a run, finished, interrupted or resumed: a search, or a training.
+
+    Args:
+        work_dir (str | Path): Its work directory.
+
+    Raises:
+        DataError: It is none, or a log in it is damaged.
+        ConfigError: Its config cannot be read.
+        CheckpointError: Its child or its checkpoint is damaged.
+    """
+    work_dir = Path(work_dir)
+    wanted = 'WORK_DIR must be the work directory of a run'
+    if not work_dir.is_dir():
+        raise DataError(f'{wanted}, but {work_dir} is not a folder.')
+    work_dir = work_dir.resolve()
+    sessions = read_sessions(work_dir)
+    if not sessions:
+        raise DataError(
+            f'{wanted}, but {work_dir} has no numbers of a training '
+            '(DATE_TIME/vis_data/scalars.json).'
+        )
+    options, config = _config(work_dir, sessions)
+    by_epoch = sessions[-1].by_epoch
+    records = merged(sessions, 'train')
+    train = _curves(records)
+    done = max(records)
+    length = number(option(options, 'train_cfg.max_epochs')) if by_epoch else None
+    child, facts = read_child(work_dir), {}
+    for told in (child.facts, *(session.facts for session in sessions)):
+        facts.update(told)
+    return Run(
+        work_dir=work_dir,
+        options=options,
+        config=config,
+        by_epoch=by_epoch,
+        length=max(done, length or 0),
+        done=done,
+        stages=_stages(options, length) if length else [],
+        train=train,
+        val=_curves(merged(sessions, 'val')),
+        fixed_in=_fixed_in(train),
+        child=child,
+        facts=facts,
+        sessions=sessions,
+    )
+
+
+def _config(work_dir: Path, sessions: List[Session]):
+    files = [session.folder / 'vis_data' / 'config.py' for session in sessions[::-1]]
+    files += sorted(work_dir.glob('*.py'))
+    file = next((file for file in files if file.is_file()), None)
+    return read_options(file) if file else ({}, '')
+
+
+def _curves(records: Records) -> Dict[str, Curve]:
+    curves: Dict[str, Curve] = {}
+    for at, record in records.items():
+        for name, value in record.items():
+            curve = curves.setdefault(name, Curve([], []))
+            curve.at.append(at)
+            curve.values.append(value)
+    return curves
+
+
+def _stages(options: Mapping[str, Any], length: float) -> List[Stage]:
+    """Those of a search, without the empty ones."""
+    if not str(option(options, 'model.type')).endswith('DSNAS'):
+        return []
+    defaults = inspect.signature(DSNAS.__init__).parameters
+    ends = [
+        number(option(options, f'model.{name}', defaults[name].default))
+        for name in ('pretrain_epochs', 'finetune_epochs')
+    ]
+    if None in ends:
+        return []
+    bounds = [0, *(min(end, length) for end in ends), length]
+    names = ('pretrain', 'search', 'finetune')
+    stages = [Stage(*parts) for parts in zip(names, bounds, bounds[1:])]
+    return [stage for stage in stages if stage.begin < stage.end]
+
+
+def _fixed_in(train: Mapping[str, Curve]) -> Dict[str, int]:
+    """The epochs in which blocks were fixed: from then on there is no entropy."""
+    fixed = {}
+    for name, curve in train.items():
+        if not name.startswith('entropy/') or curve.values[-1] != 0:
+            continue
+        # What has no entropy from the first moment has no choice.
+        last = max((k for k, h in enumerate(curve.values) if h != 0), default=None)
+        if last is not None:
+            fixed[name.removeprefix('entropy/')] = math.ceil(curve.at[last + 1])
+    return fixed
