@@ -5,7 +5,7 @@ from typing import Iterable, List, Optional, Sequence
 from .charts import Line, finite, line_chart, thinned
 from .history import Run, Stage
 from .limits import MEASURES, limits_of
-from .pictures import Picture, Section, table_of
+from .pictures import Picture, Section, apart, table_of
 from .rows import alike, child_rows, mean_size, probability_rows, reward_rows
 from .svg import colour
 
@@ -68,6 +68,9 @@ class Album:
                 [*self._entropies(), *self._costs()],
             ),
         ]
+        pictures = [picture for section in sections for picture in section.pictures]
+        for picture, name in zip(pictures, apart([p.name for p in pictures])):
+            picture.name = name
         return [section for section in sections if section.pictures]
 
     def _of_each(self, draw) -> List[Picture]:
@@ -225,7 +228,7 @@ class Album:
         words += [f'{n}: {value:g}' for n, value, _ in levels]
         canvas = line_chart(lines, self.length, self.unit, self.stages, y_label, levels)
         rows = table_of(line.curve for line in lines)
-        slug = ''.join(c if c.isalnum() else '-' for c in name)
+        slug = ''.join(c if c.isalnum() else '-' for c in name)[:60]
         return [
             Picture(
                 slug, title, f'{"; ".join(words)}.', canvas, [self.unit, *names], rows

@@ -42,7 +42,8 @@ def read_options(path: Path) -> Tuple[Dict[str, Any], str]:
 
 def _value(node: ast.expr) -> Any:
     if isinstance(node, (ast.List, ast.Tuple)):
-        return [_value(item) for item in node.elts]
+        kind = list if isinstance(node, ast.List) else tuple
+        return kind(_value(item) for item in node.elts)
     if isinstance(node, ast.Dict) and None not in node.keys:
         return {_value(k): _value(v) for k, v in zip(node.keys, node.values)}
     if (
@@ -71,7 +72,7 @@ def option(options: Dict[str, Any], name: str, default: Any = None) -> Any:
 
 def flat(value: Any, name: str = '') -> Iterator[Tuple[str, Any]]:
     """Options by dotted name; what is in a list is counted from 0."""
-    if isinstance(value, (dict, list)) and value:
+    if isinstance(value, (dict, list, tuple)) and value:
         parts = value.items() if isinstance(value, dict) else enumerate(value)
         for key, part in parts:
             yield from flat(part, f'{name}.{key}' if name else str(key))

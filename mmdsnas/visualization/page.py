@@ -91,12 +91,13 @@ def _section(section: Section) -> str:
 
 
 def _figure(picture: Picture) -> str:
-    svg = picture.canvas.to_svg(picture.title, picture.text, picture.name, alone=False)
+    name = f'figure-{picture.name}'
+    svg = picture.canvas.to_svg(picture.title, picture.text, name, alone=False)
     head = ''.join(f'<th scope="col">{safe(name)}</th>' for name in picture.head)
     rows = ''.join(f'<tr>{"".join(map(_cell, row))}</tr>\n' for row in picture.rows)
     label = safe(f'{picture.title}, as a table')
     return (
-        f'<figure id="{picture.name}">\n<h3>{safe(picture.title)}</h3>\n{svg}\n'
+        f'<figure id="{name}">\n<h3>{safe(picture.title)}</h3>\n{svg}\n'
         f'<details><summary>{label}</summary>\n'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table>'
         f'<thead><tr>{head}</tr></thead><tbody>\n{rows}</tbody></table></div>'

@@ -1,7 +1,8 @@
 """A picture of runs with its words, and the table behind it."""
 
+import itertools
 from dataclasses import dataclass
-from typing import Any, Iterable, List, Optional
+from typing import Any, Iterable, List, Optional, Sequence
 
 from .history import Curve
 from .svg import Canvas
@@ -43,3 +44,14 @@ def table_of(curves: Iterable[Curve]) -> List[List[Optional[float]]]:
     columns = [dict(zip(*curve)) for curve in curves]
     moments = sorted({at for column in columns for at in column})
     return [[at, *(column.get(at) for column in columns)] for at in moments]
+
+
+def apart(names: Sequence[str]) -> List[str]:
+    """Names of files of which no two are the same: the second ends in ``-2``."""
+    found: List[str] = []
+    for name in names:
+        numbered = (f'{name}-{k}' for k in itertools.count(2))
+        found.append(
+            next(n for n in itertools.chain([name], numbered) if n not in found)
+        )
+    return found

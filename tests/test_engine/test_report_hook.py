@@ -1,0 +1,73 @@
+import logging
+
+from mmdsnas.engine import ReportHook
+from mmdsnas.errors import DataError
+from tests.toy_run import Keep, runner_of
+
+HOOKS = (dict(type='SearchLogHook'), dict(type='ExportChildHook'))
+
+
+def test_report_is_of_the_whole_run(tmp_path):
+    runner = runner_of(tmp_path, [*HOOKS, ReportHook()])
+    runner.train()
+    text = (tmp_path / 'work' / 'report.html').read_text()
+    assert '<title>Report: work</title>' in text and 'is not finished' not in text
+    # All steps: none was left to be written after it.
+    assert '<td>3</td>' in text and 'figure-probabilities' in text
+
+
+def test_run_that_ends_early_has_one_too(tmp_path):
+    """By an early stop, and by an error after an interval."""
+    path = tmp_path / 'stopped' / 'work' / 'report.html'
+
+    def stop(runner):
+        runner.train_loop.stop_training = True
+
+    early = Keep('after_val_epoch', stop, 50)
+    runner_of(path.parents[1], [*HOOKS, ReportHook(), early]).train()
+    assert 'figure-loss' in path.read_text()
+
+    path = tmp_path / 'failed' / 'work' / 'report.html'
+    seen = []
+
+    def fail(runner):
+        seen.append(path.is_file())
+        if runner.epoch == 1:
+            raise KeyboardInterrupt
+
+    hooks = [*HOOKS, ReportHook(interval=1), Keep('before_train_epoch', fail, 50)]
+    try:
+        runner_of(path.parents[1], hooks).train()
+    except KeyboardInterrupt:
+        pass
+    assert seen == [False, True]
+    assert 'figure-loss' in path.read_text()
+
+
+def test_failure_is_a_warning_with_its_reason(tmp_path, monkeypatch, caplog):
+    def fail(work_dir):
+        raise DataError('there is nothing\nto say.')
+
+    monkeypatch.setattr('mmdsnas.visualization.report', fail)
+    runner = runner_of(tmp_path, [*HOOKS, ReportHook()])
+    with caplog.at_level(logging.WARNING, runner.logger.name):
+        runner.logger.addHandler(caplog.handler)
+        runner.train()
+    told = [r.getMessage() for r in caplog.records if 'report' in r.getMessage()]
+    assert told == ['The report was not written: there is nothing to say.']
+    assert (tmp_path / 'work' / 'subnet.pth').is_file()
+
+
+def test_evaluation_writes_none(tmp_path):
+    runner_of(tmp_path, [ReportHook()]).val()
+    assert not (tmp_path / 'work' / 'report.html').exists()
+
+
+def test_only_the_master_writes(tmp_path, monkeypatch):
+    monkeypatch.setattr('mmengine.dist.utils.get_rank', lambda group=None: 1)
+    runner = runner_of(tmp_path)
+    (tmp_path / 'work').mkdir(exist_ok=True)
+    called = []
+    monkeypatch.setattr('mmdsnas.visualization.report', called.append)
+    ReportHook()._write(runner)
+    assert not called

@@ -1,0 +1,87 @@
+"""Work directories written by hand, and pages read back."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Dict, List
+
+VOID = ('meta', 'br', 'link', 'img', 'input')
+
+
+def write_session(work_dir: Path, name: str, lines, config='', log='') -> Path:
+    """What one start of a run leaves: numbers, config and text log."""
+    folder = work_dir / name
+    (folder / 'vis_data').mkdir(parents=True)
+    text = ''.join(f'{json.dumps(line)}\n' for line in lines)
+    (folder / 'vis_data' / 'scalars.json').write_text(text)
+    if config:
+        (folder / 'vis_data' / 'config.py').write_text(config)
+    (folder / f'{name}.log').write_text(log)
+    return folder
+
+
+def train(step: int, per_epoch: int, **values) -> dict:
+    """A line of mmengine's ``LoggerHook``."""
+    epoch = (step - 1) // per_epoch + 1
+    return dict(**values, epoch=epoch, iter=step, step=step)
+
+
+def scalars(work_dir: Path) -> List[dict]:
+    """All lines of a run with one start, as they are in the file."""
+    (file,) = work_dir.glob('*/vis_data/scalars.json')
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+class Page(HTMLParser):
+    """A page in pieces.
+
+    Attributes:
+        tags (list): Every tag with its attributes.
+        text (str): All text.
+        tables (dict): By the id of figure or section: rows of cells, head first.
+        pictures (dict): By the id of a figure: the texts of its ``<desc>``.
+        headings (list): Level and text.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags, self.text = [], ''
+        self.tables: Dict[str, List[List[str]]] = {}
+        self.pictures: Dict[str, List[str]] = {}
+        self.headings: List[tuple] = []
+        self._open: List[tuple] = []
+        self.feed(text)
+        self.close()
+        assert not self._open, self._open
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append((tag, attrs))
+        if tag not in VOID:
+            self._open.append((tag, attrs.get('id')))
+        if tag == 'tr':
+            self._table().append([])
+        if tag in ('td', 'th'):
+            self._table()[-1].append('')
+        if tag in ('h1', 'h2', 'h3'):
+            self.headings.append((tag, ''))
+
+    def handle_endtag(self, tag):
+        assert self._open.pop()[0] == tag
+
+    def handle_data(self, data):
+        self.text += data
+        tags = [tag for tag, _ in self._open]
+        if tags and tags[-1] in ('td', 'th'):
+            self._table()[-1][-1] += data
+        if 'desc' in tags:
+            self.pictures.setdefault(self._owner('figure'), []).append(data)
+        if tags and tags[-1] in ('h1', 'h2', 'h3'):
+            self.headings[-1] = (tags[-1], self.headings[-1][1] + data)
+
+    def _owner(self, *kinds):
+        name = next(name for tag, name in self._open[::-1] if tag in kinds)
+        return name.removeprefix('figure-')
+
+    def _table(self):
+        return self.tables.setdefault(self._owner('figure', 'section'), [])

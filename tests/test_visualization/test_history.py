@@ -1,0 +1,151 @@
+"""What is read is what the run wrote."""
+
+import math
+
+import pytest
+import torch
+
+from mmdsnas.errors import ConfigError, DataError
+from mmdsnas.utils.checkpoint import save_checkpoint
+from mmdsnas.visualization import read_run
+from tests.test_visualization.files import scalars, train, write_session
+
+BLOCKS = ('blocks.0', 'blocks.1')
+
+
+def test_numbers_are_those_of_the_log(searched):
+    run = read_run(searched)
+    lines = scalars(searched)
+    assert (run.done, run.length, run.by_epoch) == (3, 3, True)
+    assert [(s.name, s.begin, s.end) for s in run.stages] == [
+        ('pretrain', 0, 1),
+        ('search', 1, 2),
+        ('finetune', 2, 3),
+    ]
+    # 16 images in batches of 4.
+    for name in ('task.loss', 'expected_mflops', *(f'entropy/{b}' for b in BLOCKS)):
+        wanted = [(n['step'] / 4, n[name]) for n in lines if name in n]
+        assert list(zip(*run.train[name])) == wanted and len(wanted) == 12
+    scores = [(n['step'], n['toy/score']) for n in lines if 'toy/score' in n]
+    assert list(zip(*run.val['toy/score'])) == scores and len(scores) == 3
+    # A text among the metrics is no number.
+    assert 'toy/text' not in run.val
+    assert run.facts['seed'] == '3' and run.facts['PyTorch'] == torch.__version__
+
+
+def test_probabilities_are_those_of_alpha(searched):
+    run = read_run(searched)
+    state = torch.load(searched / 'epoch_2.pth', weights_only=True)['state_dict']
+    probabilities = run.probabilities()
+    assert list(probabilities) == list(BLOCKS)
+    for k, block in enumerate(BLOCKS):
+        rows = [list(curve.values) for curve in probabilities[block].values()]
+        assert all(curve.at == [1, 2, 3] for curve in probabilities[block].values())
+        alpha = state[f'mutator._arch_params.module_{k}']
+        assert [row[1] for row in rows] == pytest.approx(alpha.softmax(-1).tolist())
+        assert sorted(row[2] for row in rows) == [0, 1]
+        (best,) = [c for c, curve in probabilities[block].items() if curve.values[2]]
+        assert run.child.blocks[k].candidate == best
+    assert run.fixed_in == {block: 3 for block in BLOCKS}
+
+
+def test_child_is_that_of_the_file(searched):
+    child = read_run(searched).child
+    meta = torch.load(searched / 'subnet.pth', weights_only=True)['meta']
+    assert child.costs == {key: meta[key] for key in ('mflops', 'mparams')}
+    for block in child.blocks:
+        told = meta['blocks'][block.name]
+        assert (block.probability, block.mflops) == (
+            told['probability'],
+            told['mflops'],
+        )
+
+
+def test_resumed_run_has_each_step_once(tmp_path):
+    first = [train(step, 10, loss=step) for step in (5, 10, 15, 20, 25, 28)]
+    first += [dict(acc=e, step=e) for e in (1, 2)]
+    # Killed in the third epoch, which begins anew.
+    second = [train(step, 10, loss=-step) for step in (25, 30, 35)]
+    second.append(dict(acc=-3, step=3))
+    log = 'Epoch(train) [1][ 5/10]'
+    for name, lines in (('20260101_000000', first), ('20260102_000000', second)):
+        write_session(tmp_path, name, lines, log=f'2026/01/01 00:00:00 - {log}\n')
+    # What only tested is no start of the run.
+    write_session(tmp_path, '20260103_000000', [dict(acc=9, step=3)])
+    run = read_run(tmp_path)
+    assert run.train['loss'].at == [0.5, 1, 1.5, 2, 2.5, 3, 3.5]
+    assert run.train['loss'].values == [5, 10, 15, 20, -25, -30, -35]
+    assert run.val['acc'].values == [1, 2, -3]
+    assert len(run.sessions) == 2
+
+
+def test_resumed_on_more_ranks_epochs_are_shorter(tmp_path):
+    first = [train(10 * k, 10, loss=k) for k in (1, 2)]
+    second = [train(5 * k, 5, loss=k) for k in (3, 4)]
+    for name, lines, n in (('20260101_0', first, 10), ('20260102_0', second, 5)):
+        log = f'2026/01/01 00:00:00 - Epoch(train)  [1][{n}/{n}]\n'
+        write_session(tmp_path, name, lines, log=log)
+    assert read_run(tmp_path).train['loss'] == ([1, 2, 3, 4], [1, 2, 3, 4])
+
+
+def test_run_from_its_beginning_is_another_run(tmp_path):
+    for name, steps in (('20260101_0', range(1, 40)), ('20260102_0', (3, 6))):
+        lines = [train(s, 10, loss=int(name[-3])) for s in steps]
+        log = '2026/01/01 00:00:00 - Epoch(train)  [1][10/10]\n'
+        write_session(tmp_path, name, lines, log=log)
+    assert read_run(tmp_path).train['loss'].at == [0.3, 0.6]
+
+
+def test_time_is_without_interruptions(tmp_path):
+    for day, minutes in (('01', 2), ('02', 3)):
+        log = f'2026/01/{day} 10:00:00 - a\nb\n2026/01/{day} 10:0{minutes}:30 - c\n'
+        step = 10 * int(day)
+        write_session(tmp_path, f'202601{day}_0', [train(step, 10, loss=1)], log=log)
+    assert read_run(tmp_path).seconds == (2 + 3) * 60 + 60
+
+
+def test_killed_run_has_a_last_line_that_is_cut(tmp_path):
+    folder = write_session(tmp_path, '20260101_0', [train(1, 2, loss=1)])
+    file = folder / 'vis_data' / 'scalars.json'
+    with open(file, 'a') as log:
+        log.write('{"loss": 2, "st')
+    run = read_run(tmp_path)
+    assert run.train['loss'].values == [1] and run.stages == []
+    with open(file, 'a') as log:
+        log.write('\n{"loss": NaN, "epoch": 1, "iter": 2, "step": 2}\n')
+    with pytest.raises(DataError, match='line 2 must be a JSON object with a step'):
+        read_run(tmp_path)
+
+
+def test_training_of_a_child(tmp_path):
+    """It has no file of the child, and its last checkpoint may have moved."""
+    lines = [train(k, 2, loss=1 / k) for k in range(1, 5)]
+    config = "model = dict(type='sub_model', cfg=dict())\n"
+    write_session(tmp_path, '20260101_0', lines, config)
+    meta = dict(subnet={'a.0': 'x', 'a.1': 'y'}, seed=7, mmengine_version='0.1')
+    save_checkpoint(dict(meta=meta, state_dict={}), tmp_path / 'epoch_2.pth')
+    (tmp_path / 'last_checkpoint').write_text('/elsewhere/epoch_2.pth')
+    run = read_run(tmp_path)
+    assert [(b.name, b.candidate) for b in run.child.blocks] == list(
+        meta['subnet'].items()
+    )
+    assert run.facts == dict(seed='7', MMEngine='0.1')
+    assert not run.stages and not run.fixed_in and run.seconds is None
+    assert math.isclose(run.length, run.done)
+
+
+def test_foreign_folders_get_one_sentence(tmp_path):
+    file = tmp_path / 'file'
+    file.touch()
+    for path, reason in (
+        (tmp_path / 'none', 'is not a folder'),
+        (file, 'is not a folder'),
+        (tmp_path, 'has no numbers of a training'),
+    ):
+        with pytest.raises(DataError) as told:
+            read_run(path)
+        assert str(told.value).startswith('WORK_DIR must be the work directory of a')
+        assert reason in str(told.value) and str(path) in str(told.value)
+    write_session(tmp_path, '20260101_0', [train(1, 1, loss=1)], config='a = (')
+    with pytest.raises(ConfigError, match='config.py must be a config that a run dum'):
+        read_run(tmp_path)
