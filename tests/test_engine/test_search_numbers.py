@@ -3,10 +3,12 @@ import math
 import pytest
 import torch
 
-from mmdsnas.engine.hooks.search_numbers import search_numbers
+from mmdsnas.engine.hooks.search_numbers import probabilities, search_numbers
 from tests.toy import (
+    Layer,
     ToyNet,
     batch,
+    block,
     costly_net,
     searching,
     set_alpha,
@@ -119,3 +121,24 @@ def test_every_block_has_its_numbers():
     assert found['total_entropy'] == pytest.approx(entropy)
     assert {key for key in found if 'reward' in key} == {f'reward/{b}' for b in pair}
     assert not any('reward' in key for key in numbers(algorithm)[1])
+
+
+def test_probabilities_of_all_candidates():
+    """Of groups with two and with three candidates, and of a fixed one."""
+    uneven = block(tanh=Layer(torch.tanh), sine=Layer(torch.sin))
+    algorithm = searching(ToyNet([smooth_block(), uneven]).double())
+    mutator = algorithm.mutator
+    _, two = mutator.search_groups
+    set_alpha(mutator, [0, 0, math.log(2)], [math.log(3), 0])
+    found = probabilities(algorithm)
+    wanted = {
+        'prob/blocks.0/tanh': 0.25,
+        'prob/blocks.0/sine': 0.25,
+        'prob/blocks.0/square': 0.5,
+        'prob/blocks.1/tanh': 0.75,
+        'prob/blocks.1/sine': 0.25,
+    }
+    assert found == pytest.approx(wanted, abs=1e-12) and list(found) == list(wanted)
+    mutator.fix({two: 'sine'})
+    found = probabilities(algorithm)
+    assert found['prob/blocks.1/tanh'] == 0 and found['prob/blocks.1/sine'] == 1

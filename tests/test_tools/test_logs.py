@@ -77,12 +77,17 @@ def test_every_number_of_training_is_there(events):
         # same candidate it does not.
         moved = [events[f'kl/{block}'][step] > 0 for block in BLOCKS]
         assert any(moved) == (step in SEARCH)
+    for block in BLOCKS:
+        probs = [events[tag] for tag in events if tag.startswith(f'prob/{block}/')]
+        assert [list(of_one) for of_one in probs] == 4 * [[2, 4, 6]]
+        assert sum(of_one[4] for of_one in probs) == pytest.approx(1)
     by_block = {tag for tag in events if 'backbone' in tag}
-    assert len(by_block) == 3 * len(BLOCKS) == 24
+    assert len(by_block) == (3 + 4) * len(BLOCKS) == 56
 
 
 def test_the_guide_names_every_number(events):
-    tags = {re.sub(r'backbone\..*', '<block>', tag) for tag in events}
+    tags = {re.sub(r'backbone\.[^/]*', '<block>', tag) for tag in events}
+    tags = {re.sub('(<block>)/.*', r'\1/<candidate>', tag) for tag in tags}
     named = re.findall(r'^\| `([^`]+)`.*\|.*\|.*\|$', GUIDE, re.M)
     # This is a search for the digits' top 1, without a limit of cost.
     limited = {'cost.loss', 'expected_mparams', 'multiplier_flops'}
