@@ -112,7 +112,9 @@ def _cell(value: Any) -> str:
 
 
 def _options(runs: Sequence[Run], names: Sequence[str]) -> str:
-    parts: List[str] = ['<section id="options">\n<h2>Options</h2>\n']
+    # Of one run they are in a part that is not printed.
+    kind = ' class="screen"' if len(runs) == 1 else ''
+    parts: List[str] = [f'<section id="options"{kind}>\n<h2>Options</h2>\n']
     if len(runs) > 1:
         rows = differences(runs)
         parts.append('<p class="muted">The options that are not the same.</p>\n')

@@ -50,7 +50,7 @@ pre{margin:0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.8rem}
 @media print{
   body{font-size:10pt}
   header,main,footer{max-width:none;padding:0}
-  nav,details{display:none}
+  nav,details,.screen{display:none}
   .pictures{grid-template-columns:1fr 1fr;gap:16px}
   figure,tr{break-inside:avoid}
   h2,h3{break-after:avoid}

@@ -28,8 +28,6 @@ def test_numbers_are_those_of_the_log(searched):
         assert list(zip(*run.train[name])) == wanted and len(wanted) == 12
     scores = [(n['step'], n['toy/score']) for n in lines if 'toy/score' in n]
     assert list(zip(*run.val['toy/score'])) == scores and len(scores) == 3
-    # A text among the metrics is no number.
-    assert 'toy/text' not in run.val
     assert run.facts['seed'] == '3' and run.facts['PyTorch'] == torch.__version__
 
 
@@ -94,6 +92,12 @@ def test_run_from_its_beginning_is_another_run(tmp_path):
         log = '2026/01/01 00:00:00 - Epoch(train)  [1][10/10]\n'
         write_session(tmp_path, name, lines, log=log)
     assert read_run(tmp_path).train['loss'].at == [0.3, 0.6]
+
+
+def test_what_is_no_number_is_left_out(tmp_path):
+    lines = [train(1, 1, loss=1, note='x', flag=True, nothing=None, parts=[1])]
+    write_session(tmp_path, '20260101_0', lines)
+    assert set(read_run(tmp_path).train) == {'loss', 'epoch', 'iter', 'step'}
 
 
 def test_time_is_without_interruptions(tmp_path):
