@@ -9,6 +9,7 @@ import torch
 from mmdsnas.errors import ConfigError, OutputError
 from mmdsnas.utils.checkpoint import save_checkpoint
 from mmdsnas.visualization import report
+from mmdsnas.visualization.charts import LEFT, RIGHT, WIDTH
 from tests.test_visualization.files import Page, scalars, train, write_session
 
 PICTURES = [
@@ -154,9 +155,8 @@ def test_what_files_say_is_text(tmp_path):
 
 
 def test_two_runs_have_columns_and_axes_in_common(searched, tmp_path):
-    lines = [
-        train(k, 2, **{'loss': 0.5 / k, 'task.loss': 0.5 / k}) for k in range(1, 9)
-    ]
+    values = {'loss': 0.5, 'task.loss': 0.4, 'expected_mflops': 0.3}
+    lines = [train(k, 2, **values) for k in range(1, 9)]
     lines += [{'toy/score': 0.25 * k, 'step': k} for k in (1, 2, 3)]
     config = "model = dict(type='DSNAS', pretrain_epochs=2, finetune_epochs=4)\n"
     config += 'train_cfg = dict(max_epochs=10)\n'
@@ -175,10 +175,11 @@ def test_two_runs_have_columns_and_axes_in_common(searched, tmp_path):
     assert scores['other'] == [0.25, 0.5, 0.75] and len(scores[searched.name]) == 3
     assert page.tables['options'][0] == ['', searched.name, 'other']
     assert ['train_cfg.max_epochs', '3', '10'] in page.tables['options']
-    # Ten epochs wide, although the first run has three: the end of a curve tells.
+    # The axis has ten epochs, although the first run has three: so has each curve.
     chart = (tmp_path / 'both' / 'toy-score.svg').read_text()
-    first, second = re.findall(ENDS, chart)
-    assert first == second
+    end = f'{LEFT + 0.3 * (WIDTH - RIGHT - LEFT):.1f}'
+    assert re.findall(ENDS, chart) == [end, end]
+    assert set(columns(page.tables['cost-flops'])) == {'epoch', searched.name, 'other'}
     assert 'probabilities-1' in page.pictures and 'child-1' in page.pictures
 
 
