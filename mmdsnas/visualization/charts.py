@@ -174,7 +174,8 @@ def line_chart(
 
 def _value_axis(canvas: Canvas, values, bottom: float, top: float) -> Axis:
     low, high = min(values), max(values)
-    pad = (high - low) * 0.05 or abs(high) * 0.05 or 1
+    # At least so much that labels of few digits are different.
+    pad = max((high - low) * 0.05, abs(high) * 0.02) or 1
     # Not below 0 where there is nothing below it.
     low, high = (max(low - pad, 0) if low >= 0 else low - pad), high + pad
     y = Axis(low, high, bottom, top)
