@@ -110,6 +110,6 @@ $(RUNTIME): requirements/runtime.txt setup.py | $(VENV_PYTHON)
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(TESTS): requirements/tests.txt requirements/onnx.txt $(RUNTIME)
-	$(PIP) install -r requirements/tests.txt -r requirements/onnx.txt
+$(TESTS): requirements/tests.txt requirements/export.txt $(RUNTIME)
+	$(PIP) install -r requirements/tests.txt -r requirements/export.txt
 	touch $@

@@ -78,6 +78,7 @@ setup(
         'tensorboard',
     ],
     extras_require={
+        'export': ['onnx>=1.23', 'onnxruntime>=1.31', 'onnxscript>=0.7'],
         'lite': [f'mmcv-lite{COMPATIBLE["mmcv"]}'],
         'onnx': ['onnx>=1.23', 'onnxruntime>=1.31'],  # latencies in ONNX Runtime
         'tests': ['hypothesis', 'matplotlib', 'pytest', 'pytest-xdist', 'ruff'],

@@ -40,3 +40,7 @@ class NonFiniteError(UserError, ArithmeticError):
 
 class RankError(UserError, RuntimeError):
     """The processes of a distributed run do not have the same search."""
+
+
+class ExportError(UserError, RuntimeError):
+    """A network cannot be exported, or its file computes something else."""

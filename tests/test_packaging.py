@@ -196,7 +196,8 @@ def test_ranges_allow_the_pinned_versions(metadata):
     assert 'mmcv-lite' not in {need.name for need in needs if not need.marker}
     assert not any(need.name == 'mmcv' for need in needs)
 
-    files = dict(runtime=(None, 'lite'), tests=('tests',), onnx=('onnx',))
+    files = dict(runtime=(None, 'lite'))
+    files |= {extra: (extra,) for extra in ('export', 'onnx', 'tests')}
     for extras, names in files.items():
         lines = (ROOT / 'requirements' / f'{extras}.txt').read_text().splitlines()
         pins = dict(line.split('==') for line in lines if not line.startswith('#'))

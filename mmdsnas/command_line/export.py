@@ -1,0 +1,109 @@
+"""Exports the child of a checkpoint to a file that runs without OpenMMLab."""
+
+import argparse
+from typing import Union
+
+from mmdsnas.deployment import Comparison, ExportResult, export
+from mmdsnas.deployment.exporting import CHECKED, TOLERANCE
+from mmdsnas.deployment.metadata import input_sentence
+from .arguments import add_trust_argument, config_parser, show_user_errors
+
+
+def _images(text: str) -> Union[int, str]:
+    return int(text) if text.isdecimal() else text
+
+
+def parse_args() -> argparse.Namespace:
+    parser = config_parser(__doc__)
+    parser.add_argument(
+        'checkpoint', help='checkpoint of the search, or of the child alone'
+    )
+    parser.add_argument('--format', default='onnx', help='onnx (default) or pt2')
+    parser.add_argument(
+        '--out', metavar='FILE', help='the file, by default beside the checkpoint'
+    )
+    parser.add_argument(
+        '--with-preprocess',
+        action='store_true',
+        help='take uint8 images in RGB, N x height x width x 3, and normalise them in '
+        'the file; they must have the size of the test pipeline',
+    )
+    parser.add_argument(
+        '--check',
+        type=_images,
+        default=CHECKED,
+        metavar='IMAGES',
+        help='what the file is compared on with PyTorch: a folder of images, or how '
+        'many images of the test set (default: %(default)s at most)',
+    )
+    parser.add_argument(
+        '--tolerance',
+        type=float,
+        default=TOLERANCE,
+        help='largest difference between logits; with a larger one there is no file '
+        '(default: %(default)s)',
+    )
+    parser.add_argument(
+        '--int8',
+        type=_images,
+        metavar='IMAGES',
+        help='write a second ONNX file in int8, calibrated with a folder of images or '
+        'a number of images of the training set',
+    )
+    add_trust_argument(parser)
+    return parser.parse_args()
+
+
+def report(result: ExportResult) -> str:
+    """What an export wrote, in words."""
+    lines = [
+        f'{result.file}: {_size(result.file)}, BatchNorm layers folded: '
+        f'{result.folded}, left: {result.left}.',
+        input_sentence(result.metadata),
+        f'Compared with PyTorch: {_words(result.comparison)}',
+    ]
+    if result.int8_file is not None:
+        lines += [
+            f'{result.int8_file}: {_size(result.int8_file)}, in int8.',
+            f'Compared with float32: {_words(result.int8_comparison)}',
+        ]
+    return '\n'.join(lines)
+
+
+def _size(file) -> str:
+    return f'{file.stat().st_size / 1e6:.2f} MB'
+
+
+def _words(comparison: Comparison) -> str:
+    number, agreeing = comparison.images, comparison.agreeing
+    same = 'all' if agreeing == number else f'{agreeing} of {number}'
+    words = (
+        f'{number} images, largest difference of logits {comparison.largest:.2g}, '
+        f'{same} predictions agree'
+    )
+    if comparison.before is not None:
+        before, after = (
+            f'{100 * accuracy:.2f} %'
+            for accuracy in (comparison.before, comparison.after)
+        )
+        words += f', accuracy {before} before and {after} after'
+    return f'{words}.'
+
+
+@show_user_errors
+def main() -> None:
+    """Entry point of the tool."""
+    args = parse_args()
+    result = export(
+        args.config,
+        args.checkpoint,
+        args.out,
+        args.format,
+        args.with_preprocess,
+        args.check,
+        args.tolerance,
+        args.int8,
+        args.cfg_options,
+        args.trust_checkpoint,
+    )
+    print(report(result))

@@ -1,0 +1,18 @@
+"""Files of a child that run without OpenMMLab."""
+
+from .child import build_child
+from .comparison import Comparison
+from .exporting import ExportResult, add_int8, export, export_child
+from .images import FolderImages, Images, find_images
+
+__all__ = [
+    'Comparison',
+    'ExportResult',
+    'FolderImages',
+    'Images',
+    'add_int8',
+    'build_child',
+    'export',
+    'export_child',
+    'find_images',
+]

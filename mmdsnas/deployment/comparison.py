@@ -1,0 +1,57 @@
+"""Whether a file computes what the child does."""
+
+from typing import Iterable, NamedTuple, Optional
+
+import torch
+
+from .formats import Run
+from .images import Batch
+
+
+class Comparison(NamedTuple):
+    """Two ways to compute the same images.
+
+    Attributes:
+        images (int): How many there were.
+        largest (float): The largest difference between two logits; NaN if one is.
+        agreeing (int): Images with the same most probable class.
+        before (float, optional): Accuracy of the first way, from 0 to 1; None
+            without labels.
+        after (float, optional): That of the second.
+    """
+
+    images: int
+    largest: float
+    agreeing: int
+    before: Optional[float]
+    after: Optional[float]
+
+
+def compare(first: Run, second: Run, batches: Iterable[Batch]) -> Comparison:
+    """Compares two functions from images to logits.
+
+    Args:
+        first (Callable): What is right.
+        second (Callable): What is held against it.
+        batches (Iterable): Images of a test pipeline and their labels.
+
+    Returns:
+        Comparison: Over all images.
+    """
+    wanted, got, labels = [], [], []
+    for images, known in batches:
+        wanted.append(first(images))
+        got.append(second(images))
+        labels += known
+    wanted, got = torch.cat(wanted), torch.cat(got)
+    predictions = wanted.argmax(1), got.argmax(1)
+    accuracies = (None, None)
+    if None not in labels:
+        right = torch.tensor(labels)
+        accuracies = [(p == right).double().mean().item() for p in predictions]
+    return Comparison(
+        len(wanted),
+        (wanted - got).abs().max().item(),
+        int((predictions[0] == predictions[1]).sum()),
+        *accuracies,
+    )

@@ -1,0 +1,225 @@
+"""From a child to a file that runs without OpenMMLab."""
+
+import copy
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Union
+
+from mmengine.model import BaseModel
+
+from mmdsnas.command_line.run_config import load_config
+from mmdsnas.errors import ConfigError, ExportError
+from mmdsnas.utils.checkpoint import load_checkpoint, meta_of
+from mmdsnas.utils.files import write_atomically
+from .child import build_child
+from .comparison import Comparison, compare
+from .formats import FORMATS, OnnxFormat, Pt2Format
+from .images import Images, Source, find_images
+from .metadata import describe
+from .network import Network, reference, trace
+from .quantization import quantize
+
+# float32 in another order of additions gives 1e-6 to 1e-5; a wrong mean, channel
+# order or BatchNorm gives 1e-2 and more.
+TOLERANCE = 1e-4
+
+# How many images of the test set are compared by default.
+CHECKED = 1000
+
+
+class ExportResult(NamedTuple):
+    """What an export wrote, and how it was checked.
+
+    Attributes:
+        file (Path): The file in float32.
+        metadata (dict): What it says of itself.
+        folded (int): BatchNorm layers that were put into the layers before them.
+        left (int): Those that follow no convolution or linear map alone.
+        comparison (Comparison): The child in PyTorch, and the file.
+        int8_file (Path, optional): The file in int8.
+        int8_comparison (Comparison, optional): The file in float32, and in int8.
+    """
+
+    file: Path
+    metadata: Dict[str, Any]
+    folded: int
+    left: int
+    comparison: Comparison
+    int8_file: Optional[Path] = None
+    int8_comparison: Optional[Comparison] = None
+
+
+def export(
+    config: str,
+    checkpoint: Union[str, Path],
+    out: Union[str, Path, None] = None,
+    format: str = 'onnx',
+    with_preprocess: bool = False,
+    check: Source = CHECKED,
+    tolerance: float = TOLERANCE,
+    int8: Optional[Source] = None,
+    options: Optional[Dict[str, Any]] = None,
+    trust_checkpoint: bool = False,
+) -> ExportResult:
+    """Exports the child of a checkpoint.
+
+    Args:
+        config (str): Config of a search, of a child, or of another classifier.
+        checkpoint (str | Path): Of the search, or of the child.
+        out (str | Path, optional): The file; by default beside the checkpoint, with
+            another ending.
+        format (str): ``'onnx'`` or ``'pt2'``.
+        with_preprocess (bool): Whether the file normalises the images.
+        check (str | Path | int): Images that it is compared on with PyTorch: a
+            folder, or how many of the test set.
+        tolerance (float): The largest difference between two logits that is allowed.
+        int8 (str | Path | int, optional): Images to calibrate a file in int8 with: a
+            folder, or how many of the training set. It is written beside the other
+            one, and its accuracy is measured on the test set.
+        options (dict, optional): ``--cfg-options``.
+        trust_checkpoint (bool): Whether code in the checkpoint may run.
+
+    Returns:
+        ExportResult: The files and how they compare.
+
+    Raises:
+        CheckpointError: The checkpoint is missing or damaged, or of another model.
+        ConfigError: An option is wrong, or a package is missing.
+        DataError: There are no such images.
+        ExportError: The child cannot be exported, or the file computes something
+            else; it is not written.
+
+    Example:
+        >>> result = export(
+        ...     'dsnas_supernet_1xb64_digits', 'work_dirs/digits/epoch_45.pth'
+        ... )
+        >>> result.comparison.largest < 1e-4
+        True
+    """
+    file_format = _format(format, tolerance, int8)
+    out = Path(out or Path(checkpoint).with_suffix(file_format.suffix))
+    if out.suffix != file_format.suffix or out.is_dir():
+        raise ConfigError(
+            f'--out must be a file that ends in {file_format.suffix}, but is {out}.'
+        )
+    loaded = load_checkpoint(checkpoint, trust_checkpoint)
+    config = load_config(config, options)
+    child = build_child(config, loaded, checkpoint, options)
+    images = labelled = find_images(config, check)
+    calibration = None
+    if int8 is not None:
+        calibration = find_images(config, int8, 'train')
+        labelled = images if isinstance(check, int) else find_images(config, CHECKED)
+    meta = dict(meta_of(loaded).get('dataset_meta') or {})
+    result = export_child(
+        child,
+        images,
+        out,
+        with_preprocess=with_preprocess,
+        tolerance=tolerance,
+        format=format,
+        classes=meta.get('classes') or images.classes,
+        pipeline=config.test_dataloader.dataset.pipeline,
+    )
+    if calibration is None:
+        return result
+    return add_int8(result, child, calibration, labelled)
+
+
+def export_child(
+    child: BaseModel,
+    images: Images,
+    out: Union[str, Path],
+    format: str = 'onnx',
+    with_preprocess: bool = False,
+    tolerance: float = TOLERANCE,
+    classes: Sequence[str] = (),
+    pipeline: Sequence[Dict[str, Any]] = (),
+) -> ExportResult:
+    """Exports a child that is built already.
+
+    Args:
+        child (BaseModel): A classifier; it stays as it is.
+        images (Images): What the file is compared on with PyTorch.
+        out (str | Path): The file.
+        format (str): See :func:`export`.
+        with_preprocess (bool): See :func:`export`.
+        tolerance (float): See :func:`export`.
+        classes (Sequence[str]): Class names, in the order of the logits.
+        pipeline (Sequence[dict]): Configs of the test pipeline, for the metadata.
+
+    Returns:
+        ExportResult: The file and how it compares.
+
+    Raises:
+        ConfigError: An option is wrong.
+        ExportError: See :func:`export`.
+    """
+    file_format = _format(format, tolerance)
+    child = copy.deepcopy(child).cpu().eval()
+    first, _ = next(iter(images))
+    outputs = reference(child, first).shape[1]
+    if classes and len(classes) != outputs:
+        raise ConfigError(
+            f'the class names must be {outputs}, as many as the model has classes, but '
+            f'are {len(classes)}.'
+        )
+    network = Network(child, with_preprocess)
+    inputs = network.inputs(first)
+    program = trace(network, inputs)
+    metadata = describe(network, inputs, classes, pipeline)
+    with write_atomically(out) as temporary:
+        file_format.write(program.program, temporary, metadata)
+        run = _with_inputs(network, file_format.runner(temporary))
+        comparison = compare(partial(reference, child), run, images)
+        # NaN is not within either.
+        if not comparison.largest <= tolerance:
+            raise ExportError(
+                f'the {format} file gives logits that differ from those of PyTorch by '
+                f'up to {comparison.largest:.2g} on {comparison.images} images, more '
+                f'than --tolerance, which is {tolerance:g}: {out} was not written.'
+            )
+    return ExportResult(Path(out), metadata, program.folded, program.left, comparison)
+
+
+def add_int8(
+    result: ExportResult, child: BaseModel, calibration: Images, images: Images
+) -> ExportResult:
+    """Writes an ONNX file in int8 beside the one in float32.
+
+    Args:
+        result (ExportResult): Of an export to ONNX.
+        child (BaseModel): The child that was exported.
+        calibration (Images): What the ranges of feature maps are measured on.
+        images (Images): What the two files are compared on.
+
+    Returns:
+        ExportResult: With the second file.
+    """
+    onnx = OnnxFormat()
+    network = Network(child, result.metadata['mean'] is None)
+    out = result.file.with_suffix(f'.int8{onnx.suffix}')
+    with write_atomically(out) as temporary:
+        quantize(result.file, temporary, network, calibration)
+        runs = [
+            _with_inputs(network, onnx.runner(file))
+            for file in (result.file, temporary)
+        ]
+        comparison = compare(*runs, images)
+    return result._replace(int8_file=out, int8_comparison=comparison)
+
+
+def _format(
+    name: str, tolerance: float, int8: Optional[Source] = None
+) -> Union[OnnxFormat, Pt2Format]:
+    if name not in FORMATS:
+        raise ConfigError(f'--format must be {" or ".join(FORMATS)}, but is {name!r}.')
+    if not tolerance > 0:
+        raise ConfigError(f'--tolerance must be above 0, but is {tolerance}.')
+    if int8 is not None and name != 'onnx':
+        raise ConfigError(f'--format must be onnx with --int8, but is {name}.')
+    return FORMATS[name]()
+
+
+def _with_inputs(network: Network, run: Callable) -> Callable:
+    return lambda images: run(network.inputs(images))

@@ -1,0 +1,79 @@
+"""BatchNorm layers, computed by the layers before them."""
+
+from typing import Optional, Tuple
+
+import torch
+from torch.fx import GraphModule, Node
+from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
+
+_ATEN = torch.ops.aten
+_LINEAR = _ATEN.linear.default
+_CONVOLUTIONS = (
+    _ATEN.conv1d.default,
+    _ATEN.conv2d.default,
+    _ATEN.conv3d.default,
+    _ATEN.conv1d.padding,
+    _ATEN.conv2d.padding,
+    _ATEN.conv3d.padding,
+)
+_BATCH_NORM = _ATEN.batch_norm.default
+
+
+def fold_batch_norms(network: GraphModule) -> Tuple[GraphModule, int, int]:
+    """Puts BatchNorm layers into the convolutions and linear maps before them.
+
+    It follows the data, not the names or the order of modules: a BatchNorm is
+    folded if its input is the output of such a layer that nothing else uses.
+
+    Args:
+        network (GraphModule): From ``torch.export``, in eval mode.
+
+    Returns:
+        tuple: The network, and how many BatchNorm layers were folded and are left.
+        It has those parameters only that it uses.
+    """
+    norms = [node for node in network.graph.nodes if node.target is _BATCH_NORM]
+    folded = sum(_fold(network, norm, number) for number, norm in enumerate(norms))
+    for node in network.graph.find_nodes(op='get_attr'):
+        if not node.users:
+            network.graph.erase_node(node)
+    return GraphModule(network, network.graph), folded, len(norms) - folded
+
+
+def _fold(network: GraphModule, norm: Node, number: int) -> bool:
+    source, scale, shift, mean, variance, training, _, eps = norm.args[:8]
+    if training or not _can_take_a_norm(source):
+        return False
+    weight, bias = (*source.args[1:3], None)[:2]
+    tensors = [_tensor(network, node) for node in (weight, bias, mean, variance)]
+    affine = [_tensor(network, node) for node in (scale, shift)]
+    if source.target is _LINEAR:
+        ones = (torch.ones_like(tensors[2]), torch.zeros_like(tensors[2]))
+        affine = [a if a is not None else one for a, one in zip(affine, ones)]
+        fused = fuse_linear_bn_weights(*tensors, eps, *affine)
+    else:
+        fused = fuse_conv_bn_weights(*tensors, eps, *affine)
+    nodes = []
+    for part, tensor in zip(('weight', 'bias'), fused):
+        name = f'folded_{number}_{part}'
+        network.register_parameter(name, tensor)
+        with network.graph.inserting_before(source):
+            nodes.append(network.graph.get_attr(name))
+    source.args = (source.args[0], *nodes, *source.args[3:])
+    norm.replace_all_uses_with(source)
+    network.graph.erase_node(norm)
+    return True
+
+
+def _can_take_a_norm(source: Node) -> bool:
+    if len(source.users) > 1 or source.target not in (*_CONVOLUTIONS, _LINEAR):
+        return False
+    # Of a sequence a linear map gives the channels last, where no BatchNorm has them.
+    return source.target is not _LINEAR or source.meta['val'].dim() == 2
+
+
+def _tensor(network: GraphModule, node: Optional[Node]) -> Optional[torch.Tensor]:
+    if node is None:
+        return None
+    *path, name = node.target.split('.')
+    return getattr(network.get_submodule('.'.join(path)), name).detach()

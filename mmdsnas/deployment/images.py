@@ -1,0 +1,139 @@
+"""Images that a file is compared on, and calibrated with."""
+
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import torch
+from mmcv.transforms import LoadImageFromFile
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from torch import Tensor
+
+from mmdsnas.datasets.class_folders import SUFFIXES
+from mmdsnas.datasets.corrupt_images import load_image
+from mmdsnas.errors import ConfigError, DataError
+from mmdsnas.registry import DATASETS, TRANSFORMS
+
+# A folder, or how many images of a data set.
+Source = Union[str, Path, int]
+
+BATCH_SIZE = 32
+
+# Uint8 images in BGR, shape (N, 3, H, W), and their labels; None: not known.
+Batch = Tuple[Tensor, List[Optional[int]]]
+
+
+class Images:
+    """Images of a data set, or of a folder, as a test pipeline packs them.
+
+    Iterating gives batches: the first image alone, then 32 at a time.
+
+    Args:
+        samples (Sequence[dict]): What pipelines give: ``inputs``, and
+            ``data_samples`` with labels.
+        number (int, optional): How many of them, evenly spread, because data sets
+            are often sorted by class. All by default.
+    """
+
+    def __init__(
+        self, samples: Sequence[Dict[str, Any]], number: Optional[int] = None
+    ) -> None:
+        self.samples = samples
+        number = min(number or len(samples), len(samples))
+        self.indices = np.linspace(0, len(samples) - 1, number).round().astype(int)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Class names of the data set; empty if it has none."""
+        return getattr(self.samples, 'metainfo', {}).get('classes') or ()
+
+    def __iter__(self) -> Iterator[Batch]:
+        starts = [0, *range(1, len(self), BATCH_SIZE), len(self)]
+        for start, end in zip(starts, starts[1:]):
+            samples = [self.samples[int(index)] for index in self.indices[start:end]]
+            yield _stacked(samples), [_label(sample) for sample in samples]
+
+
+class FolderImages:
+    """All images below a folder, packed by a test pipeline; without labels.
+
+    Args:
+        folder (str | Path): The folder.
+        pipeline (Sequence[dict]): Configs of the transforms. If the first one does
+            not load an image, because the data set has them in memory, one that
+            does is put before it.
+
+    Raises:
+        DataError: There is no such folder, or no image in it.
+    """
+
+    def __init__(
+        self, folder: Union[str, Path], pipeline: Sequence[Dict[str, Any]]
+    ) -> None:
+        folder = Path(folder).expanduser()
+        found = folder.rglob('*') if folder.is_dir() else ()
+        self.paths = sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+        if not self.paths:
+            what = 'has no images' if folder.is_dir() else 'is not a folder'
+            raise DataError(
+                f'"{folder}" {what}: give a folder with images ({", ".join(SUFFIXES)}) '
+                'or a number of images of the data set.'
+            )
+        first, *rest = [TRANSFORMS.build(dict(step)) for step in pipeline]
+        if isinstance(first, LoadImageFromFile):
+            self.load = first
+        else:
+            self.load, rest = LoadImageFromFile(), [first, *rest]
+        self.pipeline = Compose(rest)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        info = load_image(self.load, dict(img_path=str(self.paths[index])))
+        return self.pipeline(info)
+
+
+def find_images(config: Config, source: Source, split: str = 'test') -> Images:
+    """Finds the images that an option names.
+
+    Args:
+        config (Config): Its ``test_dataloader`` has the pipeline, in any case.
+        source (str | Path | int): A folder, or how many images of a data set.
+        split (str): ``'test'`` or ``'train'``: whose data set.
+
+    Returns:
+        Images: At least one.
+
+    Raises:
+        ConfigError: The number is below 1.
+        DataError: The folder or the data set has no images.
+    """
+    pipeline = config.test_dataloader.dataset.pipeline
+    if not isinstance(source, int):
+        return Images(FolderImages(source, pipeline))
+    if source < 1:
+        raise ConfigError(f'the number of images must be at least 1, but is {source}.')
+    dataset = dict(config[f'{split}_dataloader'].dataset, pipeline=pipeline)
+    return Images(DATASETS.build(dataset), source)
+
+
+def _stacked(samples: Sequence[Dict[str, Any]]) -> Tensor:
+    images = [sample['inputs'] for sample in samples]
+    shapes = {tuple(image.shape) for image in images}
+    if len(shapes) > 1:
+        sizes = ' and '.join(map(str, sorted(shapes)[:2]))
+        raise ConfigError(
+            'the test pipeline must give images of one size for an export, but gives '
+            f'{sizes}; end it with a CenterCrop or a Resize to a height and width.'
+        )
+    return torch.stack(images)
+
+
+def _label(sample: Dict[str, Any]) -> Optional[int]:
+    labels = sample.get('data_samples')
+    return int(labels.gt_label.label) if labels and 'gt_label' in labels else None

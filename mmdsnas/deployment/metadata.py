@@ -1,0 +1,84 @@
+"""What a program that uses an exported file must know."""
+
+from typing import Any, Dict, List, Optional, Sequence
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from mmdsnas.structures.subnet import block_names
+from mmdsnas.versions import __version__
+from .network import INPUT, OUTPUT, Network
+
+# Transforms that change the size of an image, beside all kinds of Resize.
+_SIZES = ('CenterCrop', 'Pad')
+
+
+def describe(
+    network: Network,
+    inputs: Tensor,
+    classes: Sequence[str] = (),
+    pipeline: Sequence[Dict[str, Any]] = (),
+) -> Dict[str, Any]:
+    """Describes the input and the output of an exported network.
+
+    Args:
+        network (Network): What is exported.
+        inputs (Tensor): Some inputs of it.
+        classes (Sequence[str]): Class names, in the order of the logits.
+        pipeline (Sequence[dict]): Configs of the test pipeline.
+
+    Returns:
+        dict: Plain values by name, which docs/en/user_guides/export.md explains.
+    """
+    baked = network.with_preprocess
+    shape = inputs.shape[1:]
+    *size, channels = shape if baked else (*shape[1:], shape[0])
+    preprocessor = network.child.data_preprocessor
+    blocks = block_names(network.child)
+    rgb = baked or getattr(preprocessor, 'to_rgb', False)
+    return dict(
+        classes=list(classes),
+        input=INPUT,
+        output=OUTPUT,
+        input_size=size,
+        layout='NHWC' if baked else 'NCHW',
+        dtype=str(inputs.dtype).removeprefix('torch.'),
+        channel_order='RGB' if rgb else 'BGR',
+        mean=None if baked else _by_channel(preprocessor, 'mean', 0.0, channels),
+        std=None if baked else _by_channel(preprocessor, 'std', 1.0, channels),
+        resize=[step for step in map(_size_step, pipeline) if step],
+        subnet={name: block.export_chosen() for name, block in blocks.items()},
+        mmdsnas_version=__version__,
+    )
+
+
+def _by_channel(
+    preprocessor: nn.Module, name: str, default: float, channels: int
+) -> List[float]:
+    values = getattr(preprocessor, name, torch.tensor(default)).flatten()
+    # Seven digits: what the config has, not what float32 makes of it.
+    return [float(f'{value:.7g}') for value in values.expand(channels).tolist()]
+
+
+def _size_step(step: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+    name = str(step['type']).rpartition('.')[2]
+    if 'Resize' not in name and name not in _SIZES:
+        return None
+    return {**step, 'type': name}
+
+
+def input_sentence(metadata: Dict[str, Any]) -> str:
+    """What the file takes, in words."""
+    size = ' x '.join(map(str, metadata['input_size']))
+    order = metadata['channel_order']
+    if metadata['mean'] is None:
+        return (
+            f'It takes uint8 images in {order}, N x {size} x 3, and normalises them. '
+            f'Resizing to {size} is not in it: the metadata "resize" say how the test '
+            'pipeline does it.'
+        )
+    return (
+        f'It takes {metadata["dtype"]} images in {order}, N x 3 x {size}, resized and '
+        'normalised as its metadata say (--with-preprocess puts the latter into it).'
+    )

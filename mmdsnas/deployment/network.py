@@ -1,0 +1,155 @@
+"""A child as one function of images: what is exported."""
+
+import copy
+from typing import NamedTuple
+
+import torch
+import torch.nn as nn
+from mmcls.models import ClsDataPreprocessor
+from mmengine.model import BaseModel
+from torch import Tensor
+from torch.export import Dim, ExportedProgram
+
+from mmdsnas.errors import ConfigError, ExportError
+from .folding import fold_batch_norms
+
+INPUT, OUTPUT, BATCH = 'images', 'logits', 'batch'
+
+# Where in the source a node comes from: paths, classes, modules.
+_TRACES = ('stack_trace', 'nn_module_stack', 'source_fn_stack', 'torch_fn')
+
+
+class Network(nn.Module):
+    """The logits of a child.
+
+    Args:
+        child (BaseModel): A classifier, whose ``forward`` in the mode ``'tensor'``
+            gives logits of shape (N, classes). It is copied.
+        with_preprocess (bool): Whether the input is what a camera or a file gives,
+            uint8 images in RGB of shape (N, H, W, 3), rather than the output of the
+            child's data preprocessor.
+
+    Raises:
+        ConfigError: The preprocessing of the child is not ``ClsDataPreprocessor``'s,
+            which alone can be a part of the file.
+    """
+
+    def __init__(self, child: BaseModel, with_preprocess: bool = False) -> None:
+        super().__init__()
+        self.child = copy.deepcopy(child).cpu().eval().requires_grad_(False)
+        self.child.to(memory_format=torch.contiguous_format)
+        self.with_preprocess = with_preprocess
+        if with_preprocess:
+            preprocessor = self.child.data_preprocessor
+            if not isinstance(preprocessor, ClsDataPreprocessor):
+                raise ConfigError(
+                    'data_preprocessor must be a ClsDataPreprocessor with '
+                    '--with-preprocess, but is a '
+                    f'{type(preprocessor).__name__}.'
+                )
+            # It is made for images in BGR: of RGB it turns those that it left.
+            preprocessor.to_rgb = not preprocessor.to_rgb
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Computes logits.
+
+        Args:
+            images (Tensor): Shape (N, 3, H, W), or (N, H, W, 3) with preprocessing.
+
+        Returns:
+            Tensor: Shape (N, classes).
+        """
+        if self.with_preprocess:
+            data = dict(inputs=images.permute(0, 3, 1, 2))
+            images = self.child.data_preprocessor(data)['inputs']
+        return self.child(images, mode='tensor')
+
+    def inputs(self, images: Tensor) -> Tensor:
+        """What the file is given for images of a test pipeline.
+
+        Args:
+            images (Tensor): As a pipeline packs them: BGR, shape (N, 3, H, W).
+        """
+        if self.with_preprocess:
+            return images.flip(1).permute(0, 2, 3, 1).contiguous()
+        return preprocessed(self.child, images)
+
+
+def preprocessed(child: BaseModel, images: Tensor) -> Tensor:
+    """Images of a pipeline as the child's own preprocessor hands them on."""
+    return child.data_preprocessor(dict(inputs=images))['inputs']
+
+
+@torch.no_grad()
+def reference(child: BaseModel, images: Tensor) -> Tensor:
+    """Logits of the child as it is: eager, with its BatchNorm layers.
+
+    Args:
+        child (BaseModel): In eval mode, on the CPU.
+        images (Tensor): As a pipeline packs them.
+
+    Returns:
+        Tensor: Shape (N, classes).
+
+    Raises:
+        ConfigError: The child is no classifier.
+    """
+    logits = child(preprocessed(child, images), mode='tensor')
+    if (
+        not isinstance(logits, Tensor)
+        or logits.dim() != 2
+        or len(logits) != len(images)
+    ):
+        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits)
+        raise ConfigError(
+            'model must be a classifier, which gives logits of shape (images, classes) '
+            f"in the mode 'tensor', but gives {shape} for {len(images)} images."
+        )
+    return logits
+
+
+class Program(NamedTuple):
+    """An exported network.
+
+    Attributes:
+        program (ExportedProgram): With a first dimension of any size.
+        folded (int): BatchNorm layers that were put into the layers before them.
+        left (int): Those that follow no convolution or linear map alone.
+    """
+
+    program: ExportedProgram
+    folded: int
+    left: int
+
+
+def trace(network: Network, inputs: Tensor) -> Program:
+    """Exports a network with its BatchNorm layers folded.
+
+    Args:
+        network (Network): The network.
+        inputs (Tensor): One input, shape (1, ...).
+
+    Returns:
+        Program: It holds nothing of the machine, such as paths of source files.
+
+    Raises:
+        ExportError: ``torch.export`` cannot have this network.
+    """
+    # With a batch of 1 the number would be taken for a constant.
+    inputs = torch.cat([inputs, inputs])
+    shapes = ({0: Dim(BATCH)},)
+    # Whatever in a network cannot be traced has an error of its own.
+    try:
+        traced = torch.export.export(network, (inputs,), dynamic_shapes=shapes)
+        folded, number, left = fold_batch_norms(traced.module())
+        program = torch.export.export(folded, (inputs,), dynamic_shapes=shapes)
+    except Exception as error:
+        reason = ' '.join(str(error).split())
+        raise ExportError(
+            f'torch.export cannot export this child, a {type(network.child).__name__}: '
+            f'{reason}'
+        ) from error
+    for node in program.graph.nodes:
+        for name in _TRACES:
+            node.meta.pop(name, None)
+    return Program(program, number, left)

@@ -1,0 +1,221 @@
+"""Files of a child: what they compute, say and need."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import torch.nn as nn
+from mmengine.model import BaseModel
+
+from mmdsnas.deployment import Images, export_child
+from mmdsnas.errors import ConfigError, ExportError
+from mmdsnas.models.batch_norm import batch_norms
+from tests.test_deployment.conftest import MEAN, STD, SUBNET
+
+onnx = pytest.importorskip('onnx')
+ort = pytest.importorskip('onnxruntime')
+pytest.importorskip('onnxscript')
+
+CLASSES = ('ant', 'bee', 'cat', 'dog', 'élan')
+PIPELINE = (
+    dict(type='LoadImageFromFile'),
+    dict(type='mmcls.ResizeEdge', scale=36, edge='short'),
+    dict(type='mmcls.CenterCrop', crop_size=32),
+    dict(type='mmcls.PackClsInputs'),
+)
+KINDS = [(f, p) for f in ('onnx', 'pt2') for p in (False, True)]
+
+# Runs a file where no other package can be imported; prints what it gives.
+ALONE = """
+import importlib.abc, json, sys
+class Blocked(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] in {blocked!r}:
+            raise ModuleNotFoundError(name + ' is blocked')
+sys.meta_path.insert(0, Blocked())
+import numpy as np
+inputs = np.load({inputs!r})
+"""
+ALONE_ONNX = """
+import onnxruntime
+session = onnxruntime.InferenceSession({file!r})
+metadata = json.loads(session.get_modelmeta().custom_metadata_map['metadata.json'])
+def run(inputs):
+    return session.run(None, {{metadata['input']: inputs}})[0]
+"""
+ALONE_PT2 = """
+import torch
+extra = {{'metadata.json': ''}}
+program = torch.export.load({file!r}, extra_files=extra)
+metadata = json.loads(extra['metadata.json'])
+def run(inputs):
+    return program.module()(torch.from_numpy(inputs)).numpy()
+"""
+SHOW = """
+print(json.dumps([metadata, *(run(inputs[:number]).tolist() for number in (1, 3))]))
+"""
+OPENMMLAB = {'mmdsnas', 'mmengine', 'mmcv', 'mmcls', 'mmrazor', 'cv2'}
+
+
+@pytest.fixture(scope='module')
+def exported(child, images, tmp_path_factory):
+    """Exports once for each format and preprocessing."""
+    folder, results = tmp_path_factory.mktemp('exported'), {}
+
+    def result(format, with_preprocess):
+        key = (format, with_preprocess)
+        if key not in results:
+            results[key] = export_child(
+                child,
+                images,
+                folder / f'child_{with_preprocess}.{format}',
+                format,
+                with_preprocess,
+                classes=CLASSES,
+                pipeline=PIPELINE,
+            )
+        return results[key]
+
+    return result
+
+
+def rgb(images):
+    """All images as a caller has them: uint8, RGB, N x H x W x 3."""
+    return (
+        torch.cat([batch for batch, _ in images]).numpy()[:, ::-1].transpose(0, 2, 3, 1)
+    )
+
+
+def by_metadata(pixels, metadata):
+    """Prepares images in RGB as a file asks for it."""
+    if metadata['channel_order'] == 'BGR':
+        pixels = pixels[..., ::-1]
+    if metadata['mean'] is not None:
+        pixels = (pixels - np.float32(metadata['mean'])) / np.float32(metadata['std'])
+    if metadata['layout'] == 'NCHW':
+        pixels = pixels.transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(pixels, metadata['dtype'])
+
+
+def by_pytorch(child, images):
+    """Logits by mmcls's own way to test a batch."""
+    data = dict(inputs=torch.cat([batch for batch, _ in images]))
+    was_training = child.training
+    child.eval()
+    with torch.no_grad():
+        logits = child(child.data_preprocessor(data)['inputs'])
+    child.train(was_training)
+    return logits.numpy()
+
+
+@pytest.mark.parametrize('format, with_preprocess', KINDS)
+def test_a_file_alone_computes_what_pytorch_does(
+    format, with_preprocess, exported, child, images, run_python, tmp_path
+):
+    """By its metadata, in batches of 1 and 3, without OpenMMLab."""
+    result = exported(format, with_preprocess)
+    np.save(tmp_path / 'inputs.npy', by_metadata(rgb(images), result.metadata))
+    code, more = dict(onnx=(ALONE_ONNX, {'torch'}), pt2=(ALONE_PT2, set()))[format]
+    code = (ALONE + code + SHOW).format(
+        blocked=OPENMMLAB | more,
+        inputs=str(tmp_path / 'inputs.npy'),
+        file=str(result.file),
+    )
+    metadata, *logits = json.loads(run_python(code).splitlines()[-1])
+    wanted = by_pytorch(child, images)
+    for number, some in zip((1, 3), logits, strict=True):
+        np.testing.assert_allclose(some, wanted[:number], atol=1e-4, rtol=0)
+    assert metadata == result.metadata
+    assert metadata['classes'] == list(CLASSES) and metadata['subnet'] == SUBNET
+    assert metadata['input_size'] == [32, 32] and metadata['output'] == 'logits'
+    assert metadata['resize'] == [
+        dict(type='ResizeEdge', scale=36, edge='short'),
+        dict(type='CenterCrop', crop_size=32),
+    ]
+
+
+@pytest.mark.parametrize('format, with_preprocess', KINDS)
+def test_the_comparison_is_of_all_images(
+    format, with_preprocess, exported, child, images
+):
+    result = exported(format, with_preprocess)
+    comparison, wanted = result.comparison, by_pytorch(child, images)
+    labels = np.arange(40) % 5
+    assert comparison.images == comparison.agreeing == 40
+    assert 0 < comparison.largest < 1e-4
+    accuracy = (wanted.argmax(1) == labels).mean()
+    assert comparison.before == comparison.after == pytest.approx(accuracy)
+    assert (result.folded, result.left) == (len(list(batch_norms(child))), 0)
+    # Logits that a wrong mean, or BGR for RGB, would change.
+    assert wanted.std(0).min() > 0.1
+
+
+def test_the_child_stays_as_it_was(exported, child):
+    exported('onnx', True)
+    assert child.training and child.data_preprocessor.to_rgb
+    assert all(parameter.requires_grad for parameter in child.parameters())
+
+
+def test_what_an_onnx_file_holds(exported):
+    result = exported('onnx', False)
+    model = onnx.load(result.file)
+    kinds = {node.op_type for node in model.graph.node}
+    assert 'BatchNormalization' not in kinds and 'Conv' in kinds
+    assert {node.domain for node in model.graph.node} == {''}
+    shape = model.graph.input[0].type.tensor_type.shape
+    assert [d.dim_param or d.dim_value for d in shape.dim] == ['batch', 3, 32, 32]
+    assert result.metadata['mean'] == list(MEAN)
+    assert result.metadata['std'] == list(STD)
+    # Nothing of the machine that exported it.
+    assert b'.py' not in result.file.read_bytes()
+    assert b'/mmcls/' not in exported('pt2', False).file.read_bytes()
+
+
+class Classifier(BaseModel):
+    """Gives what a function makes of images."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.linear, self.function = nn.Linear(3 * 32 * 32, 5), function
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        return self.function(self.linear(inputs.flatten(1).float() / 255))
+
+
+@pytest.mark.parametrize('format', ['onnx', 'pt2'])
+def test_too_large_a_difference_leaves_the_file_of_before(format, images, tmp_path):
+    file = tmp_path / f'child.{format}'
+    file.write_text('before')
+    with pytest.raises(ExportError, match='more than --tolerance, which is 1e-20: '):
+        # Random numbers are other ones in the file.
+        noisy = Classifier(lambda x: x + torch.rand_like(x))
+        export_child(noisy, images, file, format, tolerance=1e-20)
+    nan = Classifier(lambda x: x * float('nan'))
+    with pytest.raises(ExportError, match='by up to nan on 40 images'):
+        export_child(nan, images, file, format)
+    assert file.read_text() == 'before' and list(tmp_path.iterdir()) == [file]
+
+
+def test_what_cannot_be_exported_is_said(images, tmp_path):
+    def refuses(error, match, function=lambda x: x, **kwargs):
+        with pytest.raises(error, match=match):
+            export_child(
+                Classifier(function), images, tmp_path / 'child.onnx', **kwargs
+            )
+        assert not list(tmp_path.iterdir())
+
+    refuses(ConfigError, "^--format must be onnx or pt2, but is 'h5'", format='h5')
+    refuses(ConfigError, '^--tolerance must be above 0, but is nan', tolerance=np.nan)
+    refuses(ConfigError, '^data_preprocessor must be a Cls.*Base', with_preprocess=True)
+    refuses(ConfigError, '^the class names must be 5, .* are 2', classes=('a', 'b'))
+    refuses(ConfigError, r'^model must be a classifier, .* \(1,\)', lambda x: x[:, 0])
+    refuses(ExportError, '^torch.export cannot', lambda x: x if x.sum() > 0 else -x)
+    refuses(ExportError, '^torch.onnx cannot', lambda x: x @ torch.linalg.pinv(x.T @ x))
+
+
+def test_an_export_without_images_of_one_size(child, tmp_path):
+    samples = [dict(inputs=torch.zeros(3, edge, 32)) for edge in (32, 32, 33)]
+    with pytest.raises(ConfigError, match='must give images of one size'):
+        export_child(child, Images(samples), tmp_path / 'child.pt2', 'pt2')
+    assert not list(tmp_path.iterdir())

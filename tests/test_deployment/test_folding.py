@@ -1,0 +1,107 @@
+import pytest
+import torch
+import torch.nn as nn
+
+from mmdsnas.deployment.folding import fold_batch_norms
+
+
+class Both(nn.Module):
+    """A layer whose output goes on beside its BatchNorm."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return x + self.norm(x)
+
+
+class OtherOrder(nn.Module):
+    """One convolution with two BatchNorms, declared in another order than used."""
+
+    def __init__(self):
+        super().__init__()
+        self.norms = nn.ModuleList([nn.BatchNorm2d(4), nn.BatchNorm2d(4)])
+        self.conv = nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x):
+        return self.norms[1](self.conv(self.norms[0](self.conv(x))))
+
+
+def fold(network, *shape):
+    """Folds a network whose BatchNorm layers do something.
+
+    Returns:
+        tuple: What is left of it, and the numbers of layers folded and left.
+    """
+    torch.manual_seed(0)
+    network.double()
+    for layer in network.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            tensors = (layer.running_mean, layer.running_var, layer.weight, layer.bias)
+            for tensor in tensors:
+                if tensor is not None:
+                    tensor.data.uniform_(0.5, 1.5)
+    inputs = torch.randn(2, *shape, dtype=torch.float64)
+    traced = torch.export.export(network.eval(), (inputs,)).module()
+    folded, number, left = fold_batch_norms(traced)
+    wanted = network(inputs)
+    torch.testing.assert_close(folded(inputs), wanted, rtol=1e-12, atol=1e-12)
+    return folded, number, left
+
+
+@pytest.mark.parametrize(
+    'network, shape',
+    [
+        (nn.Sequential(nn.Conv2d(4, 6, 3, bias=False), nn.BatchNorm2d(6)), (4, 5, 5)),
+        (nn.Sequential(nn.Conv2d(4, 6, 3, 2, 1, 1, 2), nn.BatchNorm2d(6)), (4, 5, 5)),
+        (
+            nn.Sequential(nn.Conv2d(4, 6, 3, padding='same'), nn.BatchNorm2d(6)),
+            (4, 5, 5),
+        ),
+        (
+            nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6, 0.01, affine=False)),
+            (4, 5, 5),
+        ),
+        (nn.Sequential(nn.Conv1d(4, 6, 3), nn.BatchNorm1d(6)), (4, 5)),
+        (nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6)), (4,)),
+        (
+            nn.Sequential(nn.Linear(4, 6, bias=False), nn.BatchNorm1d(6, affine=False)),
+            (4,),
+        ),
+    ],
+)
+def test_layers_that_take_a_norm(network, shape):
+    folded, number, left = fold(network, *shape)
+    assert (number, left) == (1, 0)
+    assert not folded.graph.find_nodes(
+        op='call_function', target=torch.ops.aten.batch_norm.default
+    )
+    # Only what is used is written to a file.
+    assert len(folded.state_dict()) == 2
+
+
+def test_a_shared_convolution_gets_two_norms():
+    assert fold(OtherOrder(), 4, 5, 5)[1:] == (2, 0)
+
+
+@pytest.mark.parametrize(
+    'network, shape',
+    [
+        (Both(), (4, 5, 5)),
+        (nn.Sequential(nn.BatchNorm2d(4), nn.Conv2d(4, 6, 3)), (4, 5, 5)),
+        (nn.Sequential(nn.Conv2d(4, 6, 3), nn.ReLU(), nn.BatchNorm2d(6)), (4, 5, 5)),
+        (nn.Sequential(nn.ConvTranspose2d(4, 6, 3), nn.BatchNorm2d(6)), (4, 5, 5)),
+        # The norm is over dimension 1, the linear map over the last.
+        (nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)), (3, 4)),
+        (
+            nn.Sequential(
+                nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6, track_running_stats=False)
+            ),
+            (4, 5, 5),
+        ),
+    ],
+)
+def test_what_cannot_be_folded_stays(network, shape):
+    assert fold(network, *shape)[1:] == (0, 1)

@@ -1,0 +1,91 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmdsnas.deployment import FolderImages, Images, find_images
+from mmdsnas.errors import ConfigError, DataError
+from mmdsnas.registry import DATASETS
+
+PACK = dict(type='mmcls.PackClsInputs')
+FILES = (
+    dict(type='LoadImageFromFile'),
+    dict(type='mmcls.ResizeEdge', scale=8, edge='short'),
+    dict(type='mmcls.CenterCrop', crop_size=8),
+    PACK,
+)
+DIGITS = (dict(type='Resize', scale=(8, 8)), PACK)
+
+
+def loaders(pipeline, dataset='Digits'):
+    """Config of test and training data, whose own pipelines differ."""
+
+    def loader(split, steps):
+        return dict(dataset=dict(type=dataset, split=split, pipeline=steps))
+
+    return Config(
+        dict(
+            test_dataloader=loader('test', list(pipeline)),
+            train_dataloader=loader('train', [dict(type='Resize', scale=(5, 5)), PACK]),
+        )
+    )
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    init_default_scope('mmdsnas')
+
+
+def test_a_number_takes_images_from_the_whole_data_set():
+    for split, size in (('test', 359), ('train', 1438)):
+        found = find_images(loaders(DIGITS), 5, split)
+        whole = DATASETS.build(dict(type='Digits', split=split, pipeline=DIGITS))
+        assert len(whole) == size and found.classes == tuple('0123456789')
+        pixels, labels = zip(*found)
+        # The first image alone, the rest in batches of up to 32.
+        assert [len(part) for part in pixels] == [1, 4]
+        indices = [0, round((size - 1) / 4), round((size - 1) / 2)]
+        for image, index in zip(torch.cat(pixels), indices):
+            assert torch.equal(image, whole[index]['inputs'])
+        assert sum(labels, [])[-1] == int(whole[-1]['data_samples'].gt_label.label)
+    assert len(find_images(loaders(DIGITS), 10**6)) == 359
+
+
+def test_batches_hold_every_image_once():
+    for number in (1, 2, 33, 34, 70):
+        samples = [dict(inputs=torch.tensor([n])) for n in range(number)]
+        batches = list(Images(samples))
+        assert torch.cat([b for b, _ in batches]).flatten().tolist() == [*range(number)]
+        assert max(len(batch) for batch, _ in batches) <= 32
+        assert batches[0][1] == [None]
+
+
+@pytest.mark.parametrize('pipeline', [FILES, DIGITS])
+def test_a_folder_goes_through_the_test_pipeline(pipeline, tmp_path):
+    """Loaded by it, or before it where the data set has the images in memory."""
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[..., 0] = 200  # blue: OpenCV's order
+    (tmp_path / 'b').mkdir()
+    for name in ('b/1.png', 'a.PNG'):
+        cv2.imwrite(str(tmp_path / name), image)
+    (tmp_path / 'notes.txt').write_text('no image')
+    found = find_images(loaders(pipeline), str(tmp_path))
+    assert [path.name for path in found.samples.paths] == ['a.PNG', '1.png']
+    assert len(found) == 2 and not found.classes
+    for pixels, labels in found:
+        assert pixels.shape == (1, 3, 8, 8) and labels == [None]
+        assert pixels[0, :, 0, 0].tolist() == [200, 0, 0]
+
+
+def test_what_is_missing_is_named(tmp_path):
+    with pytest.raises(DataError, match='nowhere" is not a folder: give a folder'):
+        FolderImages(tmp_path / 'nowhere', FILES)
+    with pytest.raises(DataError, match='has no images: give a folder .*or a number'):
+        FolderImages(tmp_path, FILES)
+    (tmp_path / 'broken.jpg').write_bytes(b'\xff\xd8 no image')
+    with pytest.raises(DataError, match='broken.jpg" cannot be decoded'):
+        list(find_images(loaders(FILES), tmp_path))
+    with pytest.raises(ConfigError, match='must be at least 1, but is 0'):
+        find_images(loaders(DIGITS), 0)

@@ -1,0 +1,112 @@
+"""tools/deployment/export.py, and the function that it calls."""
+
+import re
+import sys
+
+import pytest
+import torch
+
+from mmdsnas.command_line.run_config import load_config
+from mmdsnas.deployment import export
+from mmdsnas.errors import CheckpointError, ConfigError, DataError, UserError
+from mmdsnas.registry import MODELS
+from tests.test_tools.conftest import DIGITS
+
+TOOL = 'deployment/export.py'
+OPTIONS = {
+    'model.resource_estimator.input_shape': (1, 3, 32, 32),
+    'test_dataloader.dataset.pipeline.0.scale': (32, 32),
+}
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """Of a search that was not trained."""
+    torch.manual_seed(0)
+    model = MODELS.build(load_config(DIGITS, OPTIONS).model)
+    path = tmp_path_factory.mktemp('search') / 'epoch_1.pth'
+    torch.save(dict(state_dict=model.state_dict(), meta={}), path)
+    return path
+
+
+def test_both_files_are_written_and_described(checkpoint, run_tool, tmp_path):
+    for package in ('onnx', 'onnxruntime', 'onnxscript'):
+        pytest.importorskip(package)
+    options = [f'{key}={value}'.replace(' ', '') for key, value in OPTIONS.items()]
+    done = run_tool(
+        TOOL,
+        DIGITS,
+        checkpoint,
+        '--out',
+        'child.onnx',
+        '--check',
+        40,
+        '--int8',
+        10,
+        '--with-preprocess',
+        '--cfg-options',
+        *options,
+        cwd=tmp_path,
+    )
+    lines = done.stdout.splitlines()[-5:]
+    size = r'\d\.\d\d MB'
+    words = (
+        r'40 images, largest difference of logits \S+, (all|\d+ of 40) predictions '
+        r'agree, accuracy \d+\.\d\d % before and \d+\.\d\d % after\.'
+    )
+    for line, pattern in zip(
+        lines,
+        (
+            rf'child\.onnx: {size}, BatchNorm layers folded: \d\d, left: 0\.',
+            r'It takes uint8 images in RGB, N x 32 x 32 x 3, and normalises them\..*',
+            f'Compared with PyTorch: {words}',
+            rf'child\.int8\.onnx: {size}, in int8\.',
+            f'Compared with float32: {words}',
+        ),
+        strict=True,
+    ):
+        assert re.fullmatch(pattern, line), line
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ['child.int8.onnx', 'child.onnx']
+    missing = run_tool(TOOL, DIGITS, 'none.pth', cwd=tmp_path, fails=True)
+    last = missing.stderr.splitlines()[-1]
+    assert last == 'error: checkpoint none.pth does not exist.'
+
+
+def test_the_file_is_put_beside_the_checkpoint(checkpoint):
+    result = export(DIGITS, checkpoint, format='pt2', check=3, options=OPTIONS)
+    assert result.file == checkpoint.with_suffix('.pt2') and result.file.is_file()
+    assert result.comparison.images == 3 and result.int8_file is None
+    assert result.metadata['classes'] == list('0123456789')
+    assert result.metadata['resize'] == [dict(type='Resize', scale=(32, 32))]
+    subnet = result.metadata['subnet']
+    assert len(subnet) == 8 and 'backbone.layers.0.0' in subnet
+    result.file.unlink()
+
+
+@pytest.mark.parametrize(
+    'error, match, options',
+    [
+        (ConfigError, "^--format must be onnx or pt2, but is 'h5'", dict(format='h5')),
+        (ConfigError, '^--format must be onnx with --int8', dict(int8=3)),
+        (ConfigError, '^--out must be a file that ends in .pt2', dict(out='a.onnx')),
+        (ConfigError, '^--tolerance must be above 0', dict(tolerance=0.0)),
+        (CheckpointError, 'none.pth does not exist', dict(checkpoint='none.pth')),
+        (DataError, 'nowhere" is not a folder', dict(check='nowhere')),
+    ],
+)
+def test_mistakes_leave_no_file(error, match, options, checkpoint):
+    before = list(checkpoint.parent.iterdir())
+    with pytest.raises(error, match=match):
+        export(
+            DIGITS,
+            **{**dict(checkpoint=checkpoint, format='pt2'), **options},
+            options=OPTIONS,
+        )
+    assert list(checkpoint.parent.iterdir()) == before
+
+
+def test_a_missing_package_is_named(checkpoint, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'onnxscript', None)
+    with pytest.raises(UserError, match=r"pip install 'mmdsnas\[export\]'"):
+        export(DIGITS, checkpoint)
