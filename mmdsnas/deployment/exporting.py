@@ -3,7 +3,7 @@
 import copy
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Sequence, Union
 
 from mmengine.model import BaseModel
 
@@ -110,7 +110,6 @@ def export(
     if int8 is not None:
         calibration = find_images(config, int8, 'train')
         labelled = images if isinstance(check, int) else find_images(config, CHECKED)
-    meta = dict(meta_of(loaded).get('dataset_meta') or {})
     result = export_child(
         child,
         images,
@@ -118,7 +117,7 @@ def export(
         with_preprocess=with_preprocess,
         tolerance=tolerance,
         format=format,
-        classes=meta.get('classes') or images.classes,
+        classes=_classes(loaded) or images.classes,
         pipeline=config.test_dataloader.dataset.pipeline,
     )
     if calibration is None:
@@ -223,3 +222,10 @@ def _format(
 
 def _with_inputs(network: Network, run: Callable) -> Callable:
     return lambda images: run(network.inputs(images))
+
+
+def _classes(checkpoint: Mapping[str, Any]) -> Sequence[str]:
+    """Class names that a checkpoint records; nothing where it has none."""
+    meta = meta_of(checkpoint).get('dataset_meta')
+    classes = meta.get('classes') if isinstance(meta, Mapping) else None
+    return [str(name) for name in classes] if isinstance(classes, (list, tuple)) else ()

@@ -13,6 +13,8 @@ from mmdsnas.registry import MODELS
 from tests.test_tools.conftest import DIGITS
 
 TOOL = 'deployment/export.py'
+# Of the checkpoint; the data set calls them 0 to 9.
+NAMES = 'zero one two three four five six seven eight nine'.split()
 OPTIONS = {
     'model.resource_estimator.input_shape': (1, 3, 32, 32),
     'test_dataloader.dataset.pipeline.0.scale': (32, 32),
@@ -25,7 +27,8 @@ def checkpoint(tmp_path_factory):
     torch.manual_seed(0)
     model = MODELS.build(load_config(DIGITS, OPTIONS).model)
     path = tmp_path_factory.mktemp('search') / 'epoch_1.pth'
-    torch.save(dict(state_dict=model.state_dict(), meta={}), path)
+    meta = dict(dataset_meta=dict(classes=NAMES))
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
     return path
 
 
@@ -77,7 +80,7 @@ def test_the_file_is_put_beside_the_checkpoint(checkpoint):
     result = export(DIGITS, checkpoint, format='pt2', check=3, options=OPTIONS)
     assert result.file == checkpoint.with_suffix('.pt2') and result.file.is_file()
     assert result.comparison.images == 3 and result.int8_file is None
-    assert result.metadata['classes'] == list('0123456789')
+    assert result.metadata['classes'] == NAMES
     assert result.metadata['resize'] == [dict(type='Resize', scale=(32, 32))]
     subnet = result.metadata['subnet']
     assert len(subnet) == 8 and 'backbone.layers.0.0' in subnet
