@@ -65,7 +65,7 @@ def test_batches_hold_every_image_once():
 @pytest.mark.parametrize('pipeline', [FILES, DIGITS])
 def test_a_folder_goes_through_the_test_pipeline(pipeline, tmp_path):
     """Loaded by it, or before it where the data set has the images in memory."""
-    image = np.zeros((8, 8, 3), np.uint8)
+    image = np.zeros((16, 16, 3), np.uint8)
     image[..., 0] = 200  # blue: OpenCV's order
     (tmp_path / 'b').mkdir()
     for name in ('b/1.png', 'a.PNG'):
