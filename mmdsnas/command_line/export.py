@@ -40,8 +40,8 @@ def parse_args() -> argparse.Namespace:
         '--tolerance',
         type=float,
         default=TOLERANCE,
-        help='largest difference between logits; with a larger one there is no file '
-        '(default: %(default)s)',
+        help='largest difference between logits, as a part of the largest one or of '
+        '1; with a larger one there is no file (default: %(default)s)',
     )
     parser.add_argument(
         '--int8',
@@ -78,7 +78,8 @@ def _words(comparison: Comparison) -> str:
     number, agreeing = comparison.images, comparison.agreeing
     same = 'all' if agreeing == number else f'{agreeing} of {number}'
     words = (
-        f'{number} images, largest difference of logits {comparison.largest:.2g}, '
+        f'{number} images, largest difference of logits {comparison.largest:.2g} '
+        f'(they are up to {comparison.scale:.2g}), '
         f'{same} predictions agree'
     )
     if comparison.before is not None:

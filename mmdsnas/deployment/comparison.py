@@ -14,6 +14,7 @@ class Comparison(NamedTuple):
     Attributes:
         images (int): How many there were.
         largest (float): The largest difference between two logits; NaN if one is.
+        scale (float): The largest absolute value of the first way's logits.
         agreeing (int): Images with the same most probable class.
         before (float, optional): Accuracy of the first way, from 0 to 1; None
             without labels.
@@ -22,6 +23,7 @@ class Comparison(NamedTuple):
 
     images: int
     largest: float
+    scale: float
     agreeing: int
     before: Optional[float]
     after: Optional[float]
@@ -52,6 +54,7 @@ def compare(first: Run, second: Run, batches: Iterable[Batch]) -> Comparison:
     return Comparison(
         len(wanted),
         (wanted - got).abs().max().item(),
+        wanted.abs().max().item(),
         int((predictions[0] == predictions[1]).sum()),
         *accuracies,
     )

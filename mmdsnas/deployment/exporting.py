@@ -19,8 +19,8 @@ from .metadata import describe
 from .network import Network, reference, trace
 from .quantization import quantize
 
-# float32 in another order of additions gives 1e-6 to 1e-5; a wrong mean, channel
-# order or BatchNorm gives 1e-2 and more.
+# A part of the largest logit: float32 in another order of additions gives 1e-6 to
+# 1e-5 of it; a wrong mean, channel order or BatchNorm gives 1e-2 and more.
 TOLERANCE = 1e-4
 
 # How many images of the test set are compared by default.
@@ -72,7 +72,8 @@ def export(
         with_preprocess (bool): Whether the file normalises the images.
         check (str | Path | int): Images that it is compared on with PyTorch: a
             folder, or how many of the test set.
-        tolerance (float): The largest difference between two logits that is allowed.
+        tolerance (float): The largest difference between two logits that is allowed,
+            as a part of the largest logit, or of 1 if that is smaller.
         int8 (str | Path | int, optional): Images to calibrate a file in int8 with: a
             folder, or how many of the training set. It is written beside the other
             one, and its accuracy is measured on the test set.
@@ -171,12 +172,14 @@ def export_child(
         file_format.write(program.program, temporary, metadata)
         run = _with_inputs(network, file_format.runner(temporary))
         comparison = compare(partial(reference, child), run, images)
+        allowed = tolerance * max(comparison.scale, 1.0)
         # NaN is not within either.
-        if not comparison.largest <= tolerance:
+        if not comparison.largest <= allowed:
             raise ExportError(
                 f'the {format} file gives logits that differ from those of PyTorch by '
                 f'up to {comparison.largest:.2g} on {comparison.images} images, more '
-                f'than --tolerance, which is {tolerance:g}: {out} was not written.'
+                f'than the {allowed:.2g} that --tolerance allows where they are up to '
+                f'{comparison.scale:.2g}: {out} was not written.'
             )
     return ExportResult(Path(out), metadata, program.folded, program.left, comparison)
 

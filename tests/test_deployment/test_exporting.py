@@ -168,7 +168,8 @@ def test_what_an_onnx_file_holds(exported):
     assert result.metadata['mean'] == list(MEAN)
     assert result.metadata['std'] == list(STD)
     # Nothing of the machine that exported it.
-    assert b'.py' not in result.file.read_bytes()
+    content = result.file.read_bytes()
+    assert b'.py' not in content and b'pkg.torch' not in content
     assert b'/mmcls/' not in exported('pt2', False).file.read_bytes()
 
 
@@ -187,10 +188,18 @@ class Classifier(BaseModel):
 def test_too_large_a_difference_leaves_the_file_of_before(format, images, tmp_path):
     file = tmp_path / f'child.{format}'
     file.write_text('before')
-    with pytest.raises(ExportError, match='more than --tolerance, which is 1e-20: '):
+    with pytest.raises(ExportError, match='more than the .*e-20 that --tol'):
         # Random numbers are other ones in the file.
         noisy = Classifier(lambda x: x + torch.rand_like(x))
         export_child(noisy, images, file, format, tolerance=1e-20)
+    # Of logits up to 1000 a part of 1e-4 is 0.1.
+    many = Classifier(lambda x: 1000 + 0 * x - torch.rand_like(x))
+    with pytest.raises(ExportError, match='more than the 0.1 that --tolerance allows'):
+        export_child(many, images, file, format)
+    few = Classifier(lambda x: 1000 + 0 * x - 0.05 * torch.rand_like(x))
+    result = export_child(few, images, tmp_path / f'few.{format}', format)
+    assert 1e-3 < result.comparison.largest < 0.1
+    result.file.unlink()
     nan = Classifier(lambda x: x * float('nan'))
     with pytest.raises(ExportError, match='by up to nan on 40 images'):
         export_child(nan, images, file, format)
