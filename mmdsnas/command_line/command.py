@@ -11,6 +11,8 @@ COMMANDS = {
     'train': ('train', 'run a search, or train a child, from a config'),
     'test': ('test', 'test a checkpoint'),
     'flops': ('get_flops', 'print parameters and FLOPs of a network'),
+    'export': ('export', 'make an ONNX or torch.export file of a child'),
+    'report': ('report', 'make the page that shows what a run did'),
     'convert': ('convert_supernet2subnet', 'make the child from a checkpoint'),
     'latency': ('measure_latency', "measure a search's table of latencies"),
     'convert-official': ('convert_official', "turn the authors' checkpoint into ours"),

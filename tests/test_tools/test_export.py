@@ -55,7 +55,8 @@ def test_both_files_are_written_and_described(checkpoint, run_tool, tmp_path):
     size = r'\d\.\d\d MB'
     words = (
         r'40 images, largest difference of logits \S+ \(they are up to \S+\), '
-        r'(all|\d+ of 40) predictions agree, accuracy \d+\.\d\d % before and \d+\.\d\d % after\.'
+        r'(all|\d+ of 40) predictions agree, '
+        r'accuracy \d+\.\d\d % before and \d+\.\d\d % after\.'
     )
     for line, pattern in zip(
         lines,

@@ -2,8 +2,8 @@
 
 import argparse
 
+from mmdsnas.command_line.arguments import show_user_errors
 from mmdsnas.visualization import report
-from .arguments import show_user_errors
 
 
 def parse_args() -> argparse.Namespace:

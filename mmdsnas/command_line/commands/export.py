@@ -3,10 +3,14 @@
 import argparse
 from typing import Union
 
+from mmdsnas.command_line.arguments import (
+    add_trust_argument,
+    config_parser,
+    show_user_errors,
+)
 from mmdsnas.deployment import Comparison, ExportResult, export
 from mmdsnas.deployment.exporting import CHECKED, TOLERANCE
 from mmdsnas.deployment.metadata import input_sentence
-from .arguments import add_trust_argument, config_parser, show_user_errors
 
 
 def _images(text: str) -> Union[int, str]:
