@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from mmdsnas.engine.hooks import progress_bar_hook
-from tests.toy_run import runner_of
+from tests.toy_run import Keep, runner_of
 
 HOOK = dict(type='ProgressBarHook')
 
@@ -85,7 +85,9 @@ def test_a_resumed_run_goes_on_with_the_bar(tmp_path, monkeypatch):
 def test_no_bar_elsewhere(tmp_path, monkeypatch, capsys, main, tty):
     monkeypatch.setattr(progress_bar_hook, 'is_main_process', lambda: main)
     monkeypatch.setattr(sys.stdout, 'isatty', lambda: tty, raising=False)
-    runner_of(tmp_path, [HOOK], log_level='INFO').train()
+    hook, bars = progress_bar_hook.ProgressBarHook(), []
+    keep = Keep('before_train_iter', lambda _: bars.append(hook._bar), 50)
+    runner_of(tmp_path, [hook, keep], log_level='INFO').train()
     printed = capsys.readouterr().out
-    assert 'Epoch(train)' in printed
-    assert 'left:' not in printed and '\x1b[?25' not in printed
+    assert 'Epoch(train)' in printed and '\x1b[?25' not in printed
+    assert bars == [None] * 12
