@@ -8,6 +8,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='mmcls.VisualizationHook', enable=False),
     progress_bar=dict(type='mmdsnas.ProgressBarHook'),
+    report=dict(type='mmdsnas.ReportHook'),
 )
 
 env_cfg = dict(

@@ -14,7 +14,6 @@ custom_hooks = [
     dict(type='SafeCheckpointHook'),
     dict(type='ExportChildHook'),
     dict(type='ResumeValidationHook'),
-    dict(type='ReportHook'),
 ]
 
 # The candidates that are not on a rank's path get no gradient there; at the finetune

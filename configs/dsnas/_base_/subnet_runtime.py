@@ -9,7 +9,6 @@ custom_hooks = [
     dict(type='RecordSubnetHook'),
     dict(type='SafeCheckpointHook'),
     dict(type='ResumeValidationHook'),
-    dict(type='ReportHook'),
 ]
 
 model_wrapper_cfg = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
