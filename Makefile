@@ -19,10 +19,11 @@ PIP := $(VENV_PYTHON) -m pip --disable-pip-version-check
 # Stamps of what is installed; a newer requirement file makes them again.
 RUNTIME := $(VENV)/.mmdsnas-runtime
 TESTS := $(VENV)/.mmdsnas-tests
+DOCS := $(VENV)/.mmdsnas-docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search test fuzz resume-matrix resume-kills truth quality quality-report rewards steps bench bench-report lint wheel clean
+.PHONY: help search test docs docs-test fuzz resume-matrix resume-kills truth quality quality-report rewards steps bench bench-report lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -41,6 +42,9 @@ search: $(RUNTIME) ## Search a network for the images in DATA, or handwritten di
 # in one process, which makes what they share once.
 test: $(TESTS) ## Run the tests
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+
+docs: $(DOCS) ## Build the documentation into docs/_build
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m sphinx -W --keep-going -b html docs/en docs/_build
 
 # SEED=... asks for other examples; what fails is printed with how to repeat it.
 fuzz: $(TESTS) ## Feed configs, subnet files and converters 2,400 kinds of nonsense
@@ -85,7 +89,7 @@ wheel: $(RUNTIME) ## Build a wheel into dist/
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 clean: ## Remove what was built; keeps the environment, data and results
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf build dist docs/_build *.egg-info .pytest_cache .ruff_cache
 	find configs mmdsnas tests tools -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV_PYTHON):
@@ -112,4 +116,8 @@ $(RUNTIME): requirements/runtime.txt setup.py | $(VENV_PYTHON)
 
 $(TESTS): requirements/tests.txt requirements/export.txt $(RUNTIME)
 	$(PIP) install -r requirements/tests.txt -r requirements/export.txt
+	touch $@
+
+$(DOCS): requirements/docs.txt $(TESTS)
+	$(PIP) install -r requirements/docs.txt
 	touch $@

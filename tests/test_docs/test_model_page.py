@@ -15,6 +15,7 @@ from mmdsnas.utils import find_config
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / 'configs' / 'dsnas' / 'README.md'
+GUIDE = ROOT / 'docs' / 'en' / 'user_guides' / 'coming_from.md'
 PAGES = [
     page
     for folder in ('.', 'docs', 'configs')
@@ -27,7 +28,10 @@ MODELS_OF_METAFILE = {model['Name']: model for model in METAFILE['Models']}
 def test_every_config_is_on_the_page_and_every_name_is_a_config():
     there = {config.stem for config in PAGE.parent.glob('*.py')}
     named = set(
-        re.findall(r'\b(?:dsnas|spos)_[\w-]+_\d+xb\d+_[\w-]+', PAGE.read_text())
+        re.findall(
+            r'\b(?:dsnas|spos)_[\w-]+_\d+xb\d+_[\w-]+',
+            PAGE.read_text() + GUIDE.read_text(),
+        )
     )
     searched = {name for name in there if '1xb' not in name or 'supernet' in name}
     assert searched <= named <= there
@@ -53,11 +57,11 @@ def exists(config, option):
     return True
 
 
-def test_options_on_the_page_exist():
+def test_options_of_the_guide_exist():
     roots = 'model optim_wrapper param_scheduler randomness train_cfg default_hooks '
     roots += 'train_dataloader val_dataloader'
     options = set(
-        re.findall(rf'`((?:{"|".join(roots.split())})\.[\w.]+)', PAGE.read_text())
+        re.findall(rf'`((?:{"|".join(roots.split())})\.[\w.]+)', GUIDE.read_text())
     )
     assert len(options) > 12
     configs = [

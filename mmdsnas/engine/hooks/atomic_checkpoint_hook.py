@@ -28,10 +28,7 @@ class AtomicCheckpointHook(CheckpointHook):
     hook's own folder are never removed, whatever a checkpoint says.
 
     With ``backend_args`` or a remote ``out_dir`` the files are as whole as that
-    backend leaves them.
-
-    Args:
-        *args, **kwargs: See mmengine's ``CheckpointHook``.
+    backend leaves them. Options are those of mmengine's hook.
 
     Raises:
         ConfigError: It is to save by iterations in a run of epochs (when training

@@ -25,7 +25,7 @@ class ExactResumeHook(Hook):
 
     mmengine saves no random states. Here an epoch begins with random states that
     are a function of the seed, the epoch and the rank, and with no gradients that
-    wait for a step; see :mod:`mmdsnas.engine.run_state` for all that there is. A
+    wait for a step; see ``mmdsnas.engine.run_state`` for all that there is. A
     checkpoint of another model is refused; where the run cannot be the same, e.g.
     on another number of ranks, the log says what changed.
     """

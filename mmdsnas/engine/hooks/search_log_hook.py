@@ -18,7 +18,7 @@ class SearchLogHook(Hook):
 
     At every logging interval: ``expected_mflops``, ``sampled_mflops``,
     ``entropy`` and ``fixed_blocks`` in the log, and numbers by block in the
-    visualizer's files alone (see :func:`search_numbers`, and
+    visualizer's files alone (see ``search_numbers.py``, and
     docs/en/user_guides/logs.md for all names). At the end of an epoch: the
     probabilities of all candidates in the visualizer's files, and in the log the
     child block by block with its probabilities, its MFLOPs, parameters and, where

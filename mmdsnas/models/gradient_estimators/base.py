@@ -59,7 +59,7 @@ class BaseGradientEstimator(nn.Module, ABC):
         """
 
     def keep_rewards(self, scores: Tensor, draw: Optional[Draw] = None) -> Tensor:
-        """Lets the scores' gradient be kept as :attr:`block_rewards`.
+        """Lets the scores' gradient be kept as ``block_rewards``.
 
         Args:
             scores (Tensor): Shape ``(num_blocks, )``.

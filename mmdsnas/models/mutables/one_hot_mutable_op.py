@@ -25,7 +25,7 @@ class OneHotMutableOP(OneShotMutableOP):
       checkpoints keep their view of the model.
     - :meth:`fix_chosen` is MMRazor's irreversible one: it removes the other
       candidates. ``load_fix_subnet``, and with it ``sub_model`` and every
-      export, calls it; :attr:`is_fixed` tells that it was called.
+      export, calls it; ``is_fixed`` tells that it was called.
 
     It subclasses MMRazor's ``OneShotMutableOP`` for its contract (choices,
     subnet export, fixing). MMRazor's own ``OneHotMutableOP`` is not sound: it
@@ -98,7 +98,7 @@ class OneHotMutableOP(OneShotMutableOP):
         return built
 
     def candidates(self) -> Iterable[nn.Module]:
-        """The candidate operations, in the order of :attr:`choices`."""
+        """The candidate operations, in the order of ``choices``."""
         return self._candidates.values()
 
     def candidate(self, choice: str) -> nn.Module:

@@ -147,7 +147,7 @@ class DifferentiableMutator(GroupedMutator):
     def confidence(self) -> Dict[str, float]:
         """Softmax of ``alpha`` at the child's candidate, by group.
 
-        Unlike :meth:`probs` it keeps telling how clear the choice was when a
+        Unlike ``probs`` it keeps telling how clear the choice was when a
         group is fixed.
         """
         child = self.derive_child()

@@ -136,7 +136,7 @@ class Draw:
         paths drawn from ``p`` the noise is standard Gumbel noise.
 
         Returns:
-            Tensor: Like :attr:`log_probs`, without a graph.
+            Tensor: Like ``log_probs``, without a graph.
         """
         uniform = self._uniforms(Stream.GUMBEL, self.log_probs.shape[1])
         noise = F.winning_gumbels(self.probs, self.chosen, uniform)
