@@ -46,6 +46,10 @@ test: $(TESTS) ## Run the tests
 docs: $(DOCS) ## Build the documentation into docs/_build
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m sphinx -W --keep-going -b html docs/en docs/_build
 
+# No xdist: the blocks of a page need each other.
+docs-test: $(DOCS) ## Execute every example of the documentation on small data (10 min)
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -p docs.examples.plugin -W ignore README.md CONTRIBUTING.md docs/en configs
+
 # SEED=... asks for other examples; what fails is printed with how to repeat it.
 fuzz: $(TESTS) ## Feed configs, subnet files and converters 2,400 kinds of nonsense
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest tests/test_fuzz --hypothesis-profile=fuzz --hypothesis-seed=$(SEED) --hypothesis-show-statistics

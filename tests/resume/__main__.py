@@ -51,7 +51,7 @@ def main() -> None:
             if any(fnmatch.fnmatch(str(cell), pattern) for pattern in patterns)
         ]
     if args.list or not chosen:
-        say(*(all_cells() if args.kills is None else SETTINGS), sep='\n')
+        print(*(all_cells() if args.kills is None else SETTINGS), sep='\n')
         sys.exit(not args.list and 'no such cell')
     folder = args.folder or Path(tempfile.mkdtemp(prefix='resume-'))
     if args.kills is not None:

@@ -1,0 +1,1 @@
+"""Executes the examples of the documentation on small data: `make docs-test`."""
