@@ -20,6 +20,8 @@ SMALL = Path(__file__).with_name('small.py')
 NOT_COPIED = ('.git', '.venv', '*.egg-info', '__pycache__', '.*_cache', '_build')
 OF_A_RUN = ('data', 'work_dirs', 'build', 'dist')
 SECONDS = 600
+# With them a make of a block would take variables of the make that runs this.
+OF_MAKE = ('MAKEFLAGS', 'MFLAGS', 'MAKEOVERRIDES', 'MAKELEVEL', 'VENV')
 
 
 def make_scratch(folder: Path) -> None:
@@ -62,7 +64,7 @@ def run_shell(text: str, folder: Path) -> str:
     """
     paths = [str(folder / '.venv' / 'bin'), os.environ['PATH']]
     environ = {
-        **os.environ,
+        **{k: v for k, v in os.environ.items() if k not in OF_MAKE},
         'PATH': os.pathsep.join(paths),
         'PYTHONPATH': '',
         'DOCS_TEST_ROOT': str(folder),

@@ -68,6 +68,12 @@ def test_a_command_that_fails_shows_what_it_said(tmp_path):
     assert 'ended with' in wrong and wrong.count('not reached') == 1
 
 
+def test_a_block_is_not_told_of_the_make_around_it(tmp_path, monkeypatch):
+    monkeypatch.setenv('MAKEFLAGS', ' -- VENV=elsewhere')
+    (tmp_path / 'Makefile').write_text('VENV ?= own\nall:\n\ttest $(VENV) = own\n')
+    assert run_shell('make', tmp_path) == ''
+
+
 def test_the_command_in_the_path_is_the_small_one(tmp_path):
     command = tmp_path / '.venv' / 'bin' / 'python'
     command.parent.mkdir(parents=True)
