@@ -31,7 +31,7 @@ def build_child(
     Args:
         config (Config): That of a search, of a child, or of any classifier.
         checkpoint (dict): Of a search or of a child, see
-            :func:`mmdsnas.utils.checkpoint.load_checkpoint`.
+            ``mmdsnas.utils.checkpoint.load_checkpoint``.
         path (str | Path): Where it came from, for messages.
         options (Mapping, optional): ``--cfg-options``; a ``model.fix_subnet`` among
             them counts.
