@@ -41,7 +41,7 @@ val_dataloader = dict(
     num_workers={workers},
     dataset=dict(indices=24, pipeline=test_pipeline),
 )
-val_evaluator = [_base_.val_evaluator, dict(type='MeanScore')]
+val_evaluator = [_base_.val_evaluator, dict(type='MeanLabelScore')]
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 optim_wrapper = dict(
     architecture=dict(accumulative_counts={accumulation}),
@@ -84,7 +84,7 @@ OTHER_HOOKS = (
 
 
 @METRICS.register_module()
-class MeanScore(BaseMetric):
+class MeanLabelScore(BaseMetric):
     """Mean score of the labels: any change of the weights changes it."""
 
     default_prefix = 'score'
