@@ -19,6 +19,8 @@ PASSING = re.compile(
     r'|/message_hub/resumed_keys/.*'
     r'|/message_hub/log_scalars/\w+/(time|data_time|memory)/.*'
 )
+# Configs, compared as checkpoints have them, and the page that tells the times.
+UNLIKE = ('.py', 'report.html')
 STARTED_WITH = re.compile(r'^(resume|load_from) *= *.*\n', re.MULTILINE)
 TIMES = ('time', 'data_time', 'memory')
 NUMBER = re.compile(r'\d+')
@@ -28,8 +30,8 @@ def differences(reference: Path, other: Path) -> List[str]:
     """How a work directory differs from another one.
 
     Compared are the names of the files; in checkpoints and ``subnet.pth`` every
-    tensor and value; the bytes of ``subnet.yaml``; and each value that was
-    logged, however often. Times and the paths of the directories may differ.
+    tensor and value; the bytes of ``subnet.yaml`` and of the pictures of the report;
+    and each value that was logged, however often. Times and the paths of the directories may differ.
 
     Args:
         reference (Path): Work directory of the run without a kill.
@@ -49,7 +51,7 @@ def differences(reference: Path, other: Path) -> List[str]:
         elif name == 'last_checkpoint':
             if Path(a.read_text()).name != Path(b.read_text()).name:
                 found.append(f'{name} names {Path(b.read_text()).name}')
-        elif not name.endswith('.py') and a.read_bytes() != b.read_bytes():
+        elif not name.endswith(UNLIKE) and a.read_bytes() != b.read_bytes():
             found.append(f'{name} differs')
     return found + _log_differences(logged(reference), logged(other))
 

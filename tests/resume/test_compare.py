@@ -37,12 +37,15 @@ def write_logs(folder, lines, start='20260101_000000', end='\n'):
     path.write_text('\n'.join(map(json.dumps, lines)) + end)
 
 
-def write(folder, lines=LINES, **kwargs):
+def write(folder, lines=LINES, time='12:00', **kwargs):
     folder.mkdir()
-    torch.save(checkpoint(folder, **kwargs), folder / 'epoch_1.pth')
+    torch.save(checkpoint(folder, time, **kwargs), folder / 'epoch_1.pth')
     (folder / 'last_checkpoint').write_text(str(folder / 'epoch_1.pth'))
     (folder / 'subnet.yaml').write_text('chosen: a\n')
     (folder / 'search.py').write_text(f'resume = {kwargs.get("resume")}\n')
+    (folder / 'report.html').write_text(f'it began at {time}')
+    (folder / 'report').mkdir()
+    (folder / 'report' / 'loss.svg').write_text('<svg/>')
     write_logs(folder, lines)
     return folder
 
@@ -86,12 +89,14 @@ def test_sees_files(tmp_path, reference):
     other = write(tmp_path / 'other')
     (other / 'last_checkpoint').write_text('epoch_2.pth')
     (other / 'subnet.yaml').write_text('chosen: b\n')
+    (other / 'report' / 'loss.svg').write_text('<svg> </svg>')
     (other / '.epoch_1.pth.tmp').touch()
     (reference / 'epoch_0.pth').touch()
     assert sorted(differences(reference, other)) == [
         '.epoch_1.pth.tmp is left over',
         'epoch_0.pth is missing',
         'last_checkpoint names epoch_2.pth',
+        'report/loss.svg differs',
         'subnet.yaml differs',
     ]
 
