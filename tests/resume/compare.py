@@ -30,8 +30,9 @@ def differences(reference: Path, other: Path) -> List[str]:
     """How a work directory differs from another one.
 
     Compared are the names of the files; in checkpoints and ``subnet.pth`` every
-    tensor and value; the bytes of ``subnet.yaml`` and of the pictures of the report;
-    and each value that was logged, however often. Times and the paths of the directories may differ.
+    tensor and value; the bytes of ``subnet.yaml`` and of the report's pictures; and
+    each value that was logged, however often. Times and the paths of the directories
+    may differ.
 
     Args:
         reference (Path): Work directory of the run without a kill.
