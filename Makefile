@@ -118,7 +118,7 @@ $(RUNTIME): requirements/runtime.txt setup.py | $(VENV_PYTHON)
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(TESTS): requirements/tests.txt requirements/export.txt $(RUNTIME)
+$(TESTS): $(addprefix requirements/,tests.txt export.txt onnx.txt) $(RUNTIME)
 	$(PIP) install -r requirements/tests.txt -r requirements/export.txt
 	touch $@
 

@@ -44,6 +44,10 @@ class BuildWithConfigs(build_py):
             shutil.copy(ROOT / 'model-index.yml', target)
 
 
+ONNX = ['onnx>=1.23', 'onnxruntime>=1.31']
+EXPORT = [*ONNX, 'onnxscript>=0.7']
+TESTS = ['hypothesis', 'matplotlib', 'pytest', 'pytest-xdist', 'ruff']
+
 setup(
     name='mmdsnas',
     version=VERSIONS['__version__'],
@@ -78,10 +82,10 @@ setup(
         'tensorboard',
     ],
     extras_require={
-        'export': ['onnx>=1.23', 'onnxruntime>=1.31', 'onnxscript>=0.7'],
+        'export': EXPORT,
         'lite': [f'mmcv-lite{COMPATIBLE["mmcv"]}'],
-        'onnx': ['onnx>=1.23', 'onnxruntime>=1.31'],  # latencies in ONNX Runtime
-        'tests': ['hypothesis', 'matplotlib', 'pytest', 'pytest-xdist', 'ruff'],
+        'onnx': ONNX,  # latencies in ONNX Runtime
+        'tests': [*EXPORT, *TESTS],
     },
     zip_safe=False,
 )

@@ -13,7 +13,7 @@ from torch import Tensor
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS
 from .variants import AutocastOptimWrapper, Path, classes_of
-from .workload import Workload, plain_dict, replace_blocks
+from .workload import Workload, plain_dict, replace_blocks, supernet_of
 
 
 @MODELS.register_module(force=True)
@@ -47,9 +47,7 @@ class MMRazorStep:
 
     def __init__(self, workload: Workload, search: DSNAS, paths: List[Path]) -> None:
         config = workload.load()
-        architecture = plain_dict(config, 'model', 'architecture')
-        preprocessor = plain_dict(config, 'data_preprocessor')
-        architecture['data_preprocessor'] = preprocessor
+        architecture = supernet_of(config)
         self.algorithm: MMRazorDSNAS = MODELS.build(
             dict(
                 type='mmrazor.DSNAS',

@@ -20,7 +20,7 @@ from mmdsnas.models.gradient_estimators.base import total_loss
 from mmdsnas.models.mutables import OneHotMutableOP, blocks_of, map_tensors
 from mmdsnas.registry import MODELS
 from .variants import Path, classes_of, plain_optimizer
-from .workload import Workload, plain_dict
+from .workload import Workload, plain_dict, supernet_of
 
 
 class OfficialStep:
@@ -34,9 +34,7 @@ class OfficialStep:
 
     def __init__(self, workload: Workload, search: DSNAS, paths: List[Path]) -> None:
         config = workload.load()
-        architecture = plain_dict(config, 'model', 'architecture')
-        preprocessor = plain_dict(config, 'data_preprocessor')
-        architecture['data_preprocessor'] = preprocessor
+        architecture = supernet_of(config)
         self.net = MODELS.build(architecture).to(workload.device).train()
         self.net.load_state_dict(search.architecture.state_dict())
         self.blocks = list(blocks_of(self.net).values())

@@ -109,6 +109,15 @@ def plain_dict(config: Config, *names: str) -> Dict[str, Any]:
     return part
 
 
+def supernet_of(config: Config) -> Dict[str, Any]:
+    """The supernet of a search alone, with the preprocessing of its batches."""
+    preprocessor = plain_dict(config, 'data_preprocessor')
+    return {
+        **plain_dict(config, 'model', 'architecture'),
+        'data_preprocessor': preprocessor,
+    }
+
+
 def replace_blocks(config: Any, **changes: Any) -> Any:
     """A copy of a supernet's config with other blocks.
 

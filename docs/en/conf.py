@@ -23,7 +23,9 @@ html_show_sphinx = False
 myst_heading_anchors = 4
 myst_enable_extensions = ['colon_fence']
 
+# As the code has them: what is needed first comes first.
 autodoc_member_order = 'bysource'
+# The docstrings say types, with shapes.
 autodoc_typehints = 'none'
 autoclass_content = 'class'
 napoleon_google_docstring = True

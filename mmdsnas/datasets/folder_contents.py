@@ -6,10 +6,10 @@ import statistics
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import numpy as np
 
 from ..errors import DataError
 from ..utils.progress import progress
@@ -21,6 +21,7 @@ from .class_folders import (
     list_files,
     split_folders,
 )
+from .decoding import decode
 
 # Why files are left out: they cannot be decoded, have another ending than that of an
 # image, or are beside the class folders.
@@ -79,7 +80,7 @@ def look_at(data_root: str, val_ratio: float) -> FolderContents:
             for path in list_files(os.path.join(folder, name)):
                 usable = is_image(os.path.basename(path))
                 (images if usable else left_out[NO_IMAGE]).append(path)
-    shapes = {path: shape for path, shape in zip(images, _shapes(images))}
+    shapes = dict(zip(images, _shapes(images)))
     left_out[BROKEN] = [path for path, shape in shapes.items() if shape is None]
     good = [shape for shape in shapes.values() if shape is not None]
     if images and not good:
@@ -115,14 +116,12 @@ def _shapes(paths: list[str]) -> Iterator[tuple[int, int, int] | None]:
 
 def _shape(path: str) -> tuple[int, int, int] | None:
     try:
-        content = np.fromfile(path, np.uint8)
+        content = Path(path).read_bytes()
     except OSError:
         # A dead link, or a file that may not be read.
         return None
-    if not content.size:
-        return None
     # With the channels that it has; a pipeline makes three of them.
-    image = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+    image = decode(content, cv2.IMREAD_UNCHANGED)
     if image is None:
         return None
     return (*image.shape[:2], 1 if image.ndim == 2 else image.shape[2])

@@ -7,16 +7,17 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Sequence, Union
+from typing import List, NamedTuple, Sequence, Union
 
 import cv2
 import numpy as np
 
 from mmdsnas.errors import DataError
 from mmdsnas.utils.progress import progress
+from .class_folders import is_image
+from .decoding import decode
 
 JPEG = ('.jpg', '.jpeg')
-SUFFIXES = (*JPEG, '.png', '.bmp', '.webp')
 SUFFIX = '.resizing'
 RESIZED, COPIED, THERE, CORRUPT = 'resized', 'copied', 'there already', 'corrupt'
 # Files between two looks at the progress, per process.
@@ -86,19 +87,19 @@ def copy_resized(
 
 
 def _files(folder: Path) -> List[Path]:
-    """All files below a folder, also by links, each folder once."""
+    """All files below a folder, also by links, but for those in a circle."""
 
     def fail(error: OSError) -> None:
         raise DataError(
             f'{error.filename} must be readable, but is not: {error.strerror}.'
         ) from error
 
-    found, seen = [], set()
+    found = []
     for place, folders, names in os.walk(folder, onerror=fail, followlinks=True):
+        here = Path(place).resolve()
         folders[:] = [
-            name for name in folders if os.path.realpath(Path(place, name)) not in seen
+            name for name in folders if not here.is_relative_to((here / name).resolve())
         ]
-        seen.update(os.path.realpath(Path(place, name)) for name in folders)
         found += [Path(place, name) for name in names]
     return sorted(found)
 
@@ -128,8 +129,8 @@ def copy_file(
             f'{path} must be readable, but is not: {error.strerror}.'
         ) from error
     became = COPIED
-    if path.suffix.lower() in SUFFIXES:
-        image = _decoded(content)
+    if is_image(path.name):
+        image = decode(content)
         if image is None:
             return CORRUPT
         if min(image.shape[:2]) > short_edge:
@@ -142,14 +143,6 @@ def copy_file(
     shutil.copymode(path, temporary)
     os.replace(temporary, place)
     return became
-
-
-def _decoded(content: bytes) -> Optional[np.ndarray]:
-    try:
-        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        # No content at all, or a header that claims too many pixels.
-        return None
 
 
 def _encoded(image: np.ndarray, short_edge: int, suffix: str, quality: int) -> bytes:

@@ -3,13 +3,14 @@
 import copy
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Union
 
 from mmengine.model import BaseModel
 
 from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError, ExportError
-from mmdsnas.utils.checkpoint import load_checkpoint, meta_of
+from mmdsnas.structures import recorded_classes, recorded_input_size
+from mmdsnas.utils.checkpoint import load_checkpoint
 from mmdsnas.utils.files import write_atomically
 from .child import build_child
 from .comparison import Comparison, compare
@@ -104,7 +105,7 @@ def export(
             f'--out must be a file that ends in {file_format.suffix}, but is {out}.'
         )
     loaded = load_checkpoint(checkpoint, trust_checkpoint)
-    config = load_config(config, options)
+    config = load_config(config, options, input_size=recorded_input_size(loaded))
     child = build_child(config, loaded, checkpoint, options)
     images = labelled = find_images(config, check)
     calibration = None
@@ -118,7 +119,7 @@ def export(
         with_preprocess=with_preprocess,
         tolerance=tolerance,
         format=format,
-        classes=_classes(loaded) or images.classes,
+        classes=recorded_classes(loaded) or images.classes,
         pipeline=config.test_dataloader.dataset.pipeline,
     )
     if calibration is None:
@@ -225,10 +226,3 @@ def _format(
 
 def _with_inputs(network: Network, run: Callable) -> Callable:
     return lambda images: run(network.inputs(images))
-
-
-def _classes(checkpoint: Mapping[str, Any]) -> Sequence[str]:
-    """Class names that a checkpoint records; nothing where it has none."""
-    meta = meta_of(checkpoint).get('dataset_meta')
-    classes = meta.get('classes') if isinstance(meta, Mapping) else None
-    return [str(name) for name in classes] if isinstance(classes, (list, tuple)) else ()

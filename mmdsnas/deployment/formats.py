@@ -100,13 +100,6 @@ class OnnxFormat:
 
         return run
 
-    def metadata(self, path: Path) -> Dict[str, Any]:
-        """What was written with a network."""
-        import onnx
-
-        model = onnx.load(path)
-        return json.loads({p.key: p.value for p in model.metadata_props}[METADATA])
-
 
 class Pt2Format:
     """``torch.export``'s archive, for programs with torch, or compiled ahead of time.
@@ -129,12 +122,6 @@ class Pt2Format:
         """What computes logits by a file."""
         # torch asks for the ending .pt2 of a name, which a temporary file lacks.
         return torch.export.load(io.BytesIO(path.read_bytes())).module()
-
-    def metadata(self, path: Path) -> Dict[str, Any]:
-        """What was written with a network."""
-        extra = {METADATA: ''}
-        torch.export.load(io.BytesIO(path.read_bytes()), extra_files=extra)
-        return json.loads(extra[METADATA])
 
 
 FORMATS = dict(onnx=OnnxFormat, pt2=Pt2Format)

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from torch import Tensor
 
-from mmdsnas.datasets.class_folders import SUFFIXES
+from mmdsnas.datasets.class_folders import SUFFIXES, is_image, list_files
 from mmdsnas.datasets.corrupt_images import load_image
 from mmdsnas.errors import ConfigError, DataError
 from mmdsnas.registry import DATASETS, TRANSFORMS
@@ -75,8 +75,7 @@ class FolderImages:
         self, folder: Union[str, Path], pipeline: Sequence[Dict[str, Any]]
     ) -> None:
         folder = Path(folder).expanduser()
-        found = folder.rglob('*') if folder.is_dir() else ()
-        self.paths = sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+        self.paths = [path for path in list_files(folder) if is_image(Path(path).name)]
         if not self.paths:
             what = 'has no images' if folder.is_dir() else 'is not a folder'
             raise DataError(
@@ -94,7 +93,7 @@ class FolderImages:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        info = load_image(self.load, dict(img_path=str(self.paths[index])))
+        info = load_image(self.load, dict(img_path=self.paths[index]))
         return self.pipeline(info)
 
 

@@ -4,10 +4,10 @@ import copy
 import os
 import statistics
 import time
-from functools import partial
-from typing import Any, Callable, Dict, List, NamedTuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple
 
 import torch
+from mmengine.optim import OptimWrapper
 from torch.utils.benchmark import timer
 from torch.utils.data import DataLoader
 
@@ -35,13 +35,19 @@ class StepTimes(NamedTuple):
     image: float
 
 
-def measure(search: DSNAS, loader: DataLoader, max_epochs: int) -> StepTimes:
+def measure(
+    search: DSNAS,
+    optim_wrapper: OptimWrapper,
+    loader: DataLoader,
+    epochs: Mapping[Stage, int],
+) -> StepTimes:
     """Runs a few steps of every stage, which leave no trace in the search.
 
     Args:
         search (DSNAS): Before its training; a copy of it is trained.
+        optim_wrapper (OptimWrapper): Its optimizers, which are copied with it.
         loader (DataLoader): The training data.
-        max_epochs (int): Length of the run, which says what stages there are.
+        epochs (Mapping[Stage, int]): By stage the first epoch that will run.
     """
     with seeded_aside(0):
         begin, items = time.perf_counter(), []
@@ -50,32 +56,23 @@ def measure(search: DSNAS, loader: DataLoader, max_epochs: int) -> StepTimes:
         image = (time.perf_counter() - begin) / len(items)
         batch = [items[i % len(items)] for i in range(loader.batch_size)]
         batch = loader.collate_fn(batch)
-        algorithm = copy.deepcopy(search)
+        # Together, so that the one's optimizers have the other's parameters.
+        algorithm, optimizers = copy.deepcopy((search, optim_wrapper))
 
         def evaluate() -> None:
             with torch.no_grad():
                 algorithm.val_step(copy.copy(batch))
 
         steps = {}
-        for stage, epoch in _first_epochs(algorithm, max_epochs).items():
+        for stage, epoch in epochs.items():
             algorithm.train().begin_epoch(epoch)
-            steps[stage] = _median(partial(_train, algorithm, batch))
+            steps[stage] = _median(lambda: _train(algorithm, optimizers, batch))
         algorithm.eval()
         return StepTimes(steps, _median(evaluate), image)
 
 
-def _first_epochs(algorithm: DSNAS, max_epochs: int) -> Dict[Stage, int]:
-    first: Dict[Stage, int] = {}
-    for epoch in range(max_epochs):
-        first.setdefault(algorithm.stage_of(epoch), epoch)
-    return first
-
-
-def _train(algorithm: DSNAS, batch: Dict[str, Any]) -> None:
-    data = algorithm.data_preprocessor(copy.copy(batch), True)
-    losses = algorithm._run_forward(data, mode='loss')
-    algorithm.parse_losses(losses)[0].backward()
-    algorithm.zero_grad()
+def _train(algorithm: DSNAS, optimizers: OptimWrapper, batch: Dict[str, Any]) -> None:
+    algorithm.train_step(copy.copy(batch), optimizers)
 
 
 def _median(call: Callable[[], None]) -> float:

@@ -2,7 +2,7 @@
 
 from math import isnan
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Dict, List, Mapping, Optional, Union
 
 from mmengine.logging import print_log
 from torch import Tensor, nn
@@ -110,6 +110,13 @@ def recorded_input_size(checkpoint: Mapping[str, Any]) -> Optional[int]:
         return None
     *_, height, width = shape
     return height if type(height) is int and height == width > 0 else None
+
+
+def recorded_classes(checkpoint: Mapping[str, Any]) -> List[str]:
+    """Class names that a checkpoint records; none where it has none."""
+    dataset = meta_of(checkpoint).get('dataset_meta')
+    classes = dataset.get('classes') if isinstance(dataset, Mapping) else None
+    return list(map(str, classes)) if isinstance(classes, (list, tuple)) else []
 
 
 def is_of_search(checkpoint: Mapping[str, Any]) -> bool:

@@ -2,9 +2,9 @@
 
 from typing import Iterable, List, Optional, Sequence
 
+from mmdsnas.models.cost import EXPECTED, UNITS
 from .charts import Line, finite, line_chart, thinned
 from .history import Run, Stage
-from .limits import MEASURES, limits_of
 from .pictures import Picture, Section, apart, table_of
 from .rows import alike, child_rows, mean_size, probability_rows, reward_rows
 from .svg import colour
@@ -191,7 +191,7 @@ class Album:
 
     def _costs(self) -> List[Picture]:
         pictures = []
-        for measure, (expected, unit) in MEASURES.items():
+        for measure, expected in EXPECTED.items():
             lines: List[Line] = []
             levels = []
             for k, (run, title) in enumerate(zip(self.runs, self.names)):
@@ -202,10 +202,11 @@ class Album:
                 if expected in run.train:
                     label = 'expected' if alone else title
                     lines.append(Line(label, run.train[expected], colour(k), 2.5))
-                limit = limits_of(run).get(measure)
+                limit = run.limits.get(measure)
                 if limit is not None:
                     label = 'limit' if alone else f'limit of {title}'
                     levels.append((label, limit, 'c1' if alone else colour(k)))
+            unit = UNITS[measure]
             title = f'Cost in {unit}'
             pictures += self._chart(f'cost-{measure}', title, unit, lines, levels)
         return pictures

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
-from mmdsnas.structures import read_subnet
+from mmdsnas.structures import read_subnet, recorded_classes
 from mmdsnas.utils.checkpoint import load_checkpoint, meta_of, number
 
 SUBNET_PTH, SUBNET_YAML, LAST = 'subnet.pth', 'subnet.yaml', 'last_checkpoint'
@@ -51,14 +51,13 @@ def read_child(work_dir: Path) -> Child:
         CheckpointError: The file is damaged.
         SubnetError: The subnet in it is none.
     """
-    meta = _meta(work_dir)
-    dataset = meta.get('dataset_meta')
-    classes = dataset.get('classes') if isinstance(dataset, Mapping) else None
+    checkpoint = _checkpoint(work_dir)
+    meta = meta_of(checkpoint)
     names = dict(mmdsnas_version='mmdsnas', mmengine_version='MMEngine', seed='seed')
     return Child(
         blocks=_blocks(meta, work_dir),
         costs={key: meta[key] for key in COSTS if number(meta.get(key)) is not None},
-        classes=list(map(str, classes)) if isinstance(classes, (list, tuple)) else [],
+        classes=recorded_classes(checkpoint),
         facts={name: str(meta[key]) for key, name in names.items() if key in meta},
     )
 
@@ -80,14 +79,14 @@ def _blocks(meta: Mapping[str, Any], work_dir: Path) -> List[Block]:
     return []
 
 
-def _meta(work_dir: Path) -> Mapping[str, Any]:
-    """What the child's file says; without one, the last checkpoint."""
+def _checkpoint(work_dir: Path) -> Mapping[str, Any]:
+    """The child's file; without one, the last checkpoint."""
     if (work_dir / SUBNET_PTH).is_file():
-        return meta_of(load_checkpoint(work_dir / SUBNET_PTH))
+        return load_checkpoint(work_dir / SUBNET_PTH)
     last = work_dir / LAST
     if last.is_file():
         # It has the path where the run wrote it; the folder may have moved since.
         name = Path(last.read_text(encoding='utf-8', errors='replace').strip()).name
         if name and (work_dir / name).is_file():
-            return meta_of(load_checkpoint(work_dir / name))
+            return load_checkpoint(work_dir / name)
     return {}

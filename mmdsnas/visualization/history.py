@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Union
 
 from mmdsnas.errors import DataError
 from mmdsnas.models import DSNAS
+from mmdsnas.models.cost import UNITS
 from mmdsnas.utils.checkpoint import number
 from .child import Child, read_child
 from .options import option, read_options
@@ -73,6 +74,13 @@ class Run:
         """From the first to the last line of its logs, without interruptions."""
         spans = [s.times[-1] - s.times[0] for s in self.sessions if s.times]
         return sum(span.total_seconds() for span in spans) if spans else None
+
+    @property
+    def limits(self) -> Dict[str, float]:
+        """The limits on the cost, by measure: the sound ones of the config."""
+        limit = option(self.options, 'model.cost.limit')
+        given = limit if isinstance(limit, dict) else {'flops': limit}
+        return {m: given[m] for m in UNITS if number(given.get(m)) is not None}
 
     def by_block(self, kind: str) -> Dict[str, Curve]:
         """Curves such as ``reward/<block>``, by block.

@@ -2,11 +2,10 @@
 
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
+from mmdsnas.models.cost import UNITS
 from .history import Run
-from .limits import limits_of
 from .options import flat, option
 
-UNITS = {'flops': 'MFLOPs', 'params': 'M parameters', 'latency': 'ms'}
 PACKAGES = ('mmdsnas', 'PyTorch', 'MMEngine', 'Python')
 
 
@@ -120,7 +119,7 @@ def _ms(value) -> str:
 
 
 def _limit(run: Run) -> str:
-    limits = [f'{value:g} {UNITS[m]}' for m, value in limits_of(run).items()]
+    limits = [f'{value:g} {UNITS[m]}' for m, value in run.limits.items()]
     return ', '.join(limits) or ('none' if run.stages else '')
 
 

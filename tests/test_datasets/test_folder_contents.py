@@ -5,18 +5,19 @@ import pytest
 from mmdsnas.datasets import ImageFolder, folder_contents, look_at
 from mmdsnas.datasets.folder_contents import BROKEN, IN_NO_CLASS, NO_IMAGE
 from mmdsnas.errors import DataError
-from tests.pictures import write_images
+from tests.pictures import huge_png, write_images
 
 
 @pytest.fixture
 def mixed(tmp_path):
-    """Three classes, grey, coloured and transparent; five files are not usable."""
+    """Three classes, grey, coloured and transparent; six files are not usable."""
     write_images(tmp_path / 'ant', 10, (20, 30))
     write_images(tmp_path / 'bee', 5, (40, 10, 3))
     write_images(tmp_path / 'cat' / 'deep', 2, (8, 8, 4))
     whole = (tmp_path / 'bee' / '000.png').read_bytes()
     (tmp_path / 'bee' / 'cut.png').write_bytes(whole[: len(whole) // 2])
     (tmp_path / 'ant' / 'empty.jpg').touch()
+    (tmp_path / 'bee' / 'huge.png').write_bytes(huge_png())
     (tmp_path / 'cat' / 'dead.png').symlink_to(tmp_path / 'nowhere.png')
     (tmp_path / 'cat' / 'notes.txt').write_text('taken in May')
     (tmp_path / 'cat' / '.hidden').write_text('')
@@ -31,7 +32,7 @@ def test_what_is_found(mixed, capfd):
         train=dict(ant=8, bee=4, cat=1), val=dict(ant=2, bee=1, cat=1)
     )
     assert found.left_out == {
-        BROKEN: ['ant/empty.jpg', 'bee/cut.png', 'cat/dead.png'],
+        BROKEN: ['ant/empty.jpg', 'bee/cut.png', 'bee/huge.png', 'cat/dead.png'],
         NO_IMAGE: ['cat/notes.txt'],
         IN_NO_CLASS: ['000.png'],
     }
@@ -91,7 +92,7 @@ def test_pieces_make_the_whole(mixed, monkeypatch):
 def test_a_class_of_broken_images(mixed):
     for i in range(4):
         (mixed / 'bee' / f'{i:03d}.png').write_bytes(b'x')
-    message = rf'"{mixed}/bee" has 1 image\(s\) besides 5 that cannot be decoded: at'
+    message = rf'"{mixed}/bee" has 1 image\(s\) besides 6 that cannot be decoded: at'
     with pytest.raises(DataError, match=message):
         look_at(str(mixed), 0.2)
 

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import onnx
 import pytest
 import torch
 import torch.nn as nn
@@ -12,10 +13,6 @@ from mmdsnas.deployment import Images, export_child
 from mmdsnas.errors import ConfigError, ExportError
 from mmdsnas.models.batch_norm import batch_norms
 from tests.test_deployment.conftest import MEAN, STD, SUBNET
-
-onnx = pytest.importorskip('onnx')
-ort = pytest.importorskip('onnxruntime')
-pytest.importorskip('onnxscript')
 
 CLASSES = ('ant', 'bee', 'cat', 'dog', 'élan')
 PIPELINE = (

@@ -72,7 +72,7 @@ def test_a_folder_goes_through_the_test_pipeline(pipeline, tmp_path):
         cv2.imwrite(str(tmp_path / name), image)
     (tmp_path / 'notes.txt').write_text('no image')
     found = find_images(loaders(pipeline), str(tmp_path))
-    assert [path.name for path in found.samples.paths] == ['a.PNG', '1.png']
+    assert found.samples.paths == [str(tmp_path / n) for n in ('a.PNG', 'b/1.png')]
     assert len(found) == 2 and not found.classes
     for pixels, labels in found:
         assert pixels.shape == (1, 3, 8, 8) and labels == [None]

@@ -1,12 +1,10 @@
 import numpy as np
+import onnx
+import onnxruntime as ort
 import pytest
 import torch
 
 from mmdsnas.deployment import Images, add_int8, export_child
-
-onnx = pytest.importorskip('onnx')
-ort = pytest.importorskip('onnxruntime')
-pytest.importorskip('onnxscript')
 
 
 @pytest.mark.parametrize('with_preprocess', [False, True])

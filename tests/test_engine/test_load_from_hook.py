@@ -39,7 +39,8 @@ def checkpoint_of(search):
 def test_child_of_a_search(search):
     checkpoint = checkpoint_of(search)
     exported = child_checkpoint(search)
-    assert checkpoint['meta']['subnet'] == exported['meta']['subnet']
+    for recorded in ('subnet', 'input_shape'):
+        assert checkpoint['meta'][recorded] == exported['meta'][recorded]
     child = sub_model(small_shufflenet(), checkpoint['meta']['subnet'])
     LoadFromHook().after_load_checkpoint(runner_of(child), checkpoint)
     assert set(checkpoint['state_dict']) == set(exported['state_dict'])

@@ -49,23 +49,27 @@ def test_every_stage_is_trained_and_no_trace_is_left(tmp_path, monkeypatch):
     seen = []
     train = step_times._train
 
-    def spy(algorithm, batch):
+    def spy(algorithm, optimizers, batch):
         seen.append(
             (algorithm.stage, algorithm.searching, bool(algorithm.mutator.free))
         )
-        train(algorithm, batch)
+        train(algorithm, optimizers, batch)
 
     monkeypatch.setattr(step_times, '_train', spy)
     search = search_of()
     runner = runner_of(tmp_path, model=search)
     loader = runner.build_dataloader(runner._train_dataloader)
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     before = state_of(runner)
     drawn = [random.getstate()[1], np.random.get_state()[1], torch.get_rng_state()]
-    times = measure(search, loader, 3)
+    first = {stage: epoch for epoch, stage in enumerate(Stage)}
+    times = measure(search, runner.optim_wrapper, loader, first)
     after = [random.getstate()[1], np.random.get_state()[1], torch.get_rng_state()]
     assert all(map(np.array_equal, drawn, after))
     assert same(before, state_of(runner))
     assert search.stage is None and search.training
+    optimizers = runner.optim_wrapper.values()
+    assert not any(wrapper.optimizer.state for wrapper in optimizers)
     assert not any(p.grad is not None for p in search.parameters())
     calls = 1 + step_times.REPEATS
     assert seen == [

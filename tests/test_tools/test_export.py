@@ -33,8 +33,6 @@ def checkpoint(tmp_path_factory):
 
 
 def test_both_files_are_written_and_described(checkpoint, run_tool, tmp_path):
-    for package in ('onnx', 'onnxruntime', 'onnxscript'):
-        pytest.importorskip(package)
     options = [f'{key}={value}'.replace(' ', '') for key, value in OPTIONS.items()]
     done = run_tool(
         TOOL,

@@ -48,3 +48,17 @@ def test_a_folder_of_images(run_tool, tmp_path):
     (accuracy,) = re.findall(r'^accuracy/top1: (.*)', done.stdout, re.M)
     assert float(accuracy) == round(meta['metrics']['accuracy/top1'], 4)
     assert "dict(crop_size=80, type='mmcls.CenterCrop')" in done.stdout
+
+    # A checkpoint of the search says it too.
+    last, again = work_dir / 'epoch_3.pth', tmp_path / 'again.pth'
+    options = (again, '--cfg-options', 'data_root=own')
+    run_tool(
+        'model_converters/convert_supernet2subnet.py',
+        config,
+        last,
+        *options,
+        cwd=tmp_path,
+    )
+    converted = torch.load(again, weights_only=True)['meta']
+    assert converted['mflops'] == meta['mflops']
+    assert converted['input_shape'] == (1, 3, 80, 80)

@@ -14,7 +14,7 @@ from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS
-from mmdsnas.structures import child_checkpoint, save_child
+from mmdsnas.structures import child_checkpoint, recorded_input_size, save_child
 from mmdsnas.utils.checkpoint import last_lr, load_checkpoint, meta_of, number
 from mmdsnas.utils.tables import child_table
 from mmdsnas.utils.weights import load_weights
@@ -36,7 +36,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     checkpoint = load_checkpoint(args.checkpoint, args.trust_checkpoint)
-    config = load_config(args.config, args.cfg_options)
+    config = load_config(
+        args.config, args.cfg_options, input_size=recorded_input_size(checkpoint)
+    )
     init_default_scope(config.get('default_scope', 'mmdsnas'))
     model = MODELS.build(config.model)
     if not isinstance(model, DSNAS):

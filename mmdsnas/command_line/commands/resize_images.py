@@ -9,7 +9,9 @@ import os
 from mmdsnas.command_line.arguments import show_user_errors
 from mmdsnas.datasets.resized_copy import copy_resized
 from mmdsnas.errors import ConfigError
+from mmdsnas.options.checkers import Integer
 
+ALLOWED = dict(short_edge=Integer(1), quality=Integer(1, 100), workers=Integer(1))
 # Of corrupt images that are named.
 NAMED = 10
 
@@ -38,10 +40,9 @@ def parse_args() -> argparse.Namespace:
 @show_user_errors
 def main() -> None:
     args = parse_args()
-    for name, highest in (('short_edge', None), ('quality', 100), ('workers', None)):
+    for name, allowed in ALLOWED.items():
         given = getattr(args, name)
-        if given < 1 or (highest and given > highest):
-            allowed = f'from 1 to {highest}' if highest else 'at least 1'
+        if not allowed.allows(given):
             option = name.replace('_', '-')
             raise ConfigError(f'--{option} must be {allowed}, but is {given}.')
     found = copy_resized(

@@ -13,6 +13,7 @@ from mmengine import fileio
 from mmdsnas.errors import CorruptImageError
 from mmdsnas.options import checked_options
 from mmdsnas.registry import TRANSFORMS
+from ..decoding import decode
 from .box import Box
 from .jpeg_header import decoded_size
 
@@ -137,10 +138,7 @@ class LoadResized(LoadImageFromFile):
         flag = _FLAGS[factor]
         if self.color_type == 'color_ignore_orientation':
             flag |= cv2.IMREAD_IGNORE_ORIENTATION
-        try:
-            img = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
-        except cv2.error:  # raised again where the whole image is decoded
-            return None
+        img = decode(content, flag)
         expected = tuple(-(-edge // factor) for edge in size)
         return img if img is not None and img.shape[:2] == expected else None
 

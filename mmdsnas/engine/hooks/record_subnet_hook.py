@@ -14,14 +14,14 @@ class RecordSubnetHook(Hook):
 
     That of a search names the child it would give; that of a child trained alone
     the subnet it was built from. The tools then build the child without being
-    told which one.
+    told which one. That of a search also names the shape of the images.
     """
 
     # After EMAHook, whose averages are what is saved.
     priority = 'LOW'
 
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
-        """Puts the subnet into ``meta``: candidate by block."""
+        """Puts ``subnet`` into ``meta``, candidate by block, and ``input_shape``."""
         model = model_of(runner)
         if isinstance(model, DSNAS):
             mutator = model.mutator
@@ -30,5 +30,7 @@ class RecordSubnetHook(Hook):
                 mutator.search_groups,
                 mutator.child_of(checkpoint['state_dict'], 'mutator.'),
             )
+            shape = model.resource_estimator.input_shape
+            checkpoint['meta']['input_shape'] = shape
         elif runner.cfg.model.get('fix_subnet') is not None:
             checkpoint['meta']['subnet'] = read_subnet(runner.cfg.model.fix_subnet)

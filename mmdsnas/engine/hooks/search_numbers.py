@@ -7,13 +7,8 @@ import torch
 from torch import Tensor
 
 from mmdsnas.models import DSNAS
-from mmdsnas.models.cost import expected_cost
+from mmdsnas.models.cost import EXPECTED, expected_cost
 from mmdsnas.models.mutators import functional as F
-
-# Names of mean costs.
-EXPECTED = dict(
-    flops='expected_mflops', params='expected_mparams', latency='expected_ms'
-)
 
 
 def searched_blocks(algorithm: DSNAS) -> List[str]:

@@ -8,13 +8,16 @@ from mmdsnas.models import DSNAS, Stage
 from mmdsnas.models.cost import UNITS
 from mmdsnas.registry import HOOKS
 from ..step_times import measure, seconds_of
-from .utils import algorithm_of
+from .utils import algorithm_of, epochs_by_stage
 
 # Files that are named, for each reason; the config in the work directory has all.
 NAMED = 10
-KINDS = {'1': 'grey', '2': 'grey with transparency', '3': 'colour'}
-KINDS['4'] = 'colour with transparency'
-
+KINDS = {
+    '1': 'grey',
+    '2': 'grey with transparency',
+    '3': 'colour',
+    '4': 'colour with transparency',
+}
 REASONS = {
     BROKEN: 'cannot be decoded',
     NO_IMAGE: 'no image by its ending',
@@ -39,10 +42,8 @@ class SearchPlanHook(Hook):
         own = runner.cfg.get('own_images') or {}
         lines = found_lines(own['found']) if own.get('found') else []
         algorithm = algorithm_of(runner)
-        first = runner.epoch
-        epochs = {stage: 0 for stage in Stage}
-        for epoch in range(first, runner.max_epochs):
-            epochs[algorithm.stage_of(epoch)] += 1
+        rest = epochs_by_stage(algorithm, range(runner.epoch, runner.max_epochs))
+        epochs = {stage: len(of) for stage, of in rest.items()}
         lines += plan_lines(algorithm, epochs)
         train = runner.train_dataloader
         shape = algorithm.resource_estimator.input_shape
@@ -52,7 +53,12 @@ class SearchPlanHook(Hook):
         )
         if any(epochs.values()):
             seconds = seconds_of(
-                measure(algorithm, train, runner.max_epochs),
+                measure(
+                    algorithm,
+                    runner.optim_wrapper,
+                    train,
+                    {stage: of[0] for stage, of in rest.items() if of},
+                ),
                 epochs,
                 len(train),
                 train.batch_size,

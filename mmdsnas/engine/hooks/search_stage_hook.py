@@ -10,7 +10,7 @@ from mmdsnas.models import Stage
 from mmdsnas.registry import HOOKS
 from ..optimizers import SearchOptimWrapperDict
 from .ema_hook import EMAHook
-from .utils import algorithm_of, common_seed
+from .utils import algorithm_of, common_seed, epochs_by_stage
 
 # What a search of several days should not be without.
 EXPECTED = (
@@ -76,9 +76,7 @@ class SearchStageHook(Hook):
         algorithm = algorithm_of(runner)
         # After a resume a validation may come before the first iteration.
         algorithm.begin_iteration(max(runner.iter - 1, 0), common_seed(runner))
-        count = {stage: 0 for stage in Stage}
-        for epoch in range(runner.max_epochs):
-            count[algorithm.stage_of(epoch)] += 1
+        epochs = epochs_by_stage(algorithm, range(runner.max_epochs))
         if not algorithm.cost_term.allows(algorithm.mutator.derive_child()):
             raise ConfigError(
                 'model.cost.limit must leave a path, but all choices are fixed already '
@@ -87,10 +85,10 @@ class SearchStageHook(Hook):
         cheapest, dearest = algorithm.cost_table.cost_range()
         runner.logger.info(
             'Epochs by stage: '
-            + ', '.join(f'{stage.value} {n}' for stage, n in count.items())
+            + ', '.join(f'{stage.value} {len(of)}' for stage, of in epochs.items())
             + f'. Paths cost {cheapest:.3f} to {dearest:.3f} MFLOPs.'
         )
-        if not count[Stage.SEARCH] and 'SelectChildHook' not in there:
+        if not epochs[Stage.SEARCH] and 'SelectChildHook' not in there:
             runner.logger.warning(
                 'No epoch of this run trains alpha, so the child is what its '
                 'initial values happen to say; see model.pretrain_epochs, '

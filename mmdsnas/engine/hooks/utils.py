@@ -1,3 +1,5 @@
+from typing import Dict, Iterable, List
+
 import torch.nn as nn
 from mmengine.dist import get_rank
 from mmengine.model import is_model_wrapper
@@ -5,7 +7,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.models import DSNAS
+from mmdsnas.models import DSNAS, Stage
 
 
 def model_of(runner: Runner) -> nn.Module:
@@ -27,6 +29,14 @@ def algorithm_of(runner: Runner) -> DSNAS:
             f'mmdsnas.DSNAS, but it is {type(model).__name__}.'
         )
     return model
+
+
+def epochs_by_stage(algorithm: DSNAS, epochs: Iterable[int]) -> Dict[Stage, List[int]]:
+    """Which epochs belong to each stage, of those that are given."""
+    found: Dict[Stage, List[int]] = {stage: [] for stage in Stage}
+    for epoch in epochs:
+        found[algorithm.stage_of(epoch)].append(epoch)
+    return found
 
 
 def common_seed(runner: Runner) -> int:

@@ -1,13 +1,14 @@
 from .cost_table import MEASURES, Cost, CostTable
 from .cost_term import CostTerm, expected_cost, sampled_cost
 from .latency import LatencyMeter
-from .limits import UNITS
+from .limits import EXPECTED, UNITS
 from .multipliers import Multipliers
 from .resource_estimator import ResourceEstimator
 from .search_space import random_paths
 from .stages import costs_by_stage, stage_names
 
 __all__ = [
+    'EXPECTED',
     'MEASURES',
     'UNITS',
     'Cost',

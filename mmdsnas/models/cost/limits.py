@@ -12,6 +12,10 @@ from ..mutators.most_probable import most_probable_path
 from .cost_table import MEASURES, CostTable
 
 UNITS = dict(flops='MFLOPs', params='million parameters', latency='ms')
+# Names of mean costs in logs.
+EXPECTED = dict(
+    flops='expected_mflops', params='expected_mparams', latency='expected_ms'
+)
 
 
 def limits_of(limit: Union[None, float, Mapping[str, float]]) -> Dict[str, float]:
