@@ -11,6 +11,8 @@ PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 SEED ?= 0
 RESUME_ARGS ?=
 BENCH_ARGS ?=
+# --overwrite writes the outputs of the cells into the notebook.
+NOTEBOOK_ARGS ?=
 
 OLDEST_PYTHON := $(shell sed -n "s/^TESTED_PYTHON = '\(.*\)'/\1/p" mmdsnas/versions.py)
 VENV_PYTHON := $(VENV)/bin/python
@@ -23,7 +25,7 @@ DOCS := $(VENV)/.mmdsnas-docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search test docs docs-test fuzz resume-matrix resume-kills truth quality quality-report rewards steps bench bench-report lint wheel clean
+.PHONY: help search test docs docs-test notebook fuzz resume-matrix resume-kills truth quality quality-report rewards steps bench bench-report lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -49,6 +51,10 @@ docs: $(DOCS) ## Build the documentation into docs/_build
 # No xdist: the blocks of a page need each other.
 docs-test: $(DOCS) ## Execute every example of the documentation on small data (10 min)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -p docs.examples.plugin -W ignore README.md CONTRIBUTING.md docs/en configs
+
+# The outputs of its cells are those that the documentation shows.
+notebook: $(DOCS) ## Execute the notebook of the documentation (4 min)
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -p no:cacheprovider --nbmake --nbmake-timeout=1800 $(NOTEBOOK_ARGS) docs/en/notebooks
 
 # SEED=... asks for other examples; what fails is printed with how to repeat it.
 fuzz: $(TESTS) ## Feed configs, subnet files and converters 2,400 kinds of nonsense

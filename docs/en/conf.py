@@ -15,7 +15,9 @@ project = 'mmdsnas'
 author = 'the mmdsnas authors'
 release = version = __version__
 
-extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
+extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
+# As `make notebook` left them.
+nb_execution_mode = 'off'
 html_theme = 'furo'
 html_title = f'mmdsnas {release}'
 # Nothing is loaded from elsewhere when a page is opened.
@@ -77,7 +79,7 @@ def relink(text: str, origin: Path, page: Path) -> str:
         if not path.exists():
             raise FileNotFoundError(f'{origin} links to {target}, which is not there.')
         path = pages.get(path, path)
-        if image or path.suffix == '.md':
+        if image or path.suffix in ('.md', '.ipynb'):
             path = os.path.relpath(path, page.parent)
             return f'{image}[{words}]({path}{anchor or ""})'
         words = words.replace('`', '')
@@ -91,6 +93,8 @@ def relink(text: str, origin: Path, page: Path) -> str:
 
 def _read(app, docname, source) -> None:
     """Takes in pages from elsewhere."""
+    if Path(app.env.doc2path(docname)).suffix != '.md':
+        return
     page = HERE / f'{docname}.md'
     origin = ROOT / ELSEWHERE[docname] if docname in ELSEWHERE else page
     source[0] = relink(origin.read_text(encoding='utf-8'), origin, page)

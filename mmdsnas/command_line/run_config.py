@@ -6,7 +6,8 @@ import inspect
 import os.path as osp
 import sys
 from logging import WARNING
-from typing import Any, Dict, List, Optional
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Union
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -35,16 +36,17 @@ ALSO_READ = (
 
 
 def load_config(
-    name: str,
-    options: Optional[Dict[str, Any]] = None,
+    name: Union[str, Path, Config],
+    options: Optional[Mapping[str, Any]] = None,
     resolve: bool = True,
     input_size: Optional[int] = None,
 ) -> Config:
     """Loads a config and merges options of the command line into it.
 
     Args:
-        name (str): Path of a config, or the name of one of mmdsnas.
-        options (dict, optional): ``--cfg-options``. An option ``data_root``
+        name (str | Path | Config): Path of a config, the name of one of mmdsnas, or
+            a config, which is copied.
+        options (Mapping, optional): ``--cfg-options``. An option ``data_root``
             also reaches the data sets that had the config's ``data_root``.
         resolve (bool): Whether to check it and to fill in what is found from the
             data.
@@ -59,7 +61,10 @@ def load_config(
         ConfigError: An option is wrong; the message names all that are.
     """
     options = dict(options or {})
-    config = Config.fromfile(str(find_config(name)))
+    if isinstance(name, Config):
+        config = copy.deepcopy(name)
+    else:
+        config = Config.fromfile(str(find_config(name)))
     _check_options(config, options)
     if 'data_root' in options:
         for loader in _loaders(config):
@@ -123,15 +128,16 @@ def _merge(config: Config, options: Dict[str, Any]) -> None:
         ) from error
 
 
-def set_work_dir(config: Config, work_dir: Optional[str]) -> None:
+def set_work_dir(config: Config, work_dir: Union[str, Path, None]) -> None:
     """The command line's folder, else the config's, else one of its name.
 
     A table of latencies is kept there, unless the config says where.
     """
     if work_dir is not None:
-        config.work_dir = work_dir
+        config.work_dir = str(work_dir)
     elif config.get('work_dir') is None:
-        name = osp.splitext(osp.basename(config.filename))[0]
+        # A config that was made in Python has no file.
+        name = osp.splitext(osp.basename(config.filename or 'config.py'))[0]
         config.work_dir = osp.join('work_dirs', name)
     _keep_latencies(config)
 

@@ -3,13 +3,14 @@
 from .child import build_child
 from .comparison import Comparison
 from .exporting import ExportResult, add_int8, export, export_child
-from .images import FolderImages, Images, find_images
+from .images import FolderImages, Images, Packer, find_images
 
 __all__ = [
     'Comparison',
     'ExportResult',
     'FolderImages',
     'Images',
+    'Packer',
     'add_int8',
     'build_child',
     'export',

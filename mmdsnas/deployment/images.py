@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
+import cv2
 import numpy as np
 import torch
 from mmcv.transforms import LoadImageFromFile
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from mmdsnas.datasets.class_folders import SUFFIXES, is_image, list_files
 from mmdsnas.datasets.corrupt_images import load_image
+from mmdsnas.datasets.transforms.load_resized import LoadResized
 from mmdsnas.errors import ConfigError, DataError
 from mmdsnas.registry import DATASETS, TRANSFORMS
 
@@ -58,14 +60,62 @@ class Images:
             yield _stacked(samples), [_label(sample) for sample in samples]
 
 
+class Packer:
+    """Turns an image into what a model gets, as a test pipeline does it.
+
+    Args:
+        pipeline (Sequence[dict]): Configs of the transforms. If the first one does
+            not load an image, because the data set has them in memory, one that
+            does is put before it.
+    """
+
+    def __init__(self, pipeline: Sequence[Dict[str, Any]]) -> None:
+        steps = [TRANSFORMS.build(dict(step)) for step in pipeline]
+        loads = bool(steps) and isinstance(steps[0], LoadImageFromFile)
+        self.load = steps.pop(0) if loads else LoadImageFromFile()
+        self.rest = Compose(steps)
+
+    def __call__(self, image: Union[str, Path, np.ndarray]) -> Dict[str, Any]:
+        """Packs an image.
+
+        Args:
+            image (str | Path | np.ndarray): Its file, or its uint8 values in RGB,
+                shape (H, W, 3), or in grey, shape (H, W).
+
+        Returns:
+            dict: ``inputs`` and ``data_samples``.
+
+        Raises:
+            DataError: The file does not exist or cannot be decoded, or the array has
+                another shape or type.
+        """
+        if isinstance(image, np.ndarray):
+            return self.rest(self._given(image))
+        if not Path(image).is_file():
+            raise DataError(f'image "{image}" must be a file, but there is none.')
+        return self.rest(load_image(self.load, dict(img_path=str(image))))
+
+    def _given(self, image: np.ndarray) -> Dict[str, Any]:
+        codes = {(): cv2.COLOR_GRAY2BGR, (3,): cv2.COLOR_RGB2BGR}
+        code = codes.get(image.shape[2:])
+        if image.dtype != np.uint8 or image.ndim < 2 or not image.size or code is None:
+            raise DataError(
+                'an image must be a file, or an uint8 array of shape (height, width, '
+                '3) in RGB or (height, width) in grey, but is an array of '
+                f'{image.dtype} of shape {image.shape}.'
+            )
+        # Pipelines begin with OpenCV's order.
+        image = cv2.cvtColor(image, code)
+        info = dict(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
+        return self.load.resize(info) if isinstance(self.load, LoadResized) else info
+
+
 class FolderImages:
     """All images below a folder, packed by a test pipeline; without labels.
 
     Args:
         folder (str | Path): The folder.
-        pipeline (Sequence[dict]): Configs of the transforms. If the first one does
-            not load an image, because the data set has them in memory, one that
-            does is put before it.
+        pipeline (Sequence[dict]): See :class:`Packer`.
 
     Raises:
         DataError: There is no such folder, or no image in it.
@@ -82,19 +132,13 @@ class FolderImages:
                 f'"{folder}" {what}: give a folder with images ({", ".join(SUFFIXES)}) '
                 'or a number of images of the data set.'
             )
-        first, *rest = [TRANSFORMS.build(dict(step)) for step in pipeline]
-        if isinstance(first, LoadImageFromFile):
-            self.load = first
-        else:
-            self.load, rest = LoadImageFromFile(), [first, *rest]
-        self.pipeline = Compose(rest)
+        self.pack = Packer(pipeline)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        info = load_image(self.load, dict(img_path=self.paths[index]))
-        return self.pipeline(info)
+        return self.pack(self.paths[index])
 
 
 def find_images(config: Config, source: Source, split: str = 'test') -> Images:

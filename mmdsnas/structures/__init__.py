@@ -9,6 +9,7 @@ from .child import (
     save_child,
     use_recorded_subnet,
 )
+from .child_config import child_config, recorded_child_config
 from .sub_model import sub_model
 from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_subnet
 
@@ -16,10 +17,12 @@ __all__ = [
     'Subnet',
     'check_subnet',
     'child_checkpoint',
+    'child_config',
     'child_of_search',
     'child_state_dict',
     'is_of_search',
     'read_subnet',
+    'recorded_child_config',
     'recorded_classes',
     'recorded_input_size',
     'recorded_subnet',

@@ -16,7 +16,8 @@ def conf():
 
 
 def test_every_page_is_in_a_table_of_contents():
-    pages = {str(p.relative_to(DOCS).with_suffix('')) for p in DOCS.rglob('*.md')}
+    files = [*DOCS.rglob('*.md'), *DOCS.rglob('*.ipynb')]
+    pages = {str(file.relative_to(DOCS).with_suffix('')) for file in files}
     listed = [
         line.rpartition('<')[2].rstrip('>')
         for table in re.findall(r'```{toctree}\n(.*?)```', index(), re.S)
@@ -43,6 +44,7 @@ def test_pages_from_elsewhere_are_there(conf):
         ('[a](docs/en/method.md#x)', '[a](../method.md#x)'),
         ('[a](CONTRIBUTING.md)', '[a](../contributing.md)'),
         ('[a](configs/dsnas/README.md)', '[a](model_page.md)'),
+        ('[a](docs/en/notebooks/digits.ipynb)', '[a](../notebooks/digits.ipynb)'),
         ('[`a`](mmdsnas/errors.py)', '{download}`a </../../mmdsnas/errors.py>`'),
         ('![a](docs/en/figures/front.svg)', '![a](../figures/front.svg)'),
         # Left as they are.

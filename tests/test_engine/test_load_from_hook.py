@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.hooks import EMAHook
 from mmengine.registry import init_default_scope
 from mmengine.runner import get_priority
@@ -26,7 +27,8 @@ def search():
 
 
 def runner_of(model):
-    return SimpleNamespace(model=model, cfg=SimpleNamespace(load_from='x.pth'))
+    config = Config(dict(load_from='x.pth', model=dict(type='DSNAS')))
+    return SimpleNamespace(model=model, cfg=config)
 
 
 def checkpoint_of(search):

@@ -14,7 +14,13 @@ from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS
-from mmdsnas.structures import child_checkpoint, recorded_input_size, save_child
+from mmdsnas.structures import (
+    child_checkpoint,
+    child_config,
+    recorded_classes,
+    recorded_input_size,
+    save_child,
+)
 from mmdsnas.utils.checkpoint import last_lr, load_checkpoint, meta_of, number
 from mmdsnas.utils.tables import child_table
 from mmdsnas.utils.weights import load_weights
@@ -49,7 +55,13 @@ def main() -> None:
         )
     load_weights(model, checkpoint, args.checkpoint)
     epoch = number(meta_of(checkpoint).get('epoch'))
-    child = child_checkpoint(model, dict(epoch=epoch, lr=last_lr(checkpoint)))
+    extra = dict(
+        epoch=epoch,
+        lr=last_lr(checkpoint),
+        dataset_meta=dict(classes=tuple(recorded_classes(checkpoint))),
+        child_config=child_config(config),
+    )
+    child = child_checkpoint(model, extra)
     out = Path(args.out)
     pth = out if out.suffix == '.pth' else out / 'subnet.pth'
     yaml = pth.with_suffix('.yaml')

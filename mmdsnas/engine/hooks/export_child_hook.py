@@ -6,7 +6,7 @@ from mmengine.hooks import Hook
 
 from mmdsnas.models import Stage
 from mmdsnas.registry import HOOKS
-from mmdsnas.structures import child_checkpoint, save_child
+from mmdsnas.structures import child_checkpoint, child_config, save_child
 from mmdsnas.utils.tables import child_table
 from .ema_hook import averaged_weights
 from .select_child_hook import SelectChildHook
@@ -75,6 +75,7 @@ class ExportChildHook(Hook):
                 lr=weights_optimizer.param_groups[0]['lr'],
                 metrics=metrics,
                 dataset_meta=dataset_meta,
+                child_config=child_config(runner.cfg),
             ),
         )
         yaml, pth = self._files(runner)

@@ -4,7 +4,7 @@ from mmengine.hooks import Hook
 
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
-from mmdsnas.structures import read_subnet, subnet_of_path
+from mmdsnas.structures import child_config, read_subnet, subnet_of_path
 from .utils import model_of
 
 
@@ -14,14 +14,15 @@ class RecordSubnetHook(Hook):
 
     That of a search names the child it would give; that of a child trained alone
     the subnet it was built from. The tools then build the child without being
-    told which one. That of a search also names the shape of the images.
+    told which one, and without a config. That of a search also names the shape of
+    the images.
     """
 
     # After EMAHook, whose averages are what is saved.
     priority = 'LOW'
 
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
-        """Puts ``subnet`` into ``meta``, candidate by block, and ``input_shape``."""
+        """Puts ``subnet``, ``child_config`` and ``input_shape`` into ``meta``."""
         model = model_of(runner)
         if isinstance(model, DSNAS):
             mutator = model.mutator
@@ -34,3 +35,5 @@ class RecordSubnetHook(Hook):
             checkpoint['meta']['input_shape'] = shape
         elif runner.cfg.model.get('fix_subnet') is not None:
             checkpoint['meta']['subnet'] = read_subnet(runner.cfg.model.fix_subnet)
+        if 'subnet' in checkpoint['meta']:
+            checkpoint['meta']['child_config'] = child_config(runner.cfg)

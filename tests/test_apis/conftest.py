@@ -1,0 +1,1 @@
+from tests.test_deployment.conftest import child, images  # noqa: F401

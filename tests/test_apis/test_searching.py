@@ -1,0 +1,119 @@
+"""Searches in one process, as a notebook runs them."""
+
+import json
+import re
+import time
+
+import pytest
+import torch
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.utils import ManagerMixin
+
+from mmdsnas.apis import load_child, search, train
+from mmdsnas.apis.searching import own_instances
+from mmdsnas.command_line.run_config import load_config
+from mmdsnas.errors import ConfigError
+from mmdsnas.visualization import read_run
+
+DIGITS = 'dsnas_supernet_1xb64_digits'
+# Three epochs, one of each stage, on 128 of the digits at 32 x 32.
+SHORT = {
+    'train_cfg': dict(max_epochs=3),
+    'model.pretrain_epochs': 1,
+    'model.finetune_epochs': 2,
+    'model.resource_estimator.input_shape': (1, 3, 32, 32),
+    'train_dataloader.dataset.indices': 128,
+    'train_dataloader.dataset.pipeline.0.scale': (32, 32),
+    'train_dataloader.dataset.pipeline.1.crop_size': 32,
+    'val_dataloader.dataset.pipeline.0.scale': (32, 32),
+    'test_dataloader.dataset.pipeline.0.scale': (32, 32),
+    'param_scheduler.architecture.1.end': 3,
+    'param_scheduler.architecture.1.T_max': 1,
+}
+
+
+@pytest.fixture(scope='module')
+def results(tmp_path_factory):
+    """Two searches that differ in their seed, begun in the same second."""
+    folder = tmp_path_factory.mktemp('searches')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, 'strftime', lambda *_: '20260101_000000')
+        return [
+            search(DIGITS, folder / str(seed), **SHORT, randomness=dict(seed=seed))
+            for seed in (1, 2)
+        ]
+
+
+def test_the_result_is_what_the_run_left(results):
+    for result in results:
+        left = torch.load(result.checkpoint, weights_only=True)
+        assert result.subnet == left['meta']['subnet'] and len(result.subnet) == 8
+        assert result.cost == {k: left['meta'][k] for k in ('mflops', 'mparams')}
+        assert result.accuracy == left['meta']['metrics']['accuracy/top1']
+        weights = result.child.state_dict()
+        assert weights.keys() == left['state_dict'].keys()
+        assert all(torch.equal(weights[k], v) for k, v in left['state_dict'].items())
+        assert result.report.is_file()
+        for part in (*result.subnet.values(), f'{result.cost["mflops"]:.3f}'):
+            assert part in str(result)
+
+
+def test_runs_do_not_mix(results):
+    for seed, result in enumerate(results, 1):
+        (log,) = result.work_dir.glob('*/*.log')
+        text = log.read_text()
+        assert re.findall(r'Epoch\(train\) \[(\d)\]', text) == ['1', '2', '3']
+        assert re.findall(r'^ +seed: (\d+)', text, re.M) == [str(seed)]
+        assert text.count('The search is done.') == 1
+        run = read_run(result.work_dir)
+        assert run.train['loss'].at == [1, 2, 3]
+        (scalars,) = result.work_dir.glob('*/vis_data/scalars.json')
+        lines = [json.loads(line) for line in scalars.read_text().splitlines()]
+        assert [line['step'] for line in lines] == [1, 1, 2, 2, 3, 3]
+
+
+def test_instances_of_the_caller_are_there_again(results):
+    """And none of a run that ended, whose log is closed."""
+    before = MMLogger.get_current_instance(), MessageHub.get_current_instance()
+    with own_instances():
+        inside = MessageHub.get_instance('inside')
+        assert MessageHub.get_current_instance() is inside
+        assert MMLogger.get_current_instance() is not before[0]
+    after = MMLogger.get_current_instance(), MessageHub.get_current_instance()
+    assert after == before
+    for kind in ManagerMixin.__subclasses__():
+        assert not [name for name in kind._instance_dict if DIGITS in name]
+
+
+def test_an_error_gives_them_back_too(tmp_path):
+    before = MMLogger.get_current_instance()
+    with pytest.raises(ConfigError, match='model.pretrain_epochs'):
+        search(DIGITS, tmp_path, **{'model.pretrain_epochs': -1})
+    assert MMLogger.get_current_instance() is before
+
+
+def test_a_config_object_is_copied(results, tmp_path):
+    config = load_config(DIGITS, resolve=False)
+    before = config.to_dict()
+    result = search(config, tmp_path, **SHORT, randomness=dict(seed=1))
+    assert config.to_dict() == before
+    assert result.subnet == results[0].subnet
+    assert result.accuracy == results[0].accuracy
+
+
+def test_a_search_goes_on_where_it_was(results, tmp_path):
+    """Of three epochs after the second one."""
+    stopped = {**SHORT, 'train_cfg': dict(max_epochs=2), 'randomness': dict(seed=1)}
+    train(DIGITS, tmp_path, options=stopped)
+    whole = {**SHORT, 'randomness': dict(seed=1)}
+    result = search(DIGITS, tmp_path, resume=True, **whole)
+    assert result.subnet == results[0].subnet
+    wanted = load_child(results[0].work_dir).state_dict()
+    weights = result.child.state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in wanted.items())
+
+
+def test_a_child_is_no_search(tmp_path):
+    with pytest.raises(ConfigError, match='must be that of a search.*subnet_1xb64_d'):
+        search('dsnas_subnet_1xb64_digits', tmp_path / 'work')
+    assert not (tmp_path / 'work').exists()

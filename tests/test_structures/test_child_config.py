@@ -1,0 +1,43 @@
+import io
+
+import torch
+from mmengine.config import Config
+
+from mmdsnas.command_line.run_config import load_config
+from mmdsnas.structures import child_config, recorded_child_config
+
+
+def test_search_and_child_record_the_same():
+    """A search of the digits, and the training of a child of it."""
+    search = child_config(load_config('dsnas_supernet_1xb64_digits'))
+    child = child_config(load_config('dsnas_subnet_1xb64_digits'))
+    assert search == child
+    assert search['model']['cfg']['head']['num_classes'] == 10
+    assert search['test_dataloader']['dataset']['pipeline'][0]['scale'] == (64, 64)
+    assert search['data_preprocessor']['mean'] == [77.9] * 3
+
+
+def test_what_is_recorded_loads_safely():
+    recorded = child_config(load_config('dsnas_supernet_8xb128_in1k'))
+    file = io.BytesIO()
+    torch.save(dict(meta=dict(child_config=recorded)), file)
+    loaded = torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+    assert recorded_child_config(loaded).to_dict() == recorded
+
+
+def test_memory_layout_and_own_preprocessor_are_kept():
+    model = dict(
+        architecture=dict(type='x'),
+        channels_last=True,
+        data_preprocessor=dict(mean=[1]),
+    )
+    config = Config(dict(model=model, data_preprocessor=dict(mean=[2])))
+    recorded = child_config(config)
+    assert recorded['model']['channels_last'] is True
+    assert recorded['data_preprocessor'] == dict(mean=[1])
+    assert recorded['test_dataloader']['dataset']['pipeline'] == []
+
+
+def test_other_models_have_none():
+    assert child_config(Config(dict(model=dict(type='ImageClassifier')))) is None
+    assert recorded_child_config(dict(meta={})) is None
