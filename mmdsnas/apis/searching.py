@@ -1,4 +1,5 @@
 import logging
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +56,8 @@ class SearchResult:
         return self.work_dir / FILE
 
     def __str__(self) -> str:
-        return child_table(dict(self.meta), [str(self.checkpoint), str(self.report)])
+        files = [os.path.relpath(path) for path in (self.checkpoint, self.report)]
+        return child_table(dict(self.meta), files)
 
 
 def search(

@@ -74,7 +74,8 @@ def child_table(meta: Dict[str, Any], files: List[str]) -> str:
 
 def _text(table: Table) -> str:
     text = io.StringIO()
-    Console(file=text, width=100).print(table)
+    # In a notebook rich would show the table instead of writing it.
+    Console(file=text, width=100, force_jupyter=False).print(table)
     return text.getvalue()
 
 

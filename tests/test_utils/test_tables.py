@@ -1,9 +1,12 @@
+import rich.console
+
 from mmdsnas.models import Cost, CostTable
 from mmdsnas.utils.tables import (
     child_table,
     error_table,
     latency_table,
     metric_lines,
+    subnet_table,
 )
 
 
@@ -61,3 +64,9 @@ def test_errors_of_latencies():
     assert ['0', '2.0000', '1.0000', '-50.0'] in rows
     assert ['1', '10.0000', '11.0000', '+10.0'] in rows
     assert 'median 20.0 %, largest 50.0 %' in text
+
+
+def test_a_notebook_gets_the_text_too(monkeypatch):
+    """rich shows what is printed there, whatever file it is to go to."""
+    monkeypatch.setattr(rich.console, '_is_jupyter', lambda: True)
+    assert 'shuffle_3x3' in subnet_table({'layers.0': 'shuffle_3x3'})

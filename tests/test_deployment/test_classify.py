@@ -1,0 +1,126 @@
+"""The script that comes along with an exported file."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mmdsnas.deployment import FolderImages, Images, Packer, export_child
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'deployment' / 'classify.py'
+CLASSES = ('ant', 'bee', 'cat', 'dog', 'élan')
+PACK = dict(type='mmcls.PackClsInputs')
+LOAD = dict(type='LoadImageFromFile')
+PIPELINES = dict(
+    edge=[
+        LOAD,
+        dict(type='mmcls.ResizeEdge', scale=37, edge='short'),
+        dict(type='mmcls.CenterCrop', crop_size=32),
+        PACK,
+    ],
+    long=[
+        LOAD,
+        dict(type='mmcls.ResizeEdge', scale=81, edge='long', interpolation='bicubic'),
+        dict(type='CenterCrop', crop_size=(32, 32)),
+        PACK,
+    ],
+    small=[
+        dict(type='mmdsnas.LoadResizeEdge', scale=37),
+        dict(type='mmcls.CenterCrop', crop_size=32),
+        PACK,
+    ],
+    scale=[LOAD, dict(type='Resize', scale=(32, 32)), PACK],
+)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """Images of several shapes, one grey."""
+    folder = tmp_path_factory.mktemp('images')
+    generator = np.random.default_rng(0)
+    for k, shape in enumerate([(32, 32, 3), (70, 50, 3), (41, 97, 3), (64, 64)]):
+        image = generator.integers(256, size=shape, dtype=np.uint8)
+        image = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / f'{k}.png'), image)
+    return folder
+
+
+def run(*args):
+    """Where nothing of OpenMMLab or mmdsnas can be imported."""
+    blocked = "sys.modules.update(dict.fromkeys(['mmdsnas', 'mmengine', 'mmcv']))"
+    code = f'import runpy, sys; {blocked}; sys.argv[:] = sys.argv[1:]; '
+    code += 'runpy.run_path(sys.argv[0], run_name="__main__")'
+    return subprocess.run(
+        [sys.executable, '-c', code, *map(str, (TOOL, *args))],
+        capture_output=True,
+        text=True,
+        env={k: v for k, v in os.environ.items() if k != 'PYTHONPATH'},
+    )
+
+
+@pytest.mark.parametrize('name', PIPELINES)
+def test_images_are_those_of_the_pipeline(name, folder):
+    script = runpy.run_path(str(TOOL))
+    resize = [{**s, 'type': s['type'].split('.')[-1]} for s in PIPELINES[name]]
+    resize = [s for s in resize if 'Resize' in s['type'] or s['type'] == 'CenterCrop']
+    about = dict(
+        resize=resize,
+        input_size=[32, 32],
+        channel_order='BGR',
+        mean=None,
+        layout='NCHW',
+        dtype='uint8',
+    )
+    pack = Packer(PIPELINES[name])
+    for path in sorted(folder.iterdir()):
+        image = script['load_image'](str(path), about)
+        wanted = pack(path)['inputs'].numpy()
+        assert np.array_equal(image[0], wanted), path.name
+
+
+@pytest.mark.parametrize('format', ['onnx', 'pt2'])
+@pytest.mark.parametrize('with_preprocess', [False, True])
+def test_predictions_are_those_of_the_child(
+    format, with_preprocess, child, folder, tmp_path
+):
+    out = tmp_path / f'child.{format}'
+    samples = FolderImages(folder, PIPELINES['edge'])
+    export_child(
+        child,
+        Images(samples),
+        out,
+        format=format,
+        with_preprocess=with_preprocess,
+        classes=CLASSES,
+        pipeline=PIPELINES['edge'],
+    )
+    child = child.eval()
+    done = run(out, *samples.paths)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    for k, (path, line) in enumerate(zip(samples.paths, lines, strict=True)):
+        batch = dict(inputs=samples[k]['inputs'][None])
+        scores = child(child.data_preprocessor(batch)['inputs']).softmax(1)[0]
+        best = int(scores.argmax())
+        assert line == f'{path}: {CLASSES[best]} ({scores[best]:.3f})'
+
+
+def test_what_it_cannot_do_is_said(folder, capsys):
+    script = runpy.run_path(str(TOOL))
+    image = np.zeros((4, 4, 3), np.uint8)
+    for step in (dict(type='Pad', size=8), dict(type='Resize', scale_factor=2.0)):
+        with pytest.raises(SystemExit, match='cannot do the step'):
+            script['resized'](image, step)
+    step = dict(type='ResizeEdge', scale=8, backend='pillow')
+    with pytest.raises(SystemExit, match='resizes by OpenCV'):
+        script['resized'](image, step)
+    about = dict(resize=[], input_size=[32, 32])
+    with pytest.raises(SystemExit, match='nowhere.png" is not there'):
+        script['load_image']('nowhere.png', about)
+    with pytest.raises(SystemExit, match='but the network takes .32, 32.'):
+        script['load_image'](str(folder / '1.png'), about)

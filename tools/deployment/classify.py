@@ -1,0 +1,127 @@
+"""Classifies images by an exported network; nothing of mmdsnas is needed.
+
+It can be copied to where the network is used. A `.onnx` file needs onnxruntime, a
+`.pt2` file torch; both need numpy and opencv-python.
+"""
+
+import argparse
+import json
+import sys
+from typing import Any, Callable, Dict, Tuple
+
+import cv2
+import numpy as np
+
+METADATA = 'metadata.json'
+INTERPOLATIONS = dict(
+    nearest=cv2.INTER_NEAREST,
+    bilinear=cv2.INTER_LINEAR,
+    bicubic=cv2.INTER_CUBIC,
+    area=cv2.INTER_AREA,
+    lanczos=cv2.INTER_LANCZOS4,
+)
+
+Network = Callable[[np.ndarray], np.ndarray]
+
+
+def load_network(path: str) -> Tuple[Network, Dict[str, Any]]:
+    """Loads a file.
+
+    Args:
+        path (str): Its name ends in ``.onnx`` or ``.pt2``.
+
+    Returns:
+        tuple: A function from a batch of images to their logits, and what the file says
+        of its input and its classes.
+    """
+    if path.endswith('.onnx'):
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(path)
+        about = json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
+        return lambda batch: session.run(None, {about['input']: batch})[0], about
+    import torch
+
+    extra = {METADATA: ''}
+    module = torch.export.load(path, extra_files=extra).module()
+    network = torch.no_grad()(lambda batch: module(torch.from_numpy(batch)).numpy())
+    return network, json.loads(extra[METADATA])
+
+
+def resized(image: np.ndarray, step: Dict[str, Any]) -> np.ndarray:
+    """Does one step of what the network was tested with.
+
+    Args:
+        image (np.ndarray): Shape (H, W, 3).
+        step (dict): One of ``resize`` of what a file says.
+    """
+    height, width = image.shape[:2]
+    if step['type'] == 'CenterCrop':
+        size = step['crop_size']
+        cut_width, cut_height = (size, size) if isinstance(size, int) else size
+        top = max(0, round((height - cut_height) / 2))
+        left = max(0, round((width - cut_width) / 2))
+        return image[top : top + cut_height, left : left + cut_width]
+    if step['type'] == 'Resize' and 'scale' in step and not step.get('keep_ratio'):
+        scale = step['scale']
+        size = (scale, scale) if isinstance(scale, int) else tuple(scale)
+    elif step['type'] in ('ResizeEdge', 'LoadResizeEdge'):
+        edges = dict(width=width, height=height)
+        edges.update(short=min(width, height), long=max(width, height))
+        # The given edge exactly, the other one rounded down.
+        given = edges[step.get('edge', 'short')]
+        size = tuple(int(step['scale'] * e / given) for e in (width, height))
+    else:
+        sys.exit(f'error: this script cannot do the step {step} of the pipeline.')
+    if step.get('backend', 'cv2') != 'cv2':
+        sys.exit(f'error: this script resizes by OpenCV, but the step is {step}.')
+    how = INTERPOLATIONS[step.get('interpolation', 'bilinear')]
+    return cv2.resize(image, size, interpolation=how)
+
+
+def load_image(path: str, about: Dict[str, Any]) -> np.ndarray:
+    """Loads an image as a network takes it.
+
+    Args:
+        path (str): The image.
+        about (dict): What the network's file says.
+
+    Returns:
+        np.ndarray: A batch of one.
+    """
+    image = cv2.imread(path, cv2.IMREAD_COLOR)
+    if image is None:
+        sys.exit(f'error: "{path}" is not there, or cannot be decoded.')
+    for step in about['resize']:
+        image = resized(image, step)
+    if list(image.shape[:2]) != about['input_size']:
+        sys.exit(
+            f'error: "{path}" is {image.shape[:2]} after its steps, but the network '
+            f'takes {about["input_size"]}.'
+        )
+    if about['channel_order'] == 'RGB':
+        image = image[..., ::-1]
+    if about['mean'] is not None:
+        image = (image - np.array(about['mean'])) / about['std']
+    if about['layout'] == 'NCHW':
+        image = image.transpose(2, 0, 1)
+    return np.ascontiguousarray(image[None], about['dtype'])
+
+
+def main() -> None:
+    """Prints a line for each image."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('network', help='file that ends in .onnx or .pt2')
+    parser.add_argument('images', nargs='+', metavar='IMAGE')
+    args = parser.parse_args()
+    network, about = load_network(args.network)
+    for path in args.images:
+        logits = network(load_image(path, about))[0].astype(np.float64)
+        scores = np.exp(logits - logits.max())
+        best = int(logits.argmax())
+        name = about['classes'][best] if about['classes'] else f'class {best}'
+        print(f'{path}: {name} ({scores[best] / scores.sum():.3f})')
+
+
+if __name__ == '__main__':
+    main()
