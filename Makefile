@@ -5,7 +5,9 @@ VENV ?= .venv
 DATA ?=
 LIMIT ?=
 CONFIG ?= configs/dsnas/dsnas_supernet_1xb64_$(if $(DATA),folder,digits).py
-WORK_DIR ?= work_dirs/$(if $(DATA),$(notdir $(DATA:/=)),digits)
+# Of a folder the last name of its path, whatever ways lead there.
+FOLDER = $(shell cd "$(DATA)" 2>/dev/null && basename "$$PWD" || basename "$(DATA)")
+WORK_DIR ?= work_dirs/$(if $(DATA),$(FOLDER),digits)
 ARGS ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 SEED ?= 0

@@ -9,6 +9,6 @@ _base_ = [
 model = dict(cfg=dict(head=dict(num_classes=None)))
 
 # As in the search's config; a checkpoint of a search brings its input size.
-own_images = dict(input_size=None, epochs=None, batch_size=None)
+own_images = dict(input_size=None, epochs=None, batch_size=None, val_ratio=None)
 
 auto_scale_lr = dict(base_batch_size=64)

@@ -15,7 +15,7 @@ model = dict(
 
 # What is None is found from the images: docs/en/user_guides/own_images.md. It is set
 # in the pipelines, the loaders, the schedules and the stages, whatever stands there.
-own_images = dict(input_size=None, epochs=None, batch_size=None)
+own_images = dict(input_size=None, epochs=None, batch_size=None, val_ratio=None)
 custom_hooks = [*_base_.custom_hooks, dict(type='SearchPlanHook')]
 
 auto_scale_lr = dict(base_batch_size=64)

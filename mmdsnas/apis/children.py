@@ -75,8 +75,12 @@ def load_child(
         path = path / SUBNET_PTH
     checkpoint = load_checkpoint(path, trust_checkpoint)
     if config is not None:
-        size = recorded_input_size(checkpoint)
-        config = load_config(config, overrides, input_size=size)
+        config = load_config(
+            config,
+            overrides,
+            input_size=recorded_input_size(checkpoint),
+            num_classes=len(recorded_classes(checkpoint)),
+        )
     else:
         config = recorded_child_config(checkpoint)
         if config is None:

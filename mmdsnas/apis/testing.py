@@ -10,6 +10,7 @@ from mmdsnas.command_line.checkpoints import Checkpoints
 from mmdsnas.command_line.processes import start_processes
 from mmdsnas.models import DSNAS
 from mmdsnas.structures import (
+    check_classes,
     child_of_search,
     is_of_search,
     recorded_input_size,
@@ -74,6 +75,8 @@ def test(
         if is_of_search(loaded) and not isinstance(model, DSNAS):
             weights = child_of_search(loaded['state_dict'], model.state_dict())
             loaded['state_dict'] = weights
+        classes = runner.test_dataloader.dataset.metainfo.get('classes')
+        check_classes(loaded, classes, checkpoint)
         load_weights(model, loaded, checkpoint)
         if predictions is not None:
             dump = DumpResults(out_file_path=str(predictions))

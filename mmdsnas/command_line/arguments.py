@@ -8,16 +8,34 @@ from mmengine.config import DictAction
 
 from .exits import Signals, end
 
+# Options whose value is a path, whatever it looks like.
+PATHS = ('ann_file', 'data_root', 'file', 'fix_subnet', 'load_from', 'work_dir')
+
 
 class Options(DictAction):
-    """mmengine's ``KEY=VALUE`` options; it ends in a traceback without a ``=``."""
+    """mmengine's ``KEY=VALUE`` options.
+
+    mmengine's ends in a traceback without a ``=``, and takes blanks out of paths and
+    makes numbers and lists of them.
+    """
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
         """See ``argparse.Action``."""
+        options = dict(getattr(namespace, self.dest, None) or {})
         for value in values:
-            if '=' not in value:
+            name, equals, text = value.partition('=')
+            if not equals:
                 parser.error(f'{option_string} must be KEY=VALUE, but got {value!r}')
-        super().__call__(parser, namespace, values, option_string)
+            if name.split('.')[-1] in PATHS:
+                options[name] = None if text == 'None' else text.strip('\'"')
+                continue
+            try:
+                options[name] = self._parse_iterable(text)
+            except AssertionError:
+                parser.error(
+                    f'{option_string} must have brackets in pairs, but got {value!r}'
+                )
+        setattr(namespace, self.dest, options)
 
 
 def config_parser(description: str) -> argparse.ArgumentParser:

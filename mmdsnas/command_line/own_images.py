@@ -2,29 +2,23 @@
 
 import math
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, Optional
 
 from mmengine.config import Config
 
 from mmdsnas.datasets import FolderContents, find_classes, look_at
 from mmdsnas.datasets.folder_contents import BROKEN
 from mmdsnas.errors import ConfigError
+from mmdsnas.options.checkers import shown
 from .config_parts import LOADERS
+from .training_plan import Plan, plan_for, within
 
-# The network halves the resolution five times; of less than 64 pixels BatchNorm
-# would see one value a channel and image in the end.
-STRIDE = 32
-SMALLEST, LARGEST = 64, 128
-# As many as the 45 epochs of the digits' search see.
-IMAGES_SEEN = 64000
-FEWEST_EPOCHS, MOST_EPOCHS = 20, 80
-SMALLEST_BATCH, LARGEST_BATCH = 16, 64
-# Of an epoch, if there are images enough for the smallest batch.
-STEPS = 16
 # Where the stages begin, as parts of the epochs: those of the digits' search.
 PRETRAINED, SEARCHED = 7 / 45, 28 / 45
 # Validations and checkpoints of a run; on few images they cost more than its steps.
 VALIDATIONS = 20
+# What is held out of each class where nothing says otherwise.
+HELD_OUT = 0.2
 # Transforms that make an image of the input size, and of a test the part around it.
 SIZED = {
     'RandomResizedCrop': ('scale', 1.0),
@@ -35,51 +29,12 @@ SIZED = {
 }
 
 
-class Plan(NamedTuple):
-    """How long, and with what, a network is trained.
-
-    Attributes:
-        input_size (int): Height and width of its images, pixels.
-        epochs (int): Length of the run.
-        batch_size (int): Images of a step.
-    """
-
-    input_size: int
-    epochs: int
-    batch_size: int
-
-
-def plan_for(num_images: int, size: Sequence[int]) -> Plan:
-    """What suits an amount of data, if nothing else is known of it.
-
-    The input is the images' median short edge, rounded up to a multiple of 32, from
-    64 to 128 pixels. The batch is the largest power of two from 16 to 64 with at
-    least 16 steps an epoch. The epochs show 64,000 images to the network, but are
-    from 20 to 80. So the 1,438 digits of scikit-learn get what their own config has.
-
-    Args:
-        num_images (int): To train on, at least 1.
-        size (Sequence[int]): Medians of their heights and widths, pixels.
-    """
-    edge = STRIDE * math.ceil(min(size) / STRIDE)
-    batch = 2 ** int(math.log2(max(num_images / STEPS, 1)))
-    epochs = math.ceil(IMAGES_SEEN / num_images)
-    return Plan(
-        input_size=_within(edge, SMALLEST, LARGEST),
-        epochs=_within(epochs, FEWEST_EPOCHS, MOST_EPOCHS),
-        batch_size=_within(batch, SMALLEST_BATCH, LARGEST_BATCH),
-    )
-
-
-def _within(value: int, least: int, most: int) -> int:
-    return min(max(value, least), most)
-
-
-def fill_num_classes(config: Config) -> None:
+def fill_num_classes(config: Config, known: Optional[int] = None) -> None:
     """Counts the class folders for every ``num_classes=None`` of the model.
 
     Args:
         config (Config): Changed in place.
+        known (int, optional): What is taken instead.
 
     Raises:
         ConfigError: ``num_classes`` is None, but the data set has no class
@@ -90,7 +45,10 @@ def fill_num_classes(config: Config) -> None:
         for d in _dicts(config.get('model', {}))
         if 'num_classes' in d and d['num_classes'] is None
     ]
-    if not unset:
+    if known:
+        for part in unset:
+            part['num_classes'] = known
+    if not unset or known:
         return
     for loader in LOADERS:
         dataset = (config.get(loader) or {}).get('dataset', {})
@@ -119,7 +77,8 @@ def fit_to_images(config: Config, input_size: Optional[int] = None) -> None:
 
     Args:
         config (Config): With ``own_images``, a dict whose ``input_size``, ``epochs``
-            and ``batch_size`` are numbers, or None for what :func:`plan_for` says.
+            and ``batch_size`` are numbers, or None for what :func:`plan_for` says;
+            ``val_ratio`` is that of all data sets, or None for what they have.
             Changed in place: pipelines, loaders, learning rate, schedules, stages,
             and ``own_images``, which gets the numbers, and what was found as
             ``found``.
@@ -127,7 +86,7 @@ def fit_to_images(config: Config, input_size: Optional[int] = None) -> None:
 
     Raises:
         ConfigError: The training data are no ``ImageFolder``, or there are too few
-            epochs for three stages.
+            epochs for three stages, or data sets of one folder hold out other parts.
         DataError: The folder cannot be used, see :func:`look_at`.
     """
     own, dataset = config.own_images, config.train_dataloader.dataset
@@ -136,15 +95,51 @@ def fit_to_images(config: Config, input_size: Optional[int] = None) -> None:
             'own_images must be None where the training data are no ImageFolder, but '
             f'are a {dataset.type}.'
         )
-    found = look_at(dataset.data_root, dataset.get('val_ratio', 0.2))
+    found = look_at(dataset.data_root, _val_ratio(config))
     num_images = sum(found.images['train'].values())
     given = {name: own.get(name) for name in Plan._fields}
     given['input_size'] = given['input_size'] or input_size
     plan = plan_for(num_images, found.size)
     plan = plan._replace(**{name: n for name, n in given.items() if n is not None})
-    config.own_images = dict(**plan._asdict(), found=_record(found, dataset.data_root))
+    config.own_images = dict(
+        **plan._asdict(),
+        val_ratio=own.get('val_ratio'),
+        found=_record(found, dataset.data_root),
+    )
     _fit_data(config, plan, found.left_out[BROKEN], num_images)
     _fit_schedule(config, plan)
+
+
+def fit_to_size(config: Config, input_size: int) -> None:
+    """Sets the size of the images alone, for a network that is not trained.
+
+    Args:
+        config (Config): With ``own_images``; changed in place.
+        input_size (int): Height and width, pixels.
+    """
+    _resize(config, input_size)
+    _set_input_shape(config, input_size)
+
+
+def _val_ratio(config: Config) -> float:
+    """The part that is held out: that of ``own_images``, in all data sets."""
+    folder, ratio = (
+        config.train_dataloader.dataset.data_root,
+        config.own_images.get('val_ratio'),
+    )
+    ratios = {}
+    for name in LOADERS:
+        dataset = (config.get(name) or {}).get('dataset', {})
+        if _is(dataset, 'ImageFolder') and dataset.get('data_root') == folder:
+            if ratio is not None:
+                dataset.val_ratio = ratio
+            ratios[f'{name}.dataset.val_ratio'] = dataset.get('val_ratio', HELD_OUT)
+    if len(set(ratios.values())) > 1:
+        raise ConfigError(
+            'own_images.val_ratio must be set instead of that of single data sets of a '
+            f'folder, whose images would overlap, but they are {shown(ratios)}.'
+        )
+    return next(iter(ratios.values()))
 
 
 def _record(found: FolderContents, data_root: str) -> Dict[str, Any]:
@@ -161,22 +156,32 @@ def _is(part: Dict[str, Any], name: str) -> bool:
 
 def _fit_data(config: Config, plan: Plan, broken: List[str], num_images: int) -> None:
     folder = config.train_dataloader.dataset.data_root
+    _resize(config, plan.input_size)
     for name in LOADERS:
-        loader = config.get(name)
-        if loader is None:
-            continue
-        for transform in loader.dataset.get('pipeline', ()):
-            option, part = SIZED.get(str(transform['type']).split('.')[-1], (None, 0))
-            if option:
-                transform[option] = round(part * plan.input_size)
-        if loader.dataset.get('data_root') == folder:
-            loader.dataset.left_out = broken
+        dataset = (config.get(name) or {}).get('dataset', {})
+        if dataset.get('data_root') == folder:
+            dataset.left_out = broken
     config.train_dataloader.batch_size = plan.batch_size
     # Ten lines an epoch at most, and one at least.
     steps = math.ceil(num_images / plan.batch_size)
     logger = config.get('default_hooks', {}).get('logger')
     if logger is not None:
-        logger.interval = _within(steps // 2, 1, logger.get('interval', 50))
+        logger.interval = within(steps // 2, 1, logger.get('interval', 50))
+
+
+def _resize(config: Config, input_size: int) -> None:
+    for name in LOADERS:
+        dataset = (config.get(name) or {}).get('dataset', {})
+        for transform in dataset.get('pipeline', ()):
+            option, part = SIZED.get(str(transform['type']).split('.')[-1], (None, 0))
+            if option:
+                transform[option] = round(part * input_size)
+
+
+def _set_input_shape(config: Config, input_size: int) -> None:
+    if config.model.get('resource_estimator') is not None:
+        shape = (1, 3, input_size, input_size)
+        config.model.resource_estimator.input_shape = shape
 
 
 def _fit_schedule(config: Config, plan: Plan) -> None:
@@ -190,8 +195,7 @@ def _fit_schedule(config: Config, plan: Plan) -> None:
     if 'pretrain_epochs' in model:
         model.pretrain_epochs = max(1, round(PRETRAINED * plan.epochs))
         model.finetune_epochs = round(SEARCHED * plan.epochs)
-        shape = (1, 3, plan.input_size, plan.input_size)
-        model.resource_estimator.input_shape = shape
+        _set_input_shape(config, plan.input_size)
     base = config.get('auto_scale_lr', {}).get('base_batch_size')
     if base:
         optimizer = wrapper.get('architecture', wrapper).optimizer

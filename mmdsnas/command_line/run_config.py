@@ -20,7 +20,7 @@ from mmdsnas.utils.paths import find_config
 from .check_config import check_config
 from .config_parts import LOADERS
 from .input_size import input_size as size_of
-from .own_images import fill_num_classes, fit_to_images
+from .own_images import fill_num_classes, fit_to_images, fit_to_size
 
 # Options at the top of a config that are read, beside the Runner's arguments.
 ALSO_READ = (
@@ -40,6 +40,7 @@ def load_config(
     options: Optional[Mapping[str, Any]] = None,
     resolve: bool = True,
     input_size: Optional[int] = None,
+    num_classes: Optional[int] = None,
 ) -> Config:
     """Loads a config and merges options of the command line into it.
 
@@ -52,6 +53,8 @@ def load_config(
             data.
         input_size (int, optional): Pixels of the images of a checkpoint, which is
             taken where the config would have it found from the data.
+        num_classes (int, optional): Classes of a checkpoint, for a network whose images
+            are not needed: with both of these they are not looked at.
 
     Returns:
         Config: With the number of classes filled in where it is None, and fitted to
@@ -74,9 +77,14 @@ def load_config(
     _merge(config, options)
     if resolve:
         check_config(config)
-        fill_num_classes(config)
-        if config.get('own_images') is not None:
-            fit_to_images(config, input_size)
+        fill_num_classes(config, num_classes)
+        own = config.get('own_images')
+        if own is not None:
+            size = own.get('input_size') or input_size
+            if num_classes and size:
+                fit_to_size(config, size)
+            else:
+                fit_to_images(config, input_size)
             # What is given goes before what is found.
             _merge(config, options)
     return config

@@ -8,6 +8,8 @@ from .utils import held_out
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
 SPLITS = ('train', 'val')
+# What people call these, which is not taken for classes.
+OTHER_NAMES = {'train', 'training', 'val', 'valid', 'validation', 'test', 'testing'}
 
 
 def find_classes(data_root: str) -> tuple[str, ...]:
@@ -71,26 +73,46 @@ def split_folders(data_root: str) -> tuple[str, str]:
     for name in there:
         folder = os.path.join(data_root, name)
         # "train" may be a class of vehicles, but then it has images.
-        if not any(map(is_image, os.listdir(folder))):
+        if not any(map(is_image, _names(folder))):
             raise DataError(
                 f'"{data_root}" has the folder {name}, but not the other one '
                 'of train and val: it must have both or neither (a class of '
                 'that name needs an image directly in its folder).'
             )
+    folders = subfolders(data_root) if os.path.isdir(data_root) else []
+    if len(folders) > 1 and {name.lower() for name in folders} <= OTHER_NAMES:
+        raise DataError(
+            f'"{data_root}" has the folders {", ".join(folders)}: those to train and '
+            'to validate on must have the names train and val.'
+        )
     return data_root, data_root
 
 
 def subfolders(folder: str) -> list[str]:
     """Sorted names of the folders in ``folder``, without hidden ones."""
     if not os.path.isdir(folder):
+        what = 'is a file' if os.path.exists(folder) else 'does not exist'
         raise DataError(
-            f'The folder "{folder}" does not exist: data_root must '
+            f'The folder "{folder}" {what}: data_root must '
             'be a folder that has one folder of images per class.'
         )
     return sorted(
         name
-        for name in os.listdir(folder)
+        for name in _names(folder)
         if name[0] != '.' and os.path.isdir(os.path.join(folder, name))
+    )
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> DataError:
+    return DataError(
+        f'The folder "{error.filename}" must be readable, but is not: {error.strerror}.'
     )
 
 
@@ -133,9 +155,21 @@ def images_of_split(
 
 
 def list_files(folder: str) -> list[str]:
-    """Sorted paths of all files under a class folder, without hidden ones."""
-    paths = []
-    for parent, folders, names in os.walk(folder):
+    """Sorted paths of all files under a folder, without hidden ones.
+
+    Links to folders are not followed. A folder that is not there has no files.
+
+    Raises:
+        DataError: A folder may not be read.
+    """
+
+    def fail(error: OSError) -> None:
+        raise _unreadable(error) from error
+
+    paths: list[str] = []
+    if not os.path.isdir(folder):
+        return paths
+    for parent, folders, names in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if name[0] != '.']
         paths += [os.path.join(parent, name) for name in names if name[0] != '.']
     return sorted(paths)

@@ -20,6 +20,7 @@ from .class_folders import (
     is_image,
     list_files,
     split_folders,
+    subfolders,
 )
 from .decoding import decode
 
@@ -39,8 +40,8 @@ class FolderContents(NamedTuple):
         drawn (bool): Whether val is drawn from the images of each class.
         left_out (dict[str, list[str]]): By reason, the files that are not used,
             relative to the folder.
-        channels (dict[int, int]): Number of images by their number of channels: 1 is
-            grey, 3 colour, 4 colour with transparency.
+        channels (dict[int, int]): Number of images by their number of channels
+            without transparency: 1 is grey, 3 colour.
         size (tuple[int, int]): Medians of the images' heights and widths, pixels.
     """
 
@@ -71,6 +72,11 @@ def look_at(data_root: str, val_ratio: float) -> FolderContents:
     folders = list(dict.fromkeys(split_folders(data_root)))
     left_out: dict[str, list[str]] = {reason: [] for reason in REASONS}
     images = []
+    if len(folders) > 1:
+        names = subfolders(data_root)
+        left_out[IN_NO_CLASS] += [
+            os.path.join(data_root, name) for name in names if name not in SPLITS
+        ]
     for folder in folders:
         for name in sorted(os.listdir(folder)):
             path = os.path.join(folder, name)
@@ -120,8 +126,8 @@ def _shape(path: str) -> tuple[int, int, int] | None:
     except OSError:
         # A dead link, or a file that may not be read.
         return None
-    # With the channels that it has; a pipeline makes three of them.
-    image = decode(content, cv2.IMREAD_UNCHANGED)
+    # As a pipeline decodes it, but that grey has one channel and not three.
+    image = decode(content, cv2.IMREAD_ANYCOLOR)
     if image is None:
         return None
     return (*image.shape[:2], 1 if image.ndim == 2 else image.shape[2])

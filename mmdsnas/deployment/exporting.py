@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Union
 
 from mmengine.model import BaseModel
+from mmengine.registry import init_default_scope
 
 from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError, ExportError
-from mmdsnas.structures import recorded_classes, recorded_input_size
+from mmdsnas.structures import check_classes, recorded_classes, recorded_input_size
 from mmdsnas.utils.checkpoint import load_checkpoint
-from mmdsnas.utils.files import write_atomically
+from mmdsnas.utils.files import check_writable, write_atomically
 from .child import build_child
 from .comparison import Comparison, compare
 from .formats import FORMATS, OnnxFormat, Pt2Format
@@ -39,6 +40,7 @@ class ExportResult(NamedTuple):
         comparison (Comparison): The child in PyTorch, and the file.
         int8_file (Path, optional): The file in int8.
         int8_comparison (Comparison, optional): The file in float32, and in int8.
+        left_out (Sequence[str]): Images that cannot be decoded, in words.
     """
 
     file: Path
@@ -48,6 +50,7 @@ class ExportResult(NamedTuple):
     comparison: Comparison
     int8_file: Optional[Path] = None
     int8_comparison: Optional[Comparison] = None
+    left_out: Sequence[str] = ()
 
 
 def export(
@@ -104,13 +107,23 @@ def export(
         raise ConfigError(
             f'--out must be a file that ends in {file_format.suffix}, but is {out}.'
         )
+    check_writable(out.parent, '--out')
     loaded = load_checkpoint(checkpoint, trust_checkpoint)
-    config = load_config(config, options, input_size=recorded_input_size(loaded))
-    child = build_child(config, loaded, checkpoint, options)
+    classes = recorded_classes(loaded)
+    reads_data_set = int8 is not None or isinstance(check, int)
+    config = load_config(
+        config,
+        options,
+        input_size=recorded_input_size(loaded),
+        num_classes=None if reads_data_set else len(classes),
+    )
+    init_default_scope(config.get('default_scope', 'mmdsnas'))
     images = labelled = find_images(config, check)
+    check_classes(loaded, images.classes, checkpoint)
+    child = build_child(config, loaded, checkpoint, options)
     calibration = None
     if int8 is not None:
-        calibration = find_images(config, int8, 'train')
+        calibration = find_images(config, int8, 'train', '--int8')
         labelled = images if isinstance(check, int) else find_images(config, CHECKED)
     result = export_child(
         child,
@@ -119,7 +132,7 @@ def export(
         with_preprocess=with_preprocess,
         tolerance=tolerance,
         format=format,
-        classes=recorded_classes(loaded) or images.classes,
+        classes=classes or images.classes,
         pipeline=config.test_dataloader.dataset.pipeline,
     )
     if calibration is None:
@@ -182,7 +195,14 @@ def export_child(
                 f'than the {allowed:.2g} that --tolerance allows where they are up to '
                 f'{comparison.scale:.2g}: {out} was not written.'
             )
-    return ExportResult(Path(out), metadata, program.folded, program.left, comparison)
+    return ExportResult(
+        Path(out),
+        metadata,
+        program.folded,
+        program.left,
+        comparison,
+        left_out=images.left_out,
+    )
 
 
 def add_int8(
@@ -209,7 +229,12 @@ def add_int8(
             for file in (result.file, temporary)
         ]
         comparison = compare(*runs, images)
-    return result._replace(int8_file=out, int8_comparison=comparison)
+    left_out = [*result.left_out, *images.left_out, *calibration.left_out]
+    return result._replace(
+        int8_file=out,
+        int8_comparison=comparison,
+        left_out=list(dict.fromkeys(left_out)),
+    )
 
 
 def _format(

@@ -1,5 +1,6 @@
 """Images that a file is compared on, and calibrated with."""
 
+import os
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
@@ -14,7 +15,7 @@ from torch import Tensor
 from mmdsnas.datasets.class_folders import SUFFIXES, is_image, list_files
 from mmdsnas.datasets.corrupt_images import load_image
 from mmdsnas.datasets.transforms.load_resized import LoadResized
-from mmdsnas.errors import ConfigError, DataError
+from mmdsnas.errors import ConfigError, CorruptImageError, DataError
 from mmdsnas.registry import DATASETS, TRANSFORMS
 
 # A folder, or how many images of a data set.
@@ -29,7 +30,8 @@ Batch = Tuple[Tensor, List[Optional[int]]]
 class Images:
     """Images of a data set, or of a folder, as a test pipeline packs them.
 
-    Iterating gives batches: the first image alone, then 32 at a time.
+    Iterating gives batches: the first image alone, then 32 at a time. Images of a
+    folder that cannot be decoded are left out, see ``left_out``.
 
     Args:
         samples (Sequence[dict]): What pipelines give: ``inputs``, and
@@ -42,6 +44,7 @@ class Images:
         self, samples: Sequence[Dict[str, Any]], number: Optional[int] = None
     ) -> None:
         self.samples = samples
+        self._broken: Dict[int, str] = {}
         number = min(number or len(samples), len(samples))
         self.indices = np.linspace(0, len(samples) - 1, number).round().astype(int)
 
@@ -54,10 +57,31 @@ class Images:
         return getattr(self.samples, 'metainfo', {}).get('classes') or ()
 
     def __iter__(self) -> Iterator[Batch]:
-        starts = [0, *range(1, len(self), BATCH_SIZE), len(self)]
-        for start, end in zip(starts, starts[1:]):
-            samples = [self.samples[int(index)] for index in self.indices[start:end]]
-            yield _stacked(samples), [_label(sample) for sample in samples]
+        size, samples = 1, []
+        for sample in filter(None, map(self._sample, self.indices.tolist())):
+            samples.append(sample)
+            if len(samples) == size:
+                yield _batch(samples)
+                size, samples = BATCH_SIZE, []
+        if samples:
+            yield _batch(samples)
+        if size == 1:
+            raise DataError(f'None of the {len(self)} images can be decoded.')
+
+    def _sample(self, index: int) -> Optional[Dict[str, Any]]:
+        """An image; None of one that cannot be decoded."""
+        if index in self._broken:
+            return None
+        try:
+            return self.samples[index]
+        except CorruptImageError as error:
+            self._broken[index] = str(error)
+            return None
+
+    @property
+    def left_out(self) -> List[str]:
+        """What was wrong with each image that could not be decoded so far."""
+        return list(self._broken.values())
 
 
 class Packer:
@@ -91,7 +115,9 @@ class Packer:
         """
         if isinstance(image, np.ndarray):
             return self.rest(self._given(image))
-        if not Path(image).is_file():
+        if os.path.islink(image) and not os.path.exists(image):
+            raise CorruptImageError(f'image "{image}" is a link that leads nowhere')
+        if not os.path.isfile(image):
             raise DataError(f'image "{image}" must be a file, but there is none.')
         return self.rest(load_image(self.load, dict(img_path=str(image))))
 
@@ -116,21 +142,25 @@ class FolderImages:
     Args:
         folder (str | Path): The folder.
         pipeline (Sequence[dict]): See :class:`Packer`.
+        option (str): What gave the folder, for messages.
 
     Raises:
         DataError: There is no such folder, or no image in it.
     """
 
     def __init__(
-        self, folder: Union[str, Path], pipeline: Sequence[Dict[str, Any]]
+        self,
+        folder: Union[str, Path],
+        pipeline: Sequence[Dict[str, Any]],
+        option: str = '--check',
     ) -> None:
         folder = Path(folder).expanduser()
         self.paths = [path for path in list_files(folder) if is_image(Path(path).name)]
         if not self.paths:
             what = 'has no images' if folder.is_dir() else 'is not a folder'
             raise DataError(
-                f'"{folder}" {what}: give a folder with images ({", ".join(SUFFIXES)}) '
-                'or a number of images of the data set.'
+                f'"{folder}" {what}: {option} must be a folder with images '
+                f'({", ".join(SUFFIXES)}) or a number of images of the data set.'
             )
         self.pack = Packer(pipeline)
 
@@ -141,13 +171,16 @@ class FolderImages:
         return self.pack(self.paths[index])
 
 
-def find_images(config: Config, source: Source, split: str = 'test') -> Images:
+def find_images(
+    config: Config, source: Source, split: str = 'test', option: str = '--check'
+) -> Images:
     """Finds the images that an option names.
 
     Args:
         config (Config): Its ``test_dataloader`` has the pipeline, in any case.
         source (str | Path | int): A folder, or how many images of a data set.
         split (str): ``'test'`` or ``'train'``: whose data set.
+        option (str): What gave the source, for messages.
 
     Returns:
         Images: At least one.
@@ -158,11 +191,18 @@ def find_images(config: Config, source: Source, split: str = 'test') -> Images:
     """
     pipeline = config.test_dataloader.dataset.pipeline
     if not isinstance(source, int):
-        return Images(FolderImages(source, pipeline))
+        return Images(FolderImages(source, pipeline, option))
     if source < 1:
-        raise ConfigError(f'the number of images must be at least 1, but is {source}.')
+        raise ConfigError(
+            f'{option} must be a folder, or a number of images of at least 1, but is '
+            f'{source}.'
+        )
     dataset = dict(config[f'{split}_dataloader'].dataset, pipeline=pipeline)
     return Images(DATASETS.build(dataset), source)
+
+
+def _batch(samples: Sequence[Dict[str, Any]]) -> Batch:
+    return _stacked(samples), [_label(sample) for sample in samples]
 
 
 def _stacked(samples: Sequence[Dict[str, Any]]) -> Tensor:

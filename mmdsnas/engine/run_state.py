@@ -71,6 +71,9 @@ def run_state(runner: Runner, epochs: int) -> Dict[str, Any]:
         torch=torch.__version__,
         ema=any(isinstance(hook, EMAHook) for hook in runner.hooks),
     )
+    own = runner.cfg.get('own_images')
+    if own and own.get('found'):
+        setting['images'] = plain(own['found'].get('images'))
     parts = {n: runner.cfg.get(n) for n in ('optim_wrapper', 'param_scheduler')}
     state = dict(setting=setting, options=dict(_flat(plain(parts))))
     model = model_of(runner)

@@ -48,6 +48,7 @@ DATA: Dict[str, Dict[str, Checker]] = dict(
         input_size=Maybe(Integer(64, 1024)),
         epochs=Maybe(Integer(3)),
         batch_size=Maybe(Integer(2)),
+        val_ratio=Maybe(_SPLIT_RATIO),
         found=Maybe(Mapping()),
     ),
     seed_worker=dict(worker_id=LeftOut()),

@@ -1,4 +1,5 @@
 from .child import (
+    check_classes,
     child_checkpoint,
     child_of_search,
     child_state_dict,
@@ -15,6 +16,7 @@ from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_sub
 
 __all__ = [
     'Subnet',
+    'check_classes',
     'check_subnet',
     'child_checkpoint',
     'child_config',

@@ -2,7 +2,7 @@
 
 from math import isnan
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 from mmengine.logging import print_log
 from torch import Tensor, nn
@@ -117,6 +117,27 @@ def recorded_classes(checkpoint: Mapping[str, Any]) -> List[str]:
     dataset = meta_of(checkpoint).get('dataset_meta')
     classes = dataset.get('classes') if isinstance(dataset, Mapping) else None
     return list(map(str, classes)) if isinstance(classes, (list, tuple)) else []
+
+
+def check_classes(
+    checkpoint: Mapping[str, Any], classes: Optional[Sequence[str]], path: Any
+) -> None:
+    """Refuses images whose classes are others, or in another order.
+
+    Args:
+        checkpoint (Mapping): From ``load_checkpoint``.
+        classes (Sequence[str], optional): Those of the images, if they are known.
+        path (str | Path): Of the checkpoint, for the message.
+
+    Raises:
+        CheckpointError: The checkpoint records other ones.
+    """
+    recorded, own = recorded_classes(checkpoint), list(map(str, classes or ()))
+    if recorded and own and recorded != own:
+        raise CheckpointError(
+            f'checkpoint {path} is of the classes {shown(recorded)}, but the images '
+            f'are of {shown(own)}: they must be the same ones in the same order.'
+        )
 
 
 def is_of_search(checkpoint: Mapping[str, Any]) -> bool:

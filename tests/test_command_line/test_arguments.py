@@ -30,6 +30,28 @@ def test_option_without_a_value(capsys):
     assert "--cfg-options must be KEY=VALUE, but got 'b.c'" in capsys.readouterr().err
 
 
+def test_paths_stay_as_they_are(capsys):
+    """Of anything else mmengine makes numbers and lists."""
+    paths = {
+        'data_root': '/my own/pets, 2024',
+        'train_dataloader.dataset.data_root': '2024',
+        'load_from': 'a b.pth',
+        'model.fix_subnet': '1,2.yaml',
+    }
+    words = [f'{name}={path}' for name, path in paths.items()]
+    words += ['work_dir="in quotes"', 'ann_file=None', 'a=(1, 2)', 'b=x=y']
+    assert config_parser('').parse_args(['x', '--cfg-options', *words]).cfg_options == {
+        **paths,
+        'work_dir': 'in quotes',
+        'ann_file': None,
+        'a': (1, 2),
+        'b': 'x=y',
+    }
+    with pytest.raises(SystemExit):
+        config_parser('').parse_args(['x', '--cfg-options', 'a=(1,2'])
+    assert "must have brackets in pairs, but got 'a=(1,2'" in capsys.readouterr().err
+
+
 def test_options_given_several_times_add_up():
     words = ['x', '--cfg-options', 'a=1', 'b=2', '--cfg-options', 'b=3', 'c.d=4']
     assert config_parser('').parse_args(words).cfg_options == {

@@ -1,7 +1,7 @@
 import pytest
 
-from mmdsnas.command_line.own_images import Plan, plan_for
 from mmdsnas.command_line.run_config import LOADERS, load_config
+from mmdsnas.command_line.training_plan import Plan, plan_for
 from mmdsnas.errors import ConfigError
 from tests.pictures import write_images
 
@@ -63,6 +63,41 @@ def test_a_search_is_fitted(images):
     assert config.own_images.found['images'] == dict(
         train=dict(ant=20, bee=20), val=dict(ant=5, bee=5)
     )
+
+
+def test_one_part_is_held_out_in_all_data_sets(images):
+    config = load_config(SEARCH, {'data_root': images, 'own_images.val_ratio': 0.4})
+    assert {config[name].dataset.val_ratio for name in LOADERS} == {0.4}
+    assert config.own_images.found['images']['val'] == dict(ant=10, bee=10)
+    options = {'data_root': images, 'train_dataloader.dataset.val_ratio': 0.1}
+    message = (
+        "own_images.val_ratio must be set .*'train_dataloader.dataset.val_ratio': 0.1"
+    )
+    with pytest.raises(ConfigError, match=message):
+        load_config(SEARCH, options)
+
+
+def test_other_folders_keep_their_files(images, tmp_path):
+    write_images(tmp_path / 'other' / 'ant', 5)
+    write_images(tmp_path / 'other' / 'bee', 5)
+    other = str(tmp_path / 'other')
+    options = {'data_root': images, 'test_dataloader.dataset.data_root': other}
+    config = load_config(SEARCH, options)
+    assert config.val_dataloader.dataset.left_out == ['ant/bad.png']
+    assert not config.test_dataloader.dataset.get('left_out')
+
+
+@pytest.mark.parametrize('config', [SEARCH, CHILD])
+def test_a_network_that_is_known_needs_no_images(config):
+    """Its folder is not there."""
+    config = load_config(config, input_size=96, num_classes=7)
+    model = config.model.get('architecture', config.model.get('cfg'))
+    assert model.head.num_classes == 7
+    pipeline = config.test_dataloader.dataset.pipeline
+    sizes = [t.get('scale') or t.get('crop_size') for t in pipeline]
+    assert sizes == [None, 110, 96, None]
+    estimator = config.model.get('resource_estimator')
+    assert estimator is None or estimator.input_shape == (1, 3, 96, 96)
 
 
 def test_a_child_is_fitted(images):

@@ -1,5 +1,8 @@
+import errno
 import os
 
+import cv2
+import numpy as np
 import pytest
 
 from mmdsnas.datasets import ImageFolder, folder_contents, look_at
@@ -36,7 +39,7 @@ def test_what_is_found(mixed, capfd):
         NO_IMAGE: ['cat/notes.txt'],
         IN_NO_CLASS: ['000.png'],
     }
-    assert found.channels == {1: 10, 3: 5, 4: 2}
+    assert found.channels == {1: 10, 3: 7}
     # Of 10 images of 20 x 30, 5 of 40 x 10 and 2 of 8 x 8.
     assert found.size == (20, 30)
     # libpng's own words go past OpenCV.
@@ -103,3 +106,55 @@ def test_no_image_at_all(tmp_path):
         (tmp_path / name / 'x.png').write_bytes(b'x')
     with pytest.raises(DataError, match='^None of the 2 images in .* can be decoded'):
         look_at(str(tmp_path), 0.2)
+
+
+def test_what_the_pipeline_cannot_decode_is_broken(mixed):
+    """OpenCV loads an image of floats, but not as one of bytes."""
+    cv2.imwrite(str(mixed / 'ant' / 'float.tif'), np.zeros((8, 8), np.float32))
+    assert 'ant/float.tif' in look_at(str(mixed), 0.2).left_out[BROKEN]
+
+
+def test_folders_beside_the_splits_are_named(tmp_path):
+    for split in ('train', 'val', 'test'):
+        for name in ('ant', 'bee'):
+            write_images(tmp_path / split / name, 2)
+    assert look_at(str(tmp_path), 0.2).left_out[IN_NO_CLASS] == ['test']
+
+
+@pytest.mark.parametrize(
+    'names', [('training', 'validation'), ('Train', 'Val', 'TEST')]
+)
+def test_names_of_splits_are_no_classes(tmp_path, names):
+    for split in names:
+        write_images(tmp_path / split / 'ant', 2)
+    message = f'has the folders {", ".join(sorted(names))}: .* the names train and val'
+    with pytest.raises(DataError, match=message):
+        look_at(str(tmp_path), 0.2)
+
+
+@pytest.mark.parametrize('place', ['', 'ant', 'ant/deep'])
+def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch, place):
+    for name in ('ant', 'ant/deep', 'bee'):
+        write_images(tmp_path / name, 5)
+    scandir, listdir = os.scandir, os.listdir
+
+    def closed(function):
+        def look(path):
+            if os.path.samefile(path, tmp_path / place):
+                raise PermissionError(errno.EACCES, 'Permission denied', str(path))
+            return function(path)
+
+        return look
+
+    # The owner of the tests may be root, who reads everything.
+    monkeypatch.setattr(os, 'scandir', closed(scandir))
+    monkeypatch.setattr(os, 'listdir', closed(listdir))
+    message = f'"{tmp_path / place}" must be readable, but is not: Permission denied'
+    with pytest.raises(DataError, match=message):
+        look_at(str(tmp_path), 0.2)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / 'a.png').write_bytes(b'x')
+    with pytest.raises(DataError, match='a.png" is a file: data_root must be a folder'):
+        look_at(str(tmp_path / 'a.png'), 0.2)

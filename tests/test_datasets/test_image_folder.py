@@ -144,7 +144,7 @@ def test_the_draw_depends_on_the_sorted_names_only(drawn, tmp_path, monkeypatch)
     monkeypatch.setattr(
         os,
         'walk',
-        lambda top: [
+        lambda top, **_: [
             (parent, folders, sorted(names, reverse=True))
             for parent, folders, names in walk(top)
         ],

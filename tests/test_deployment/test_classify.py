@@ -1,5 +1,6 @@
 """The script that comes along with an exported file."""
 
+import copy
 import os
 import runpy
 import subprocess
@@ -99,7 +100,7 @@ def test_predictions_are_those_of_the_child(
         classes=CLASSES,
         pipeline=PIPELINES['edge'],
     )
-    child = child.eval()
+    child = copy.deepcopy(child).eval()
     done = run(out, *samples.paths)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

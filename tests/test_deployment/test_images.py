@@ -80,12 +80,28 @@ def test_a_folder_goes_through_the_test_pipeline(pipeline, tmp_path):
 
 
 def test_what_is_missing_is_named(tmp_path):
-    with pytest.raises(DataError, match='nowhere" is not a folder: give a folder'):
+    with pytest.raises(DataError, match='nowhere" is not a folder: --check must be'):
         FolderImages(tmp_path / 'nowhere', FILES)
-    with pytest.raises(DataError, match='has no images: give a folder .*or a number'):
+    with pytest.raises(DataError, match='has no images: --check must be .*or a number'):
         FolderImages(tmp_path, FILES)
     (tmp_path / 'broken.jpg').write_bytes(b'\xff\xd8 no image')
-    with pytest.raises(DataError, match='broken.jpg" cannot be decoded'):
+    with pytest.raises(DataError, match='None of the 1 images can be decoded'):
         list(find_images(loaders(FILES), tmp_path))
-    with pytest.raises(ConfigError, match='must be at least 1, but is 0'):
+    with pytest.raises(ConfigError, match='--check must .* at least 1, but is 0'):
         find_images(loaders(DIGITS), 0)
+    with pytest.raises(ConfigError, match='--int8 must .* at least 1, but is -5'):
+        find_images(loaders(DIGITS), -5, 'train', '--int8')
+
+
+def test_broken_images_of_a_folder_are_left_out(tmp_path):
+    """Whether they come first or later, and are told."""
+    image = np.zeros((8, 8, 3), np.uint8)
+    for name in ('b.png', 'd.png'):
+        cv2.imwrite(str(tmp_path / name), image)
+    (tmp_path / 'a.png').write_bytes(b'x')
+    (tmp_path / 'c.png').symlink_to(tmp_path / 'nowhere.png')
+    found = find_images(loaders(FILES), tmp_path)
+    for _ in range(2):
+        assert [len(batch) for batch, _ in found] == [1, 1]
+    first, second = found.left_out
+    assert 'a.png' in first and 'c.png' in second

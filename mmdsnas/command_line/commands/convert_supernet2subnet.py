@@ -43,7 +43,10 @@ def main() -> None:
     args = parse_args()
     checkpoint = load_checkpoint(args.checkpoint, args.trust_checkpoint)
     config = load_config(
-        args.config, args.cfg_options, input_size=recorded_input_size(checkpoint)
+        args.config,
+        args.cfg_options,
+        input_size=recorded_input_size(checkpoint),
+        num_classes=len(recorded_classes(checkpoint)),
     )
     init_default_scope(config.get('default_scope', 'mmdsnas'))
     model = MODELS.build(config.model)

@@ -1,6 +1,7 @@
 """Exports the child of a checkpoint to a file that runs without OpenMMLab."""
 
 import argparse
+import re
 from typing import Union
 
 from mmdsnas.command_line.arguments import (
@@ -14,7 +15,8 @@ from mmdsnas.deployment.metadata import input_sentence
 
 
 def _images(text: str) -> Union[int, str]:
-    return int(text) if text.isdecimal() else text
+    # A folder whose name is a number needs a ./ before it.
+    return int(text) if re.fullmatch('-?[0-9]+', text) else text
 
 
 def parse_args() -> argparse.Namespace:
@@ -71,6 +73,7 @@ def report(result: ExportResult) -> str:
             f'{result.int8_file}: {_size(result.int8_file)}, in int8.',
             f'Compared with float32: {_words(result.int8_comparison)}',
         ]
+    lines += [f'Left out: {what}' for what in result.left_out]
     return '\n'.join(lines)
 
 

@@ -6,6 +6,7 @@ from mmengine.runner import EpochBasedTrainLoop
 
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
+from mmdsnas.structures import check_classes
 from mmdsnas.utils.random_state import seed_all
 from mmdsnas.utils.weights import check_weights, name_of
 from ..optimizers import restart_accumulation
@@ -64,7 +65,8 @@ class ExactResumeHook(Hook):
         """Compares it with the run that goes on.
 
         Raises:
-            CheckpointError: The checkpoint is of another search space or model.
+            CheckpointError: The checkpoint is of another search space or model, or of
+                other classes.
         """
         if not runner._resume:
             return
@@ -81,6 +83,8 @@ class ExactResumeHook(Hook):
             )
         if isinstance(model, DSNAS):
             check_search_space(saved['search_space'], own['search_space'], path)
+        data = getattr(runner.train_dataloader.dataset, 'metainfo', {})
+        check_classes(checkpoint, data.get('classes'), path)
         check_weights(
             _without_changeable(model.state_dict()),
             _without_changeable(checkpoint['state_dict']),

@@ -1,3 +1,4 @@
+import os
 from typing import Any, Dict, List, Mapping
 
 from mmengine.dist import get_world_size, master_only
@@ -12,12 +13,7 @@ from .utils import algorithm_of, epochs_by_stage
 
 # Files that are named, for each reason; the config in the work directory has all.
 NAMED = 10
-KINDS = {
-    '1': 'grey',
-    '2': 'grey with transparency',
-    '3': 'colour',
-    '4': 'colour with transparency',
-}
+KINDS = {'1': 'grey', '3': 'colour'}
 REASONS = {
     BROKEN: 'cannot be decoded',
     NO_IMAGE: 'no image by its ending',
@@ -89,8 +85,7 @@ def found_lines(found: Mapping[str, Any]) -> List[str]:
     if found['drawn']:
         split = 'held out of each class, since there are no folders train and val'
     channels = ', '.join(
-        f'{number} {KINDS.get(kind, f"with {kind} channels")}'
-        for kind, number in found['channels'].items()
+        f'{number} {KINDS[kind]}' for kind, number in found['channels'].items()
     )
     height, width = found['size']
     lines = [
@@ -105,10 +100,16 @@ def found_lines(found: Mapping[str, Any]) -> List[str]:
         lines[-1] += '; the network gets three channels of each'
     for reason, files in found['left_out'].items():
         what = f'  left out, {REASONS[reason]}:'
-        lines += [f'{what} {name}' for name in files[:NAMED]]
+        lines += [f'{what} {printable(name)}' for name in files[:NAMED]]
         if len(files) > NAMED:
             lines.append(f'{what} {len(files) - NAMED} more')
     return lines
+
+
+def printable(name: str) -> str:
+    """A name of a file as a line of a log can have it, whatever bytes it has."""
+    text = os.fsencode(name).decode('utf-8', 'backslashreplace')
+    return ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def plan_lines(algorithm: DSNAS, epochs: Dict[Stage, int]) -> List[str]:
