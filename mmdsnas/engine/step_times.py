@@ -28,11 +28,13 @@ class StepTimes(NamedTuple):
         evaluation (float): Evaluating a batch of the training's size, without its
             images.
         image (float): Loading an image in one process.
+        start (float): Starting the processes that load the images of an epoch.
     """
 
     step: Dict[Stage, float]
     evaluation: float
     image: float
+    start: float = 0.0
 
 
 def measure(
@@ -54,6 +56,10 @@ def measure(
         for index in range(min(MOST_IMAGES, len(loader.dataset))):
             items.append(loader.dataset[index])
         image = (time.perf_counter() - begin) / len(items)
+        begin = time.perf_counter()
+        # Its first batch comes from one process.
+        next(iter(loader))
+        start = time.perf_counter() - begin - image * loader.batch_size
         batch = [items[i % len(items)] for i in range(loader.batch_size)]
         batch = loader.collate_fn(batch)
         # Together, so that the one's optimizers have the other's parameters.
@@ -68,7 +74,7 @@ def measure(
             algorithm.train().begin_epoch(epoch)
             steps[stage] = _median(lambda: _train(algorithm, optimizers, batch))
         algorithm.eval()
-        return StepTimes(steps, _median(evaluate), image)
+        return StepTimes(steps, _median(evaluate), image, max(start, 0.0))
 
 
 def _train(algorithm: DSNAS, optimizers: OptimWrapper, batch: Dict[str, Any]) -> None:
@@ -93,6 +99,7 @@ def seconds_of(
     batch_size: int,
     val_images: float,
     workers: int,
+    validations: float = 1.0,
 ) -> float:
     """About how long a run takes.
 
@@ -106,6 +113,7 @@ def seconds_of(
         batch_size (int): Images of a step.
         val_images (float): Images that are validated per epoch.
         workers (int): Processes that load images; 0 is the training's own.
+        validations (float): Validations of an epoch.
     """
     side_by_side = min(workers + 1, os.cpu_count() or 1)
 
@@ -114,8 +122,9 @@ def seconds_of(
         return max(step, load / max(workers, 1), (step + load) / side_by_side)
 
     validation = together(times.evaluation * val_images / batch_size, val_images)
+    starts = times.start * (1 + validations)
     return sum(
-        number * (steps * together(times.step[stage], batch_size) + validation)
+        number * (steps * together(times.step[stage], batch_size) + validation + starts)
         for stage, number in epochs.items()
         if number
     )

@@ -39,6 +39,13 @@ def test_seconds_of_a_run(monkeypatch, workers, cores, seconds):
     assert seconds_of(TIMES, EPOCHS, workers=workers, **SHAPE) == seconds
 
 
+def test_loaders_start_in_every_epoch_and_validation():
+    plain = seconds_of(TIMES, EPOCHS, workers=1, **SHAPE)
+    times = TIMES._replace(start=2.0)
+    slow = seconds_of(times, EPOCHS, workers=1, validations=0.5, **SHAPE)
+    assert slow == plain + 7 * 2.0 * 1.5
+
+
 def test_a_stage_without_epochs_is_not_measured():
     times = TIMES._replace(step={Stage.PRETRAIN: 1.0})
     epochs = {Stage.PRETRAIN: 2, Stage.SEARCH: 0}
@@ -77,4 +84,6 @@ def test_every_stage_is_trained_and_no_trace_is_left(tmp_path, monkeypatch):
         *[(Stage.SEARCH, True, True)] * calls,
         *[(Stage.FINETUNE, False, False)] * calls,
     ]
-    assert list(times.step) == list(Stage) and min(*times.step.values(), *times[1:]) > 0
+    assert (
+        list(times.step) == list(Stage) and min(*times.step.values(), *times[1:3]) > 0
+    )

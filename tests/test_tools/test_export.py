@@ -13,8 +13,7 @@ from mmdsnas.registry import MODELS
 from tests.test_tools.conftest import DIGITS
 
 TOOL = 'deployment/export.py'
-# Of the checkpoint; the data set calls them 0 to 9.
-NAMES = tuple('0123456789')
+NAMES = list('0123456789')
 OPTIONS = {
     'model.resource_estimator.input_shape': (1, 3, 32, 32),
     'test_dataloader.dataset.pipeline.0.scale': (32, 32),

@@ -60,6 +60,7 @@ class SearchPlanHook(Hook):
                 train.batch_size,
                 _validated(runner),
                 train.num_workers,
+                1 / runner.train_loop.val_interval if runner.val_loop else 0.0,
             )
             lines.append(f'  about {in_words(seconds)}, by a few steps timed here')
         runner.logger.info('\n'.join(['The plan:', *lines]))
