@@ -22,8 +22,8 @@ from .documents import DOCUMENTS, Document
 from .scratch import ROOT, make_scratch, run_shell
 
 SHELL = ('shell', 'bash', 'sh')
-# Blocks that are no commands: output, formats of files, references, parts of a page.
-NOT_CODE = r'text|latex|bibtex|\{.*\}'
+# Blocks that are no commands: output, references, parts of a page.
+NOT_CODE = ('text', 'latex', 'bibtex', '{toctree}', '{eval-rst}')
 
 executed, left_out, seconds = Counter(), [], Counter()
 
@@ -43,7 +43,7 @@ def blocks(document):
     """All blocks of a page that are code."""
     for region in FencedCodeBlockLexer(language=r'[^\n]*')(document):
         language = region.lexemes['language']
-        if not re.fullmatch(NOT_CODE, language):
+        if language.strip() not in NOT_CODE:
             parsed = language, region.lexemes['source']
             yield Region(region.start, region.end, parsed, evaluate)
 
@@ -51,7 +51,7 @@ def blocks(document):
 def evaluate(example: Example) -> str:
     """Executes a block; returns what is wrong."""
     name = name_of(example.path)
-    document = DOCUMENTS.get(name, Document())
+    document = DOCUMENTS[name]
     language, source = example.parsed
     why = reason_to_leave(document, source)
     if why:
@@ -79,10 +79,9 @@ def evaluate(example: Example) -> str:
 
 def run_python(example: Example, document: Document, source: str) -> str:
     folder = example.namespace['folder']
-    if document.files:
-        file = folder / next(example.namespace['files'])
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(source)
+    if document.files and (file := next(example.namespace['files'])):
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_text(source)
         return ''
     with contextlib.chdir(folder):
         if document.base or '_base_' in source:
@@ -112,18 +111,37 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp('document') / 'checkout'
 
 
-def pytest_collection_modifyitems(items):
-    """The table of documents must not have what is not there."""
+def pytest_collection_modifyitems(config, items):
+    """The table of documents and the pages must know each other."""
+    if any('::' in arg for arg in config.args):
+        return  # single blocks, which are chosen by hand
     sources = {}
     for item in items:
         sources.setdefault(name_of(item.path), []).append(item.example.parsed[1])
-    for name, document in DOCUMENTS.items():
-        if not (ROOT / name).is_file():
-            raise pytest.UsageError(f'documents.py has {name}, which is not there.')
-        for start in document.left_out:
-            found = sources.get(name)
-            if found and not any(source.startswith(start) for source in found):
-                raise pytest.UsageError(f'{name} has no block that begins with {start}')
+    asked = [Path(arg).resolve() for arg in config.args]
+    for name in DOCUMENTS:
+        if any((ROOT / name).is_relative_to(path) for path in asked):
+            sources.setdefault(name, [])
+    wrong = [
+        sentence
+        for name, of_page in sorted(sources.items())
+        for sentence in mistakes(name, of_page)
+    ]
+    if wrong:
+        raise pytest.UsageError('docs/examples/documents.py: ' + '\n'.join(wrong))
+
+
+def mistakes(name, sources):
+    """What the table does not know of a page, and what of it is not there."""
+    if name not in DOCUMENTS:
+        yield f'{name} is missing: how are its {len(sources)} blocks executed?'
+        return
+    document = DOCUMENTS[name]
+    if document.blocks != len(sources):
+        yield f'{name} has {len(sources)} blocks of code, not {document.blocks}.'
+    for start in document.left_out:
+        if not any(source.startswith(start) for source in sources):
+            yield f'{name} has no block that begins with {start!r}.'
 
 
 def pytest_terminal_summary(terminalreporter):

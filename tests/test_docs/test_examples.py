@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from docs.examples import small
-from docs.examples.scratch import run_shell
+from docs.examples.scratch import run_shell, small_commands
 
 
 def values(command):
@@ -35,7 +35,7 @@ def test_options_of_the_page_are_kept_but_for_its_size():
 @pytest.mark.parametrize(
     'name, epochs, stages',
     [
-        ('dsnas_supernet_1xb64_folder', '3', ('1', '2')),
+        ('my_space/my_search.py', '3', ('1', '2')),
         ('configs/dsnas/spos_official-supernet_8xb128_in1k.py', '3', ('2', '2')),
         ('dsnas_official-finetune_8xb128_in1k', '1', (None, None)),
         ('dsnas_subnet_1xb64_digits', '1', (None, None)),
@@ -75,12 +75,7 @@ def test_a_block_is_not_told_of_the_make_around_it(tmp_path, monkeypatch):
 
 
 def test_the_command_in_the_path_is_the_small_one(tmp_path):
-    command = tmp_path / '.venv' / 'bin' / 'python'
-    command.parent.mkdir(parents=True)
-    command.write_text(
-        f'#!/bin/sh\nexec {sys.executable} {small.__file__} python "$@"\n'
-    )
-    command.chmod(0o755)
+    small_commands(tmp_path)
     (tmp_path / 'tools').mkdir()
     tool = tmp_path / 'tools' / 'train.py'
     tool.write_text('import sys\nsys.exit(" ".join(sys.argv))\n')
