@@ -79,7 +79,8 @@ DOCUMENTS = {
         before=(
             imagenet,
             splits('data/images'),
-            replaced('benchmarks/speed/data.py', 'ROUNDS = 64, 9', 'ROUNDS = 64, 2'),
+            replaced('benchmarks/speed/data.py', 'ROUNDS = 64, 9', 'ROUNDS = 16, 2'),
+            replaced('benchmarks/speed/data.py', 'BATCH = 8', 'BATCH = 2'),
         ),
         base='./dsnas_supernet_1xb64_folder.py',
         after=(

@@ -54,7 +54,7 @@ def bench(args):
         *('--rounds', '1', '--warmup', '1', '--paths', '1'),
         *('--batch-size', '2', '--image-size', '32'),
         *('--out', f'speed-{os.getpid()}.json'),
-        *(() if '--only' in args else ('--only', 'steps')),
+        *(() if '--only' in args else ('--only', 'table')),
     ]
 
 
