@@ -5,6 +5,7 @@ from typing import Dict, List, NamedTuple, Tuple
 from .fixtures import (
     Fixture,
     benchmark_of_few_images,
+    digit_images,
     imagenet,
     images_by_class,
     interrupted_search,
@@ -90,11 +91,7 @@ DOCUMENTS = {
     ),
     f'{GUIDES}export.md': Document(
         6,
-        before=(
-            images_by_class,
-            shell('make search\nmake search DATA=path/to/images'),
-        ),
-        files=['classify.py', 'classify_pt2.py', ''],
+        before=(digit_images, shell('make search')),
     ),
     f'{GUIDES}imagenet.md': Document(
         5,
@@ -126,6 +123,19 @@ DOCUMENTS = {
         3,
         before=(splits('data/images'),),
         files=['my_space/my_space.py', 'my_space/my_search.py'],
+    ),
+    f'{GUIDES}python_api.md': Document(
+        5,
+        words={
+            'train_cfg=dict(max_epochs=45),': (
+                'train_cfg=dict(max_epochs=3), train_dataloader=dict(num_workers=0), '
+                'model=dict(pretrain_epochs=1, finetune_epochs=2),'
+            ),
+            "data_root='path/to/images',": (
+                "data_root='path/to/images', own_images=dict(epochs=3),"
+            ),
+        },
+        before=(digit_images, images_by_class),
     ),
     f'{GUIDES}report.md': Document(
         3,

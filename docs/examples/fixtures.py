@@ -49,7 +49,14 @@ def images_by_class(folder: Path) -> None:
             cv2.imwrite(str(root / name / f'{i:05}.png'), pixels)
     (root / 'bag' / '00005.png').write_bytes(b'broken')
     (root / 'boot' / 'notes.txt').write_text('no image')
-    shutil.copy(root / 'boot' / '00000.png', folder / 'image.png')
+
+
+def digit_images(folder: Path) -> None:
+    """Two images of the size that the networks for digits take."""
+    (folder / 'path' / 'to').mkdir(parents=True, exist_ok=True)
+    for name, value in (('five', 50), ('six', 60)):
+        pixels = np.full((64, 64, 3), value, np.uint8)
+        cv2.imwrite(str(folder / 'path' / 'to' / f'{name}.png'), pixels)
 
 
 def replaced(file: str, text: str, instead: str) -> Fixture:

@@ -90,7 +90,6 @@ MODULES = {
 }
 SCRIPTS = {
     'classify.py': as_written,
-    'classify_pt2.py': as_written,
     'convert_official.py': without_sum,
     'convert_supernet2subnet.py': as_written,
     'export.py': as_written,
