@@ -47,7 +47,17 @@ RETRAIN = 'dsnas_official-retrain240_8xb128_in1k'
 SEARCH_DIGITS = f'python tools/train.py {DIGITS} --work-dir work_dirs'
 
 DOCUMENTS = {
-    'CONTRIBUTING.md': Document(1),
+    'CONTRIBUTING.md': Document(
+        1,
+        before=(
+            replaced(
+                'docs/en/notebooks/digits.ipynb',
+                'randomness=dict(seed=0),',
+                r'train_cfg=dict(max_epochs=3),\n    '
+                'model=dict(pretrain_epochs=1, finetune_epochs=2),',
+            ),
+        ),
+    ),
     'README.md': Document(5, before=(images_by_class,)),
     'configs/baselines/README.md': Document(
         1,

@@ -34,6 +34,8 @@ def make_scratch(folder: Path) -> None:
         return ignored | (set(OF_A_RUN) & set(names) if Path(where) == ROOT else set())
 
     shutil.copytree(ROOT, folder, ignore=left_out)
+    # What .gitignore names is left alone by linters in a repository only.
+    subprocess.run(['git', 'init', '-q'], cwd=folder, check=True)
     small_commands(folder)
 
 

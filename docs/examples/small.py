@@ -18,7 +18,8 @@ def pytest(args):
     """One test, or one page of the documentation."""
     if 'docs.examples.plugin' in args:
         return [*args[: args.index('README.md')], ONE_PAGE]
-    return args if any(a.startswith('tests') for a in args) else [*args, ONE_TEST]
+    chosen = any(arg.startswith(('tests', 'docs/en')) for arg in args)
+    return args if chosen else [*args, ONE_TEST]
 
 
 def resume(args):
