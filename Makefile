@@ -50,9 +50,10 @@ test: $(TESTS) ## Run the tests
 docs: $(DOCS) ## Build the documentation into docs/_build
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m sphinx -W --keep-going -b html docs/en docs/_build
 
-# No xdist: the blocks of a page need each other.
+# The blocks of a page need each other; the pages run side by side.
 docs-test: $(DOCS) ## Execute every example of the documentation on small data (10 min)
-	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -p docs.examples.plugin -W ignore README.md CONTRIBUTING.md docs/en configs
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest $(PYTEST_ARGS) -p docs.examples.plugin \
+	  -W ignore README.md CONTRIBUTING.md configs docs/en
 
 # The outputs of its cells are those that the documentation shows.
 notebook: $(DOCS) ## Execute the notebook of the documentation (4 min)

@@ -9,7 +9,6 @@ what a document needs else stands in ``documents.py``.
 
 import contextlib
 import re
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -22,10 +21,8 @@ from .documents import DOCUMENTS, Document
 from .scratch import ROOT, make_scratch, run_shell
 
 SHELL = ('shell', 'bash', 'sh')
-# Blocks that are no commands: output, formats of files, references, parts of a page.
-NOT_CODE = r'text|latex|bibtex|\{.*\}'
-
-executed, left_out, seconds = Counter(), [], Counter()
+# Blocks that are no commands: output, references, parts of a page.
+NOT_CODE = ('text', 'latex', 'bibtex', '{toctree}', '{eval-rst}')
 
 
 def name_of(path) -> str:
@@ -43,7 +40,7 @@ def blocks(document):
     """All blocks of a page that are code."""
     for region in FencedCodeBlockLexer(language=r'[^\n]*')(document):
         language = region.lexemes['language']
-        if not re.fullmatch(NOT_CODE, language):
+        if language.strip() not in NOT_CODE:
             parsed = language, region.lexemes['source']
             yield Region(region.start, region.end, parsed, evaluate)
 
@@ -51,13 +48,11 @@ def blocks(document):
 def evaluate(example: Example) -> str:
     """Executes a block; returns what is wrong."""
     name = name_of(example.path)
-    document = DOCUMENTS.get(name, Document())
+    document = DOCUMENTS[name]
     language, source = example.parsed
     why = reason_to_leave(document, source)
     if why:
-        left_out.append(f'{name}:{example.line}: {why}')
-        return ''
-    began = time.monotonic()
+        pytest.skip(why)
     folder = example.namespace['folder']
     if not folder.exists():
         make_scratch(folder)
@@ -67,22 +62,17 @@ def evaluate(example: Example) -> str:
     for word, instead in document.words.items():
         source = re.sub(rf'(?<!\w){re.escape(word)}(?!\w)', instead, source)
     if language in SHELL:
-        wrong = run_shell(source, folder)
-    elif language == 'python':
-        wrong = run_python(example, document, source)
-    else:
-        wrong = f'nothing is known of blocks of {language!r}'
-    executed[name] += not wrong
-    seconds[name] += time.monotonic() - began
-    return wrong
+        return run_shell(source, folder)
+    if language == 'python':
+        return run_python(example, document, source)
+    return f'nothing is known of blocks of {language!r}'
 
 
 def run_python(example: Example, document: Document, source: str) -> str:
     folder = example.namespace['folder']
-    if document.files:
-        file = folder / next(example.namespace['files'])
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(source)
+    if document.files and (file := next(example.namespace['files'])):
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_text(source)
         return ''
     with contextlib.chdir(folder):
         if document.base or '_base_' in source:
@@ -101,9 +91,8 @@ def check_config_block(document: Document, source: str) -> None:
     load_config(str(file))
 
 
-pytest_collect_file = Sybil(
-    parsers=[blocks], patterns=['*.md'], path=str(ROOT), fixtures=['folder']
-).pytest()
+pages = Sybil(parsers=[blocks], patterns=['*.md'], path=str(ROOT), fixtures=['folder'])
+pytest_collect_file = pages.pytest()
 
 
 @pytest.fixture(scope='module')
@@ -112,25 +101,48 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp('document') / 'checkout'
 
 
-def pytest_collection_modifyitems(items):
-    """The table of documents must not have what is not there."""
-    sources = {}
-    for item in items:
-        sources.setdefault(name_of(item.path), []).append(item.example.parsed[1])
-    for name, document in DOCUMENTS.items():
-        if not (ROOT / name).is_file():
-            raise pytest.UsageError(f'documents.py has {name}, which is not there.')
+def pytest_configure(config):
+    """The table of documents and the pages must know each other."""
+    if hasattr(config, 'workerinput') or any('::' in arg for arg in config.args):
+        return  # Another process looks, or single blocks are chosen by hand.
+    asked = [Path(arg).resolve() for arg in config.args]
+    there = {name_of(p) for path in asked for p in (path, *path.rglob('*.md'))}
+    there |= {n for n in DOCUMENTS if any((ROOT / n).is_relative_to(p) for p in asked)}
+    wrong = [each for name in sorted(there) for each in mistakes(name)]
+    if wrong:
+        raise pytest.UsageError('docs/examples/documents.py: ' + '\n'.join(wrong))
+
+
+def mistakes(name):
+    """What the table does not know of a page, and what of it is not there."""
+    page = ROOT / name
+    sources = []
+    if page.is_file() and page.suffix == '.md':
+        sources = [example.parsed[1] for example in pages.parse(page).examples()]
+    if name in DOCUMENTS:
+        document = DOCUMENTS[name]
+        if document.blocks != len(sources):
+            yield f'{name} has {len(sources)} blocks of code, not {document.blocks}.'
         for start in document.left_out:
-            found = sources.get(name)
-            if found and not any(source.startswith(start) for source in found):
-                raise pytest.UsageError(f'{name} has no block that begins with {start}')
+            if not any(source.startswith(start) for source in sources):
+                yield f'{name} has no block that begins with {start!r}.'
+    elif sources:
+        yield f'{name} is missing: how are its {len(sources)} blocks executed?'
 
 
 def pytest_terminal_summary(terminalreporter):
     terminalreporter.section('examples of the documentation')
-    for name, number in sorted(executed.items()):
-        terminalreporter.line(f'{number:3} executed in {seconds[name]:4.0f} s  {name}')
-    total = sum(executed.values())
-    terminalreporter.line(f'{total} blocks executed, {len(left_out)} left out:')
-    for line in left_out:
-        terminalreporter.line(f'  {line}')
+    number, seconds = Counter(), Counter()
+    for report in terminalreporter.stats.get('passed', []):
+        name = report.nodeid.partition('::')[0]
+        number[name] += 1
+        seconds[name] += report.duration
+    for name in sorted(number):
+        line = f'{number[name]:3} executed in {seconds[name]:4.0f} s  {name}'
+        terminalreporter.line(line)
+    skipped = terminalreporter.stats.get('skipped', [])
+    failed = len(terminalreporter.stats.get('failed', []))
+    total = sum(number.values())
+    terminalreporter.line(f'{total} executed, {failed} failed, {len(skipped)} left out')
+    for report in skipped:
+        terminalreporter.line(f'  {report.nodeid}: {report.longrepr[-1]}')

@@ -1,90 +1,25 @@
 """Makes the commands of the documentation small, and runs them.
 
 Stands in the PATH of a block under the names of ``COMMANDS``: each takes the arguments
-that are written in the documentation and gives those to run. What the tables do not
-name is run as it is written.
+that are written in the documentation and gives those to run. A module or a script that
+the tables do not name is refused; ``as_written`` leaves its arguments as they are.
 """
 
 import os
-import re
 import socket
 import sys
 
-# Options of a search, of the training of a child, and of both by the data.
-SEARCH = (
-    'train_cfg.max_epochs=3',
-    'model.pretrain_epochs=1',
-    'model.finetune_epochs=2',
-    'default_hooks.logger.interval=1',
-)
-UNIFORM = (*SEARCH, 'model.pretrain_epochs=2')
-CHILD = ('train_cfg.max_epochs=1',)
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-FEW = tuple(f'{loader}.dataset.indices=16' for loader in LOADERS)
-NO_WORKERS = tuple(f'{loader}.num_workers=0' for loader in LOADERS)
-BATCHES = tuple(f'{loader}.batch_size=8' for loader in LOADERS)
-EVALUATION = tuple(
-    f'{loader}.dataset.pipeline.{size}'
-    for loader in LOADERS[1:]
-    for size in ('1.scale=36', '2.crop_size=32')
-)
-DATA = {
-    'digits': FEW,
-    'fashion-mnist': FEW,
-    'in1k': (
-        'train_dataloader.dataset.indices=16',
-        'train_dataloader.dataset.pipeline.1.scale=32',
-        *EVALUATION,
-    ),
-}
-# What else a config needs to be small, by the beginning of its name.
-MORE = {
-    'random_': ('custom_hooks.11.strategy.num_paths=2',),
-    'spos_supernet': (
-        'custom_hooks.11.strategy.population=2',
-        'custom_hooks.11.strategy.top=2',
-        'custom_hooks.11.strategy.num_mutation=1',
-        'custom_hooks.11.strategy.num_crossover=1',
-        'custom_hooks.11.strategy.generations=1',
-        'custom_hooks.11.dataloader.num_workers=0',
-        'custom_hooks.11.dataloader.persistent_workers=False',
-        'custom_hooks.11.dataloader.dataset.indices=16',
-    ),
-}
+from .small_configs import test, train
 
-
-def train(args):
-    name = stem(args[0])
-    search = '_subnet_' not in name and not re.search('finetune|240', name)
-    stages = UNIFORM if name.startswith(('random_', 'spos_')) else SEARCH
-    more = [
-        o for start, options in MORE.items() for o in options if name.startswith(start)
-    ]
-    return options(args, *(stages if search else CHILD), *data(name), *more)
-
-
-def test(args):
-    return options(args, *(o for o in data(stem(args[0])) if o.startswith('test_')))
-
-
-def data(name):
-    found = (
-        o for kind, options in DATA.items() if name.endswith(kind) for o in options
-    )
-    return (*NO_WORKERS, *BATCHES, *found)
-
-
-def options(args, *more):
-    """With options of the config, which take the place of those that are there."""
-    return [*args, '--cfg-options', *more]
-
-
-def stem(config):
-    return os.path.basename(config).removesuffix('.py')
+INSTALLED = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'installed.py')
 
 
 def pytest(args):
-    return args if any(a.startswith('tests') for a in args) else [*args, ONE_TEST]
+    """One test, or one page of the documentation."""
+    if 'docs.examples.plugin' in args:
+        return [*args[: args.index('README.md')], ONE_PAGE]
+    chosen = any(arg.startswith(('tests', 'docs/en')) for arg in args)
+    return args if chosen else [*args, ONE_TEST]
 
 
 def resume(args):
@@ -113,8 +48,22 @@ def free_port():
         return taken.getsockname()[1]
 
 
+def bench(args):
+    """Writes a file of its own, since one of another effort is refused."""
+    return [
+        *args,
+        *('--rounds', '1', '--warmup', '1', '--paths', '1'),
+        *('--batch-size', '2', '--image-size', '32'),
+        *('--out', f'speed-{os.getpid()}.json'),
+        *(() if '--only' in args else ('--only', 'table')),
+    ]
+
+
 def append(*more):
     return lambda args: [*args, *more]
+
+
+as_written = append()
 
 
 def without_sum(args):
@@ -124,52 +73,81 @@ def without_sum(args):
 
 
 ONE_TEST = 'tests/test_versions.py'
-# What python runs: a module behind -m, or a script.
+ONE_PAGE = 'docs/en/method.md'
+# What python runs: a module behind -m, or a script by the name of its file.
 MODULES = {
-    'pytest': pytest,
-    'tests.resume': resume,
-    'torch.distributed.run': distributed,
+    'benchmarks.quality.quality': as_written,
+    'benchmarks.quality.report': as_written,
     'benchmarks.quality.rewards': append('--steps', '8'),
     'benchmarks.quality.steps': append('--rounds', '2'),
-    'benchmarks.speed.bench': append(
-        *('--rounds', '1', '--warmup', '1', '--paths', '1'),
-        *('--batch-size', '2', '--image-size', '32', '--only', 'steps'),
-    ),
+    'benchmarks.quality.truth': as_written,
+    'benchmarks.speed.bench': bench,
+    'benchmarks.speed.page': as_written,
+    'pytest': pytest,
+    'ruff': as_written,
+    'sphinx': as_written,
+    'tests.resume': resume,
+    'torch.distributed.run': distributed,
 }
 SCRIPTS = {
-    'tools/train.py': train,
-    'tools/test.py': test,
-    'tools/analysis_tools/measure_latency.py': append(
+    'classify.py': as_written,
+    'convert_official.py': without_sum,
+    'convert_supernet2subnet.py': as_written,
+    'export.py': as_written,
+    'get_flops.py': as_written,
+    'measure_latency.py': append(
         *('--paths', '2', '--cfg-options'),
         'model.resource_estimator.latency.repeats=2',
     ),
-    'tools/model_converters/convert_official.py': without_sum,
+    'print_config.py': as_written,
+    'report.py': as_written,
+    'resize_images.py': as_written,
+    'test.py': test,
+    'train.py': train,
+}
+# Where a command of mmdsnas has another name than its script.
+COMMANDS_OF_SCRIPTS = {
+    'convert': 'convert_supernet2subnet',
+    'flops': 'get_flops',
+    'latency': 'measure_latency',
 }
 
 
+def known(table, name):
+    if name not in table:
+        sys.exit(f'docs/examples/small.py does not say how {name} is made small.')
+    return table[name]
+
+
 def script(name, args):
-    for known, smaller in SCRIPTS.items():
-        if name.endswith(known):
-            return smaller(args)
-    return args
+    return known(SCRIPTS, os.path.basename(name))(args)
 
 
 def python(args):
     if '-m' in args:
         position = args.index('-m') + 2
-        smaller = MODULES.get(args[position - 1], list)
+        if args[position - 1] == 'pip':
+            return pip(args[position:])
+        smaller = known(MODULES, args[position - 1])
         args = [*args[:position], *smaller(args[position:])]
-    else:
-        position = next((i for i, a in enumerate(args) if a.endswith('.py')), len(args))
-        name = args[position : position + 1]
-        args = [*args[:position], *name, *script(''.join(name), args[position + 1 :])]
+    elif '-c' not in args:
+        position = next(i for i, arg in enumerate(args) if arg.endswith('.py'))
+        args = [*args[: position + 1], *script(args[position], args[position + 1 :])]
     return [sys.executable, *args]
 
 
 def pip(args):
-    """Says what it would install, from what is there."""
-    dry = ['--dry-run', '--no-deps', '--no-build-isolation'] * (args[0] == 'install')
-    return [sys.executable, '-m', 'pip', args[0], *dry, *args[1:]]
+    """Looks whether what it would install is there."""
+    if 'install' in args:
+        args = args[args.index('install') + 1 :]
+        return [sys.executable, INSTALLED, *args]
+    return [sys.executable, '-m', 'pip', *args]
+
+
+def mmdsnas(args):
+    name = COMMANDS_OF_SCRIPTS.get(args[0], args[0].replace('-', '_'))
+    module = 'mmdsnas.command_line.command'
+    return [sys.executable, '-m', module, args[0], *script(f'{name}.py', args[1:])]
 
 
 def tensorboard(args):
@@ -192,13 +170,15 @@ def launched(**variables):
 COMMANDS = {
     'python': python,
     'python3': python,
+    'mmdsnas': mmdsnas,
     'pip': pip,
     'tensorboard': tensorboard,
     'mpirun': launched(OMPI_COMM_WORLD_RANK='0', OMPI_COMM_WORLD_SIZE='1'),
     'srun': launched(SLURM_PROCID='0', SLURM_NTASKS='1'),
 }
 
-if __name__ == '__main__':
+
+def main():
     command = COMMANDS[sys.argv[1]](sys.argv[2:])
     # A command that sets PYTHONPATH still finds what the checkout has.
     paths = [os.environ.get('PYTHONPATH'), os.environ['DOCS_TEST_ROOT']]
