@@ -7,11 +7,11 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.model import BaseModel
 
-from mmdsnas.command_line.check_config import check_config
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.deployment import Packer, build_child
 from mmdsnas.engine.hooks.export_child_hook import SUBNET_PTH
 from mmdsnas.errors import CheckpointError, ConfigError
+from mmdsnas.running.check_config import check_config
+from mmdsnas.running.run_config import load_config
 from mmdsnas.structures import (
     recorded_child_config,
     recorded_classes,

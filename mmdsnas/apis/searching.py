@@ -10,9 +10,9 @@ from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from mmengine.utils import ManagerMixin
 
-from mmdsnas.command_line.run_config import is_search, load_config
 from mmdsnas.engine.hooks.export_child_hook import SUBNET_PTH
 from mmdsnas.errors import ConfigError
+from mmdsnas.running.run_config import is_search, load_config
 from mmdsnas.utils.checkpoint import load_checkpoint, meta_of
 from mmdsnas.utils.tables import child_table
 from mmdsnas.visualization.report import FILE

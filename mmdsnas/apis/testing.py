@@ -5,10 +5,10 @@ from mmengine.config import Config
 from mmengine.evaluator import DumpResults
 from mmengine.runner import Runner
 
-from mmdsnas.command_line import run_config
-from mmdsnas.command_line.checkpoints import Checkpoints
-from mmdsnas.command_line.processes import start_processes
 from mmdsnas.models import DSNAS
+from mmdsnas.running import run_config
+from mmdsnas.running.checkpoints import Checkpoints
+from mmdsnas.running.processes import start_processes
 from mmdsnas.structures import (
     check_classes,
     child_of_search,

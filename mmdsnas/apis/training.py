@@ -4,11 +4,11 @@ from typing import Any, Mapping, Optional, Union
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmdsnas.command_line import run_config
-from mmdsnas.command_line.checkpoints import Checkpoints
-from mmdsnas.command_line.processes import start_processes
-from mmdsnas.command_line.start import resume as resume_from
-from mmdsnas.command_line.start import start_from_checkpoint
+from mmdsnas.running import run_config
+from mmdsnas.running.checkpoints import Checkpoints
+from mmdsnas.running.processes import start_processes
+from mmdsnas.running.start import resume as resume_from
+from mmdsnas.running.start import start_from_checkpoint
 from mmdsnas.utils.files import check_writable
 
 

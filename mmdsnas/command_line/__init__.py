@@ -1,1 +1,1 @@
-"""What the tools share: arguments, and fitting a config to a run."""
+"""The commands: their arguments, and the words for what ends them."""

@@ -8,8 +8,8 @@ from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Union
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError, ExportError
+from mmdsnas.running.run_config import load_config
 from mmdsnas.structures import check_classes, recorded_classes, recorded_input_size
 from mmdsnas.utils.checkpoint import load_checkpoint
 from mmdsnas.utils.files import check_writable, write_atomically

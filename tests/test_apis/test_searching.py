@@ -11,8 +11,8 @@ from mmengine.utils import ManagerMixin
 
 from mmdsnas.apis import load_child, search, train
 from mmdsnas.apis.searching import own_instances
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
+from mmdsnas.running.run_config import load_config
 from mmdsnas.visualization import read_run
 
 DIGITS = 'dsnas_supernet_1xb64_digits'

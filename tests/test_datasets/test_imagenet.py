@@ -9,10 +9,10 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from PIL import Image
 
-from mmdsnas.command_line.run_config import LOADERS, load_config
 from mmdsnas.datasets import ImageNet
 from mmdsnas.errors import ConfigError, DataError
 from mmdsnas.registry import DATASETS
+from mmdsnas.running.run_config import LOADERS, load_config
 from tests.jpegs import WNIDS, annotated, damage, jpeg, plain_folders
 
 BOTH = ('openmmlab', 'official')

@@ -7,9 +7,9 @@ import pytest
 import yaml
 from mmengine.registry import init_default_scope
 
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.models.cost import costs_by_stage
 from mmdsnas.registry import MODELS
+from mmdsnas.running.run_config import load_config
 from mmdsnas.structures import read_subnet
 from mmdsnas.utils import find_config
 

@@ -12,9 +12,9 @@ from mmengine.fileio import LocalBackend
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdsnas.command_line.checkpoints import Checkpoints, find_latest
 from mmdsnas.errors import ConfigError, OutputError
 from mmdsnas.registry import METRICS
+from mmdsnas.running.checkpoints import Checkpoints, find_latest
 from mmdsnas.utils.files import SUFFIX
 from tests.killing import killed_at
 from tests.test_utils.test_files import no_file_longer_than

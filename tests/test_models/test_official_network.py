@@ -7,7 +7,6 @@ import torch
 import torch.nn as nn
 from mmengine.registry import init_default_scope
 
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import (
     BiasFreeClsHead,
@@ -17,6 +16,7 @@ from mmdsnas.models import (
     SmoothCrossEntropy,
 )
 from mmdsnas.registry import MODELS
+from mmdsnas.running.run_config import load_config
 from mmdsnas.structures import sub_model
 
 BLOCKS = [

@@ -5,10 +5,10 @@ import torch
 from mmcls.structures import ClsDataSample
 from mmengine.registry import DefaultScope
 
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.models.mutators import Draw
 from mmdsnas.registry import MODELS
+from mmdsnas.running.run_config import load_config
 from mmdsnas.structures.official_names import official_names
 from tests.test_reference.filling import (
     CASES,

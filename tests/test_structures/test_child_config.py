@@ -3,7 +3,7 @@ import io
 import torch
 from mmengine.config import Config
 
-from mmdsnas.command_line.run_config import load_config
+from mmdsnas.running.run_config import load_config
 from mmdsnas.structures import child_config, recorded_child_config
 
 

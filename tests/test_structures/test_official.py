@@ -6,9 +6,9 @@ import pytest
 import torch
 from mmcls.models import ImageClassifier
 
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.registry import MODELS
+from mmdsnas.running.run_config import load_config
 from mmdsnas.structures.official import convert_official
 from mmdsnas.structures.official_names import empty_architecture, official_names
 from tests.test_reference.filling import official_weights

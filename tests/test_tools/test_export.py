@@ -6,10 +6,10 @@ import sys
 import pytest
 import torch
 
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.deployment import export
 from mmdsnas.errors import CheckpointError, ConfigError, DataError, UserError
 from mmdsnas.registry import MODELS
+from mmdsnas.running.run_config import load_config
 from tests.test_tools.conftest import DIGITS
 
 TOOL = 'deployment/export.py'

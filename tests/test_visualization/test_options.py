@@ -1,6 +1,6 @@
 from mmengine.config import Config
 
-from mmdsnas.command_line.run_config import load_config
+from mmdsnas.running.run_config import load_config
 from mmdsnas.visualization.options import flat, option, read_options
 
 

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from mmdsnas.command_line.arguments import add_trust_argument, show_user_errors
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
+from mmdsnas.running.run_config import load_config
 from mmdsnas.structures.official import MD5, check_md5, convert_official
 from mmdsnas.structures.official_names import empty_architecture
 from mmdsnas.utils.checkpoint import check_exists, load_safely, save_checkpoint

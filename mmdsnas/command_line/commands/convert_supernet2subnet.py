@@ -10,10 +10,10 @@ from mmdsnas.command_line.arguments import (
     config_parser,
     show_user_errors,
 )
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS
+from mmdsnas.running.run_config import load_config
 from mmdsnas.structures import (
     child_checkpoint,
     child_config,

@@ -6,12 +6,12 @@ from typing import Any, Dict
 from mmengine.registry import init_default_scope
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
-from mmdsnas.command_line.input_size import input_size
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import costs_by_stage
 from mmdsnas.registry import MODELS
+from mmdsnas.running.input_size import input_size
+from mmdsnas.running.run_config import load_config
 from mmdsnas.structures import sub_model, subnet_of_path
 from mmdsnas.utils.tables import stage_table
 

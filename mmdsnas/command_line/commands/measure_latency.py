@@ -8,11 +8,11 @@ from typing import Any, Dict, Tuple
 from mmengine.registry import init_default_scope
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import LatencyMeter, random_paths
 from mmdsnas.registry import MODELS
+from mmdsnas.running.run_config import load_config
 from mmdsnas.structures import sub_model, subnet_of_path
 from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.tables import error_table, latency_table

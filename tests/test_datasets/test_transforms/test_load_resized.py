@@ -8,11 +8,11 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 from PIL import Image
 
-from mmdsnas.command_line.check_config import check_config
 from mmdsnas.datasets import ImageFolder, LoadRandomResizedCrop, LoadResizeEdge
 from mmdsnas.datasets.transforms import load_resized
 from mmdsnas.errors import ConfigError, CorruptImageError, DataError
 from mmdsnas.registry import TRANSFORMS
+from mmdsnas.running.check_config import check_config
 from mmdsnas.utils.paths import find_config
 from tests.jpegs import damage, jpeg
 

@@ -11,9 +11,9 @@ from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from mmengine.utils import get_installed_path
 from mmrazor.registry import MODELS as RAZOR_MODELS
 
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import CheckpointError
 from mmdsnas.registry import MODELS
+from mmdsnas.running.run_config import load_config
 from mmdsnas.utils.weights import load_weights
 from tests.toy import algorithm_of, set_alpha, smooth_net
 

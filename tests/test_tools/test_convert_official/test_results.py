@@ -5,8 +5,8 @@ import torch
 import yaml
 from mmengine.registry import DefaultScope
 
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.registry import MODELS
+from mmdsnas.running.run_config import load_config
 from mmdsnas.structures import use_recorded_subnet
 from mmdsnas.utils.checkpoint import load_checkpoint
 from mmdsnas.utils.weights import load_weights

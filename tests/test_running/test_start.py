@@ -5,8 +5,8 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-from mmdsnas.command_line import start
 from mmdsnas.errors import CheckpointError, ConfigError, SubnetError
+from mmdsnas.running import start
 from mmdsnas.utils.checkpoint import last_lr
 from mmdsnas.utils.weights import check_weights
 

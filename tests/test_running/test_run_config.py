@@ -4,8 +4,8 @@ import pytest
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-from mmdsnas.command_line import run_config
 from mmdsnas.errors import ConfigError
+from mmdsnas.running import run_config
 from tests.pictures import write_images
 
 

@@ -9,9 +9,9 @@ from mmengine.logging import MMLogger
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import _load_checkpoint
 
-from mmdsnas.command_line import checkpoints as module
-from mmdsnas.command_line.checkpoints import Checkpoints, find_latest
 from mmdsnas.errors import CheckpointError
+from mmdsnas.running import checkpoints as module
+from mmdsnas.running.checkpoints import Checkpoints, find_latest
 from tests.payload import Payload
 
 

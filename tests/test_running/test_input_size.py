@@ -1,8 +1,8 @@
 import pytest
 
-from mmdsnas.command_line.input_size import input_size
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
+from mmdsnas.running.input_size import input_size
+from mmdsnas.running.run_config import load_config
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import torch.nn as nn
 from mmengine.config import Config, DictAction
 from mmengine.hooks import Hook
 
-from mmdsnas.command_line.check_config import check_config
-from mmdsnas.command_line.run_config import load_config
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import HOOKS, MODELS
+from mmdsnas.running.check_config import check_config
+from mmdsnas.running.run_config import load_config
 from mmdsnas.utils.paths import config_root, find_config
 from tests.test_tools.conftest import DIGITS, SHORT
 

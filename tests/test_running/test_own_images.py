@@ -1,8 +1,8 @@
 import pytest
 
-from mmdsnas.command_line.run_config import LOADERS, load_config
-from mmdsnas.command_line.training_plan import Plan, plan_for
 from mmdsnas.errors import ConfigError
+from mmdsnas.running.run_config import LOADERS, load_config
+from mmdsnas.running.training_plan import Plan, plan_for
 from tests.pictures import write_images
 
 SEARCH, CHILD = 'dsnas_supernet_1xb64_folder', 'dsnas_subnet_1xb64_folder'

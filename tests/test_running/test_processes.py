@@ -7,8 +7,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmdsnas.command_line import processes, run_config
 from mmdsnas.errors import ConfigError
+from mmdsnas.running import processes, run_config
 
 SETS = {
     'pytorch': ('RANK', 'WORLD_SIZE'),

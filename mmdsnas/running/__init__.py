@@ -1,0 +1,1 @@
+"""Fits a config to data, options and machine, and starts a run with it."""
