@@ -128,7 +128,7 @@ $(RUNTIME): requirements/runtime.txt setup.py | $(VENV_PYTHON)
 	touch $@
 
 $(TESTS): $(addprefix requirements/,tests.txt export.txt onnx.txt) $(RUNTIME)
-	$(PIP) install -r requirements/tests.txt -r requirements/export.txt
+	$(PIP) install -r requirements/tests.txt
 	touch $@
 
 $(DOCS): requirements/docs.txt $(TESTS)

@@ -190,6 +190,16 @@ def test_metadata(metadata):
     assert metadata['Requires-Python'] == f'>={TESTED_PYTHON}'
 
 
+def pins_of(name):
+    pins = {}
+    for line in (ROOT / 'requirements' / name).read_text().splitlines():
+        if line.startswith('-r '):
+            pins |= pins_of(line.removeprefix('-r '))
+        elif not line.startswith('#'):
+            pins |= dict([line.split('==')])
+    return pins
+
+
 def test_ranges_allow_the_pinned_versions(metadata):
     """setup.py and requirements/ name the same packages and agree on them."""
     needs = [Requirement(line) for line in metadata.get_all('Requires-Dist')]
@@ -199,8 +209,7 @@ def test_ranges_allow_the_pinned_versions(metadata):
     files = dict(runtime=(None, 'lite'))
     files |= {extra: (extra,) for extra in ('export', 'onnx', 'tests')}
     for extras, names in files.items():
-        lines = (ROOT / 'requirements' / f'{extras}.txt').read_text().splitlines()
-        pins = dict(line.split('==') for line in lines if not line.startswith('#'))
+        pins = pins_of(f'{extras}.txt')
         ranges = {
             need.name: need.specifier
             for need in needs

@@ -69,7 +69,8 @@ def test_runs_do_not_mix(results):
         assert run.train['loss'].at == [1, 2, 3]
         (scalars,) = result.work_dir.glob('*/vis_data/scalars.json')
         lines = [json.loads(line) for line in scalars.read_text().splitlines()]
-        assert [line['step'] for line in lines] == [1, 1, 2, 2, 3, 3]
+        # Two lines of a training of two iterations, one of its validation.
+        assert [line['step'] for line in lines] == [2, 2, 1, 4, 4, 2, 6, 6, 3]
 
 
 def test_instances_of_the_caller_are_there_again(results):
