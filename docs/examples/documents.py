@@ -58,7 +58,7 @@ DOCUMENTS = {
             ),
         ),
     ),
-    'README.md': Document(5, before=(images_by_class,)),
+    'README.md': Document(6, before=(images_by_class,)),
     'configs/baselines/README.md': Document(
         1,
         words=dict(

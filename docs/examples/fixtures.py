@@ -39,7 +39,7 @@ def splits(where: str) -> Fixture:
 
 
 def images_by_class(folder: Path) -> None:
-    """PNGs of five classes; one is broken, one file is no image."""
+    """PNGs of five classes, one broken; a file that is no image, and a new PNG."""
     random = np.random.default_rng(0)
     root = folder / 'path' / 'to' / 'images'
     for label, name in enumerate(('bag', 'boot', 'sneaker', 'trouser', 'tshirt')):
@@ -48,6 +48,7 @@ def images_by_class(folder: Path) -> None:
             pixels = random.integers(40 * label, 40 * label + 40, (28, 28), np.uint8)
             cv2.imwrite(str(root / name / f'{i:05}.png'), pixels)
     (root / 'bag' / '00005.png').write_bytes(b'broken')
+    cv2.imwrite(str(root.with_name('new.png')), pixels)
     (root / 'boot' / 'notes.txt').write_text('no image')
 
 
