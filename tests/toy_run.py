@@ -112,6 +112,7 @@ def runner_of(
     model: Optional[nn.Module] = None,
     max_epochs: int = 3,
     model_wrapper_cfg: Optional[dict] = None,
+    cfg: Optional[dict] = None,
     **kwargs,
 ) -> Runner:
     """A runner of a search, or of another model.
@@ -122,6 +123,7 @@ def runner_of(
         model (nn.Module, optional): Another model than :func:`search_of`'s.
         max_epochs (int): Length of the run.
         model_wrapper_cfg (dict, optional): The distributed wrapper.
+        cfg (dict, optional): More of the config.
         **kwargs: For the runner, in place of what stands here.
     """
     sgd = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9))
@@ -148,7 +150,10 @@ def runner_of(
         )
         options['custom_hooks'].insert(0, dict(type='SearchStageHook'))
     options.update(kwargs)
-    cfg = dict(train_dataloader=loader(noise=True), model_wrapper_cfg=model_wrapper_cfg)
+    known = dict(
+        train_dataloader=loader(noise=True), model_wrapper_cfg=model_wrapper_cfg
+    )
+    cfg = {**known, **(cfg or {})}
     return Runner(model=model, cfg=cfg, **options)
 
 

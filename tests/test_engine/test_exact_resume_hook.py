@@ -12,7 +12,15 @@ from mmengine.optim import OptimWrapper
 
 from mmdsnas.errors import CheckpointError
 from tests.toy import ToyNet, algorithm_of, block
-from tests.toy_run import Keep, Norm, loader, normed_net, runner_of, search_of
+from tests.toy_run import (
+    Keep,
+    NoisyVectors,
+    Norm,
+    loader,
+    normed_net,
+    runner_of,
+    search_of,
+)
 
 EPOCHS = 4
 LR = 'architecture.lr'
@@ -242,6 +250,33 @@ def other(**candidates):
 def test_another_search_space_is_refused(whole, tmp_path, model, sentence):
     with pytest.raises(CheckpointError, match=sentence):
         run(tmp_path, whole / 'work' / 'epoch_2.pth', model=model())
+
+
+def test_other_classes_are_refused(whole, tmp_path, monkeypatch):
+    """Their weights fit, but mean something else."""
+    path = tmp_path / 'named.pth'
+    checkpoint = torch.load(whole / 'work' / 'epoch_2.pth', weights_only=False)
+    checkpoint['meta']['dataset_meta'] = dict(classes=('ant', 'bee', 'cat'))
+    torch.save(checkpoint, path)
+    monkeypatch.setattr(NoisyVectors, 'metainfo', {}, raising=False)
+    run(tmp_path / 'nameless', path)
+    metainfo = dict(classes=('ant', 'cat', 'bee'))
+    monkeypatch.setattr(NoisyVectors, 'metainfo', metainfo)
+    with pytest.raises(CheckpointError, match='named.pth is of the classes'):
+        run(tmp_path / 'others', path)
+
+
+def test_changed_images_are_told(whole, tmp_path, caplog, monkeypatch):
+    """Those of a folder, which a resumed run counts anew."""
+    seen = messages(caplog, monkeypatch)
+    checkpoint = torch.load(whole / 'work' / 'epoch_2.pth', weights_only=False)
+    checkpoint['meta']['run']['setting']['images'] = dict(train=dict(ant=3))
+    torch.save(checkpoint, tmp_path / 'counted.pth')
+    found = dict(images=dict(train=dict(ant=4)))
+    run(tmp_path, tmp_path / 'counted.pth', cfg=dict(own_images=dict(found=found)))
+    assert (
+        "images was {'train': {'ant': 3}} and is {'train': {'ant': 4}}" in caplog.text
+    )
 
 
 def test_another_model_of_the_same_space_is_refused(whole, tmp_path):

@@ -10,6 +10,7 @@ from mmdsnas.deployment import export
 from mmdsnas.errors import CheckpointError, ConfigError, DataError, UserError
 from mmdsnas.registry import MODELS
 from mmdsnas.running.run_config import load_config
+from tests.pictures import write_images
 from tests.test_tools.conftest import DIGITS
 
 TOOL = 'deployment/export.py'
@@ -105,6 +106,38 @@ def test_mistakes_leave_no_file(error, match, options, checkpoint):
             options=OPTIONS,
         )
     assert list(checkpoint.parent.iterdir()) == before
+
+
+def test_other_classes_and_folders_alone(checkpoint, tmp_path):
+    """Images of a folder have no classes; those of the data set must be the same."""
+    loaded = torch.load(checkpoint, weights_only=True)
+    loaded['meta']['dataset_meta']['classes'] = [*NAMES[1:], NAMES[0]]
+    torch.save(loaded, tmp_path / 'other.pth')
+    options = dict(checkpoint=tmp_path / 'other.pth', format='pt2', options=OPTIONS)
+    with pytest.raises(CheckpointError, match='other.pth is of the classes'):
+        export(DIGITS, **options)
+    write_images(tmp_path / 'folder', 2)
+    (tmp_path / 'folder' / 'broken.png').write_bytes(b'x')
+    result = export(DIGITS, check=tmp_path / 'folder', **options)
+    assert result.metadata['classes'] == [*NAMES[1:], NAMES[0]]
+    assert result.comparison.images == 2
+    (left_out,) = result.left_out
+    assert 'broken.png' in left_out
+
+
+def test_int8_has_an_accuracy_whatever_it_was_checked_on(checkpoint, tmp_path):
+    write_images(tmp_path / 'folder', 2)
+    result = export(
+        DIGITS,
+        checkpoint,
+        tmp_path / 'child.onnx',
+        check=tmp_path / 'folder',
+        int8=4,
+        options=OPTIONS,
+    )
+    assert result.comparison.before is None
+    assert result.int8_comparison.images == 359
+    assert 0 <= result.int8_comparison.after <= 1
 
 
 def test_a_missing_package_is_named(checkpoint, monkeypatch):

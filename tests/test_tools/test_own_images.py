@@ -49,9 +49,22 @@ def test_a_folder_of_images(run_tool, tmp_path):
     assert float(accuracy) == round(meta['metrics']['accuracy/top1'], 4)
     assert "dict(crop_size=80, type='mmcls.CenterCrop')" in done.stdout
 
-    # A checkpoint of the search says it too.
+    # Other classes are refused.
+    (tmp_path / 'own' / 'dark').rename(tmp_path / 'own' / 'shady')
+    done = run_tool(
+        'test.py',
+        'dsnas_subnet_1xb64_folder',
+        work_dir / 'subnet.pth',
+        *('--cfg-options', 'data_root=own', 'test_dataloader.num_workers=0'),
+        cwd=tmp_path,
+        fails=True,
+    )
+    last = done.stderr.splitlines()[-1]
+    assert "is of the classes ['dark', 'light'], but the images are of " in last
+
+    # A checkpoint of the search says the size too; no images are needed.
     last, again = work_dir / 'epoch_3.pth', tmp_path / 'again.pth'
-    options = (again, '--cfg-options', 'data_root=own')
+    options = (again,)
     run_tool(
         'model_converters/convert_supernet2subnet.py',
         config,
