@@ -119,6 +119,24 @@ def test_run_from_its_beginning_is_another_run(tmp_path):
     assert run.left_out == ['what an earlier run left in this folder']
 
 
+def test_child_of_an_earlier_run_that_ended_in_the_same_epoch(tmp_path):
+    """What tells it is that this run has not validated, and the checkpoint's time."""
+    for name, steps in (('20260101_000000', range(1, 11)), ('20260102_000000', [3])):
+        lines = [train(step, 10, loss=1) for step in steps]
+        log = '2026/01/01 00:00:00 - Epoch(train)  [1][10/10]\n'
+        write_session(tmp_path, name, lines, 'train_cfg = dict(max_epochs=4)', log)
+    meta = dict(subnet={'a.0': 'x'}, epoch=1, time='20260101_000100')
+    for name in ('subnet.pth', 'epoch_1.pth'):
+        save_checkpoint(dict(meta=meta, state_dict={}), tmp_path / name)
+    (tmp_path / 'last_checkpoint').write_text('epoch_1.pth')
+    run = read_run(tmp_path)
+    assert run.done == 0.3 and not run.child.blocks
+    assert [told.partition(',')[0] for told in run.left_out[1:]] == [
+        'subnet.pth',
+        'epoch_1.pth',
+    ]
+
+
 def test_what_is_no_number_is_left_out(tmp_path):
     lines = [train(1, 1, loss=1, note='x', flag=True, nothing=None, parts=[1])]
     write_session(tmp_path, '20260101_0', lines)
