@@ -1,5 +1,6 @@
 """The files of a report, and those of a run that are damaged."""
 
+import errno
 import math
 import os
 import re
@@ -58,6 +59,25 @@ def test_pictures_of_an_earlier_report_are_removed(tmp_path):
     report(runs[:2], out)
     kept = names - {'child-3.svg'} | {'mine.svg', 'kept.svg'}
     assert {path.name for path in pictures.iterdir()} == kept
+
+
+def test_picture_that_cannot_be_removed(searched, tmp_path, monkeypatch):
+    out, unlink = tmp_path / 'x.html', Path.unlink
+    report([searched, searched], out)
+
+    def refuse(path, missing_ok=False):
+        if path.name == 'child-2.svg':
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, 'unlink', refuse)
+    message = (
+        'x/child-2.svg of an earlier report cannot be removed: Permission denied.$'
+    )
+    with pytest.raises(OutputError, match=message):
+        report(searched, out)
+    # All else is there.
+    assert 'Report: work<' in out.read_text()
 
 
 def test_comparison_is_not_the_report_of_a_run(searched, tmp_path, monkeypatch):
