@@ -53,16 +53,19 @@ def load_safely(path: Union[str, Path], trust: bool = False) -> Any:
         Any: Tensors, plain values and mmengine's log history.
 
     Raises:
-        CheckpointError: It does not exist, is damaged, or holds objects that
-            safe loading refuses.
+        CheckpointError: It does not exist, cannot be read, is damaged, or holds
+            objects that safe loading refuses.
     """
     check_exists(path)
-    with open(path, 'rb') as file:
-        # A zip archive, or the pickle of an older torch; an empty file is damaged.
-        if file.read(1) not in (b'P', b'\x80', b''):
-            raise CheckpointError(
-                f'checkpoint {path} is none, but another kind of file.'
-            )
+    try:
+        with open(path, 'rb') as file:
+            first = file.read(1)
+    except OSError as error:
+        reason = error.strerror or error
+        raise CheckpointError(f'checkpoint {path} cannot be read: {reason}.') from error
+    # A zip archive, or the pickle of an older torch; an empty file is damaged.
+    if first not in (b'P', b'\x80', b''):
+        raise CheckpointError(f'checkpoint {path} is none, but another kind of file.')
     try:
         damaged = _damaged_part(path)
         if damaged is not None:

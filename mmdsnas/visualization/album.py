@@ -147,7 +147,7 @@ class Album:
             f'Mean size of the rewards: {means}.',
             reward_rows(rewards, run, self.length, largest),
             [self.unit, *rewards],
-            table_of(map(thinned, rewards.values())),
+            table_of(thinned(finite(curve)) for curve in rewards.values()),
         )
 
     def _accuracies(self) -> List[Picture]:

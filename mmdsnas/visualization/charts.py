@@ -1,8 +1,10 @@
 """Charts of curves over the epochs."""
 
 import math
+import sys
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
+from mmdsnas.options.checkers import LARGEST
 from .history import Curve, Stage
 from .svg import Canvas, shortened, width_of
 
@@ -46,8 +48,8 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def finite(curve: Curve) -> Curve:
-    """A curve without points that are infinite or no number."""
-    points = [p for p in zip(*curve) if math.isfinite(p[1])]
+    """A curve without points that are infinite, in float32, or no number."""
+    points = [p for p in zip(*curve) if abs(p[1]) <= LARGEST]
     return Curve([at for at, _ in points], [value for _, value in points])
 
 
@@ -58,10 +60,14 @@ def ticks(low: float, high: float, most: int = 6) -> List[float]:
         low (float): The smaller one.
         high (float): The larger one.
         most (int): How many there may be, at least 2.
+
+    Returns:
+        list[float]: The smaller number alone where there is nothing between them
+        that a float can tell.
     """
-    if not high > low:
-        return [low]
     raw = (high - low) / most
+    if not sys.float_info.min < raw < math.inf:
+        return [low]
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * k for k in (1, 2, 2.5, 5, 10, 20) if power * k >= raw)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)

@@ -1,9 +1,11 @@
 """The child of a run, read from the file of a search or from a checkpoint."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Union
 
+from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.structures import read_subnet, recorded_classes
 from mmdsnas.utils.checkpoint import load_checkpoint, meta_of, number
 
@@ -33,36 +35,93 @@ class Child:
             ``latency_ms``.
         classes (list[str]): Names of the classes.
         facts (dict[str, str]): Versions, and the seed.
+        left_out (list[str]): Files that are damaged, or of another run.
     """
 
     blocks: List[Block] = field(default_factory=list)
     costs: Dict[str, float] = field(default_factory=dict)
     classes: List[str] = field(default_factory=list)
     facts: Dict[str, str] = field(default_factory=dict)
+    left_out: List[str] = field(default_factory=list)
 
 
-def read_child(work_dir: Path) -> Child:
+class Progress(NamedTuple):
+    """How far a run is, which tells its files from those of an earlier one.
+
+    The times of the files would not: they change when a folder is copied.
+
+    Attributes:
+        done (float): Epochs that it had.
+        validated (float): Epochs that it had when it last wrote its child.
+        begun (str, optional): ``DATE_TIME`` of its start, if the folder had a run
+            before.
+    """
+
+    done: float
+    validated: float
+    begun: Optional[str]
+
+    def has_child(self, meta: Mapping[str, Any]) -> bool:
+        """Whether ``subnet.pth`` is of this run: each validation writes it."""
+        epoch = number(meta.get('epoch'))
+        if epoch is None:
+            return True
+        least = 0 if self.begun is None else self.validated
+        return least <= epoch <= math.ceil(self.done)
+
+    def has_checkpoint(self, meta: Mapping[str, Any]) -> bool:
+        """Whether a checkpoint, which has the time of its saving, is of this run."""
+        time = meta.get('time')
+        if self.begun is not None and isinstance(time, str) and time < self.begun:
+            return False
+        return (number(meta.get('epoch')) or 0) <= math.ceil(self.done)
+
+
+def read_child(work_dir: Path, progress: Progress) -> Child:
     """Reads the child, or what the last checkpoint tells of it.
 
     Args:
         work_dir (Path): Work directory of a run.
-
-    Raises:
-        CheckpointError: The file is damaged.
-        SubnetError: The subnet in it is none.
+        progress (Progress): Of the run.
     """
-    checkpoint = _checkpoint(work_dir)
+    left_out: List[str] = []
+    child = Child()
+    own = True
+    for path in _checkpoints(work_dir, left_out):
+        try:
+            checkpoint = load_checkpoint(path)
+            is_child = path.name == SUBNET_PTH
+            belongs = progress.has_child if is_child else progress.has_checkpoint
+            if belongs(meta_of(checkpoint)):
+                child = _child(checkpoint)
+                break
+            left_out.append(f'{path.name}, which is not of this run')
+            own = False
+        except (CheckpointError, SubnetError) as error:
+            left_out.append(str(error).rstrip('.'))
+    yaml = work_dir / SUBNET_YAML
+    # It tells no epoch, and is written with subnet.pth.
+    if not child.blocks and own and progress.begun is None and yaml.is_file():
+        try:
+            child.blocks = _of_subnet(yaml)
+        except SubnetError as error:
+            left_out.append(str(error).rstrip('.'))
+    child.left_out = left_out
+    return child
+
+
+def _child(checkpoint: Mapping[str, Any]) -> Child:
     meta = meta_of(checkpoint)
     names = dict(mmdsnas_version='mmdsnas', mmengine_version='MMEngine', seed='seed')
     return Child(
-        blocks=_blocks(meta, work_dir),
+        blocks=_blocks(meta),
         costs={key: meta[key] for key in COSTS if number(meta.get(key)) is not None},
         classes=recorded_classes(checkpoint),
         facts={name: str(meta[key]) for key, name in names.items() if key in meta},
     )
 
 
-def _blocks(meta: Mapping[str, Any], work_dir: Path) -> List[Block]:
+def _blocks(meta: Mapping[str, Any]) -> List[Block]:
     blocks = meta.get('blocks')
     if isinstance(blocks, Mapping):
         names = ('probability', *COSTS)
@@ -71,22 +130,25 @@ def _blocks(meta: Mapping[str, Any], work_dir: Path) -> List[Block]:
             for n, b in blocks.items()
             if isinstance(b, Mapping)
         ]
-    yaml = work_dir / SUBNET_YAML
-    source = meta.get('subnet') or (yaml if yaml.is_file() else None)
     # A path in a checkpoint would name a file that is not of the run.
-    if isinstance(source, (Mapping, Path)):
-        return [Block(name, choice) for name, choice in read_subnet(source).items()]
-    return []
+    subnet = meta.get('subnet')
+    return _of_subnet(subnet) if subnet and isinstance(subnet, Mapping) else []
 
 
-def _checkpoint(work_dir: Path) -> Mapping[str, Any]:
-    """The child's file; without one, the last checkpoint."""
-    if (work_dir / SUBNET_PTH).is_file():
-        return load_checkpoint(work_dir / SUBNET_PTH)
+def _of_subnet(source: Union[Path, Mapping[str, Any]]) -> List[Block]:
+    return [Block(name, choice) for name, choice in read_subnet(source).items()]
+
+
+def _checkpoints(work_dir: Path, left_out: List[str]) -> List[Path]:
+    """The child's file, then the last checkpoint."""
+    paths = [work_dir / SUBNET_PTH]
     last = work_dir / LAST
-    if last.is_file():
-        # It has the path where the run wrote it; the folder may have moved since.
-        name = Path(last.read_text(encoding='utf-8', errors='replace').strip()).name
-        if name and (work_dir / name).is_file():
-            return load_checkpoint(work_dir / name)
-    return {}
+    try:
+        if last.is_file():
+            # The path where the run wrote it; the folder may have moved since.
+            told = last.read_text(encoding='utf-8', errors='replace').strip()
+            paths.append(work_dir / Path(told).name)
+        return [path for path in paths if path.is_file()]
+    except OSError as error:
+        left_out.append(f'{last} cannot be read: {error.strerror or error}')
+        return [path for path in paths[:1] if path.is_file()]

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Union
 
-from mmdsnas.errors import DataError
+from mmdsnas.errors import ConfigError, DataError
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import UNITS
 from mmdsnas.utils.checkpoint import number
-from .child import Child, read_child
+from .child import Child, Progress, read_child
 from .options import option, read_options
-from .sessions import Records, Session, merged, read_sessions
+from .sessions import Records, Session, merged, read_starts
 
 
 class Curve(NamedTuple):
@@ -48,6 +48,7 @@ class Run:
         child (Child): What is told of it.
         facts (dict[str, str]): Seed and versions.
         sessions (list[Session]): The starts of the run.
+        left_out (list[str]): What of its files could not be read, or is not of it.
     """
 
     work_dir: Path
@@ -63,6 +64,7 @@ class Run:
     child: Child
     facts: Dict[str, str]
     sessions: List[Session]
+    left_out: List[str]
 
     @property
     def name(self) -> str:
@@ -104,35 +106,50 @@ class Run:
         return blocks
 
 
+def check_work_dir(folder: Union[str, Path]) -> Path:
+    """The whole path of a work directory.
+
+    Args:
+        folder (str | Path): The folder.
+
+    Raises:
+        DataError: It is no folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(
+            f'WORK_DIR must be the work directory of a run, but {folder} is not a '
+            'folder.'
+        )
+    return folder.resolve()
+
+
 def read_run(work_dir: Union[str, Path]) -> Run:
     """Reads a run, finished, interrupted or resumed: a search, or a training.
+
+    Of several runs in one folder it is the last. What is damaged is left out.
 
     Args:
         work_dir (str | Path): Its work directory.
 
     Raises:
-        DataError: It is none, or a log in it is damaged.
-        ConfigError: Its config cannot be read.
-        CheckpointError: Its child or its checkpoint is damaged.
+        DataError: It is none, or nothing in it can be read.
     """
-    work_dir = Path(work_dir)
-    wanted = 'WORK_DIR must be the work directory of a run'
-    if not work_dir.is_dir():
-        raise DataError(f'{wanted}, but {work_dir} is not a folder.')
-    work_dir = work_dir.resolve()
-    sessions = read_sessions(work_dir)
-    if not sessions:
-        raise DataError(
-            f'{wanted}, but {work_dir} has no numbers of a training '
-            '(DATE_TIME/vis_data/scalars.json).'
-        )
-    options, config = _config(work_dir, sessions)
+    work_dir = check_work_dir(work_dir)
+    sessions, earlier, left_out = read_starts(work_dir)
+    if earlier:
+        left_out.insert(0, 'what an earlier run left in this folder')
+    options, config = _config(work_dir, sessions, left_out)
     by_epoch = sessions[-1].by_epoch
     records = merged(sessions, 'train')
-    train = _curves(records)
+    train, val = _curves(records), merged(sessions, 'val')
     done = max(records)
     length = number(option(options, 'train_cfg.max_epochs')) if by_epoch else None
-    child, facts = read_child(work_dir), {}
+    whole = max(done, length or 0)
+    # Without validations it writes the child at its end.
+    begun = sessions[0].folder.name if earlier else None
+    child = read_child(work_dir, Progress(done, max(val, default=whole), begun))
+    facts: Dict[str, str] = {}
     for told in (child.facts, *(session.facts for session in sessions)):
         facts.update(told)
     return Run(
@@ -140,23 +157,28 @@ def read_run(work_dir: Union[str, Path]) -> Run:
         options=options,
         config=config,
         by_epoch=by_epoch,
-        length=max(done, length or 0),
+        length=whole,
         done=done,
         stages=_stages(options, length) if length else [],
         train=train,
-        val=_curves(merged(sessions, 'val')),
+        val=_curves(val),
         fixed_in=_fixed_in(train),
         child=child,
         facts=facts,
         sessions=sessions,
+        left_out=left_out + child.left_out,
     )
 
 
-def _config(work_dir: Path, sessions: List[Session]):
+def _config(work_dir: Path, sessions: List[Session], left_out: List[str]):
     files = [session.folder / 'vis_data' / 'config.py' for session in sessions[::-1]]
     files += sorted(work_dir.glob('*.py'))
     file = next((file for file in files if file.is_file()), None)
-    return read_options(file) if file else ({}, '')
+    try:
+        return read_options(file) if file else ({}, '')
+    except ConfigError as error:
+        left_out.append(str(error).rstrip('.'))
+        return {}, ''
 
 
 def _curves(records: Records) -> Dict[str, Curve]:

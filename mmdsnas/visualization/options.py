@@ -31,8 +31,15 @@ def read_options(path: Path) -> Tuple[Dict[str, Any], str]:
             for target in node.targets
             if isinstance(target, ast.Name)
         }
-    # What Python makes of a text that is not one, or has too many brackets.
-    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
+    # Of a text that is none, or has too many brackets, or a list as a key.
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        SyntaxError,
+        RecursionError,
+        MemoryError,
+    ) as error:
         reason = ' '.join(str(error).split()) or type(error).__name__
         raise ConfigError(
             f'{path} must be a config that a run dumped, but cannot be read: {reason}.'

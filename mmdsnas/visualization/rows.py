@@ -82,7 +82,7 @@ def _band(canvas: Canvas, candidates, x: Axis, y: float, paints, block: str) -> 
     begins = [max(at - 1, before) for at, before in zip(epochs, [0, *epochs])]
     floor = [0.0] * len(epochs)
     for name, curve in candidates.items():
-        value_at = dict(zip(*curve))
+        value_at = {at: min(max(p, 0.0), 1.0) for at, p in zip(*finite(curve))}
         ceiling = [
             low + value_at.get(at, 0.0) for low, at in zip(floor, epochs, strict=True)
         ]

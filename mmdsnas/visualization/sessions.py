@@ -3,22 +3,21 @@
 import json
 import math
 import re
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 from mmdsnas.errors import DataError
+from mmdsnas.utils.checkpoint import number
 
 Record = Dict[str, float]
 Records = Dict[float, Record]
 
+MAX_BRACKETS = 500
 BY_BLOCK = ('entropy/', 'kl/', 'reward/', 'prob/', 'total_entropy')
-_TIME = re.compile(
-    r'([12]\d{3})/(0[1-9]|1[0-2])/(0[1-9]|[12]\d|3[01]) '
-    r'([01]\d|2[0-3]):([0-5]\d):([0-5]\d)'
-)
-_EPOCH = re.compile(r'Epoch\(train\)\s+\[\s*\d+\]\[\s*\d+/(\d+)\]')
+_EPOCH = re.compile(r'Epoch\(train\)\s+\[\s*\d+\]\[\s*\d+/(\d{1,9})\]')
 _FACTS = {
     'seed': re.compile(r'^ {4}seed: (\d+)$'),
     'Python': re.compile(r'^ {4}Python: (\S+)'),
@@ -40,6 +39,7 @@ class Session:
         by_epoch (bool): Whether the run counts epochs.
         facts (dict[str, str]): What the text log says of seed and versions.
         times (list[datetime]): The first and the last in it; empty if there are none.
+        left_out (list[str]): What of it cannot be read.
     """
 
     folder: Path
@@ -48,20 +48,58 @@ class Session:
     by_epoch: bool = True
     facts: Dict[str, str] = field(default_factory=dict)
     times: List[datetime] = field(default_factory=list)
+    left_out: List[str] = field(default_factory=list)
+
+    @property
+    def begin(self) -> float:
+        """Epochs, or iterations, that were done before it."""
+        first, *more = sorted(self.train)
+        if self.by_epoch:
+            return math.ceil(first) - 1
+        # What is logged stands as far apart as the first is from the beginning.
+        return first - (more[0] - first if more else 1)
 
 
-def read_sessions(work_dir: Path) -> List[Session]:
-    """Reads what every start of a run that trained has logged, in their order.
+class Starts(NamedTuple):
+    """The starts of the last run in a work directory.
+
+    Attributes:
+        sessions (list[Session]): Those that trained, in their order.
+        earlier (bool): Whether another run was in the folder before.
+        left_out (list[str]): What of the run cannot be read.
+    """
+
+    sessions: List[Session]
+    earlier: bool
+    left_out: List[str]
+
+
+def read_starts(work_dir: Path) -> Starts:
+    """Reads what every start of the last run has logged.
+
+    A run that was resumed begins where an earlier start of it was; one that begins
+    at 0 is another run than those before it.
 
     Args:
         work_dir (Path): Work directory of the run.
 
     Raises:
-        DataError: A file is damaged, other than at its end.
+        DataError: There is no number of a training in it.
     """
     folders = sorted(path.parent for path in work_dir.glob('*/vis_data'))
-    sessions = [_session(folder) for folder in folders]
-    return [session for session in sessions if session.train]
+    every = [_session(folder) for folder in folders]
+    begins = [k for k, s in enumerate(every) if s.train and s.begin <= 0]
+    first = begins[-1] if begins else 0
+    left_out = [told for session in every[first:] for told in session.left_out]
+    sessions = [session for session in every[first:] if session.train]
+    if not sessions:
+        reason = f': {"; ".join(left_out)}' if left_out else ''
+        raise DataError(
+            f'WORK_DIR must be the work directory of a run, but {work_dir} has no '
+            f'numbers of a training (DATE_TIME/vis_data/scalars.json){reason}.'
+        )
+    earlier = any(session.train for session in every[:first])
+    return Starts(sessions, earlier, left_out)
 
 
 def merged(sessions: List[Session], kind: str) -> Records:
@@ -75,8 +113,8 @@ def merged(sessions: List[Session], kind: str) -> Records:
     """
     records: Records = {}
     for session in sessions:
-        # It began at an epoch; what was lost in the interruption is no part of the run.
-        begin = math.ceil(min(session.train)) - 1
+        # What was lost in the interruption is no part of the run.
+        begin = session.begin
         records = {at: r for at, r in records.items() if at <= begin}
         records.update(getattr(session, kind))
     return dict(sorted(records.items()))
@@ -86,10 +124,7 @@ def _session(folder: Path) -> Session:
     session = Session(folder)
     per_epoch = _read_log(session)
     files = [folder / 'vis_data' / n for n in ('scalars.json', f'{folder.name}.json')]
-    file = next((file for file in files if file.is_file()), None)
-    if file is None:
-        return session
-    lines = _lines(file)
+    lines = next(filter(None, (_numbers(session, file) for file in files)), [])
     train = [line for line in lines if _is_train(line)]
     session.by_epoch = any('epoch' in line for line in train)
     if session.by_epoch:
@@ -102,28 +137,61 @@ def _session(folder: Path) -> Session:
     return session
 
 
-def _lines(file: Path) -> List[Record]:
-    """The numbers of a log; its last line may be cut, if the run was killed."""
+def _texts(session: Session, file: Path) -> List[str]:
+    """The lines of a file; none if it is not there, or cannot be read."""
     try:
-        texts = file.read_text(encoding='utf-8').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f'{file} cannot be read: {error}.') from error
-    lines = []
-    for number, text in enumerate(texts, 1):
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            line = None
-        line = line if isinstance(line, dict) else {}
-        line = {name: n for name, n in line.items() if type(n) in (int, float)}
-        if 0 <= line.get('step', -1) < math.inf:
+        return file.read_text(encoding='utf-8', errors='replace').splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        session.left_out.append(f'{file} cannot be read: {error.strerror or error}')
+        return []
+
+
+def _numbers(session: Session, file: Path) -> List[Record]:
+    """The numbers of a log, without its damaged lines."""
+    lines, damaged = [], []
+    texts = _texts(session, file)
+    for count, text in enumerate(texts, 1):
+        line = {name: n for name, n in _parsed(text).items() if _is_number(n)}
+        if _has_place(line):
             lines.append(line)
-        elif number < len(texts):
-            raise DataError(
-                f'{file}: line {number} must be a JSON object with a step, as mmengine '
-                f'writes it, but is {text[:60]!r}.'
-            )
+        # The last one is cut, if the run was killed.
+        elif count < len(texts):
+            damaged.append(str(count))
+    if damaged:
+        more = ', …' if len(damaged) > 5 else ''
+        session.left_out.append(
+            f'damaged lines of {file}: {", ".join(damaged[:5])}{more}'
+        )
     return lines
+
+
+def _parsed(text: str) -> Dict[str, object]:
+    """What a line of a log holds; nothing, if it is no JSON object."""
+    # MMRazor lifts Python's limit on depth, without which the decoder ends the process.
+    if text.count('[') + text.count('{') > MAX_BRACKETS:
+        return {}
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return {}
+    return line if isinstance(line, dict) else {}
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value fits a float; NaN and infinity do."""
+    if type(value) is int:
+        return abs(value) <= sys.float_info.max
+    return type(value) is float
+
+
+def _has_place(line: Record) -> bool:
+    """Whether a line tells where in the run it stands."""
+    step, epoch = number(line.get('step')), number(line.get('epoch', 0))
+    if step is None or epoch is None:
+        return False
+    return step >= (1 if _is_train(line) else 0)
 
 
 def _is_train(line: Record) -> bool:
@@ -142,19 +210,23 @@ def _at_least(train: List[Record]) -> float:
 
 def _read_log(session: Session) -> Optional[float]:
     """Takes facts and times from the text log; iterations of an epoch if it tells."""
-    file = session.folder / f'{session.folder.name}.log'
     per_epoch = None
-    if not file.is_file():
-        return per_epoch
-    with open(file, encoding='utf-8', errors='replace') as log:
-        for line in log:
-            for name, pattern in _FACTS.items():
-                found = name not in session.facts and pattern.match(line)
-                if found:
-                    session.facts[name] = found[1].strip()
-            time = _TIME.match(line)
-            if time:
-                session.times = [*session.times[:1], datetime(*map(int, time.groups()))]
-                found = _EPOCH.search(line)
-                per_epoch = float(found[1]) if found else per_epoch
+    for line in _texts(session, session.folder / f'{session.folder.name}.log'):
+        for name, pattern in _FACTS.items():
+            found = name not in session.facts and pattern.match(line)
+            if found:
+                session.facts[name] = found[1].strip()
+        time = _time(line)
+        if time:
+            session.times = [*session.times[:1], time]
+            found = _EPOCH.search(line)
+            per_epoch = float(found[1]) if found else per_epoch
     return per_epoch
+
+
+def _time(line: str) -> Optional[datetime]:
+    """When a line of a text log was written; those of a config have no time."""
+    try:
+        return datetime.strptime(line[:19], '%Y/%m/%d %H:%M:%S')
+    except ValueError:
+        return None

@@ -43,6 +43,7 @@ def summary(runs: Sequence[Run]) -> List[Tuple[str, List[str]]]:
             f'{name} {run.facts[name]}' for name in PACKAGES if name in run.facts
         ),
         'folder': lambda run: str(run.work_dir),
+        'left out': lambda run: '; '.join(run.left_out),
     }
     rows = [(name, [tell(run) for run in runs]) for name, tell in lines.items()]
     return [(name, values) for name, values in rows if any(values)]

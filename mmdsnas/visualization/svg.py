@@ -40,6 +40,11 @@ def safe(text: object) -> str:
     return escape(_CONTROL.sub('\ufffd', str(text)))
 
 
+def label(name: str) -> str:
+    """The attribute that a picture has by its name, and no picture of others."""
+    return f'aria-labelledby="{name}-title {name}-text"'
+
+
 def width_of(text: str, size: float = 12) -> float:
     """About how wide a text is."""
     return CHARACTER * size * len(text)
@@ -160,7 +165,7 @@ class Canvas:
         )
         return (
             f'<svg {head}{size}viewBox="0 0 {self.width:g} {self.height:g}" role="img" '
-            f'aria-labelledby="{name}-title {name}-text" font-family="{safe(FONT)}">'
+            f'{label(name)} font-family="{safe(FONT)}">'
             f'<title id="{name}-title">{safe(title)}</title>'
             f'<desc id="{name}-text">{safe(text)}</desc>{ground}'
             f'{"".join(self._parts)}</svg>'

@@ -18,8 +18,8 @@ def test_search_leaves_its_report(search):
 def test_tool(search, run_tool, tmp_path):
     work_dir, _ = search
     done = run_tool('visualization/report.py', work_dir, work_dir, cwd=tmp_path)
-    assert done.stdout.strip() == 'report.html'
-    assert (tmp_path / 'report' / 'child-2.svg').is_file()
+    assert done.stdout.strip() == 'comparison.html'
+    assert (tmp_path / 'comparison' / 'child-2.svg').is_file()
     done = run_tool('visualization/report.py', tmp_path, cwd=tmp_path, fails=True)
     assert done.stderr.startswith('error: WORK_DIR must be the work directory of a run')
     assert 'Traceback' not in done.stderr

@@ -1,5 +1,6 @@
 """Loading files that nobody vouches for."""
 
+import errno
 import os
 
 import pytest
@@ -52,6 +53,20 @@ def test_no_file(tmp_path):
         load_checkpoint(tmp_path / 'no.pth')
     with pytest.raises(CheckpointError, match=f'checkpoint {tmp_path} is not a file.$'):
         load_checkpoint(tmp_path)
+
+
+def test_file_that_cannot_be_read(tmp_path, monkeypatch):
+    """As one of somebody else; root may read all."""
+    path = tmp_path / 'x.pth'
+    save_checkpoint(STATE, path)
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr('builtins.open', refuse)
+    message = f'^checkpoint {path} cannot be read: Permission denied.$'
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(path)
 
 
 @pytest.mark.parametrize('zipped', [True, False])

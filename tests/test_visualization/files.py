@@ -85,3 +85,16 @@ class Page(HTMLParser):
 
     def _table(self):
         return self.tables.setdefault(self._owner('figure', 'section'), [])
+
+
+def page_of(path: Path) -> Page:
+    """A page of a report."""
+    return Page(path.read_text(encoding='utf-8'))
+
+
+def columns(table: List[List[str]]) -> Dict[str, List[float]]:
+    """A table of numbers by the heads of its columns."""
+    head, *rows = table
+    return {
+        name: [float(row[k]) for row in rows if row[k]] for k, name in enumerate(head)
+    }

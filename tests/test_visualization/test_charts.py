@@ -17,6 +17,10 @@ from mmdsnas.visualization.rows import alike, mean_size
         (-1, 1, [-1, -0.5, 0, 0.5, 1]),
         (0.0011, 0.0019, [0.0012, 0.0014, 0.0016, 0.0018]),
         (3, 3, [3]),
+        # Differences that are infinite, or too small for a float.
+        (-1e308, 1e308, [-1e308]),
+        (0, 5e-324, [0]),
+        (0, 3e-323, [0]),
     ],
 )
 def test_ticks_are_round(low, high, wanted):
@@ -37,7 +41,8 @@ def test_long_curve_is_thinned_to_means():
 
 
 def test_what_is_not_finite_is_not_drawn():
-    curve = Curve([1, 2, 3, 4], [1.0, math.nan, -3.0, math.inf])
+    values = [1.0, math.nan, -3.0, math.inf, 10**400, -1e308]
+    curve = Curve([1, 2, 3, 4, 5, 6], values)
     assert finite(curve) == ([1, 3], [1, -3])
     assert mean_size(curve) == 2
     assert math.isnan(mean_size(Curve([1], [math.nan])))

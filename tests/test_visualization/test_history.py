@@ -1,13 +1,15 @@
 """What is read is what the run wrote."""
 
 import math
+import re
 
 import pytest
 import torch
 
-from mmdsnas.errors import ConfigError, DataError
+from mmdsnas.errors import DataError
 from mmdsnas.utils.checkpoint import save_checkpoint
 from mmdsnas.visualization import read_run
+from mmdsnas.visualization.summary import summary
 from tests.test_visualization.files import scalars, train, write_session
 
 BLOCKS = ('blocks.0', 'blocks.1')
@@ -87,11 +89,52 @@ def test_resumed_on_more_ranks_epochs_are_shorter(tmp_path):
 
 
 def test_run_from_its_beginning_is_another_run(tmp_path):
-    for name, steps in (('20260101_0', range(1, 40)), ('20260102_0', (3, 6))):
-        lines = [train(s, 10, loss=int(name[-3])) for s in steps]
+    """Of the earlier one, a finished run that was resumed once, there is nothing."""
+    for day, steps in ((1, range(1, 21)), (2, range(21, 41)), (3, (3, 6, 9, 10, 12))):
+        name, lines = f'2026010{day}_0', [train(s, 10, loss=day) for s in steps]
+        lines += [dict(acc=day, step=s // 10) for s in steps if s % 10 == 0]
+        log = f'2026/01/0{day} 00:00:00 - Epoch(train)  [1][10/10]\n    seed: {day}\n'
+        log += f'    Python: 3.{day}\n' * (day < 3) + f'2026/01/0{day} 00:00:0{day} -\n'
+        config = f'train_cfg = dict(max_epochs={day + 1})\n'
+        write_session(tmp_path, name, lines, config, log)
+    meta = dict(mflops=2.0, subnet={'a.0': 'x'}, seed=1, epoch=4)
+    save_checkpoint(dict(meta=meta, state_dict={}), tmp_path / 'subnet.pth')
+    (tmp_path / 'subnet.yaml').write_text('a.0: x\n')
+    run = read_run(tmp_path)
+    assert run.train['loss'].at == [0.3, 0.6, 0.9, 1, 1.2]
+    assert run.val['acc'].values == [3]
+    assert run.facts == dict(seed='3') and run.seconds == 3
+    told = dict((name, values[0]) for name, values in summary([run]))
+    assert told['length'] == '1.2 of 4 epochs: not finished'
+    assert told['started'] == '2026-01-03 00:00'
+    assert told['left out'] == (
+        'what an earlier run left in this folder; subnet.pth, which is not of this run'
+    )
+    assert not run.child.blocks and not run.child.costs
+    # The one that the validation of this run wrote.
+    meta.update(epoch=1, seed=3)
+    save_checkpoint(dict(meta=meta, state_dict={}), tmp_path / 'subnet.pth')
+    run = read_run(tmp_path)
+    assert [block.candidate for block in run.child.blocks] == ['x']
+    assert run.left_out == ['what an earlier run left in this folder']
+
+
+def test_child_of_an_earlier_run_that_ended_in_the_same_epoch(tmp_path):
+    """What tells it is that this run has not validated, and the checkpoint's time."""
+    for name, steps in (('20260101_000000', range(1, 11)), ('20260102_000000', [3])):
+        lines = [train(step, 10, loss=1) for step in steps]
         log = '2026/01/01 00:00:00 - Epoch(train)  [1][10/10]\n'
-        write_session(tmp_path, name, lines, log=log)
-    assert read_run(tmp_path).train['loss'].at == [0.3, 0.6]
+        write_session(tmp_path, name, lines, 'train_cfg = dict(max_epochs=4)', log)
+    meta = dict(subnet={'a.0': 'x'}, epoch=1, time='20260101_000100')
+    for name in ('subnet.pth', 'epoch_1.pth'):
+        save_checkpoint(dict(meta=meta, state_dict={}), tmp_path / name)
+    (tmp_path / 'last_checkpoint').write_text('epoch_1.pth')
+    run = read_run(tmp_path)
+    assert run.done == 0.3 and not run.child.blocks
+    assert [told.partition(',')[0] for told in run.left_out[1:]] == [
+        'subnet.pth',
+        'epoch_1.pth',
+    ]
 
 
 def test_what_is_no_number_is_left_out(tmp_path):
@@ -114,11 +157,15 @@ def test_killed_run_has_a_last_line_that_is_cut(tmp_path):
     with open(file, 'a') as log:
         log.write('{"loss": 2, "st')
     run = read_run(tmp_path)
-    assert run.train['loss'].values == [1] and run.stages == []
+    assert run.train['loss'].values == [1] and run.stages == [] == run.left_out
     with open(file, 'a') as log:
         log.write('\n{"loss": NaN, "epoch": 1, "iter": 2, "step": 2}\n')
-    with pytest.raises(DataError, match='line 2 must be a JSON object with a step'):
-        read_run(tmp_path)
+    run = read_run(tmp_path)
+    assert len(run.train['loss'].values) == 2 and math.isnan(
+        run.train['loss'].values[1]
+    )
+    # Not at the end it was no kill.
+    assert run.left_out == [f'damaged lines of {file}: 2']
 
 
 def test_training_of_a_child(tmp_path):
@@ -150,6 +197,22 @@ def test_foreign_folders_get_one_sentence(tmp_path):
             read_run(path)
         assert str(told.value).startswith('WORK_DIR must be the work directory of a')
         assert reason in str(told.value) and str(path) in str(told.value)
+
+
+def test_config_that_is_none_is_left_out(tmp_path):
     write_session(tmp_path, '20260101_0', [train(1, 1, loss=1)], config='a = (')
-    with pytest.raises(ConfigError, match='config.py must be a config that a run dum'):
-        read_run(tmp_path)
+    run = read_run(tmp_path)
+    assert run.train['loss'].values == [1] and run.options == {}
+    (told,) = run.left_out
+    assert re.search(
+        'config.py must be a config that a run dumped, but cannot be', told
+    )
+
+
+def test_config_is_that_of_the_last_start(tmp_path):
+    for name, step, epochs in (('20260101_0', 1, 5), ('20260102_0', 2, 7)):
+        config = f'train_cfg = dict(max_epochs={epochs})\n'
+        write_session(tmp_path, name, [train(step, 1, loss=1)], config)
+    run = read_run(tmp_path)
+    assert (run.done, run.length, len(run.sessions)) == (2, 7, 2)
+    assert run.config == config

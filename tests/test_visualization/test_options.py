@@ -1,5 +1,7 @@
+import pytest
 from mmengine.config import Config
 
+from mmdsnas.errors import ConfigError
 from mmdsnas.running.run_config import load_config
 from mmdsnas.visualization.options import flat, option, read_options
 
@@ -27,3 +29,13 @@ def test_config_is_not_run(tmp_path):
     assert options == dict(b=dict(c=-1.5, d=[1, (2, 'x')]), e={'f-g': None})
     assert option(options, 'b.c') == -1.5
     assert option(options, 'b.c.z', 3) == 3 and option(options, 'q') is None
+
+
+@pytest.mark.parametrize('text', ['{[1]: 2}', '{[1]: 2, **x}', '{{}}', '(' * 300, '\0'])
+def test_text_that_is_no_config(tmp_path, text):
+    file = tmp_path / 'config.py'
+    file.write_text(f'model = {text}\n')
+    with pytest.raises(
+        ConfigError, match='must be a config that a run dumped, but can'
+    ):
+        read_options(file)

@@ -15,8 +15,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out',
         metavar='FILE',
-        help='the page, by default report.html, in WORK_DIR or, of several, in the '
-        'current folder; the pictures go into a folder beside it',
+        help='the page, by default report.html in WORK_DIR or, of several, '
+        'comparison.html in the current folder; the pictures go into a folder beside '
+        'it, and those of an earlier report there are removed',
     )
     return parser.parse_args()
 

@@ -1,0 +1,85 @@
+"""Which file tells of the child of a run."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from mmdsnas.utils.checkpoint import save_checkpoint
+from mmdsnas.visualization.child import Progress, read_child
+
+FIRST = Progress(done=2.9, validated=2, begun=None)
+SECOND = FIRST._replace(begun='20260102_000000')
+
+
+@pytest.mark.parametrize(
+    'progress, epochs', [(FIRST, (0, 1, 2, 3)), (SECOND, (2, 3)), (SECOND, (None,))]
+)
+def test_child_is_as_old_as_the_last_validation(progress, epochs):
+    """A run that is the first in its folder may not have logged it."""
+    for epoch in (None, 0, 1, 2, 3, 4, 100):
+        wanted = (
+            epoch is None or epoch in epochs or epochs == (None,) and epoch in (2, 3)
+        )
+        assert progress.has_child(dict(epoch=epoch)) == wanted
+
+
+def test_checkpoint_is_younger_than_the_start():
+    for time, of_second in (('20260101_235959', False), ('20260102_000001', True)):
+        assert FIRST.has_checkpoint(dict(epoch=3, time=time))
+        assert SECOND.has_checkpoint(dict(epoch=3, time=time)) == of_second
+        assert not SECOND.has_checkpoint(dict(epoch=4, time=time))
+    assert SECOND.has_checkpoint({}) and SECOND.has_checkpoint(dict(epoch=2, time=3))
+
+
+def save(path: Path, subnet, **meta) -> None:
+    save_checkpoint(dict(meta=dict(meta, subnet=subnet), state_dict={}), path)
+
+
+def test_next_file_takes_the_place_of_one_that_is_left_out(tmp_path):
+    def chosen(progress=FIRST):
+        child = read_child(tmp_path, progress)
+        return [block.candidate for block in child.blocks], child.left_out
+
+    (tmp_path / 'subnet.yaml').write_text('a: of yaml\n')
+    assert chosen() == (['of yaml'], [])
+    # Whose it is cannot be told.
+    assert chosen(SECOND) == ([], [])
+    save(tmp_path / 'epoch_2.pth', {'a': 'of epoch 2'}, epoch=2)
+    (tmp_path / 'last_checkpoint').write_text('/moved/epoch_2.pth')
+    assert chosen() == (['of epoch 2'], [])
+    save(tmp_path / 'subnet.pth', {'a': 'of pth'}, epoch=2)
+    assert chosen() == (['of pth'], [])
+    save(tmp_path / 'subnet.pth', {'a': 'of pth'}, epoch=4)
+    assert chosen() == (['of epoch 2'], ['subnet.pth, which is not of this run'])
+    save(tmp_path / 'epoch_2.pth', {}, epoch=4)
+    # The file of text is as old as that with the weights.
+    assert chosen()[0] == [] and len(chosen()[1]) == 2
+    save(tmp_path / 'subnet.pth', {'a': 7})
+    save(tmp_path / 'epoch_2.pth', {'a': 'of epoch 2'}, epoch=2)
+    (told,) = chosen()[1]
+    assert chosen()[0] == ['of epoch 2'] and 'the entry of' in told
+    (tmp_path / 'epoch_2.pth').unlink()
+    (tmp_path / 'subnet.pth').write_bytes(b'PK')
+    (tmp_path / 'subnet.yaml').write_text('[')
+    candidates, told = chosen()
+    assert candidates == [] and len(told) == 2
+    assert 'subnet.pth' in told[0] and 'subnet.yaml' in told[1]
+
+
+def test_last_checkpoint_that_cannot_be_read(tmp_path, monkeypatch):
+    save(tmp_path / 'subnet.pth', {'a': 'of pth'})
+    last = tmp_path / 'last_checkpoint'
+    # No file can have such a name.
+    last.write_text('x' * 300)
+    child = read_child(tmp_path, FIRST)
+    assert child.blocks[0].candidate == 'of pth'
+    assert child.left_out == [f'{last} cannot be read: File name too long']
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, 'read_text', refuse)
+    child = read_child(tmp_path, FIRST)
+    assert child.left_out == [f'{last} cannot be read: Permission denied']
