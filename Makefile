@@ -7,7 +7,7 @@ LIMIT ?=
 CONFIG ?= configs/dsnas/dsnas_supernet_1xb64_$(if $(DATA),folder,digits).py
 # Of a folder the last name of its path, whatever ways lead there.
 FOLDER = $(shell cd "$(DATA)" 2>/dev/null && basename "$$PWD" || basename "$(DATA)")
-WORK_DIR ?= work_dirs/$(if $(DATA),$(FOLDER),digits)
+WORK_DIR ?= work_dirs/$(if $(DATA),$(FOLDER),digits)$(LIMIT:%=-limit%)
 ARGS ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 SEED ?= 0
@@ -117,6 +117,8 @@ $(VENV_PYTHON):
 	    'and Ubuntu: apt install python3-venv).' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
+# In the mode compat the folder above a clone, which has a folder mmdsnas too, does not
+# hide the package.
 # A full mmcv that is already there serves as well, and mmcv-lite would overwrite
 # its files.
 $(RUNTIME): requirements/runtime.txt setup.py | $(VENV_PYTHON)
@@ -124,7 +126,7 @@ $(RUNTIME): requirements/runtime.txt setup.py | $(VENV_PYTHON)
 	  then grep -v '^mmcv-lite==' requirements/runtime.txt; \
 	  else cat requirements/runtime.txt; fi > $@.txt
 	$(PIP) install -r $@.txt
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) install --no-deps --no-build-isolation --config-settings=editable_mode=compat --editable .
 	touch $@
 
 $(TESTS): $(addprefix requirements/,tests.txt export.txt onnx.txt) $(RUNTIME)

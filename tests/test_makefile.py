@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
          '"work_dirs/digits"'),
         (('DATA=/my/own pets/', 'LIMIT=7', 'ARGS=--resume'),
          '"configs/dsnas/dsnas_supernet_1xb64_folder.py" --work-dir '
-         '"work_dirs/own pets" --cfg-options "data_root=/my/own pets/" '
+         '"work_dirs/own pets-limit7" --cfg-options "data_root=/my/own pets/" '
          '--cfg-options model.cost.limit=7 --resume'),
         (('DATA=pets', 'WORK_DIR=out', 'CONFIG=mine.py'),
          '"mine.py" --work-dir "out" --cfg-options "data_root=pets"'),

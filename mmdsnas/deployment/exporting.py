@@ -107,8 +107,8 @@ def export(
         raise ConfigError(
             f'--out must be a file that ends in {file_format.suffix}, but is {out}.'
         )
-    check_writable(out.parent, '--out')
     loaded = load_checkpoint(checkpoint, trust_checkpoint)
+    check_writable(out.parent, '--out')
     classes = recorded_classes(loaded)
     reads_data_set = int8 is not None or isinstance(check, int)
     config = load_config(

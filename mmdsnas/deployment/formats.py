@@ -38,8 +38,9 @@ class OnnxFormat:
             import onnxscript  # noqa: F401, torch's exporter needs it
         except ImportError as error:
             raise ConfigError(
-                f"--format must be 'pt2' where {error.name} is not installed (pip "
-                "install 'mmdsnas[export]'), but is 'onnx'."
+                f'--format onnx needs the package {error.name}, which is not '
+                "installed: pip install 'mmdsnas[export]' brings it, and --format pt2 "
+                'needs none.'
             ) from error
 
     def write(

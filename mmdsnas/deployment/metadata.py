@@ -75,8 +75,8 @@ def input_sentence(metadata: Dict[str, Any]) -> str:
     if metadata['mean'] is None:
         return (
             f'It takes uint8 images in {order}, N x {size} x 3, and normalises them. '
-            f'Resizing to {size} is not in it: the metadata "resize" say how the test '
-            'pipeline does it.'
+            'Resizing is not in it: the metadata "resize" say how the test pipeline '
+            'does it, and tools/deployment/classify.py does it so.'
         )
     return (
         f'It takes {metadata["dtype"]} images in {order}, N x 3 x {size}, resized and '

@@ -38,7 +38,10 @@ def load_checkpoint(path: Union[str, Path], trust: bool = False) -> Dict[str, An
     if not isinstance(checkpoint, dict) or not isinstance(
         checkpoint.get('state_dict'), dict
     ):
-        raise CheckpointError(f'checkpoint {path} has no state_dict.')
+        raise CheckpointError(
+            f'checkpoint {path} has no state_dict; one of the authors is converted by '
+            'tools/model_converters/convert_official.py.'
+        )
     return checkpoint
 
 
@@ -65,7 +68,7 @@ def load_safely(path: Union[str, Path], trust: bool = False) -> Any:
         raise CheckpointError(f'checkpoint {path} cannot be read: {reason}.') from error
     # A zip archive, or the pickle of an older torch; an empty file is damaged.
     if first not in (b'P', b'\x80', b''):
-        raise CheckpointError(f'checkpoint {path} is none, but another kind of file.')
+        raise CheckpointError(f'{path} is no checkpoint, but another kind of file.')
     try:
         damaged = _damaged_part(path)
         if damaged is not None:

@@ -22,6 +22,7 @@ def summary(runs: Sequence[Run]) -> List[Tuple[str, List[str]]]:
     metrics = dict.fromkeys(n for run in runs for n in run.val if '/' in n)
     lines: Dict[str, Callable[[Run], str]] = {
         'data': _data,
+        'images': _images,
         **{
             f'{name} (last validation)': lambda run, n=name: _last(run, n)
             for name in metrics
@@ -100,6 +101,26 @@ def _data(run: Run) -> str:
         )
         parts.append(f'{len(run.child.classes)} classes ({named})')
     return ', '.join(parts)
+
+
+def _images(run: Run) -> str:
+    """Of one's own folder: how many there are, and their size in the network."""
+    found = option(run.options, 'own_images.found')
+    images = found.get('images') if isinstance(found, dict) else None
+    if not isinstance(images, dict):
+        return ''
+    counts = {
+        split: sum(n for n in by_class.values() if isinstance(n, int))
+        for split, by_class in images.items()
+        if isinstance(by_class, dict)
+    }
+    left_out = found.get('left_out')
+    files = left_out.values() if isinstance(left_out, dict) else ()
+    gone = sum(len(names) for names in files if isinstance(names, list))
+    words = [f'{number} in {split}' for split, number in counts.items()]
+    words += [f'{gone} files left out'] if gone else []
+    size = option(run.options, 'own_images.input_size')
+    return ', '.join(words) + (f'; {size} x {size} pixels' if size else '')
 
 
 def _last(run: Run, name: str) -> str:

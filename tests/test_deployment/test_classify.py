@@ -35,6 +35,12 @@ PIPELINES = dict(
         dict(type='mmcls.CenterCrop', crop_size=32),
         PACK,
     ],
+    pillow=[
+        LOAD,
+        dict(type='mmcls.ResizeEdge', scale=37, edge='short', backend='pillow'),
+        dict(type='mmcls.CenterCrop', crop_size=32),
+        PACK,
+    ],
     scale=[LOAD, dict(type='Resize', scale=(32, 32)), PACK],
 )
 
@@ -117,9 +123,9 @@ def test_what_it_cannot_do_is_said(folder, capsys):
     for step in (dict(type='Pad', size=8), dict(type='Resize', scale_factor=2.0)):
         with pytest.raises(SystemExit, match='cannot do the step'):
             script['resized'](image, step)
-    step = dict(type='ResizeEdge', scale=8, backend='pillow')
-    with pytest.raises(SystemExit, match='resizes by OpenCV'):
-        script['resized'](image, step)
+    for path in ('nowhere.onnx', str(folder / '0.png')):
+        with pytest.raises(SystemExit, match='must be a file that ends in .onnx or'):
+            script['load_network'](path)
     about = dict(resize=[], input_size=[32, 32])
     with pytest.raises(SystemExit, match='nowhere.png" is not there'):
         script['load_image']('nowhere.png', about)

@@ -1,11 +1,13 @@
 """Classifies images by an exported network; nothing of mmdsnas is needed.
 
 It can be copied to where the network is used. A `.onnx` file needs onnxruntime, a
-`.pt2` file torch; both need numpy and opencv-python.
+`.pt2` file torch; both need numpy and opencv-python, and pillow where the network was
+tested with images that Pillow resized.
 """
 
 import argparse
 import json
+import os
 import sys
 from typing import Any, Callable, Dict, Tuple
 
@@ -34,6 +36,8 @@ def load_network(path: str) -> Tuple[Network, Dict[str, Any]]:
         tuple: A function from a batch of images to their logits, and what the file says
         of its input and its classes.
     """
+    if not path.endswith(('.onnx', '.pt2')) or not os.path.isfile(path):
+        sys.exit(f'error: "{path}" must be a file that ends in .onnx or .pt2.')
     if path.endswith('.onnx'):
         import onnxruntime
 
@@ -73,10 +77,14 @@ def resized(image: np.ndarray, step: Dict[str, Any]) -> np.ndarray:
         size = tuple(int(step['scale'] * e / given) for e in (width, height))
     else:
         sys.exit(f'error: this script cannot do the step {step} of the pipeline.')
-    if step.get('backend', 'cv2') != 'cv2':
-        sys.exit(f'error: this script resizes by OpenCV, but the step is {step}.')
-    how = INTERPOLATIONS[step.get('interpolation', 'bilinear')]
-    return cv2.resize(image, size, interpolation=how)
+    how = step.get('interpolation', 'bilinear')
+    if step.get('backend', 'cv2') == 'pillow':
+        from PIL import Image
+
+        kinds = dict(area='box')
+        how = getattr(Image.Resampling, kinds.get(how, how).upper())
+        return np.array(Image.fromarray(image).resize(size, how))
+    return cv2.resize(image, size, interpolation=INTERPOLATIONS[how])
 
 
 def load_image(path: str, about: Dict[str, Any]) -> np.ndarray:

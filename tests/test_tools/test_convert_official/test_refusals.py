@@ -121,7 +121,7 @@ def test_damaged_and_unsafe_files(refused, files, child, tmp_path):
             assert 'checkpoint FILE' in sentence and 'damaged' in sentence
     for text in (b'epoch: 80\n', b'<html>not found</html>', b'import torch\n'):
         sentence, _ = refused(text)
-        assert sentence == 'error: checkpoint FILE is none, but another kind of file.'
+        assert sentence == 'error: FILE is no checkpoint, but another kind of file.'
     mark = tmp_path / 'it_ran'
     sentence, _ = refused({**child, 'x': Opens(str(mark))})
     assert 'holds objects other than tensors' in sentence
