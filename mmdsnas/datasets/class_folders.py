@@ -94,8 +94,8 @@ def subfolders(folder: str) -> list[str]:
         what = 'is a file' if os.path.exists(folder) else 'does not exist'
         raise DataError(
             f'The folder "{folder}" {what}: data_root must '
-            'be a folder that has one folder of images per class (give it by '
-            '--cfg-options data_root=FOLDER).'
+            'be a folder that has one folder of images per class; '
+            '--cfg-options data_root=FOLDER gives it.'
         )
     return sorted(
         name

@@ -341,8 +341,8 @@ def test_missing_folder(tmp_path):
         tmp_path / 'no',
         (
             f'The folder "{tmp_path / "no"}" does not exist: data_root must be a '
-            'folder that has one folder of images per class (give it by '
-            '--cfg-options data_root=FOLDER).'
+            'folder that has one folder of images per class; --cfg-options '
+            'data_root=FOLDER gives it.'
         ),
     )
 
