@@ -28,7 +28,6 @@ class Document(NamedTuple):
             configs, which are checked, and others are executed.
         base (str): The ``_base_`` of configs that name none.
         after (str): What is added to configs.
-        left_out (dict[str, str]): Why blocks are not executed, by their first words.
     """
 
     blocks: int
@@ -37,7 +36,6 @@ class Document(NamedTuple):
     files: List[str] = []
     base: str = ''
     after: str = ''
-    left_out: Dict[str, str] = {}
 
 
 GUIDES = 'docs/en/user_guides/'

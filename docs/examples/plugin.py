@@ -29,13 +29,6 @@ def name_of(path) -> str:
     return str(Path(path).relative_to(ROOT))
 
 
-def reason_to_leave(document: Document, source: str) -> str:
-    found = (
-        why for start, why in document.left_out.items() if source.startswith(start)
-    )
-    return next(found, '')
-
-
 def blocks(document):
     """All blocks of a page that are code."""
     for region in FencedCodeBlockLexer(language=r'[^\n]*')(document):
@@ -50,9 +43,6 @@ def evaluate(example: Example) -> str:
     name = name_of(example.path)
     document = DOCUMENTS[name]
     language, source = example.parsed
-    why = reason_to_leave(document, source)
-    if why:
-        pytest.skip(why)
     folder = example.namespace['folder']
     if not folder.exists():
         make_scratch(folder)
@@ -123,9 +113,6 @@ def mistakes(name):
         document = DOCUMENTS[name]
         if document.blocks != len(sources):
             yield f'{name} has {len(sources)} blocks of code, not {document.blocks}.'
-        for start in document.left_out:
-            if not any(source.startswith(start) for source in sources):
-                yield f'{name} has no block that begins with {start!r}.'
     elif sources:
         yield f'{name} is missing: how are its {len(sources)} blocks executed?'
 
@@ -140,9 +127,6 @@ def pytest_terminal_summary(terminalreporter):
     for name in sorted(number):
         line = f'{number[name]:3} executed in {seconds[name]:4.0f} s  {name}'
         terminalreporter.line(line)
-    skipped = terminalreporter.stats.get('skipped', [])
     failed = len(terminalreporter.stats.get('failed', []))
     total = sum(number.values())
-    terminalreporter.line(f'{total} executed, {failed} failed, {len(skipped)} left out')
-    for report in skipped:
-        terminalreporter.line(f'  {report.nodeid}: {report.longrepr[-1]}')
+    terminalreporter.line(f'{total} executed, {failed} failed')

@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from mmdsnas.engine.hooks import search_plan_hook
 from mmdsnas.engine.hooks.search_plan_hook import found_lines, in_words
 from tests.toy_run import runner_of, same, search_of, state_of
 
@@ -47,6 +48,15 @@ def test_given_splits_of_coloured_images():
 )
 def test_words_for_a_duration(seconds, words):
     assert in_words(seconds) == words
+
+
+def test_a_process_validates_its_part(tmp_path, monkeypatch):
+    """Of 16 images in every second epoch: 8, and 2 of them in each of 4 processes."""
+    runner = runner_of(tmp_path, model=search_of())
+    runner.train_loop.val_interval = 2
+    assert search_plan_hook._validated(runner) == 8
+    monkeypatch.setattr(search_plan_hook, 'get_world_size', lambda: 4)
+    assert search_plan_hook._validated(runner) == 2
 
 
 def test_the_plan_is_logged_and_changes_nothing(tmp_path):
