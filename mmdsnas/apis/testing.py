@@ -75,8 +75,9 @@ def test(
         if is_of_search(loaded) and not isinstance(model, DSNAS):
             weights = child_of_search(loaded['state_dict'], model.state_dict())
             loaded['state_dict'] = weights
-        classes = runner.test_dataloader.dataset.metainfo.get('classes')
-        check_classes(loaded, classes, checkpoint)
+        # Data sets that are not mmengine's have none.
+        data = getattr(runner.test_dataloader.dataset, 'metainfo', {})
+        check_classes(loaded, data.get('classes'), checkpoint)
         load_weights(model, loaded, checkpoint)
         if predictions is not None:
             dump = DumpResults(out_file_path=str(predictions))

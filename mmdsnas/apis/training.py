@@ -60,8 +60,7 @@ def train(
     checkpoints = Checkpoints(trust_checkpoint)
     if resume or config.get('resume'):
         given = resume or config.get('load_from') or True
-        latest = given is True
-        resume_from(config, 'auto' if latest else str(given), checkpoints)
+        resume_from(config, 'auto' if given is True else str(given), checkpoints)
     start_from_checkpoint(config, options, checkpoints)
     run_config.check_input_shape(config)
     if amp:

@@ -6,12 +6,14 @@ import time
 
 import pytest
 import torch
+from mmengine.dataset import BaseDataset
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.utils import ManagerMixin
 
+from mmdsnas import apis
 from mmdsnas.apis import load_child, search, train
 from mmdsnas.apis.searching import own_instances
-from mmdsnas.errors import ConfigError
+from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.running.run_config import load_config
 from mmdsnas.visualization import read_run
 
@@ -112,6 +114,19 @@ def test_a_search_goes_on_where_it_was(results, tmp_path):
     wanted = load_child(results[0].work_dir).state_dict()
     weights = result.child.state_dict()
     assert all(torch.equal(weights[name], value) for name, value in wanted.items())
+
+
+def test_data_without_classes_are_tested(results, tmp_path, monkeypatch):
+    """As those that are not mmengine's; with them, other classes are refused."""
+    size = {'test_dataloader.dataset.pipeline.0.scale': (32, 32)}
+    work = ('dsnas_subnet_1xb64_digits', results[0].checkpoint, tmp_path)
+    others = {'test_dataloader.dataset.metainfo': dict(classes=tuple('abcdefghij'))}
+    with own_instances():
+        with pytest.raises(CheckpointError, match='is of the classes'):
+            apis.test(*work, options={**size, **others})
+        monkeypatch.delattr(BaseDataset, 'metainfo')
+        metrics = apis.test(*work, options=size)
+    assert metrics['accuracy/top1'] == results[0].accuracy
 
 
 def test_a_child_is_no_search(tmp_path):
