@@ -5,7 +5,7 @@ from typing import List, Optional
 import numpy as np
 from scipy.optimize import LinearConstraint, milp
 
-# The largest coefficient of a row, beside which the solver's tolerance of 1e-6 is small.
+# The largest coefficient of a row, far above the solver's tolerance, which is 1e-6.
 SCALE = 1e4
 # How many paths that are above a limit by less than that tolerance are excluded one by
 # one, and by which part of it the limits are lowered afterwards.

@@ -100,3 +100,14 @@ def test_paths_that_only_the_tolerance_allows_do_not_hold_it_up():
     costs = np.array([[[0.0, 1.0]] * 20])
     found = most_probable_path(log_probs, costs, np.array([10 - 1e-12]))
     assert sum(found) == 9
+
+
+def test_three_limits_that_have_nothing_to_do_with_each_other():
+    """The optimum is the one that a dynamic program found in 105 s."""
+    rng = np.random.default_rng(0)
+    log_probs = np.log(rng.dirichlet(np.ones(8), 60))
+    costs = rng.random((3, 60, 8))
+    limits = 0.55 * costs.min(2).sum(1) + 0.45 * costs.mean(2).sum(1)
+    score, cost = totals(log_probs, costs, most_probable_path(log_probs, costs, limits))
+    assert (cost <= limits).all()
+    assert score == pytest.approx(-137.21933087074737, abs=1e-9)
