@@ -180,7 +180,9 @@ class Parts:
         given = {k: v for k, v in value.items() if k not in ('type', '_scope_')}
         if is_of(cls, 'mmdsnas'):
             name = getattr(cls, '__name__', '')
-            self.problems += problems_of(name, given, f'{where}.{{}}')
+            # Names of candidates, which may have braces, are in it.
+            place = where.replace('{', '{{').replace('}', '}}')
+            self.problems += problems_of(name, given, f'{place}.{{}}')
         self._check_names(where, cls, given, part.extra)
         self._check_inside(where, given, None, not is_of(cls, *_PACKAGES))
 
