@@ -35,7 +35,28 @@ class PlainConfig(Config):
     def pretty_text(self) -> str:
         """The config as a Python file."""
         options = sorted(self.to_dict().items())
-        return ''.join(f'{name} = {text_of(value)}\n' for name, value in options)
+        return ''.join(f'{k} = {text_of(v, before=len(k) + 3)}\n' for k, v in options)
+
+
+def read_config(path: Union[str, os.PathLike]) -> Config:
+    """Reads a config from a file.
+
+    Args:
+        path (str | Path): In either style of mmengine.
+
+    Raises:
+        ConfigError: It makes something of what mmengine has not imported yet.
+    """
+    try:
+        return Config.fromfile(str(path))
+    except RuntimeError as error:
+        if error.args:
+            raise
+        # All that mmengine says of what stands for an import.
+        raise ConfigError(
+            f'{path} must neither call nor derive from what it imports, which mmengine '
+            'does not import yet: put that into a module, and name its classes as type.'
+        ) from error
 
 
 def plain_config(config: Config) -> PlainConfig:
@@ -152,20 +173,22 @@ def _registered_name(kind: Callable) -> Optional[str]:
     return None
 
 
-def text_of(value: Any, indent: int = 0) -> str:
+def text_of(value: Any, indent: int = 0, before: int = 0) -> str:
     """The Python text of a plain value.
 
     Args:
         value (Any): What is in a config.
         indent (int): Blanks before its lines; the first one has none.
+        before (int): Characters that stand before its first line, without these.
     """
     inner = indent + INDENT
     if isinstance(value, dict):
         by_name = all(map(_is_name, value))
         left, right = ('dict(', ')') if by_name else '{}'
+        names = [f'{key}=' if by_name else f'{text_of(key)}: ' for key in value]
         parts = [
-            (f'{key}=' if by_name else f'{text_of(key)}: ') + text_of(item, inner)
-            for key, item in value.items()
+            name + text_of(item, inner, len(name))
+            for name, item in zip(names, value.values())
         ]
     elif isinstance(value, (list, tuple)):
         left, right = '[]' if isinstance(value, list) else '()'
@@ -177,7 +200,8 @@ def text_of(value: Any, indent: int = 0) -> str:
         return repr(value).replace('{{', '{\\x7b')
     comma = ',' if len(parts) == 1 and isinstance(value, tuple) else ''
     line = f'{left}{", ".join(parts)}{comma}{right}'
-    if '\n' not in line and indent + len(line) <= WIDTH:
+    # A comma follows it.
+    if '\n' not in line and indent + before + len(line) < WIDTH:
         return line
     lines = ''.join(f'{" " * inner}{part},\n' for part in parts)
     return f'{left}\n{lines}{" " * indent}{right}'

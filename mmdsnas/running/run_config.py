@@ -21,7 +21,7 @@ from .check_config import check_config
 from .config_parts import LOADERS
 from .input_size import input_size as size_of
 from .own_images import fill_num_classes, fit_to_images, fit_to_size
-from .plain_config import plain_config, plain_options
+from .plain_config import plain_config, plain_options, read_config
 
 # Options at the top of a config that are read, beside the Runner's arguments.
 ALSO_READ = (
@@ -65,9 +65,8 @@ def load_config(
         ConfigError: An option is wrong; the message names all that are.
     """
     options = plain_options(options or {})
-    if not isinstance(name, Config):
-        name = Config.fromfile(str(find_config(name)))
-    config = plain_config(name)
+    given = name if isinstance(name, Config) else read_config(find_config(name))
+    config = plain_config(given)
     _check_options(config, options)
     if 'data_root' in options:
         for loader in _loaders(config):
