@@ -1,9 +1,11 @@
 """Makes a config one of names and plain values, whose text gives it again."""
 
+import inspect
 import keyword
 import math
 import os
 from enum import Enum
+from types import FunctionType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
 import numpy as np
@@ -11,7 +13,7 @@ from mmengine import registry as root
 from mmengine.config import Config
 from mmengine.config.lazy import LazyAttr, LazyObject
 from mmengine.registry import Registry
-from mmengine.runner import Priority
+from mmengine.runner import Priority, Runner
 from mmengine.utils import get_object_from_string
 
 from mmdsnas.errors import ConfigError
@@ -20,6 +22,7 @@ from mmdsnas.registry import SCOPE
 
 # Options whose value is the name of a class or function, or these themselves.
 TYPES = ('constructor', 'ema_type', 'runner_type', 'type')
+RUNNER = (*inspect.signature(Runner.__init__).parameters, *TYPES)
 WIDTH, INDENT = 88, 4
 
 
@@ -70,7 +73,11 @@ def plain_config(config: Config) -> PlainConfig:
     """
     # Without what the file imports; what lies inside is not imported yet.
     options = {name: dict.get(config._cfg_dict, name) for name in config.to_dict()}
-    options = {k: v for k, v in options.items() if k in TYPES or not callable(v)}
+    # Classes and functions at its top are no options, but what the file makes.
+    made = (type, FunctionType, LazyAttr, LazyObject)
+    options = {
+        k: v for k, v in options.items() if k in RUNNER or not isinstance(v, made)
+    }
     return PlainConfig(
         plain_options(options),
         cfg_text=config.text,

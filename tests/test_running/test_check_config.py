@@ -202,7 +202,7 @@ def test_arguments_that_the_data_loader_gives_need_not_be_set():
         ),
         (
             DIGITS,
-            dict(model__architecture=dict(_delete_=True, type='ImageClassifier')),
+            dict(model__architecture=dict(_delete_=True, type='ImageClasifier')),
             'model.architecture.type must be a class in the registry',
         ),
         (

@@ -166,6 +166,16 @@ def test_what_has_no_name_is_refused_with_its_place():
     assert not any(part.startswith('fine') for part in parts)
 
 
+@pytest.mark.parametrize(
+    'model', [torch.nn.Identity(), DSNAS, test_values_become_plain]
+)
+def test_an_option_of_the_runner_is_not_taken_for_what_a_file_makes(model):
+    with pytest.raises(ConfigError, match='^model must be a plain value'):
+        plain_config(Config(dict(model=model)))
+    made = dict(Helper=Colour, make=test_values_become_plain, data_root='x')
+    assert plain_config(Config(made)).to_dict() == dict(data_root='x')
+
+
 BASE = """
 from mmengine.dataset import DefaultSampler, pseudo_collate
 from mmdsnas.datasets import ImageFolder
