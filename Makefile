@@ -60,7 +60,7 @@ notebook: $(DOCS) ## Execute the notebook of the documentation (4 min)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -p no:cacheprovider --nbmake --nbmake-timeout=1800 $(NOTEBOOK_ARGS) docs/en/notebooks
 
 # SEED=... asks for other examples; what fails is printed with how to repeat it.
-fuzz: $(TESTS) ## Feed configs, subnet files and converters 2,400 kinds of nonsense
+fuzz: $(TESTS) ## Feed configs, names, subnet files and converters 3,600 kinds of nonsense
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest tests/test_fuzz --hypothesis-profile=fuzz --hypothesis-seed=$(SEED) --hypothesis-show-statistics
 
 resume-matrix: $(TESTS) ## Kill and resume searches in all ways; RESUME_ARGS=--help

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmcls.models import GlobalAveragePooling
 from mmengine.config import Config
 
 from mmdsnas.apis import load_child, predict
@@ -184,3 +185,18 @@ def test_an_unknown_class_is_to_be_imported_first(saved):
     recorded = changed(model__cfg__backbone__type='MyBackbone')
     with pytest.raises(CheckpointError, match="'MyBackbone'; import what registers it"):
         load_child(saved(child_config=recorded))
+
+
+class Unregistered(GlobalAveragePooling):
+    """A part of a network that no registry has."""
+
+
+def test_a_trusted_file_may_name_what_is_not_registered(saved, child):
+    path = f'{__name__}.Unregistered'
+    file = saved(child_config=changed(model__cfg__neck__type=path))
+    with pytest.raises(CheckpointError, match=f"has '{path}'"):
+        load_child(file)
+    loaded = load_child(file, trust_checkpoint=True)
+    assert type(loaded.neck) is Unregistered
+    x = torch.rand(2, 3, 32, 32)
+    assert torch.equal(loaded(x), copy.deepcopy(child).eval()(x))

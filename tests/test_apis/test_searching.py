@@ -6,6 +6,7 @@ import time
 
 import pytest
 import torch
+from mmcls.models import GlobalAveragePooling
 from mmengine.dataset import BaseDataset
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.utils import ManagerMixin
@@ -13,7 +14,9 @@ from mmengine.utils import ManagerMixin
 from mmdsnas import apis
 from mmdsnas.apis import load_child, search, train
 from mmdsnas.apis.searching import own_instances
+from mmdsnas.datasets import Digits
 from mmdsnas.errors import CheckpointError, ConfigError
+from mmdsnas.models import DSNAS
 from mmdsnas.running.run_config import load_config
 from mmdsnas.visualization import read_run
 
@@ -32,6 +35,10 @@ SHORT = {
     'param_scheduler.architecture.1.end': 3,
     'param_scheduler.architecture.1.T_max': 1,
 }
+
+
+class Pooling(GlobalAveragePooling):
+    """That of mmcls by another name."""
 
 
 @pytest.fixture(scope='module')
@@ -97,9 +104,14 @@ def test_an_error_gives_them_back_too(tmp_path):
 
 def test_a_config_object_is_copied(results, tmp_path):
     config = load_config(DIGITS, resolve=False)
+    # Classes stand for themselves, one that nothing registers too.
+    config.model.type = DSNAS
+    config.train_dataloader.dataset.type = Digits
     before = config.to_dict()
-    result = search(config, tmp_path, **SHORT, randomness=dict(seed=1))
+    classes = {'model.architecture.neck.type': Pooling}
+    result = search(config, tmp_path, **SHORT, **classes, randomness=dict(seed=1))
     assert config.to_dict() == before
+    assert type(result.child.neck) is Pooling
     assert result.subnet == results[0].subnet
     assert result.accuracy == results[0].accuracy
 

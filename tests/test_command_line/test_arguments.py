@@ -37,6 +37,8 @@ def test_paths_stay_as_they_are(capsys):
         'train_dataloader.dataset.data_root': '2024',
         'load_from': 'a b.pth',
         'model.fix_subnet': '1,2.yaml',
+        'custom_hooks.0.out_dir': "the dogs'",
+        'model.init_cfg.checkpoint': '"a" b',
     }
     words = [f'{name}={path}' for name, path in paths.items()]
     words += ['work_dir="in quotes"', 'ann_file=None', 'a=(1, 2)', 'b=x=y']

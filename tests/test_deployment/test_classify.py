@@ -14,7 +14,9 @@ import pytest
 from mmdsnas.deployment import FolderImages, Images, Packer, export_child
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'deployment' / 'classify.py'
-CLASSES = ('ant', 'bee', 'cat', 'dog', 'élan')
+# The last bytes are no text.
+CLASSES = ('a\nb', "b'e,e", 'c{0}%s', 'élan', os.fsdecode(b'd\xff'))
+PRINTED = ('a\\nb', *CLASSES[1:-1], 'd\\udcff')
 PACK = dict(type='mmcls.PackClsInputs')
 LOAD = dict(type='LoadImageFromFile')
 PIPELINES = dict(
@@ -114,7 +116,12 @@ def test_predictions_are_those_of_the_child(
         batch = dict(inputs=samples[k]['inputs'][None])
         scores = child(child.data_preprocessor(batch)['inputs']).softmax(1)[0]
         best = int(scores.argmax())
-        assert line == f'{path}: {CLASSES[best]} ({scores[best]:.3f})'
+        assert line == f'{path}: {PRINTED[best]} ({scores[best]:.3f})'
+
+
+def test_names_are_printed_on_one_line():
+    printable = runpy.run_path(str(TOOL))['printable']
+    assert tuple(map(printable, CLASSES)) == PRINTED
 
 
 def test_what_it_cannot_do_is_said(folder, capsys):

@@ -1,5 +1,6 @@
 """Files of a child: what they compute, say and need."""
 
+import copy
 import json
 
 import numpy as np
@@ -12,6 +13,7 @@ from mmengine.model import BaseModel
 from mmdsnas.deployment import Images, export_child
 from mmdsnas.errors import ConfigError, ExportError
 from mmdsnas.models.batch_norm import batch_norms
+from mmdsnas.models.mutables import blocks_of
 from tests.test_deployment.conftest import MEAN, STD, SUBNET
 
 CLASSES = ('ant', 'bee', 'cat', 'dog', 'élan')
@@ -225,3 +227,17 @@ def test_an_export_without_images_of_one_size(child, tmp_path):
     with pytest.raises(ConfigError, match='must give images of one size'):
         export_child(child, Images(samples), tmp_path / 'child.pt2', 'pt2')
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('format', ['onnx', 'pt2'])
+def test_names_of_candidates_are_no_code(format, child, images, tmp_path):
+    """torch.export makes code of the names of modules."""
+    child = copy.deepcopy(child)
+    names = ('class', 'it\'s "3x3"', 'a/b\n{{ x }} %s {0}', '日本 語')
+    for name, block in zip(names, blocks_of(child).values(), strict=True):
+        chosen = block.candidate(block.export_chosen())
+        # As a search that has these names leaves it.
+        block._candidates, block._chosen = nn.ModuleDict({name: chosen}), name
+    result = export_child(child, images, tmp_path / f'child.{format}', format)
+    assert result.metadata['subnet'] == dict(zip(SUBNET, names))
+    assert [b.export_chosen() for b in blocks_of(child).values()] == list(names)

@@ -16,6 +16,7 @@ from tests.test_tools.conftest import DIGITS, SHORT
 SEARCH = 'dsnas_official-supernet_8xb128_in1k'
 CHILD = 'dsnas_subnet_1xb64_digits'
 SPOS = 'spos_supernet_1xb128_fashion-mnist'
+BLOCK = dict(type='mmdsnas.OfficialShuffleBlock', kernel_size=3)
 LOADED = {
     name: Config.fromfile(str(find_config(name)))
     for name in (DIGITS, SEARCH, CHILD, SPOS)
@@ -201,7 +202,7 @@ def test_arguments_that_the_data_loader_gives_need_not_be_set():
         ),
         (
             DIGITS,
-            dict(model__architecture=dict(_delete_=True, type='ImageClassifier')),
+            dict(model__architecture=dict(_delete_=True, type='ImageClasifier')),
             'model.architecture.type must be a class in the registry',
         ),
         (
@@ -415,3 +416,28 @@ def test_it_is_done_before_the_data_are_looked_for(tmp_path):
     }
     with pytest.raises(ConfigError, match='^model.mutator.init_std must be'):
         load_config('dsnas_supernet_1xb64_folder', options)
+
+
+@pytest.mark.parametrize('name', ['a.b', '', 'keys', 'forward'])
+def test_candidates_have_names_that_torch_takes(name):
+    blocks = dict(type='mmdsnas.OneHotMutableOP', candidates={name: BLOCK})
+    said = mistakes(SEARCH, model__architecture__backbone=dict(blocks, _delete_=True))
+    assert (
+        'backbone.candidates must have other names than' in said and repr(name) in said
+    )
+    named = {name: BLOCK}
+    said = mistakes(SEARCH, model__architecture__backbone__candidates=named)
+    assert (
+        'backbone.candidates must have other names than' in said and repr(name) in said
+    )
+
+
+@pytest.mark.parametrize(
+    'name', ['class', '{', 'a%sb{0}', '{}', "it's", 'a/b\n', '日本']
+)
+def test_candidates_have_any_other_names(name):
+    option = 'model__architecture__backbone__candidates'
+    assert mistakes(SEARCH, **{option: {name: BLOCK}}) is None
+    wrong = dict(BLOCK, kernel_size='x')
+    said = mistakes(SEARCH, **{option: {name: wrong}})
+    assert f'backbone.candidates.{name}.kernel_size must be' in said

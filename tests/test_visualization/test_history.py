@@ -216,3 +216,13 @@ def test_config_is_that_of_the_last_start(tmp_path):
     run = read_run(tmp_path)
     assert (run.done, run.length, len(run.sessions)) == (2, 7, 2)
     assert run.config == config
+
+
+def test_names_of_blocks_and_candidates_may_have_slashes(tmp_path):
+    values = {'entropy/a': 1, 'entropy/a/b': 1, 'prob/a/3/3': 0.2, 'prob/a/b/c': 0.8}
+    write_session(tmp_path, '20260101_0', [train(1, 1, **values)])
+    found = read_run(tmp_path).probabilities()
+    assert {block: list(of) for block, of in found.items()} == {
+        'a': ['3/3'],
+        'a/b': ['c'],
+    }

@@ -8,6 +8,7 @@ from mmengine.dist import get_rank
 from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from mmrazor.models.algorithms import BaseAlgorithm
+from mmrazor.registry.registry import build_razor_model_from_cfg
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
@@ -86,6 +87,9 @@ class DSNAS(BaseAlgorithm):
         wrong_order = stages_problem(pretrain_epochs, finetune_epochs)
         if wrong_order:
             raise ConfigError(f'{wrong_order}.')
+        if isinstance(architecture, dict):
+            # MMRazor's way, but by our registry, which finds the names of all.
+            architecture = build_razor_model_from_cfg(architecture, MODELS)
         # MMRazor's search for `inplace` attributes finds nothing on torch 2
         # and is not needed: copy_overwritten_outputs looks at what is executed.
         super().__init__(architecture, data_preprocessor, init_cfg, module_inplace=True)
