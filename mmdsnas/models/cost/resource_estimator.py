@@ -1,4 +1,5 @@
 from contextlib import contextmanager
+from functools import partial
 from logging import WARNING
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
@@ -9,12 +10,13 @@ from mmrazor.models.task_modules import ResourceEstimator as MMRazorResourceEsti
 from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 from torch import Tensor
 
-from mmdsnas.errors import ConfigError
+from mmdsnas.errors import ConfigError, UserError
 from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
-from ..mutables import OneHotMutableOP, all_candidates
+from ..mutables import OneHotMutableOP, all_candidates, blocks_of, one_path
 from .cost_table import Cost, CostTable, total
 from .latency import LatencyMeter
+from .network_check import check_networks
 from .uncounted import uncounted_modules
 
 # Option -> beginnings of the names of MMRazor's counters that count.
@@ -104,7 +106,9 @@ class ResourceEstimator(MMRazorResourceEstimator):
             CostTable: Exact counts, not rounded as ``estimate`` does.
 
         Raises:
-            ConfigError: The model does not accept ``input_shape``.
+            ConfigError: The model does not accept ``input_shape``, candidates of a
+                block do not fit each other, or the costs of a path are not those
+                of its network.
         """
         names = {block: name for name, block in model.named_modules()}
         blocks = {names[b]: b for members in groups.values() for b in members}
@@ -113,7 +117,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
             for name, block in blocks.items()
             for choice in block.choices
         ]
-        with all_candidates(list(blocks.values())):
+        with all_candidates(blocks):
             counted = self.module_costs(model, ['', *spec_modules])
             with self.probing(model) as inputs:
                 uncounted = uncounted_modules(model, inputs)
@@ -146,6 +150,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
                 everything.flops - searched.flops, everything.params - searched.params
             ),
         )
+        check_networks(costs, partial(self.network_costs, model))
         if self.latency_meter is None:
             return costs
         return costs.with_latencies(*self.latency_meter.table(model))
@@ -183,6 +188,26 @@ class ResourceEstimator(MMRazorResourceEstimator):
             for name in counted
         }
 
+    def network_costs(
+        self, model: nn.Module, path: Mapping[str, str]
+    ) -> Dict[str, Cost]:
+        """Counts the network of a path, without the other candidates.
+
+        Args:
+            model (nn.Module): The supernet; it stays as it was.
+            path (Mapping[str, str]): Candidate by block.
+
+        Returns:
+            dict[str, Cost]: Cost by block; ``''`` is the whole network.
+
+        Raises:
+            ConfigError: The network does not accept ``input_shape``.
+        """
+        names = {f'{block}._candidates.{c}': block for block, c in path.items()}
+        with one_path(blocks_of(model), path):
+            counted = self.module_costs(model, ['', *names])
+        return {names.get(name, name): cost for name, cost in counted.items()}
+
     @contextmanager
     def probing(self, model: nn.Module) -> Iterator[Tensor]:
         """Eval mode without a graph, to look at a model; undone at the end.
@@ -201,11 +226,12 @@ class ResourceEstimator(MMRazorResourceEstimator):
 def _try(model: nn.Module, inputs: Tensor) -> None:
     try:
         model(inputs)
+    except UserError:
+        raise
     except (RuntimeError, AssertionError, ValueError, IndexError) as error:
         raise ConfigError(
-            'resource_estimator.input_shape must be a shape that the '
-            f'architecture accepts, but with {tuple(inputs.shape)} its '
-            f'forward fails: {error}'
+            'the architecture must accept an input of resource_estimator.input_shape, '
+            f'but with {tuple(inputs.shape)} its forward fails: {error}'
         ) from error
 
 

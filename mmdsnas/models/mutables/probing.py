@@ -1,0 +1,103 @@
+"""What the blocks of a supernet execute while it is looked at."""
+
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Dict, Iterator, Mapping
+
+import torch.nn as nn
+
+from mmdsnas.errors import ConfigError, UserError
+from .one_hot_mutable_op import OneHotMutableOP
+from .outputs import outline
+
+
+def blocks_of(model: nn.Module) -> Dict[str, OneHotMutableOP]:
+    """The searchable blocks of a model by their names in it."""
+    modules = model.named_modules()
+    return {name: m for name, m in modules if isinstance(m, OneHotMutableOP)}
+
+
+@contextmanager
+def all_candidates(blocks: Mapping[str, OneHotMutableOP]) -> Iterator[None]:
+    """While open, every block executes all its candidates and hands on the last's.
+
+    Args:
+        blocks (Mapping[str, OneHotMutableOP]): By name.
+
+    Raises:
+        ConfigError: In the forward, once a candidate returns anything else than
+            another one of its block, in structure, shape, type or device.
+        RuntimeError: In the forward, once a candidate fails; it names it.
+    """
+    with _restored(blocks):
+        for name, block in blocks.items():
+            # A gate is asked for where there is a choice.
+            block.current_choice = block.choices[0]
+            block.gate = partial(_compared, name)
+        yield
+
+
+@contextmanager
+def one_path(
+    blocks: Mapping[str, OneHotMutableOP], path: Mapping[str, str]
+) -> Iterator[None]:
+    """While open, every block has one candidate alone, whatever is fixed.
+
+    It is the network that is exported, and no copy: a function that a module holds
+    would still call the original.
+
+    Args:
+        blocks (Mapping[str, OneHotMutableOP]): By name.
+        path (Mapping[str, str]): Candidate by block.
+    """
+    with _restored(blocks):
+        for name, block in blocks.items():
+            block.current_choice = choice = path[name]
+            block._candidates = nn.ModuleDict({choice: block.candidate(choice)})
+        yield
+
+
+@contextmanager
+def _restored(blocks: Mapping[str, OneHotMutableOP]) -> Iterator[None]:
+    """Nothing is fixed, and there are no gates; undone at the end."""
+    kept = [
+        (b, b._candidates, b.current_choice, b.fixed_choice, b.gate)
+        for b in blocks.values()
+    ]
+    for block in blocks.values():
+        block.fix_choice(None)
+        block.gate = None
+    try:
+        yield
+    finally:
+        for block, candidates, current, fixed, gate in kept:
+            block._candidates = candidates
+            block.current_choice = current
+            block.fix_choice(fixed)
+            block.gate = gate
+
+
+def _compared(name: str, block: OneHotMutableOP, *args: Any, **kwargs: Any) -> Any:
+    """A gate that executes all candidates."""
+    first = None
+    for choice in block.choices:
+        try:
+            y = block.candidate(choice)(*args, **kwargs)
+        except UserError:
+            raise
+        # Whatever a candidate raises, its user must know which it was.
+        except Exception as error:
+            given = outline([*args, *kwargs.values()])
+            raise RuntimeError(
+                f'candidate {choice} of block {name} fails with the input {given}: '
+                f'{type(error).__name__}: {error}'
+            ) from error
+        found = outline(y)
+        first = first or (choice, found)
+        if found != first[1]:
+            mode = ' in training mode' if block.training else ''
+            raise ConfigError(
+                f'block {name}: candidate {choice} gives {found}{mode}, but {first[0]} '
+                f'gives {first[1]}; all candidates of a block must give the same.'
+            )
+    return y
