@@ -6,11 +6,9 @@ from typing import Callable, Dict, Mapping
 from mmdsnas.errors import ConfigError
 from mmdsnas.options.checkers import shown
 from .cost_table import Cost, CostTable
-from .limits import UNITS
+from .limits import ROUNDING, UNITS
 from .search_space import covering_paths
 
-# Counts are whole numbers, here divided by a million and added up.
-ROUNDING = dict(rel_tol=1e-9, abs_tol=1e-9)
 COUNTED = ('flops', 'params')
 
 
@@ -34,7 +32,7 @@ def check_networks(
     # Blocks of a group have one choice.
     first = {group: choices[blocks[0]] for group, blocks in table.groups.items()}
     for path in covering_paths(first):
-        chosen = {b: path[g] for g, blocks in table.groups.items() for b in blocks}
+        chosen = table.choices(path)
         try:
             found = measure(chosen)
         except ConfigError as error:

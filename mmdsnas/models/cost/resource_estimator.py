@@ -1,11 +1,9 @@
 from contextlib import contextmanager
 from functools import partial
-from logging import WARNING
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
 import torch
 import torch.nn as nn
-from mmengine.logging import print_log
 from mmrazor.models.task_modules import ResourceEstimator as MMRazorResourceEstimator
 from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 from torch import Tensor
@@ -17,7 +15,7 @@ from ..mutables import OneHotMutableOP, all_candidates, blocks_of, one_path
 from .cost_table import Cost, CostTable, total
 from .latency import LatencyMeter
 from .network_check import check_networks
-from .uncounted import uncounted_modules
+from .uncounted import uncounted_modules, warn_of_uncounted
 
 # Option -> beginnings of the names of MMRazor's counters that count.
 COUNTS = {
@@ -117,23 +115,14 @@ class ResourceEstimator(MMRazorResourceEstimator):
             for name, block in blocks.items()
             for choice in block.choices
         ]
-        with all_candidates(blocks):
+        with all_candidates(blocks) as calls:
             counted = self.module_costs(model, ['', *spec_modules])
             with self.probing(model) as inputs:
                 uncounted = uncounted_modules(model, inputs)
         if self.count != 'all':
             uncounted = {k: n for k, n in uncounted.items() if 'MFLOPs' in k}
-
-        if uncounted:
-            print_log(
-                'the cost table counts nothing for modules of these types: '
-                f'{", ".join(f"{k} at {n}" for k, n in uncounted.items())}; '
-                "to count one, register a counter for it in mmrazor's "
-                'TASK_UTILS.',
-                'current',
-                level=WARNING,
-            )
-
+        idle = [name for name, number in calls.items() if not number]
+        warn_of_uncounted(uncounted, idle)
         table = {
             name: {
                 choice: counted[f'{name}._candidates.{choice}']
@@ -216,11 +205,15 @@ class ResourceEstimator(MMRazorResourceEstimator):
             model (nn.Module): The model.
 
         Yields:
-            Tensor: An input of zeros for it, shape ``input_shape``.
+            Tensor: See :meth:`example`.
         """
-        like = next(model.parameters(), torch.zeros(()))
         with _untouched(model):
-            yield like.new_zeros(self.input_shape)
+            yield self.example(model)
+
+    def example(self, model: nn.Module) -> Tensor:
+        """An input of zeros for a model, shape ``input_shape``."""
+        like = next(model.parameters(), torch.zeros(()))
+        return like.new_zeros(self.input_shape)
 
 
 def _try(model: nn.Module, inputs: Tensor) -> None:
@@ -237,16 +230,14 @@ def _try(model: nn.Module, inputs: Tensor) -> None:
 
 @contextmanager
 def _untouched(model: nn.Module) -> Iterator[None]:
-    """Eval mode, no graph; modes and attributes are put back at the end."""
-    modes = [(module, module.training) for module in model.modules()]
-    attributes = [(module, set(vars(module))) for module in model.modules()]
+    """Eval mode, no graph; modes and other attributes are put back at the end."""
+    # Those with other values too: what a forward notes would count in the next one.
+    kept = [(module, dict(vars(module))) for module in model.modules()]
     try:
         model.eval()
         with torch.no_grad():
             yield
     finally:
-        for module, mode in modes:
-            module.training = mode
-        for module, before in attributes:
-            for added in set(vars(module)) - before:
-                delattr(module, added)
+        for module, attributes in kept:
+            vars(module).clear()
+            vars(module).update(attributes)

@@ -1,7 +1,7 @@
+from .blocks import all_candidates, blocks_of, one_path
 from .in_place import copy_overwritten_outputs, in_place_readers
 from .one_hot_mutable_op import OneHotMutableOP
 from .outputs import map_tensors, outline, tensors_of
-from .probing import all_candidates, blocks_of, one_path
 
 __all__ = [
     'OneHotMutableOP',

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _NormBase
 
 from mmdsnas.errors import UserError
+from .blocks import all_candidates, blocks_of
 from .one_hot_mutable_op import OneHotMutableOP
 from .outputs import tensors_of
-from .probing import all_candidates, blocks_of
 
 
 def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:

@@ -18,23 +18,29 @@ def blocks_of(model: nn.Module) -> Dict[str, OneHotMutableOP]:
 
 
 @contextmanager
-def all_candidates(blocks: Mapping[str, OneHotMutableOP]) -> Iterator[None]:
+def all_candidates(
+    blocks: Mapping[str, OneHotMutableOP],
+) -> Iterator[Dict[str, int]]:
     """While open, every block executes all its candidates and hands on the last's.
 
     Args:
         blocks (Mapping[str, OneHotMutableOP]): By name.
+
+    Yields:
+        dict[str, int]: How often each block was executed.
 
     Raises:
         ConfigError: In the forward, once a candidate returns anything else than
             another one of its block, in structure, shape, type or device.
         RuntimeError: In the forward, once a candidate fails; it names it.
     """
-    with _restored(blocks):
-        for name, block in blocks.items():
+    with _restored(blocks) as free:
+        calls = dict.fromkeys(free, 0)
+        for name, block in free.items():
             # A gate is asked for where there is a choice.
             block.current_choice = block.choices[0]
-            block.gate = partial(_compared, name)
-        yield
+            block.gate = partial(_compared, name, calls)
+        yield calls
 
 
 @contextmanager
@@ -50,25 +56,28 @@ def one_path(
         blocks (Mapping[str, OneHotMutableOP]): By name.
         path (Mapping[str, str]): Candidate by block.
     """
-    with _restored(blocks):
-        for name, block in blocks.items():
+    with _restored(blocks) as free:
+        for name, block in free.items():
             block.current_choice = choice = path[name]
             block._candidates = nn.ModuleDict({choice: block.candidate(choice)})
         yield
 
 
 @contextmanager
-def _restored(blocks: Mapping[str, OneHotMutableOP]) -> Iterator[None]:
-    """Nothing is fixed, and there are no gates; undone at the end."""
+def _restored(
+    blocks: Mapping[str, OneHotMutableOP],
+) -> Iterator[Dict[str, OneHotMutableOP]]:
+    """The blocks with candidates left, not fixed, without gates; undone at the end."""
+    free = {name: block for name, block in blocks.items() if not block.is_fixed}
     kept = [
         (b, b._candidates, b.current_choice, b.fixed_choice, b.gate)
-        for b in blocks.values()
+        for b in free.values()
     ]
-    for block in blocks.values():
+    for block in free.values():
         block.fix_choice(None)
         block.gate = None
     try:
-        yield
+        yield free
     finally:
         for block, candidates, current, fixed, gate in kept:
             block._candidates = candidates
@@ -77,8 +86,11 @@ def _restored(blocks: Mapping[str, OneHotMutableOP]) -> Iterator[None]:
             block.gate = gate
 
 
-def _compared(name: str, block: OneHotMutableOP, *args: Any, **kwargs: Any) -> Any:
+def _compared(
+    name: str, calls: Dict[str, int], block: OneHotMutableOP, *args: Any, **kwargs: Any
+) -> Any:
     """A gate that executes all candidates."""
+    calls[name] += 1
     first = None
     for choice in block.choices:
         try:
@@ -87,7 +99,7 @@ def _compared(name: str, block: OneHotMutableOP, *args: Any, **kwargs: Any) -> A
             raise
         # Whatever a candidate raises, its user must know which it was.
         except Exception as error:
-            given = outline([*args, *kwargs.values()])
+            given = ', '.join(map(outline, [*args, *kwargs.values()]))
             raise RuntimeError(
                 f'candidate {choice} of block {name} fails with the input {given}: '
                 f'{type(error).__name__}: {error}'
