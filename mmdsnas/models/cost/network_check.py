@@ -17,7 +17,8 @@ def check_networks(
 ) -> None:
     """Refuses a search space in which the costs of a path are not a sum.
 
-    Each candidate of each block is in one of the few networks that are counted.
+    Each candidate of each block is in one of the few networks that are counted, which
+    are also the cheapest and the dearest one.
     Latencies are not checked: they are measurements, whose sum is a prediction.
 
     Args:
@@ -31,7 +32,7 @@ def check_networks(
     choices = {name: list(costs) for name, costs in table.blocks.items()}
     # Blocks of a group have one choice.
     first = {group: choices[blocks[0]] for group, blocks in table.groups.items()}
-    for path in covering_paths(first):
+    for path in [*covering_paths(first), *table.extreme_paths()]:
         chosen = table.choices(path)
         try:
             found = measure(chosen)

@@ -89,6 +89,23 @@ def test_a_block_that_another_one_switches_off():
         table(Skips([block(skip=nn.Identity(), layer=nn.Tanh()), smooth_block()]))
 
 
+def test_two_choices_that_only_together_cost_more():
+    """Neither candidate is the first or the last of both blocks."""
+
+    class Pair(ToyNet):
+        def features(self, x):
+            for op in self.blocks:
+                x = op(x)
+            both = all(op.choices == ['dear'] for op in self.blocks)
+            return self.blocks[0](x) if both else x
+
+    cheap, dear = nn.Identity, lambda: nn.Linear(6, 6)
+    first = block(cheap=cheap(), dear=dear())
+    second = block(dear=dear(), cheap=cheap())
+    with pytest.raises(ConfigError, match=r'block blocks\.0 with dear costs'):
+        table(Pair([first, second]))
+
+
 def test_a_network_that_cannot_be_executed():
     class Narrow(nn.Module):
         def forward(self, x):
