@@ -64,24 +64,29 @@ def child_checkpoint(
         block), ``blocks`` (by block: candidate, probability, mflops, mparams),
         ``mflops``, ``mparams``, the ``input_shape`` that these are of, and
         ``mmdsnas_version``; where latencies were
-        measured, also ``latency_ms``, in ``blocks`` too.
+        measured, also ``latency_ms``, in ``blocks`` too. FLOPs and parameters are
+        counted in the child itself, latencies are those of the cost table.
+
+    Raises:
+        ConfigError: The child is not within the limits of the search.
     """
     path = algorithm.mutator.derive_child()
-    subnet = subnet_of_path(
-        algorithm.architecture, algorithm.mutator.search_groups, path
+    table, architecture = algorithm.cost_table, algorithm.architecture
+    counted = algorithm.resource_estimator.network_costs(
+        architecture, table.choices(path)
     )
-    cost = algorithm.cost_table.cost(path)
+    algorithm.cost_term.check_network(counted)
+    costs = table.network_latencies(path, counted)
+    subnet = subnet_of_path(architecture, algorithm.mutator.search_groups, path)
     meta = dict(
         subnet=subnet,
         input_shape=algorithm.resource_estimator.input_shape,
-        blocks=_blocks(algorithm, path),
-        **_costs(cost),
+        blocks=_blocks(algorithm, path, costs),
+        **_costs(costs['']),
         mmdsnas_version=__version__,
         **(extra or {}),
     )
-    return dict(
-        meta=plain(meta), state_dict=child_state_dict(algorithm.architecture, subnet)
-    )
+    return dict(meta=plain(meta), state_dict=child_state_dict(architecture, subnet))
 
 
 def recorded_subnet(checkpoint: Mapping[str, Any]) -> Optional[Subnet]:
@@ -168,17 +173,20 @@ def _costs(cost: Cost) -> Dict[str, float]:
     return costs if isnan(cost.latency) else dict(costs, latency_ms=cost.latency)
 
 
-def _blocks(algorithm: DSNAS, path: Mapping[str, str]) -> Dict[str, Dict[str, Any]]:
-    table, confidence = algorithm.cost_table, algorithm.mutator.confidence()
-    group_of = {block: g for g, blocks in table.groups.items() for block in blocks}
-    names = [n for n, _ in algorithm.architecture.named_modules() if n in group_of]
+def _blocks(
+    algorithm: DSNAS, path: Mapping[str, str], costs: Mapping[str, Cost]
+) -> Dict[str, Dict[str, Any]]:
+    confidence = algorithm.mutator.confidence()
+    groups = algorithm.cost_table.groups.items()
+    group_of = {block: group for group, blocks in groups for block in blocks}
     return {
         name: dict(
             candidate=path[group_of[name]],
             probability=confidence[group_of[name]],
-            **_costs(table.blocks[name][path[group_of[name]]]),
+            **_costs(cost),
         )
-        for name in names
+        for name, cost in costs.items()
+        if name
     }
 
 

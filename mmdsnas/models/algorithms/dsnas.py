@@ -110,8 +110,8 @@ class DSNAS(BaseAlgorithm):
         if self.cost_term.limits:
             adaptive = self.cost_term.multipliers is not None
             self.mutator.set_limits(*self.cost_term.constraints(), mean=adaptive)
-        with estimator.probing(self.architecture) as inputs:
-            copy_overwritten_outputs(self.architecture, inputs)
+        inputs = estimator.example(self.architecture)
+        copy_overwritten_outputs(self.architecture, inputs)
         self.gradient_estimator = _built(
             gradient_estimator, TASK_UTILS, 'mmdsnas.DSNASGradient'
         )

@@ -69,6 +69,10 @@ class CostTable:
         """Number of candidates of each group."""
         return [len(costs) for costs in self.by_group.values()]
 
+    def choices(self, path: Mapping[str, str]) -> Dict[str, str]:
+        """A path by block instead of by group."""
+        return {b: path[g] for g, blocks in self.groups.items() for b in blocks}
+
     def cost(self, path: Mapping[str, str], fixed_part: bool = True) -> Cost:
         """Cost of a path.
 
@@ -100,6 +104,21 @@ class CostTable:
         }
         fixed = self.fixed_part._replace(latency=fixed_part)
         return replace(self, blocks=table, fixed_part=fixed)
+
+    def network_latencies(
+        self, path: Mapping[str, str], counted: Mapping[str, Cost]
+    ) -> Dict[str, Cost]:
+        """What was counted in a path's network, with this table's latencies.
+
+        Args:
+            path (Mapping[str, str]): Candidate by group.
+            counted (Mapping[str, Cost]): Cost by block; ``''`` is the whole network.
+        """
+        latencies = {
+            b: self.blocks[b][c].latency for b, c in self.choices(path).items()
+        }
+        latencies[''] = self.cost(path).latency
+        return {n: cost._replace(latency=latencies[n]) for n, cost in counted.items()}
 
     def labels(self) -> Dict[str, str]:
         """What to call the groups: their blocks, without what all names share."""

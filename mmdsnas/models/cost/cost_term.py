@@ -9,8 +9,8 @@ from torch.nn.utils.rnn import pad_sequence
 from mmdsnas.errors import ConfigError
 from mmdsnas.options import checked_options, cost_problem
 from ..state_dicts import take_what_fits
-from .cost_table import CostTable
-from .limits import check_limits, constraints, limits_of
+from .cost_table import Cost, CostTable
+from .limits import check_limits, check_network, constraints, limits_of
 from .multipliers import Multipliers
 
 
@@ -132,6 +132,17 @@ class CostTerm(nn.Module):
         """
         cost = self.table.cost(path, self.count_fixed_part)
         return all(getattr(cost, m) <= limit for m, limit in self.limits.items())
+
+    def check_network(self, costs: Mapping[str, Cost]) -> None:
+        """Refuses a network that is not within the limits on what can be counted.
+
+        Args:
+            costs (Mapping[str, Cost]): See ``ResourceEstimator.network_costs``.
+
+        Raises:
+            ConfigError: It costs more.
+        """
+        check_network(costs, self.limits, self.count_fixed_part)
 
     def constraints(self) -> Tuple[np.ndarray, np.ndarray]:
         """The limits for ``DifferentiableMutator.set_limits``; there must be one."""

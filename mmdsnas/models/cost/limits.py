@@ -1,4 +1,4 @@
-"""Limits on the cost of a child: whether paths can be within them."""
+"""Limits on the cost of a child: whether paths can be within them, and are."""
 
 import math
 from logging import WARNING
@@ -9,13 +9,15 @@ from mmengine.logging import print_log
 
 from mmdsnas.errors import ConfigError
 from ..mutators.most_probable import most_probable_path
-from .cost_table import MEASURES, CostTable
+from .cost_table import MEASURES, Cost, CostTable, total
 
 UNITS = dict(flops='MFLOPs', params='million parameters', latency='ms')
 # Names of mean costs in logs.
 EXPECTED = dict(
     flops='expected_mflops', params='expected_mparams', latency='expected_ms'
 )
+# Counts are whole numbers, which were divided by a million and added up.
+ROUNDING = dict(rel_tol=1e-9, abs_tol=1e-9)
 
 
 def limits_of(limit: Union[None, float, Mapping[str, float]]) -> Dict[str, float]:
@@ -75,7 +77,7 @@ def check_limits(
         ConfigError: A measure is not in the table, or no path is within the limits;
             it names the cheapest possible cost.
     """
-    note = '' if fixed_part else ' (blocks only, count_fixed_part=False)'
+    note = _note(fixed_part)
     for measure, limit in limits.items():
         _check_measured(table, measure)
         cheapest, dearest = table.cost_range(measure, fixed_part)
@@ -102,6 +104,34 @@ def check_limits(
                 f'cost.limit is {_words(limits)}, but the cheapest path of this '
                 f'search space within {_words(kept)} costs {cheapest:.6g} '
                 f'{UNITS[names[count - 1]]}{note}.'
+            )
+
+
+def check_network(
+    costs: Mapping[str, Cost], limits: Mapping[str, float], fixed_part: bool
+) -> None:
+    """Refuses a network that was counted as a whole and is not within the limits.
+
+    The limit on latency is one on the table's sum alone: measurements vary, and a
+    child that was found must not be lost to the next one.
+
+    Args:
+        costs (Mapping[str, Cost]): Its cost by block; ``''`` is the whole network.
+        limits (Mapping[str, float]): By measure.
+        fixed_part (bool): Whether the fixed part counts.
+
+    Raises:
+        ConfigError: It costs more, by more than rounding.
+    """
+    blocks = total(cost for name, cost in costs.items() if name)
+    cost = costs[''] if fixed_part else blocks
+    for measure, limit in limits.items():
+        found = getattr(cost, measure)
+        if found > limit and not math.isclose(found, limit, **ROUNDING):
+            raise ConfigError(
+                f'cost.limit is {_words({measure: limit})}, but the child costs '
+                f'{found:.6g} {UNITS[measure]}{_note(fixed_part)} as it would be '
+                'written, so that it is not.'
             )
 
 
@@ -138,3 +168,7 @@ def _cheapest(
 def _words(limits: Mapping[str, float]) -> str:
     """``7 MFLOPs and 0.5 million parameters``."""
     return ' and '.join(f'{limit:g} {UNITS[m]}' for m, limit in limits.items())
+
+
+def _note(fixed_part: bool) -> str:
+    return '' if fixed_part else ' (blocks only, count_fixed_part=False)'

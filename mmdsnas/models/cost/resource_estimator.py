@@ -1,21 +1,21 @@
 from contextlib import contextmanager
-from logging import WARNING
+from functools import partial
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
 import torch
 import torch.nn as nn
-from mmengine.logging import print_log
 from mmrazor.models.task_modules import ResourceEstimator as MMRazorResourceEstimator
 from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 from torch import Tensor
 
-from mmdsnas.errors import ConfigError
+from mmdsnas.errors import ConfigError, UserError
 from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
-from ..mutables import OneHotMutableOP, all_candidates
+from ..mutables import OneHotMutableOP, all_candidates, blocks_of, one_path
 from .cost_table import Cost, CostTable, total
 from .latency import LatencyMeter
-from .uncounted import uncounted_modules
+from .network_check import check_networks
+from .uncounted import uncounted_modules, warn_of_uncounted
 
 # Option -> beginnings of the names of MMRazor's counters that count.
 COUNTS = {
@@ -104,7 +104,9 @@ class ResourceEstimator(MMRazorResourceEstimator):
             CostTable: Exact counts, not rounded as ``estimate`` does.
 
         Raises:
-            ConfigError: The model does not accept ``input_shape``.
+            ConfigError: The model does not accept ``input_shape``, candidates of a
+                block do not fit each other, or the costs of a path are not those
+                of its network.
         """
         names = {block: name for name, block in model.named_modules()}
         blocks = {names[b]: b for members in groups.values() for b in members}
@@ -113,23 +115,14 @@ class ResourceEstimator(MMRazorResourceEstimator):
             for name, block in blocks.items()
             for choice in block.choices
         ]
-        with all_candidates(list(blocks.values())):
+        with all_candidates(blocks) as calls:
             counted = self.module_costs(model, ['', *spec_modules])
             with self.probing(model) as inputs:
                 uncounted = uncounted_modules(model, inputs)
         if self.count != 'all':
             uncounted = {k: n for k, n in uncounted.items() if 'MFLOPs' in k}
-
-        if uncounted:
-            print_log(
-                'the cost table counts nothing for modules of these types: '
-                f'{", ".join(f"{k} at {n}" for k, n in uncounted.items())}; '
-                "to count one, register a counter for it in mmrazor's "
-                'TASK_UTILS.',
-                'current',
-                level=WARNING,
-            )
-
+        idle = [name for name, number in calls.items() if not number]
+        warn_of_uncounted(uncounted, idle)
         table = {
             name: {
                 choice: counted[f'{name}._candidates.{choice}']
@@ -146,6 +139,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
                 everything.flops - searched.flops, everything.params - searched.params
             ),
         )
+        check_networks(costs, partial(self.network_costs, model))
         if self.latency_meter is None:
             return costs
         return costs.with_latencies(*self.latency_meter.table(model))
@@ -183,6 +177,26 @@ class ResourceEstimator(MMRazorResourceEstimator):
             for name in counted
         }
 
+    def network_costs(
+        self, model: nn.Module, path: Mapping[str, str]
+    ) -> Dict[str, Cost]:
+        """Counts the network of a path, without the other candidates.
+
+        Args:
+            model (nn.Module): The supernet; it stays as it was.
+            path (Mapping[str, str]): Candidate by block.
+
+        Returns:
+            dict[str, Cost]: Cost by block; ``''`` is the whole network.
+
+        Raises:
+            ConfigError: The network does not accept ``input_shape``.
+        """
+        names = {f'{block}._candidates.{c}': block for block, c in path.items()}
+        with one_path(blocks_of(model), path):
+            counted = self.module_costs(model, ['', *names])
+        return {names.get(name, name): cost for name, cost in counted.items()}
+
     @contextmanager
     def probing(self, model: nn.Module) -> Iterator[Tensor]:
         """Eval mode without a graph, to look at a model; undone at the end.
@@ -191,36 +205,39 @@ class ResourceEstimator(MMRazorResourceEstimator):
             model (nn.Module): The model.
 
         Yields:
-            Tensor: An input of zeros for it, shape ``input_shape``.
+            Tensor: See :meth:`example`.
         """
-        like = next(model.parameters(), torch.zeros(()))
         with _untouched(model):
-            yield like.new_zeros(self.input_shape)
+            yield self.example(model)
+
+    def example(self, model: nn.Module) -> Tensor:
+        """An input of zeros for a model, shape ``input_shape``."""
+        like = next(model.parameters(), torch.zeros(()))
+        return like.new_zeros(self.input_shape)
 
 
 def _try(model: nn.Module, inputs: Tensor) -> None:
     try:
         model(inputs)
+    except UserError:
+        raise
     except (RuntimeError, AssertionError, ValueError, IndexError) as error:
         raise ConfigError(
-            'resource_estimator.input_shape must be a shape that the '
-            f'architecture accepts, but with {tuple(inputs.shape)} its '
-            f'forward fails: {error}'
+            'the architecture must accept an input of resource_estimator.input_shape, '
+            f'but with {tuple(inputs.shape)} its forward fails: {error}'
         ) from error
 
 
 @contextmanager
 def _untouched(model: nn.Module) -> Iterator[None]:
-    """Eval mode, no graph; modes and attributes are put back at the end."""
-    modes = [(module, module.training) for module in model.modules()]
-    attributes = [(module, set(vars(module))) for module in model.modules()]
+    """Eval mode, no graph; modes and other attributes are put back at the end."""
+    # Those with other values too: what a forward notes would count in the next one.
+    kept = [(module, dict(vars(module))) for module in model.modules()]
     try:
         model.eval()
         with torch.no_grad():
             yield
     finally:
-        for module, mode in modes:
-            module.training = mode
-        for module, before in attributes:
-            for added in set(vars(module)) - before:
-                delattr(module, added)
+        for module, attributes in kept:
+            vars(module).clear()
+            vars(module).update(attributes)

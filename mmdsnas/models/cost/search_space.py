@@ -25,6 +25,19 @@ def random_paths(
     ]
 
 
+def covering_paths(choices: Mapping[str, Sequence[str]]) -> List[Dict[str, str]]:
+    """The fewest paths that have every candidate of every block.
+
+    Args:
+        choices (Mapping[str, Sequence[str]]): Candidates by block or group.
+    """
+    num = max(map(len, choices.values()))
+    return [
+        {n: options[k % len(options)] for n, options in choices.items()}
+        for k in range(num)
+    ]
+
+
 def block_inputs(model: nn.Module, inputs: Tensor) -> Dict[str, List[Tuple]]:
     """What the blocks are called with in one forward pass.
 

@@ -1,6 +1,8 @@
-from typing import Dict
+from logging import WARNING
+from typing import Dict, Mapping, Sequence
 
 import torch.nn as nn
+from mmengine.logging import print_log
 from mmrazor.models.task_modules.estimators.counters import flops_params_counter
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
@@ -73,6 +75,31 @@ def uncounted_modules(model: nn.Module, inputs: Tensor) -> Dict[str, str]:
                 name or 'the root',
             )
     return unseen
+
+
+def warn_of_uncounted(uncounted: Mapping[str, str], idle: Sequence[str]) -> None:
+    """Says what the cost table does not have.
+
+    Args:
+        uncounted (Mapping[str, str]): From :func:`uncounted_modules`.
+        idle (Sequence[str]): Blocks that the forward does not execute.
+    """
+    if uncounted:
+        print_log(
+            'the cost table counts nothing for modules of these types: '
+            f'{", ".join(f"{k} at {n}" for k, n in uncounted.items())}; '
+            "to count one, register a counter for it in mmrazor's "
+            'TASK_UTILS.',
+            'current',
+            level=WARNING,
+        )
+    if idle:
+        print_log(
+            'the cost table counts nothing for blocks that the forward does not '
+            f'execute: {", ".join(idle)}; nothing of it depends on their choice.',
+            'current',
+            level=WARNING,
+        )
 
 
 def _own_flops(counter: FlopCounterMode, root: str) -> Dict[str, float]:

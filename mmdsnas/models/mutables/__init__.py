@@ -1,6 +1,7 @@
+from .blocks import all_candidates, blocks_of, one_path
 from .in_place import copy_overwritten_outputs, in_place_readers
-from .one_hot_mutable_op import OneHotMutableOP, all_candidates, blocks_of
-from .outputs import map_tensors, tensors_of
+from .one_hot_mutable_op import OneHotMutableOP
+from .outputs import map_tensors, outline, tensors_of
 
 __all__ = [
     'OneHotMutableOP',
@@ -9,5 +10,7 @@ __all__ = [
     'copy_overwritten_outputs',
     'in_place_readers',
     'map_tensors',
+    'one_path',
+    'outline',
     'tensors_of',
 ]

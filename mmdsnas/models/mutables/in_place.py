@@ -10,7 +10,9 @@ from mmengine.logging import print_log
 from torch import Tensor
 from torch.nn.modules.batchnorm import _NormBase
 
-from .one_hot_mutable_op import OneHotMutableOP, all_candidates, blocks_of
+from mmdsnas.errors import UserError
+from .blocks import all_candidates, blocks_of
+from .one_hot_mutable_op import OneHotMutableOP
 from .outputs import tensors_of
 
 
@@ -20,6 +22,9 @@ def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
     Args:
         model (nn.Module): The supernet.
         inputs (Tensor): One batch.
+
+    Raises:
+        ConfigError: Candidates of a block do not fit each other in training mode.
     """
     # Training mode, where dropout writes too, may change whatever state a
     # module has, so a copy is looked at.
@@ -30,6 +35,8 @@ def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
     try:
         with torch.random.fork_rng(devices=[]):
             found = in_place_readers(probe, blocks_of(probe), inputs)
+    except UserError:
+        raise
     except (RuntimeError, AssertionError, ValueError) as error:
         print_log(
             'operations that work in place in training mode alone were not looked '
@@ -103,7 +110,7 @@ def in_place_readers(
         handles.append(module.register_forward_pre_hook(before(name)))
         handles.append(module.register_forward_hook(after(name)))
     try:
-        with all_candidates(list(blocks.values())):
+        with all_candidates(blocks):
             model(inputs)
     finally:
         for handle in handles:

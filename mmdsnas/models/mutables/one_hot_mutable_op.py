@@ -1,5 +1,4 @@
-from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Union
+from typing import Any, Callable, Dict, Iterable, Optional, Union
 
 import torch
 import torch.nn as nn
@@ -226,24 +225,3 @@ class OneHotMutableOP(OneShotMutableOP):
                 f'{choice!r} is not a candidate of this block, which '
                 f'has {", ".join(self.choices)}.'
             )
-
-
-def blocks_of(model: nn.Module) -> Dict[str, OneHotMutableOP]:
-    """The searchable blocks of a model by their names in it."""
-    modules = model.named_modules()
-    return {name: m for name, m in modules if isinstance(m, OneHotMutableOP)}
-
-
-@contextmanager
-def all_candidates(blocks: List[OneHotMutableOP]) -> Iterator[None]:
-    """While open, every block executes all its candidates."""
-    kept = [(b, b.current_choice, b.fixed_choice) for b in blocks]
-    for block in blocks:
-        block.current_choice = None
-        block.fix_choice(None)
-    try:
-        yield
-    finally:
-        for block, current, fixed in kept:
-            block.current_choice = current
-            block.fix_choice(fixed)

@@ -37,3 +37,32 @@ def tensors_of(output: Any) -> List[Tensor]:
     if isinstance(output, (list, tuple)):
         return [tensor for part in output for tensor in tensors_of(part)]
     return []
+
+
+def outline(output: Any) -> str:
+    """Structure of an operation's input or output, with each tensor's shape and type.
+
+    Args:
+        output (Any): A tensor, or a list, tuple or dict with such; of other values
+            the type counts.
+
+    Returns:
+        str: Equal for outputs of which one can stand in the other's place.
+
+    Examples:
+        >>> outline((torch.zeros(1, 16), None))
+        'tuple of [(1, 16) float32, NoneType]'
+    """
+    if isinstance(output, Tensor):
+        dtype = str(output.dtype).removeprefix('torch.')
+        place = '' if output.device.type == 'cpu' else f' on {output.device}'
+        return f'{tuple(output.shape)} {dtype}{place}'
+    kind = type(output).__name__
+    if isinstance(output, dict):
+        # In which order a dict was filled does not matter.
+        parts = sorted(f'{key!r}: {outline(part)}' for key, part in output.items())
+    elif isinstance(output, (list, tuple)):
+        parts = [outline(part) for part in output]
+    else:
+        return kind
+    return f'{kind} of [{", ".join(parts)}]'

@@ -94,7 +94,7 @@ def test_all_candidates_is_undone():
     current, flagged, none = blocks = [three() for _ in range(3)]
     current.current_choice = flagged.current_choice = 'one'
     flagged.fix_choice('ten')
-    with pytest.raises(KeyError, match='stop'), all_candidates(blocks):
+    with pytest.raises(KeyError, match='stop'), all_candidates(dict(enumerate(blocks))):
         for op in blocks:
             names = executed(op)
             op(torch.zeros(1))
