@@ -263,7 +263,7 @@ def test_weights_of_a_mixture_get_exact_inner_products(dtype):
     x = torch.randn(32, 16, 8, 8, dtype=dtype)
     weights = torch.tensor([0.3, 0.7], requires_grad=True)
     grad = torch.randn_like(x)
-    mixing_gate(add, x, weights).backward(grad)
+    mixing_gate(weights, add, x).backward(grad)
     parts = torch.stack([x + 1, 2 * x]).double()
     wanted = (parts * grad.double()).sum((1, 2, 3, 4))
     assert (weights.grad - wanted).abs().max() <= 1e-5 * parts.norm() * grad.norm()
@@ -329,7 +329,7 @@ def test_an_overwritten_tensor_of_several_is_refused():
     )
     x, score = (torch.ones(2), torch.ones(2)), torch.zeros((), requires_grad=True)
     with pytest.raises(ConfigError, match="'writes' of a block must not work in place"):
-        comparing_gate(pair, x, 'fine', 'writes', score)
+        comparing_gate('fine', 'writes', score, pair, x)
 
 
 @pytest.mark.parametrize('estimator', [CounterfactualGradient, DARTSGradient])
