@@ -17,6 +17,9 @@ from .cost_table import Cost, CostTable, total
 from .latency import LatencyMeter
 from .uncounted import uncounted_modules
 
+# Of one image, where a config has none.
+INPUT_SHAPE = (1, 3, 224, 224)
+
 # Option -> beginnings of the names of MMRazor's counters that count.
 COUNTS = {
     'all': ('',),
@@ -52,7 +55,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
     @checked_options
     def __init__(
         self,
-        input_shape: Tuple = (1, 3, 224, 224),
+        input_shape: Tuple = INPUT_SHAPE,
         count: str = 'all',
         latency: Optional[Dict] = None,
         **kwargs,
