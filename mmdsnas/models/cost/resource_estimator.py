@@ -1,3 +1,4 @@
+import inspect
 from contextlib import contextmanager
 from logging import WARNING
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
@@ -6,6 +7,9 @@ import torch
 import torch.nn as nn
 from mmengine.logging import print_log
 from mmrazor.models.task_modules import ResourceEstimator as MMRazorResourceEstimator
+from mmrazor.models.task_modules.estimators.counters.flops_params_counter import (
+    is_supported_instance,
+)
 from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 from torch import Tensor
 
@@ -15,7 +19,7 @@ from mmdsnas.registry import TASK_UTILS
 from ..mutables import OneHotMutableOP, all_candidates
 from .cost_table import Cost, CostTable, total
 from .latency import LatencyMeter
-from .uncounted import uncounted_modules
+from .uncounted import own_forwards, uncounted_modules
 
 # Of one image, where a config has none.
 INPUT_SHAPE = (1, 3, 224, 224)
@@ -117,15 +121,18 @@ class ResourceEstimator(MMRazorResourceEstimator):
             for choice in block.choices
         ]
         with all_candidates(list(blocks.values())):
-            counted = self.module_costs(model, ['', *spec_modules])
+            own = own_forwards(model)
+            counted = self.module_costs(model, ['', *spec_modules, *own])
+            mflops = {n: counted[n].flops for n in own if counted[n].flops}
             with self.probing(model) as inputs:
-                uncounted = uncounted_modules(model, inputs)
+                uncounted = uncounted_modules(model, inputs, mflops)
         if self.count != 'all':
             uncounted = {k: n for k, n in uncounted.items() if 'MFLOPs' in k}
 
         if uncounted:
             print_log(
-                'the cost table counts nothing for modules of these types: '
+                'the cost table counts nothing, or something else, for modules of '
+                'these types: '
                 f'{", ".join(f"{k} at {n}" for k, n in uncounted.items())}; '
                 "to count one, register a counter for it in mmrazor's "
                 'TASK_UTILS.',
@@ -214,7 +221,15 @@ def _try(model: nn.Module, inputs: Tensor) -> None:
 
 @contextmanager
 def _untouched(model: nn.Module) -> Iterator[None]:
-    """Eval mode, no graph; modes and attributes are put back at the end."""
+    """Eval mode, no graph; modes and attributes are put back at the end.
+
+    Inputs that are given by name come by place, where MMRazor's counters look.
+    """
+    handles = [
+        module.register_forward_pre_hook(_by_place, with_kwargs=True)
+        for module in model.modules()
+        if is_supported_instance(module)
+    ]
     modes = [(module, module.training) for module in model.modules()]
     attributes = [(module, set(vars(module))) for module in model.modules()]
     try:
@@ -222,8 +237,17 @@ def _untouched(model: nn.Module) -> Iterator[None]:
         with torch.no_grad():
             yield
     finally:
+        for handle in handles:
+            handle.remove()
         for module, mode in modes:
             module.training = mode
         for module, before in attributes:
             for added in set(vars(module)) - before:
                 delattr(module, added)
+
+
+def _by_place(module: nn.Module, args: Tuple, kwargs: Dict) -> Optional[Tuple]:
+    if not kwargs:
+        return None
+    given = inspect.signature(module.forward).bind(*args, **kwargs)
+    return given.args, given.kwargs
