@@ -76,7 +76,9 @@ def _is_constant(node: Optional[Node]) -> bool:
     if node is None:
         return True
     return node.op == 'get_attr' and all(
-        isinstance(user.target, OpOverload) and not user.target._schema.is_mutable
+        isinstance(user.target, OpOverload)
+        # Neither it nor a view of it is handed on, so that nothing writes to it.
+        and not any(given.alias_info for given in user.target._schema.arguments)
         for same in node.graph.find_nodes(op='get_attr')
         if same.target == node.target
         for user in same.users

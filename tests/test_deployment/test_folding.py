@@ -67,7 +67,7 @@ class Rewritten(Overwritten):
 
     def forward(self, x):
         x = self.conv(x)
-        self.norm.running_mean.copy_(self.norm.running_var + 1)
+        self.norm.running_mean.view(2, 2).copy_(x.new_tensor([[1.0, 2.0], [3.0, 4.0]]))
         return self.norm(x)
 
 
