@@ -1,7 +1,7 @@
 """Supernets of the tests: toys of few paths, and those of MMRazor."""
 
 import itertools
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn as nn
@@ -23,8 +23,8 @@ class Apply(nn.Module):
         super().__init__()
         self.function = function
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(x)
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
 
 
 class Layer(nn.Module):
@@ -37,6 +37,35 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.function(self.linear(x))
+
+
+class Standardised(nn.Conv2d):
+    """A convolution that computes its weight."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        std, mean = torch.std_mean(self.weight, (1, 2, 3), keepdim=True)
+        return self._conv_forward(x, (self.weight - mean) / (std + 1e-5), self.bias)
+
+
+class Cut(nn.Conv2d):
+    """A convolution whose kernel is the middle of a larger one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        middle = self.weight[:, :, 1:-1, 1:-1]
+        return F.conv2d(x, middle, self.bias, self.stride, middle.shape[-1] // 2)
+
+
+class TwoInputs(nn.Module):
+    """Two inputs, one of which may be given by name, and options by name."""
+
+    def __init__(self, function: Callable, pack: Callable = lambda y, z: y) -> None:
+        super().__init__()
+        self.layer, self.other = Layer(function), nn.Linear(WIDTH, WIDTH)
+        self.pack = pack
+
+    def forward(self, x: Tensor, skip: Tensor, *, score=1.0, block=None) -> Any:
+        y = self.layer(x) + score * self.other(skip)
+        return self.pack(y if block is None else y * block, self.other(x))
 
 
 class ToyNet(BaseModel):

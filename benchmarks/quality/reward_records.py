@@ -195,7 +195,7 @@ def _both_gates(block: OneHotMutableOP, x: Tensor, other: str, score: Tensor) ->
         score (Tensor): Gets ``<dL/dy, y>`` and ``<dL/dy, y - y_other>``.
     """
     paper, counterfactual = score.unbind()
-    y = one_hot_gate(block, x, block.current_choice, paper)
+    y = one_hot_gate(block.current_choice, paper, block, x)
     with torch.no_grad():
         y_other = block.execute(other, x)
     return gate(y, counterfactual, y.detach() - y_other)

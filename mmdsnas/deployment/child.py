@@ -12,6 +12,7 @@ from mmdsnas.structures import (
     Subnet,
     child_checkpoint,
     child_of_search,
+    config_input_shape,
     is_of_search,
     recorded_subnet,
     sub_model,
@@ -53,7 +54,8 @@ def build_child(
         architecture = dict(model.architecture)
         if model.get('data_preprocessor') is not None:
             architecture['data_preprocessor'] = model.data_preprocessor
-        child = sub_model(architecture, _subnet(model, checkpoint, path))
+        subnet = _subnet(model, checkpoint, path)
+        child = sub_model(architecture, subnet, input_shape=config_input_shape(model))
     else:
         use_recorded_subnet(model, checkpoint, dict(options or {}))
         child = MODELS.build(model)

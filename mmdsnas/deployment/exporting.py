@@ -1,6 +1,5 @@
 """From a child to a file that runs without OpenMMLab."""
 
-import copy
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Union
@@ -18,7 +17,7 @@ from .comparison import Comparison, compare
 from .formats import FORMATS, OnnxFormat, Pt2Format
 from .images import Images, Source, find_images
 from .metadata import describe
-from .network import Network, reference, trace
+from .network import Network, eval_copy, reference, trace
 from .quantization import quantize
 
 # A part of the largest logit: float32 in another order of additions gives 1e-6 to
@@ -170,7 +169,7 @@ def export_child(
         ExportError: See :func:`export`.
     """
     file_format = _format(format, tolerance)
-    child = copy.deepcopy(child).cpu().eval()
+    child = eval_copy(child)
     first, _ = next(iter(images))
     outputs = reference(child, first).shape[1]
     if classes and len(classes) != outputs:

@@ -3,6 +3,7 @@
 from typing import Optional, Tuple
 
 import torch
+from torch._ops import OpOverload
 from torch.fx import GraphModule, Node
 from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
@@ -42,17 +43,22 @@ def fold_batch_norms(network: GraphModule) -> Tuple[GraphModule, int, int]:
 
 def _fold(network: GraphModule, norm: Node, number: int) -> bool:
     source, scale, shift, mean, variance, training, _, eps = norm.args[:8]
-    if training or not _can_take_a_norm(source):
+    if training or source.target not in (*_CONVOLUTIONS, _LINEAR):
         return False
-    weight, bias = (*source.args[1:3], None)[:2]
-    tensors = [_tensor(network, node) for node in (weight, bias, mean, variance)]
-    affine = [_tensor(network, node) for node in (scale, shift)]
+    inputs = [*(*source.args[1:3], None)[:2], scale, shift, mean, variance]
+    if len(source.users) > 1 or not all(map(_is_constant, inputs)):
+        return False
+    weight, bias, scale, shift, mean, variance = [_tensor(network, n) for n in inputs]
+    # Otherwise the channels of the output are not where a BatchNorm has them.
+    if source.meta['val'].dim() != weight.dim():
+        return False
     if source.target is _LINEAR:
-        ones = (torch.ones_like(tensors[2]), torch.zeros_like(tensors[2]))
-        affine = [a if a is not None else one for a, one in zip(affine, ones)]
-        fused = fuse_linear_bn_weights(*tensors, eps, *affine)
+        scale = torch.ones_like(mean) if scale is None else scale
+        shift = torch.zeros_like(mean) if shift is None else shift
+        fuse = fuse_linear_bn_weights
     else:
-        fused = fuse_conv_bn_weights(*tensors, eps, *affine)
+        fuse = fuse_conv_bn_weights
+    fused = fuse(weight, bias, mean, variance, eps, scale, shift)
     nodes = []
     for part, tensor in zip(('weight', 'bias'), fused):
         name = f'folded_{number}_{part}'
@@ -65,11 +71,18 @@ def _fold(network: GraphModule, norm: Node, number: int) -> bool:
     return True
 
 
-def _can_take_a_norm(source: Node) -> bool:
-    if len(source.users) > 1 or source.target not in (*_CONVOLUTIONS, _LINEAR):
-        return False
-    # Of a sequence a linear map gives the channels last, where no BatchNorm has them.
-    return source.target is not _LINEAR or source.meta['val'].dim() == 2
+def _is_constant(node: Optional[Node]) -> bool:
+    """Whether it is left out, or a parameter or buffer that nothing writes to."""
+    if node is None:
+        return True
+    return node.op == 'get_attr' and all(
+        isinstance(user.target, OpOverload)
+        # Neither it nor a view of it is handed on, so that nothing writes to it.
+        and not any(given.alias_info for given in user.target._schema.arguments)
+        for same in node.graph.find_nodes(op='get_attr')
+        if same.target == node.target
+        for user in same.users
+    )
 
 
 def _tensor(network: GraphModule, node: Optional[Node]) -> Optional[torch.Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
 from mmdsnas.errors import ConfigError, ExportError
-from mmdsnas.models.mutables import blocks_of
+from mmdsnas.models.mutables import blocks_of, tensors_of
 from .folding import fold_batch_norms
 
 INPUT, OUTPUT, BATCH = 'images', 'logits', 'batch'
@@ -37,7 +37,7 @@ class Network(nn.Module):
 
     def __init__(self, child: BaseModel, with_preprocess: bool = False) -> None:
         super().__init__()
-        self.child = copy.deepcopy(child).cpu().eval().requires_grad_(False)
+        self.child = eval_copy(child).requires_grad_(False)
         self.child.to(memory_format=torch.contiguous_format)
         self.with_preprocess = with_preprocess
         if with_preprocess:
@@ -74,6 +74,15 @@ class Network(nn.Module):
         if self.with_preprocess:
             return images.flip(1).permute(0, 2, 3, 1).contiguous()
         return preprocessed(self.child, images)
+
+
+def eval_copy(child: BaseModel) -> BaseModel:
+    """Copies a child to the CPU, in eval mode."""
+    # What modules keep of a forward pass, as torch's first weight_norm does, has a
+    # graph, and torch copies no such tensor.
+    state = tensors_of([list(vars(module).values()) for module in child.modules()])
+    memo = {id(t): t.detach().clone() for t in state if not t.is_leaf}
+    return copy.deepcopy(child, memo).cpu().eval()
 
 
 def preprocessed(child: BaseModel, images: Tensor) -> Tensor:

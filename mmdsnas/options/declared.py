@@ -117,6 +117,7 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
         cfg=_MODULE,
         fix_subnet=Maybe(Either(File(), Mapping())),
         channels_last=Flag(),
+        input_shape=Maybe(InputShape()),
         data_preprocessor=Maybe(_MODULE),
         init_cfg=_INIT_CFG,
     ),

@@ -10,7 +10,7 @@ from .child import (
     save_child,
     use_recorded_subnet,
 )
-from .child_config import child_config, recorded_child_config
+from .child_config import child_config, config_input_shape, recorded_child_config
 from .sub_model import sub_model
 from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_subnet
 
@@ -22,6 +22,7 @@ __all__ = [
     'child_config',
     'child_of_search',
     'child_state_dict',
+    'config_input_shape',
     'is_of_search',
     'read_subnet',
     'recorded_child_config',

@@ -1,11 +1,12 @@
 """What a checkpoint says of how its child is built and gets its images."""
 
-from typing import Any, Dict, Iterator, Mapping, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, Mapping, Optional, Sequence, Set, Tuple
 
 from mmengine.config import Config
 
 from mmdsnas import registry
 from mmdsnas.errors import CheckpointError
+from mmdsnas.models.cost import INPUT_SHAPE
 from mmdsnas.options.checkers import shown
 from mmdsnas.utils.checkpoint import meta_of
 from mmdsnas.utils.plain import plain
@@ -39,11 +40,19 @@ def child_config(config: Config) -> Optional[Dict[str, Any]]:
                 type='mmdsnas.sub_model',
                 cfg=architecture,
                 channels_last=model.get('channels_last', False),
+                input_shape=config_input_shape(model),
             ),
             data_preprocessor=preprocessor,
             test_dataloader=dict(dataset=dict(pipeline=pipeline)),
         )
     )
+
+
+def config_input_shape(model: Mapping[str, Any]) -> Optional[Sequence[int]]:
+    """Shape of one image, by the config of a search or of a child."""
+    if 'architecture' not in model:
+        return model.get('input_shape')
+    return (model.get('resource_estimator') or {}).get('input_shape', INPUT_SHAPE)
 
 
 def recorded_child_config(

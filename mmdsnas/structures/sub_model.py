@@ -1,11 +1,12 @@
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Dict, Mapping, Optional, Sequence, Union
 
 import torch
 from mmengine.model import BaseModel
 from mmrazor.structures import load_fix_subnet
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.models.lazy import materialise
 from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
 from .subnet import check_subnet, read_subnet
@@ -17,6 +18,7 @@ def sub_model(
     cfg: Dict,
     fix_subnet: Union[str, Path, Mapping[str, Any], None] = None,
     channels_last: bool = False,
+    input_shape: Optional[Sequence[int]] = None,
     data_preprocessor: Optional[Dict] = None,
     init_cfg: Optional[Dict] = None,
 ) -> BaseModel:
@@ -31,6 +33,8 @@ def sub_model(
         cfg (dict): Config of the supernet's architecture.
         fix_subnet (str | Path | Mapping): Subnet file, or what it holds.
         channels_last (bool): See ``DSNAS``.
+        input_shape (Sequence[int], optional): Shape of one image with batch size 1,
+            for an architecture with lazy modules.
         data_preprocessor (dict, optional): For an architecture whose config
             has none.
         init_cfg (dict, optional): Replaces the architecture's, e.g.
@@ -41,7 +45,8 @@ def sub_model(
         which mmengine's Runner calls.
 
     Raises:
-        ConfigError: ``fix_subnet`` is missing.
+        ConfigError: ``fix_subnet`` is missing, or ``input_shape`` where a module is
+            lazy.
         SubnetError: It is no subnet file, or one of another supernet.
     """
     if fix_subnet is None:
@@ -57,6 +62,7 @@ def sub_model(
     model = MODELS.build(cfg)
     check_subnet(model, subnet)
     load_fix_subnet(model, {b: dict(chosen=c) for b, c in subnet.items()})
+    materialise(model, input_shape, 'model.input_shape')
     if channels_last:
         model.to(memory_format=torch.channels_last)
     if init_cfg is not None:

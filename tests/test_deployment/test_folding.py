@@ -1,8 +1,11 @@
 import pytest
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
+from torch.nn.utils import parametrizations
 
 from mmdsnas.deployment.folding import fold_batch_norms
+from tests.toy import Cut, Standardised
 
 
 class Both(nn.Module):
@@ -29,6 +32,56 @@ class OtherOrder(nn.Module):
         return self.norms[1](self.conv(self.norms[0](self.conv(x))))
 
 
+class Functional(nn.Module):
+    """One parameter as the weight of two convolutions, and a function as the norm."""
+
+    def __init__(self, change=lambda statistic: statistic):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 4, 1, 1))
+        self.norm, self.change = nn.BatchNorm2d(4), change
+
+    def normed(self, x):
+        norm, change = self.norm, self.change
+        mean, variance = change(norm.running_mean), change(norm.running_var)
+        return F.batch_norm(x, mean, variance, norm.weight, norm.bias)
+
+    def forward(self, x):
+        return self.normed(F.conv2d(x, self.weight)) + F.conv2d(x, self.weight)
+
+
+class Overwritten(nn.Module):
+    """What lies between the convolution and the norm works in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        x = self.conv(x)
+        x.view(-1).mul_(2)
+        return self.norm(x)
+
+
+class Rewritten(Overwritten):
+    """A statistic is set anew before each use."""
+
+    def forward(self, x):
+        x = self.conv(x)
+        self.norm.running_mean.view(2, 2).copy_(x.new_tensor([[1.0, 2.0], [3.0, 4.0]]))
+        return self.norm(x)
+
+
+class Unbatched(nn.Module):
+    """The channels of the convolution's output are what the norm takes for images."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv1d(5, 5, 1), nn.BatchNorm1d(5)
+
+    def forward(self, x):
+        return self.norm(self.conv(x.flatten().expand(5, -1)[:, :5]))
+
+
 def fold(network, *shape):
     """Folds a network whose BatchNorm layers do something.
 
@@ -41,7 +94,7 @@ def fold(network, *shape):
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             tensors = (layer.running_mean, layer.running_var, layer.weight, layer.bias)
             for tensor in tensors:
-                if tensor is not None:
+                if tensor is not None and tensor.is_leaf:
                     tensor.data.uniform_(0.5, 1.5)
     inputs = torch.randn(2, *shape, dtype=torch.float64)
     traced = torch.export.export(network.eval(), (inputs,)).module()
@@ -82,6 +135,10 @@ def test_layers_that_take_a_norm(network, shape):
     assert len(folded.state_dict()) == 2
 
 
+def test_a_shared_weight_and_a_functional_norm():
+    assert fold(Functional(), 4, 5, 5)[1:] == (1, 0)
+
+
 def test_a_shared_convolution_gets_two_norms():
     assert fold(OtherOrder(), 4, 5, 5)[1:] == (2, 0)
 
@@ -101,6 +158,32 @@ def test_a_shared_convolution_gets_two_norms():
             ),
             (4, 5, 5),
         ),
+        # Weights and statistics that are computed.
+        (nn.Sequential(Standardised(4, 6, 3), nn.BatchNorm2d(6)), (4, 5, 5)),
+        (nn.Sequential(Cut(4, 6, 5, bias=False), nn.BatchNorm2d(6)), (4, 5, 5)),
+        (
+            nn.Sequential(
+                parametrizations.weight_norm(nn.Conv2d(4, 6, 3)), nn.BatchNorm2d(6)
+            ),
+            (4, 5, 5),
+        ),
+        (
+            nn.Sequential(
+                parametrizations.spectral_norm(nn.Linear(4, 6)), nn.BatchNorm1d(6)
+            ),
+            (4,),
+        ),
+        (
+            nn.Sequential(
+                nn.Conv2d(4, 6, 3),
+                parametrizations.weight_norm(nn.BatchNorm2d(6), dim=None),
+            ),
+            (4, 5, 5),
+        ),
+        (Functional(lambda statistic: statistic + 1), (4, 5, 5)),
+        (Overwritten(), (4, 5, 5)),
+        (Rewritten(), (4, 5, 5)),
+        (Unbatched(), (4,)),
     ],
 )
 def test_what_cannot_be_folded_stays(network, shape):

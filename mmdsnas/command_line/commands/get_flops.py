@@ -1,6 +1,7 @@
 """Prints parameters and FLOPs of a network, in all and by stage."""
 
 import argparse
+from functools import partial
 from typing import Any, Dict
 
 from mmengine.registry import init_default_scope
@@ -12,7 +13,7 @@ from mmdsnas.models.cost import costs_by_stage
 from mmdsnas.registry import MODELS
 from mmdsnas.running.input_size import input_size
 from mmdsnas.running.run_config import load_config
-from mmdsnas.structures import sub_model, subnet_of_path
+from mmdsnas.structures import config_input_shape, sub_model, subnet_of_path
 from mmdsnas.utils.tables import stage_table
 
 COLUMNS = {
@@ -54,15 +55,16 @@ def networks(model_cfg: Dict[str, Any], subnet) -> Dict[str, Any]:
                 f'model is a {model_cfg["type"]}.'
             )
         return {'The network': MODELS.build(model_cfg)}
-    architecture = model_cfg['architecture']
+    shape = config_input_shape(model_cfg)
+    build = partial(sub_model, model_cfg['architecture'], input_shape=shape)
     if subnet is not None:
-        return {f'The child {subnet}': sub_model(architecture, subnet)}
+        return {f'The child {subnet}': build(subnet)}
     model: DSNAS = MODELS.build(model_cfg)
     children = {}
     paths = model.cost_table.extreme_paths()
     for title, path in zip(('The cheapest path', 'The dearest path'), paths):
         subnet = subnet_of_path(model.architecture, model.mutator.search_groups, path)
-        children[title] = sub_model(architecture, subnet)
+        children[title] = build(subnet)
     return children
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Tuple
 
@@ -13,7 +14,7 @@ from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import LatencyMeter, random_paths
 from mmdsnas.registry import MODELS
 from mmdsnas.running.run_config import load_config
-from mmdsnas.structures import sub_model, subnet_of_path
+from mmdsnas.structures import config_input_shape, sub_model, subnet_of_path
 from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.tables import error_table, latency_table
 
@@ -64,8 +65,7 @@ def load(args: argparse.Namespace) -> Tuple[Dict[str, Any], LatencyMeter]:
     latency = {**(estimator.pop('latency', None) or {}), **given}
     # Latencies are measured below; no limit matters here.
     model.update(resource_estimator=estimator, cost=None)
-    shape = estimator.get('input_shape', (1, 3, 224, 224))
-    return model, LatencyMeter(shape, **latency)
+    return model, LatencyMeter(config_input_shape(model), **latency)
 
 
 @show_user_errors
@@ -77,7 +77,10 @@ def main() -> None:
     choices = {name: mutator.choices(name) for name in mutator.search_groups}
     paths = random_paths(choices, args.paths, SEED)
     subnets = [subnet_of_path(supernet, mutator.search_groups, path) for path in paths]
-    children = {k: sub_model(config.architecture, s) for k, s in enumerate(subnets)}
+    build = partial(
+        sub_model, config.architecture, input_shape=config_input_shape(config)
+    )
+    children = {k: build(subnet) for k, subnet in enumerate(subnets)}
 
     table, measured = meter.table_and_networks(supernet, children)
     costs = model.cost_table.with_latencies(*table)

@@ -16,6 +16,7 @@ from mmdsnas.options import checked_options, stages_problem
 from mmdsnas.registry import MODELS, TASK_UTILS
 from ..batch_norm import batch_norms, statistics_kept
 from ..cost import CostTerm
+from ..lazy import materialise, weights_all_there
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, Draw
 from .stage import Stage
@@ -93,6 +94,14 @@ class DSNAS(BaseAlgorithm):
         # MMRazor's search for `inplace` attributes finds nothing on torch 2
         # and is not needed: copy_overwritten_outputs looks at what is executed.
         super().__init__(architecture, data_preprocessor, init_cfg, module_inplace=True)
+        self.resource_estimator = estimator = _built(
+            resource_estimator, TASK_UTILS, 'mmdsnas.ResourceEstimator'
+        )
+        materialise(
+            self.architecture,
+            estimator.input_shape,
+            'model.resource_estimator.input_shape',
+        )
         if channels_last:
             # Before a wrapper lays out the buffers in which gradients are exchanged.
             self.architecture.to(memory_format=torch.channels_last)
@@ -100,12 +109,10 @@ class DSNAS(BaseAlgorithm):
         self.finetune_epochs = finetune_epochs
         self.mutator = _built(mutator, MODELS, 'mmdsnas.DifferentiableMutator')
         self.mutator.prepare_from_supernet(self.architecture)
-        self.resource_estimator = estimator = _built(
-            resource_estimator, TASK_UTILS, 'mmdsnas.ResourceEstimator'
-        )
-        self.cost_table = estimator.cost_table(
-            self.architecture, self.mutator.search_groups
-        )
+        with weights_all_there(self.architecture):
+            self.cost_table = estimator.cost_table(
+                self.architecture, self.mutator.search_groups
+            )
         self.cost_term = CostTerm.from_options(self.cost_table, cost)
         if self.cost_term.limits:
             adaptive = self.cost_term.multipliers is not None

@@ -3,12 +3,13 @@ from .cost_term import CostTerm, expected_cost, sampled_cost
 from .latency import LatencyMeter
 from .limits import EXPECTED, UNITS
 from .multipliers import Multipliers
-from .resource_estimator import ResourceEstimator
+from .resource_estimator import INPUT_SHAPE, ResourceEstimator
 from .search_space import random_paths
 from .stages import costs_by_stage, stage_names
 
 __all__ = [
     'EXPECTED',
+    'INPUT_SHAPE',
     'MEASURES',
     'UNITS',
     'Cost',

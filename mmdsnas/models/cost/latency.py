@@ -22,9 +22,15 @@ from .stopwatch import median_times
 
 # Random children whose measured latency tells that of the fixed part.
 CHILDREN = 5
-NOTHING = nn.Identity().eval()
 
 Call = Callable[[], Any]
+
+
+class Nothing(nn.Module):
+    """Takes whatever a block takes, and does nothing."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return args, kwargs
 
 
 class LatencyMeter:
@@ -187,9 +193,9 @@ class LatencyMeter:
         inputs = block_inputs(model, self._inputs(model))
         blocks = list(blocks_of(model).items())
         for name, block in progress(blocks, 'Preparing blocks'):
-            for choice, module in [*block._candidates.items(), (None, NOTHING)]:
+            for choice, module in [*block._candidates.items(), (None, Nothing())]:
                 calls[name, choice] = [
-                    self.backend.prepare(module, args) for args in inputs[name]
+                    self.backend.prepare(module, *each) for each in inputs[name]
                 ]
         return calls
 

@@ -6,13 +6,16 @@ import re
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import torch
 import torch.nn as nn
-from torch.utils._pytree import tree_leaves
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from mmdsnas.errors import ConfigError
+
+NONE: Mapping[str, Any] = {}
 
 
 class PyTorchBackend:
@@ -39,14 +42,47 @@ class PyTorchBackend:
         """What the latency depends on, by package."""
         return dict(torch=torch.__version__)
 
-    def prepare(self, module: nn.Module, args: Tuple) -> Callable[[], Any]:
+    def prepare(
+        self, module: nn.Module, args: Tuple, kwargs: Mapping[str, Any] = NONE
+    ) -> Callable[[], Any]:
         """What executes a module once.
 
         Args:
             module (nn.Module): In eval mode, on the device.
             args (tuple): Its inputs.
+            kwargs (Mapping[str, Any]): And those that are given by name.
         """
-        return partial(module, *args)
+        return partial(module, *args, **kwargs)
+
+
+class OfTensors(nn.Module):
+    """A module as a function of tensors alone, which ONNX files are.
+
+    Args:
+        module (nn.Module): The module.
+        args (tuple): Its inputs; what is no tensor stays as it is.
+        kwargs (Mapping[str, Any]): And those that are given by name.
+    """
+
+    def __init__(
+        self, module: nn.Module, args: Tuple, kwargs: Mapping[str, Any]
+    ) -> None:
+        super().__init__()
+        self.module = module
+        self.leaves, self.structure = tree_flatten((args, dict(kwargs)))
+
+    @property
+    def tensors(self) -> Tuple[Tensor, ...]:
+        """The tensors among the inputs."""
+        return tuple(leaf for leaf in self.leaves if isinstance(leaf, Tensor))
+
+    def forward(self, *tensors: Tensor) -> Tuple[Tensor, ...]:
+        """Executes the module, and leaves the tensors of its output."""
+        given = iter(tensors)
+        leaves = [next(given) if isinstance(x, Tensor) else x for x in self.leaves]
+        args, kwargs = tree_unflatten(leaves, self.structure)
+        outputs = tree_leaves(self.module(*args, **kwargs))
+        return tuple(part for part in outputs if isinstance(part, Tensor))
 
 
 class OnnxRuntimeBackend:
@@ -84,12 +120,15 @@ class OnnxRuntimeBackend:
         """What the latency depends on, by package."""
         return dict(torch=torch.__version__, onnxruntime=self.version)
 
-    def prepare(self, module: nn.Module, args: Tuple) -> Callable[[], Any]:
+    def prepare(
+        self, module: nn.Module, args: Tuple, kwargs: Mapping[str, Any] = NONE
+    ) -> Callable[[], Any]:
         """What executes a module once, after it was exported.
 
         Args:
             module (nn.Module): In eval mode, on the CPU.
             args (tuple): Its inputs.
+            kwargs (Mapping[str, Any]): And those that are given by name.
 
         Raises:
             ConfigError: It cannot be exported, or not be executed.
@@ -102,14 +141,23 @@ class OnnxRuntimeBackend:
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors
-        file = io.BytesIO()
+        function, file = OfTensors(module, args, kwargs).eval(), io.BytesIO()
+        arrays = {
+            f'input_{i}': t.detach().numpy() for i, t in enumerate(function.tensors)
+        }
         # Whatever an exporter or a runtime cannot do has an error of its own.
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter('ignore')
                 # This exporter takes a tenth of the time that the one of
                 # torch.export takes, and what it exports is as fast.
-                torch.onnx.export(module, args, file, dynamo=False)
+                torch.onnx.export(
+                    function,
+                    function.tensors,
+                    file,
+                    input_names=list(arrays),
+                    dynamo=False,
+                )
             session = onnxruntime.InferenceSession(
                 file.getvalue(), options, providers=['CPUExecutionProvider']
             )
@@ -120,9 +168,9 @@ class OnnxRuntimeBackend:
                 f'with a {type(module).__name__} that ONNX Runtime cannot have, but '
                 f"is 'onnxruntime': {reason}"
             ) from error
-        names = [node.name for node in session.get_inputs()]
-        arrays = [tensor.numpy() for tensor in tree_leaves(args)]
-        return partial(session.run, None, dict(zip(names, arrays, strict=True)))
+        # Without those that the module does not use.
+        used = {node.name: arrays[node.name] for node in session.get_inputs()}
+        return partial(session.run, None, used)
 
 
 BACKENDS = dict(pytorch=PyTorchBackend, onnxruntime=OnnxRuntimeBackend)

@@ -1,3 +1,4 @@
+import inspect
 from contextlib import contextmanager
 from functools import partial
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
@@ -5,6 +6,9 @@ from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Uni
 import torch
 import torch.nn as nn
 from mmrazor.models.task_modules import ResourceEstimator as MMRazorResourceEstimator
+from mmrazor.models.task_modules.estimators.counters.flops_params_counter import (
+    is_supported_instance,
+)
 from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 from torch import Tensor
 
@@ -15,7 +19,10 @@ from ..mutables import OneHotMutableOP, all_candidates, blocks_of, one_path
 from .cost_table import Cost, CostTable, total
 from .latency import LatencyMeter
 from .network_check import check_networks
-from .uncounted import uncounted_modules, warn_of_uncounted
+from .uncounted import own_forwards, uncounted_modules, warn_of_uncounted
+
+# Of one image, where a config has none.
+INPUT_SHAPE = (1, 3, 224, 224)
 
 # Option -> beginnings of the names of MMRazor's counters that count.
 COUNTS = {
@@ -52,7 +59,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
     @checked_options
     def __init__(
         self,
-        input_shape: Tuple = (1, 3, 224, 224),
+        input_shape: Tuple = INPUT_SHAPE,
         count: str = 'all',
         latency: Optional[Dict] = None,
         **kwargs,
@@ -116,9 +123,11 @@ class ResourceEstimator(MMRazorResourceEstimator):
             for choice in block.choices
         ]
         with all_candidates(blocks) as calls:
-            counted = self.module_costs(model, ['', *spec_modules])
+            own = own_forwards(model)
+            counted = self.module_costs(model, ['', *spec_modules, *own])
+            mflops = {n: counted[n].flops for n in own if counted[n].flops}
             with self.probing(model) as inputs:
-                uncounted = uncounted_modules(model, inputs)
+                uncounted = uncounted_modules(model, inputs, mflops)
         if self.count != 'all':
             uncounted = {k: n for k, n in uncounted.items() if 'MFLOPs' in k}
         idle = [name for name, number in calls.items() if not number]
@@ -230,14 +239,31 @@ def _try(model: nn.Module, inputs: Tensor) -> None:
 
 @contextmanager
 def _untouched(model: nn.Module) -> Iterator[None]:
-    """Eval mode, no graph; modes and other attributes are put back at the end."""
+    """Eval mode, no graph; modes and other attributes are put back at the end.
+
+    Inputs that are given by name come by place, where MMRazor's counters look.
+    """
     # Those with other values too: what a forward notes would count in the next one.
     kept = [(module, dict(vars(module))) for module in model.modules()]
+    handles = [
+        module.register_forward_pre_hook(_by_place, with_kwargs=True)
+        for module in model.modules()
+        if is_supported_instance(module)
+    ]
     try:
         model.eval()
         with torch.no_grad():
             yield
     finally:
+        for handle in handles:
+            handle.remove()
         for module, attributes in kept:
             vars(module).clear()
             vars(module).update(attributes)
+
+
+def _by_place(module: nn.Module, args: Tuple, kwargs: Dict) -> Optional[Tuple]:
+    if not kwargs:
+        return None
+    given = inspect.signature(module.forward).bind(*args, **kwargs)
+    return given.args, given.kwargs

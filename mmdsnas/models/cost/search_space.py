@@ -1,12 +1,15 @@
 import hashlib
 import random
 import re
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import torch.nn as nn
 from torch import Tensor
 
 from ..mutables import blocks_of
+
+# What a module is called with: arguments by place, and by name.
+Inputs = Tuple[Tuple[Any, ...], Dict[str, Any]]
 
 
 def random_paths(
@@ -38,7 +41,7 @@ def covering_paths(choices: Mapping[str, Sequence[str]]) -> List[Dict[str, str]]
     ]
 
 
-def block_inputs(model: nn.Module, inputs: Tensor) -> Dict[str, List[Tuple]]:
+def block_inputs(model: nn.Module, inputs: Tensor) -> Dict[str, List[Inputs]]:
     """What the blocks are called with in one forward pass.
 
     Args:
@@ -46,20 +49,18 @@ def block_inputs(model: nn.Module, inputs: Tensor) -> Dict[str, List[Tuple]]:
         inputs (Tensor): Its input.
 
     Returns:
-        dict[str, list[tuple]]: The arguments of each call by block; none for a
+        dict[str, list[Inputs]]: The arguments of each call by block; none for a
         block that is not executed.
     """
     blocks = blocks_of(model)
-    found: Dict[str, List[Tuple]] = {name: [] for name in blocks}
+    found: Dict[str, List[Inputs]] = {name: [] for name in blocks}
     handles = []
     for name, block in blocks.items():
         block.fix_choice(None)
         block.current_choice = block.choices[0]
         handles.append(
             block.register_forward_pre_hook(
-                lambda _, args, kwargs, name=name: found[name].append(
-                    (*args, *kwargs.values())
-                ),
+                lambda _, args, kwargs, name=name: found[name].append((args, kwargs)),
                 with_kwargs=True,
             )
         )

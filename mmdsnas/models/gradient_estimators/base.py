@@ -86,7 +86,7 @@ class GateEstimator(BaseGradientEstimator):
             draw (Draw): What was drawn.
 
         Returns:
-            list[callable]: By block; each takes the block and its input.
+            list[callable]: By block; each takes the block and its inputs.
         """
 
     def forward(self, draw: Draw, task: Task) -> Losses:

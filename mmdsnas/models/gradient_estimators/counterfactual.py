@@ -14,18 +14,18 @@ from .base import GateEstimator
 from .functional import gate
 
 
-def check_input_kept(x: Any, version: int, choice: str) -> None:
+def check_input_kept(inputs: Any, version: int, choice: str) -> None:
     """Refuses a candidate that wrote over the input which others get too.
 
     Args:
-        x (Any): Input of a block.
+        inputs (Any): Inputs of a block.
         version (int): torch's count of the writes to it, before the candidate.
         choice (str): The candidate.
 
     Raises:
         ConfigError: It did.
     """
-    if version_of(x) != version:
+    if version_of(inputs) != version:
         raise ConfigError(
             f'candidate {choice!r} of a block must not work in place on its input '
             'where model.gradient_estimator executes several candidates of a block, '
@@ -33,31 +33,39 @@ def check_input_kept(x: Any, version: int, choice: str) -> None:
         )
 
 
-def version_of(x: Any) -> int:
-    """torch's count of the writes to a block's input."""
-    return sum(tensor._version for tensor in tensors_of(x))
+def version_of(inputs: Any) -> int:
+    """torch's count of the writes to a block's inputs."""
+    return sum(tensor._version for tensor in tensors_of(inputs))
 
 
 def comparing_gate(
-    block: OneHotMutableOP, x: Any, choice: str, other: str, score: Tensor
+    choice: str,
+    other: str,
+    score: Tensor,
+    block: OneHotMutableOP,
+    /,
+    *args: Any,
+    **kwargs: Any,
 ) -> Any:
     """Executes one candidate and, without a graph, another one beside it.
 
     Args:
-        block (OneHotMutableOP): The block.
-        x (Any): Its input.
         choice (str): The candidate whose output goes on.
         other (str): The one that it is compared with.
         score (Tensor): Gets ``<dL/dy, y - y_other>``, shape ``()``.
+        block (OneHotMutableOP): The block.
+        *args (Any): Its inputs.
+        **kwargs (Any): And those that are given by name.
     """
-    version = version_of(x)
-    y = block.execute(choice, x)
+    inputs = (args, kwargs)
+    version = version_of(inputs)
+    y = block.execute(choice, *args, **kwargs)
     if other == choice:
         return y
-    check_input_kept(x, version, choice)
+    check_input_kept(inputs, version, choice)
     with torch.no_grad(), statistics_kept(batch_norms(block.candidate(other))):
-        y_other = block.execute(other, x)
-    check_input_kept(x, version, other)
+        y_other = block.execute(other, *args, **kwargs)
+    check_input_kept(inputs, version, other)
     return map_tensors(lambda a, b: gate(a, score, a.detach() - b), y, y_other)
 
 
@@ -98,7 +106,7 @@ def comparing_gates(
     """
     scores = estimator.keep_rewards(draw.by_block(scores))
     return [
-        partial(comparing_gate, choice=choice, other=second, score=score)
+        partial(comparing_gate, choice, second, score)
         for choice, second, score in zip(
             draw.candidates(draw.chosen), draw.candidates(other), scores.unbind()
         )

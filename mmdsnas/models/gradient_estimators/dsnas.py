@@ -11,16 +11,20 @@ from .base import GateEstimator
 from .functional import gate
 
 
-def one_hot_gate(block: OneHotMutableOP, x: Any, choice: str, score: Tensor) -> Any:
+def one_hot_gate(
+    choice: str, score: Tensor, block: OneHotMutableOP, /, *args: Any, **kwargs: Any
+) -> Any:
     """Executes one candidate; its score gets the paper's reward.
 
     Args:
-        block (OneHotMutableOP): The block.
-        x (Any): Its input.
         choice (str): The sampled candidate.
         score (Tensor): Gets ``<dL/dy, y>``, shape ``()``.
+        block (OneHotMutableOP): The block.
+        *args (Any): Its inputs.
+        **kwargs (Any): And those that are given by name.
     """
-    return map_tensors(partial(gate, score=score), block.execute(choice, x))
+    y = block.execute(choice, *args, **kwargs)
+    return map_tensors(partial(gate, score=score), y)
 
 
 def one_hot_gates(estimator: GateEstimator, draw: Draw, scores: Tensor) -> List[Gate]:
@@ -36,7 +40,7 @@ def one_hot_gates(estimator: GateEstimator, draw: Draw, scores: Tensor) -> List[
     """
     scores = estimator.keep_rewards(draw.by_block(scores))
     return [
-        partial(one_hot_gate, choice=choice, score=score)
+        partial(one_hot_gate, choice, score)
         for choice, score in zip(draw.candidates(draw.chosen), scores.unbind())
     ]
 

@@ -16,21 +16,25 @@ from .functional import gate
 from .gumbel import Temperature
 
 
-def mixing_gate(block: OneHotMutableOP, x: Any, weights: Tensor) -> Any:
+def mixing_gate(
+    weights: Tensor, block: OneHotMutableOP, /, *args: Any, **kwargs: Any
+) -> Any:
     """Executes all candidates of a block.
 
     Args:
-        block (OneHotMutableOP): The block.
-        x (Any): Its input.
         weights (Tensor): One per candidate; longer if other blocks have more.
+        block (OneHotMutableOP): The block.
+        *args (Any): Its inputs.
+        **kwargs (Any): And those that are given by name.
 
     Returns:
         Any: The weighted sum of the candidates' outputs.
     """
-    outputs, version = [], version_of(x)
+    inputs = (args, kwargs)
+    outputs, version = [], version_of(inputs)
     for choice in block.choices:
-        outputs.append(block.execute(choice, x))
-        check_input_kept(x, version, choice)
+        outputs.append(block.execute(choice, *args, **kwargs))
+        check_input_kept(inputs, version, choice)
 
     def mix(*parts: Tensor) -> Tensor:
         mixed = sum(weight.detach() * part for weight, part in zip(weights, parts))
@@ -56,7 +60,7 @@ class DARTSGradient(GateEstimator):
 
     def gates(self, draw: Draw) -> List[Gate]:
         weights = draw.by_block(draw.log_probs.exp())
-        return [partial(mixing_gate, weights=row) for row in weights]
+        return [partial(mixing_gate, row) for row in weights]
 
 
 @TASK_UTILS.register_module()
@@ -81,4 +85,4 @@ class SNASGradient(GateEstimator):
 
     def gates(self, draw: Draw) -> List[Gate]:
         soft = self.temperature.soft_sample(draw, self.progress)
-        return [partial(mixing_gate, weights=row) for row in draw.by_block(soft)]
+        return [partial(mixing_gate, row) for row in draw.by_block(soft)]

@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from mmdsnas.errors import UserError
 from .blocks import all_candidates, blocks_of
 from .one_hot_mutable_op import OneHotMutableOP
-from .outputs import tensors_of
+from .outputs import check_output, tensors_of
 
 
 def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
@@ -72,7 +72,11 @@ def in_place_readers(
     Returns:
         dict[str, str]: Name of the block -> name of the module in whose
         forward its output was changed.
+
+    Raises:
+        ConfigError: A candidate gives something that no gate can take.
     """
+    names = {module: name for name, module in model.named_modules()}
     candidates = {op for block in blocks.values() for op in block.candidates()}
     handed_on: List[Tensor] = []
     watched: List[tuple] = []
@@ -96,6 +100,7 @@ def in_place_readers(
         def hook(module, args, output) -> None:
             blame(running.pop())
             if module in candidates:
+                check_output(output, names[module])
                 handed_on.extend(tensors_of(output))
             if name in blocks:
                 # From here on: what candidates do to each other's input counts

@@ -10,7 +10,8 @@ from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
 from .outputs import map_tensors
 
-Gate = Callable[['OneHotMutableOP', Any], Any]
+# Takes the block and its inputs.
+Gate = Callable[..., Any]
 
 
 @MODELS.register_module()
@@ -42,7 +43,7 @@ class OneHotMutableOP(OneShotMutableOP):
 
     Attributes:
         gate (callable, optional): Executes the block in place of its current
-            choice: takes the block and its input, and returns the block's output.
+            choice: takes the block and its inputs, and returns the block's output.
             A gradient estimator puts it there for one forward pass.
         copy_output (bool): Whether gate and block get copies of their own,
             because something works in place on the candidate's output.
@@ -130,7 +131,7 @@ class OneHotMutableOP(OneShotMutableOP):
             if name != self._fixed_choice:
                 candidate.requires_grad_(False)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Executes one candidate.
 
         It is, in this order, the one that remained, the flagged one or the
@@ -138,43 +139,45 @@ class OneHotMutableOP(OneShotMutableOP):
         serves cost counters only.
 
         Args:
-            x (Any): Input of the candidates.
+            *args (Any): Inputs of the candidates.
+            **kwargs (Any): And those that are given by name.
 
         Returns:
             Any: Output of the candidate: a tensor, or a list, tuple or dict
             with tensors.
         """
         if self.is_fixed:
-            return self.forward_fixed(x)
+            return self._candidates[self._chosen](*args, **kwargs)
         choice = self._fixed_choice or self.current_choice
         if choice is None:
-            return self.forward_all(x)
+            return self.forward_all(*args, **kwargs)
         if self.gate is not None and self._fixed_choice is None:
-            y = self.gate(self, x)
+            y = self.gate(self, *args, **kwargs)
             return map_tensors(torch.clone, y) if self.copy_output else y
-        return self._candidates[choice](x)
+        return self._candidates[choice](*args, **kwargs)
 
-    def execute(self, choice: str, x: Any) -> Any:
+    def execute(self, choice: str, /, *args: Any, **kwargs: Any) -> Any:
         """Executes a candidate for a gate.
 
         Args:
             choice (str): Its name.
-            x (Any): Input of the candidates.
+            *args (Any): Inputs of the candidates.
+            **kwargs (Any): And those that are given by name.
 
         Returns:
             Any: Its output; a copy where a candidate may hand on its input, which
             others write to.
         """
-        y = self._candidates[choice](x)
+        y = self._candidates[choice](*args, **kwargs)
         return map_tensors(torch.clone, y) if self.copy_output else y
 
-    def forward_all(self, x: Any) -> Any:
+    def forward_all(self, *args: Any, **kwargs: Any) -> Any:
         """Executes all candidates and returns the output of the last.
 
         MMRazor's adds the outputs, which fails for lists and tuples.
         """
         for candidate in self._candidates.values():
-            y = candidate(x)
+            y = candidate(*args, **kwargs)
         return y
 
     def fix_chosen(self, chosen: str) -> None:

@@ -1,6 +1,12 @@
 from typing import Any, Callable, List
 
+import torch
 from torch import Tensor
+
+from mmdsnas.errors import ConfigError
+
+# Beside tensors, what an output may have that a gate leaves alone.
+PLAIN = (type(None), bool, int, float, complex, str, torch.dtype, torch.device)
 
 
 def map_tensors(function: Callable[..., Any], *outputs: Any) -> Any:
@@ -66,3 +72,32 @@ def outline(output: Any) -> str:
     else:
         return kind
     return f'{kind} of [{", ".join(parts)}]'
+
+
+def check_output(output: Any, name: str) -> None:
+    """Refuses an output of a candidate that no gate can take.
+
+    Args:
+        output (Any): What the candidate gave.
+        name (str): Of the candidate, for the message.
+
+    Raises:
+        ConfigError: It is or has something else than tensors, plain values, and
+            lists, tuples and dicts of these, or it has no tensor.
+    """
+    odd = _odd_part(output)
+    if odd is not None or not tensors_of(output):
+        kind = type(output if odd is None else odd).__name__
+        raise ConfigError(
+            f'candidate {name} must give a tensor, or lists, tuples or dicts with '
+            f'tensors and plain values, but gives a {kind}.'
+        )
+
+
+def _odd_part(output: Any) -> Any:
+    """The first part that is neither a tensor, a container nor a plain value."""
+    if isinstance(output, (dict, list, tuple)):
+        parts = output.values() if isinstance(output, dict) else output
+        odd = (_odd_part(part) for part in parts)
+        return next((part for part in odd if part is not None), None)
+    return None if isinstance(output, (Tensor, *PLAIN)) else output

@@ -75,6 +75,19 @@ def test_the_sum_is_the_latency_of_every_child():
     assert times == dict(sequence=7 + OVERHEAD)
 
 
+def test_inputs_that_are_given_by_name():
+    class Second(Takes):
+        def forward(self, x, *, factor, skip):
+            return super().forward(x) + factor * skip
+
+    class Other(ToyNet):
+        def features(self, x):
+            return self.blocks[0](skip=x, factor=2, x=x)
+
+    model = Other([block(a=Second(1.0), b=Second(4.0))])
+    assert meter().table(model).blocks == {'blocks.0': dict(a=1.0, b=4.0)}
+
+
 def test_a_block_that_is_executed_twice_or_never():
     class Other(ToyNet):
         def features(self, x):

@@ -35,6 +35,9 @@ def test_onnxruntime_computes_what_the_module_computes(meter):
     tree = ([x[:1], (x[1:],)],)
     (found,) = meter.backend.prepare(Apply(lambda t: t[0] - 2 * t[1][0]), tree)()
     np.testing.assert_allclose(found, x[:1] - 2 * x[1:], rtol=1e-6)
+    named = Apply(lambda a, b, c, flag: dict(y=a - (2 * c if flag else b), size=3))
+    call = meter.backend.prepare(named, (x,), dict(flag=True, c=x + 1, b=x))
+    np.testing.assert_allclose(call()[0], x - 2 * (x + 1), rtol=1e-6)
 
 
 def test_a_supernet_in_onnxruntime(meter):

@@ -3,8 +3,19 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from mmdsnas.models import ResourceEstimator
 from mmdsnas.models.cost.uncounted import uncounted_modules
-from tests.toy import Layer, ToyNet, block, build, small_mobilenet, small_shufflenet
+from tests.toy import (
+    Cut,
+    Layer,
+    Standardised,
+    ToyNet,
+    block,
+    build,
+    prepared,
+    small_mobilenet,
+    small_shufflenet,
+)
 
 
 class Functional(nn.Module):
@@ -44,7 +55,7 @@ class Scaled(nn.Module):
 
 def named(module, shape=(1, 3, 8, 8)):
     with torch.no_grad():
-        return uncounted_modules(module.eval(), torch.zeros(shape))
+        return uncounted_modules(module.eval(), torch.zeros(shape), {})
 
 
 # Named
@@ -133,6 +144,36 @@ def test_attention(kind):
         else nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
     )
     assert any('MultiheadAttention' in k for k in named(module, (1, 5, 8)))
+
+
+@pytest.mark.parametrize('count', ['all', 'conv'])
+@pytest.mark.parametrize('conv', [Cut, Standardised])
+def test_a_convolution_that_uses_a_part_of_its_weight(conv, count, logged):
+    """Its class has a counter, which looks at the shape of the weight."""
+
+    class Own(nn.Linear):
+        def forward(self, x):
+            return super().forward(x)
+
+    net = nn.Sequential(block(a=conv(3, 4, 5, padding=2, bias=False)))
+    net.append(nn.Flatten()).append(Own(256, 1))
+    ResourceEstimator((1, 3, 8, 8), count).cost_table(net, prepared(net).search_groups)
+    said = [r.getMessage() for r in logged if 'Cut (' in r.getMessage()]
+    assert bool(said) is (conv is Cut)
+    if said:
+        # 4 x 8 x 8 outputs of 3 x 5 x 5 or 3 x 3 x 3 products.
+        assert '0.019 for about 0.007 MFLOPs' in said[0] and 'Own' not in said[0]
+
+
+def test_a_layer_whose_input_is_given_by_name_is_counted():
+    class Net(ToyNet):
+        def features(self, x):
+            return self.blocks[0](input=x)
+
+    net = Net([block(a=nn.Linear(6, 6), b=nn.Linear(6, 6, bias=False))])
+    table = ResourceEstimator((1, 1, 6)).cost_table(net, prepared(net).search_groups)
+    assert table.blocks['blocks.0']['b'].flops == 36e-6
+    assert not any(module._forward_pre_hooks for module in net.modules())
 
 
 # Not named

@@ -1,6 +1,7 @@
 """Every estimator against a formula that is computed by other means."""
 
 import itertools
+from functools import partial
 
 import pytest
 import torch
@@ -19,11 +20,13 @@ from mmdsnas.models import (
 )
 from mmdsnas.models.gradient_estimators.counterfactual import comparing_gate
 from mmdsnas.models.gradient_estimators.mixtures import mixing_gate
+from mmdsnas.models.mutables import map_tensors
 from mmdsnas.models.mutators import Draw
 from tests.toy import (
     Apply,
     Layer,
     ToyNet,
+    TwoInputs,
     algorithm_of,
     all_paths,
     batch,
@@ -263,7 +266,7 @@ def test_weights_of_a_mixture_get_exact_inner_products(dtype):
     x = torch.randn(32, 16, 8, 8, dtype=dtype)
     weights = torch.tensor([0.3, 0.7], requires_grad=True)
     grad = torch.randn_like(x)
-    mixing_gate(add, x, weights).backward(grad)
+    mixing_gate(weights, add, x).backward(grad)
     parts = torch.stack([x + 1, 2 * x]).double()
     wanted = (parts * grad.double()).sum((1, 2, 3, 4))
     assert (weights.grad - wanted).abs().max() <= 1e-5 * parts.norm() * grad.norm()
@@ -329,7 +332,7 @@ def test_an_overwritten_tensor_of_several_is_refused():
     )
     x, score = (torch.ones(2), torch.ones(2)), torch.zeros((), requires_grad=True)
     with pytest.raises(ConfigError, match="'writes' of a block must not work in place"):
-        comparing_gate(pair, x, 'fine', 'writes', score)
+        comparing_gate('fine', 'writes', score, pair, x)
 
 
 @pytest.mark.parametrize('estimator', [CounterfactualGradient, DARTSGradient])
@@ -358,3 +361,95 @@ def test_a_group_of_blocks_has_one_score():
     both = rewards(net, (1, 1), (0, 0))
     close(found[0], both.sum() * (one_hot((1,)) - one_hot((0,)))[0] / 2)
     assert (estimator.block_rewards - both[:, 0]).abs().max() <= 1e-12
+
+
+def packed(kind):
+    """What candidates give, and the sum that the network makes of it."""
+    if kind == 'tensor':
+        return lambda y, z: y, lambda out: out
+    if kind == 'tuple':
+        return lambda y, z: (y, (z, None)), lambda out: out[0] + out[1][0].tanh()
+    return lambda y, z: dict(y=y, rest=[z, 3]), lambda out: out['y'] + out['rest'][0]
+
+
+class Joined(ToyNet):
+    """Its blocks get two inputs, and more by names that gates have too."""
+
+    def features(self, x):
+        for op in self.blocks:
+            x = self.unpack(self.called(op, x))
+        return x
+
+    @staticmethod
+    def called(op, x):
+        return op(x, skip=x.sigmoid(), score=0.5, block=x.cos())
+
+
+@pytest.mark.parametrize('kind', ['tensor', 'tuple', 'dict'])
+@pytest.mark.parametrize(
+    'estimator',
+    [
+        DSNASGradient,
+        CounterfactualGradient,
+        ProxylessGradient,
+        DARTSGradient,
+        SNASGradient,
+        GDASGradient,
+        PairedGradient,
+        ScoreFunctionGradient,
+    ],
+)
+def test_blocks_of_several_inputs_and_outputs(estimator, kind):
+    """As blocks of one input and one output that compute the same."""
+    torch.manual_seed(3)
+    pack, unpack = packed(kind)
+    functions = (torch.tanh, torch.sin, lambda x: 0.5 * x * x + 1)
+    net = Joined(
+        [
+            block(**{c: TwoInputs(f, pack) for c, f in zip(CHOICES, functions)})
+            for _ in range(3)
+        ]
+    ).double()
+    net.unpack = unpack
+    found = gradient(estimator().double(), mutator_of(net), net, PATH, OTHER)
+    parameters = dict(net.named_parameters())
+    weights = {n: p.grad for n, p in parameters.items() if p.grad is not None}
+
+    # The oracle: outputs times variables, plain autograd.
+    inputs, labels = batch()
+    net.zero_grad()
+    x = inputs
+    tau = 10.0 if estimator is GDASGradient else 1.0
+    alpha, soft = soft_sample(net, tau, (0, 0, 0))
+    mixes = {DARTSGradient: alpha.softmax(-1), SNASGradient: soft}
+    rows = mixes.get(estimator, one_hot(PATH).requires_grad_())
+    for module, row in zip(net.blocks, rows):
+        outputs = [Joined.called(op, x) for op in module.candidates()]
+        x = unpack(map_tensors(partial(_mixed, row), *outputs))
+    loss = F.cross_entropy(net.head(x), labels)
+    if estimator in mixes:
+        loss.backward()
+        close(found, alpha.grad)
+    else:
+        (reward,) = torch.autograd.grad(loss, rows, retain_graph=True)
+        path, other = one_hot(PATH), one_hot(OTHER)
+        taken = (reward * path).sum(-1, keepdim=True)
+        compared = taken - (reward * other).sum(-1, keepdim=True)
+        if estimator is DSNASGradient:
+            close(found, taken * (path - PROBS))
+        elif estimator is CounterfactualGradient:
+            close(found, compared * (path - other) / 2)
+        elif estimator is ProxylessGradient:
+            p_k, p_j = (PROBS * path).sum(-1), (PROBS * other).sum(-1)
+            q = (p_k / (p_k + p_j))[:, None]
+            close(found, compared * q * (1 - q) * (path - other))
+        elif estimator is GDASGradient:
+            chosen = (taken[:, 0] * (soft * path).sum(-1)).sum()
+            close(found, torch.autograd.grad(chosen, alpha)[0])
+        loss.backward()
+    for name, grad in weights.items():
+        assert (grad - parameters[name].grad).abs().max() <= 1e-12, name
+
+
+def _mixed(row, *outputs):
+    return sum(weight * y for weight, y in zip(row, outputs))

@@ -3,6 +3,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from mmdsnas.errors import ConfigError
 from mmdsnas.models import OneHotMutableOP
 from mmdsnas.models.mutables import in_place_readers
 from tests.toy import (
@@ -218,3 +219,15 @@ def test_a_module_that_refuses_one_image_in_training_only(capsys):
             return F.relu(x, inplace=True)
 
     assert rewards(smooth_net(None, tail=Picky())) is not None
+
+
+@pytest.mark.parametrize('output', [object(), (torch.ones(1), object()), None, [3]])
+def test_outputs_that_no_gate_can_take(output):
+    class Net(ToyNet):
+        def features(self, x):
+            self.blocks[0](x)
+            return x
+
+    net = Net([block(odd=Apply(lambda x: output), even=Apply(lambda x: output))])
+    with pytest.raises(ConfigError, match=r'blocks\.0\._candidates\.odd'):
+        searching(net)

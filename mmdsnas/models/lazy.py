@@ -1,0 +1,90 @@
+"""Modules that find their sizes when they are first executed."""
+
+from contextlib import contextmanager
+from typing import Iterator, List, Optional, Sequence
+
+import torch
+import torch.nn as nn
+from torch.nn.parameter import is_lazy
+
+from mmdsnas.errors import ConfigError, UserError
+from .mutables import all_candidates, blocks_of
+
+
+def lazy_modules(model: nn.Module) -> List[str]:
+    """Names of the modules with parameters or buffers without a shape."""
+    return [
+        name
+        for name, module in model.named_modules()
+        if any(map(is_lazy, (*module._parameters.values(), *module._buffers.values())))
+    ]
+
+
+def materialise(
+    model: nn.Module, input_shape: Optional[Sequence[int]], option: str
+) -> None:
+    """Gives torch's lazy modules their parameters.
+
+    One forward pass with all candidates of all blocks, in eval mode, before anything
+    counts, copies or trains parameters.
+
+    Args:
+        model (nn.Module): A supernet or a child; where nothing is lazy it is not
+            executed.
+        input_shape (Sequence[int], optional): Shape of one input; needed where a
+            module is lazy.
+        option (str): Where that comes from, for messages.
+
+    Raises:
+        ConfigError: The model does not accept the shape, or does not execute a lazy
+            module.
+    """
+    lazy = lazy_modules(model)
+    if not lazy:
+        return
+    if input_shape is None:
+        raise ConfigError(
+            f'{option} must be the shape of one input, e.g. (1, 3, 224, 224), for a '
+            f'network with lazy modules such as {lazy[0]}, but is None.'
+        )
+    like = next(model.parameters())
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad(), all_candidates(blocks_of(model)):
+            model(torch.zeros(*input_shape, dtype=like.dtype, device=like.device))
+    except UserError:
+        raise
+    except (RuntimeError, AssertionError, ValueError, IndexError) as error:
+        raise ConfigError(
+            f'{option} must be a shape that the network accepts, which has the lazy '
+            f'module {lazy[0]}, but with {tuple(input_shape)} its forward fails: '
+            f'{error}'
+        ) from error
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    left = lazy_modules(model)
+    if left:
+        raise ConfigError(
+            f'module {left[0]} must be executed by the forward of the network or have '
+            'all its sizes given, but is lazy and not executed.'
+        )
+
+
+@contextmanager
+def weights_all_there(model: nn.Module) -> Iterator[None]:
+    """Refuses a model that gets parameters or buffers while it is executed.
+
+    Raises:
+        ConfigError: It does, at the end.
+    """
+    before = set(model.state_dict())
+    yield
+    late = [name for name in model.state_dict() if name not in before]
+    if late:
+        raise ConfigError(
+            f'{late[0]} must be there before the network is executed, but is made in '
+            "the forward of its module: make it in __init__, or by torch's lazy "
+            'modules.'
+        )
