@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mmdsnas.apis import load_child, predict
 from mmdsnas.errors import CheckpointError, ConfigError, DataError
-from mmdsnas.structures import child_config
+from mmdsnas.structures import child_config, ending
 from tests.test_deployment.conftest import MEAN, STD, SUBNET
 from tests.toy import small_shufflenet
 
@@ -184,3 +184,15 @@ def test_an_unknown_class_is_to_be_imported_first(saved):
     recorded = changed(model__cfg__backbone__type='MyBackbone')
     with pytest.raises(CheckpointError, match="'MyBackbone'; import what registers it"):
         load_child(saved(child_config=recorded))
+
+
+@pytest.mark.parametrize('epoch', [2, 3])
+def test_child_of_a_search_that_is_not_finished(saved, monkeypatch, epoch):
+    """It is loaded, and the log says how far the search came."""
+    told = []
+    monkeypatch.setattr(ending, 'print_log', lambda text, *_: told.append(text))
+    plan = dict(max_epochs=3, pretrain_epochs=1, finetune_epochs=2, selects=False)
+    path = saved(epoch=epoch, plan=plan)
+    load_child(path)
+    assert len(told) == (epoch < 3)
+    assert all(str(path) in text and '2 of 3' in text for text in told)

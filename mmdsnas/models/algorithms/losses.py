@@ -19,27 +19,31 @@ def check_losses(losses: Any, trains: bool) -> None:
         ConfigError: They are no dict of tensors, or of lists of these; none of the
             names has ``loss`` in it; or none of those that have has a gradient.
     """
-    asked = 'model.architecture must return a dict of losses in mode loss'
     if not isinstance(losses, Mapping):
-        raise ConfigError(f'{asked}, but returns {_kind(losses)}.')
+        raise ConfigError(
+            'model.architecture must return a dict of losses, but returns '
+            f'{_kind(losses)}.'
+        )
     for name, value in losses.items():
         parts = value if isinstance(value, list) else [value]
         if not parts or not all(map(_can_be_averaged, parts)):
             raise ConfigError(
-                f'{asked}, which are floating tensors or lists of them, but '
-                f'{shown(name)} is {_kind(value)}.'
+                'model.architecture must return a dict of losses, floating tensors or '
+                f'lists of them, but {shown(name)} is {_kind(value)}.'
             )
     counted = {name: value for name, value in losses.items() if 'loss' in str(name)}
     if not counted:
         raise ConfigError(
-            f'{asked}, whose names have "loss" in them, because mmengine adds up these '
-            f'alone, but its names are {shown(list(losses))}.'
+            'model.architecture must return a dict of losses with "loss" in their '
+            'names, as mmengine adds up these alone, but the names are '
+            f'{shown(list(losses))}.'
         )
     parts = [p for v in counted.values() for p in (v if isinstance(v, list) else [v])]
     if trains and not any(part.requires_grad for part in parts):
         raise ConfigError(
-            f'{asked} with a gradient, but {shown(list(counted))} has none: it depends '
-            'on no weight that is trained, or was detached from them.'
+            'model.architecture must return a dict of losses with a gradient, but '
+            f'{shown(list(counted))} has none: it depends on no weight that is '
+            'trained, or was detached.'
         )
 
 
@@ -49,6 +53,8 @@ def _can_be_averaged(value: Any) -> bool:
 
 def _kind(value: Any) -> str:
     if isinstance(value, list):
+        if not value:
+            return 'an empty list'
         return f'a list of {", ".join(map(_kind, value))}'
     if isinstance(value, Tensor):
         return f'a tensor of {value.dtype} and shape {tuple(value.shape)}'
