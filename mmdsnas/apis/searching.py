@@ -13,6 +13,7 @@ from mmengine.utils import ManagerMixin
 from mmdsnas.engine.hooks.export_child_hook import SUBNET_PTH
 from mmdsnas.errors import ConfigError
 from mmdsnas.running.run_config import is_search, load_config
+from mmdsnas.structures import what_is_missing
 from mmdsnas.utils.checkpoint import load_checkpoint, meta_of
 from mmdsnas.utils.tables import child_table
 from mmdsnas.visualization.report import FILE
@@ -54,6 +55,11 @@ class SearchResult:
     def report(self) -> Path:
         """The page that shows what the run did."""
         return self.work_dir / FILE
+
+    @property
+    def missing(self) -> Optional[str]:
+        """What the search lacks of being done, in words; None if it is done."""
+        return what_is_missing(self.meta)
 
     def __str__(self) -> str:
         files = [os.path.relpath(path) for path in (self.checkpoint, self.report)]

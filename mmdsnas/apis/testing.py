@@ -15,6 +15,7 @@ from mmdsnas.structures import (
     is_of_search,
     recorded_input_size,
     use_recorded_subnet,
+    warn_of_unfinished,
 )
 from mmdsnas.utils.files import check_writable
 from mmdsnas.utils.weights import load_weights
@@ -79,6 +80,7 @@ def test(
         data = getattr(runner.test_dataloader.dataset, 'metainfo', {})
         check_classes(loaded, data.get('classes'), checkpoint)
         load_weights(model, loaded, checkpoint)
+        warn_of_unfinished(loaded, checkpoint)
         if predictions is not None:
             dump = DumpResults(out_file_path=str(predictions))
             runner.test_evaluator.metrics.append(dump)

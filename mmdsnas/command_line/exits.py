@@ -49,9 +49,12 @@ def _tell(ending: Ending, resumable: bool) -> None:
     text += ending.sentence
     log_file = MMLogger.get_current_instance().log_file
     if ending.resumable and resumable and log_file:
+        work_dir = Path(log_file).parents[1]
         text += (
-            ' The same command with --resume goes on from the last checkpoint in '
-            f'{Path(log_file).parents[1]}.'
+            f' The same command with --resume goes on from the last checkpoint in '
+            f'{work_dir}.'
+            if (work_dir / 'last_checkpoint').is_file()
+            else f' There is no checkpoint in {work_dir} yet.'
         )
     _log(text)
     print(text, file=sys.stderr, flush=True)

@@ -17,6 +17,7 @@ from mmdsnas.structures import (
     recorded_subnet,
     sub_model,
     use_recorded_subnet,
+    warn_of_unfinished,
 )
 from mmdsnas.utils.weights import load_weights
 
@@ -63,6 +64,7 @@ def build_child(
         weights = child_of_search(checkpoint['state_dict'], child.state_dict())
         checkpoint = {**checkpoint, 'state_dict': weights}
     load_weights(child, checkpoint, path)
+    warn_of_unfinished(checkpoint, path)
     return child.eval()
 
 

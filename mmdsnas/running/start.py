@@ -8,7 +8,11 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.structures import is_of_search, use_recorded_subnet
+from mmdsnas.structures import (
+    is_of_search,
+    use_recorded_subnet,
+    warn_of_unfinished,
+)
 from mmdsnas.utils.checkpoint import check_resumable, last_lr
 from .checkpoints import Checkpoints, find_latest
 from .run_config import is_search
@@ -89,6 +93,8 @@ def start_from_checkpoint(
             check_resumable(checkpoint, config.load_from)
             _take_seed(config, checkpoint)
         use_recorded_subnet(config.model, checkpoint, options or {})
+        if not is_search(config):
+            warn_of_unfinished(checkpoint, config.load_from)
         lr = last_lr(checkpoint)
         if config.get('resume'):
             # What the run began with: its schedules come from the checkpoint.

@@ -11,6 +11,7 @@ from .child import (
     use_recorded_subnet,
 )
 from .child_config import child_config, config_input_shape, recorded_child_config
+from .ending import how_it_ended, warn_of_unfinished, what_is_missing
 from .sub_model import sub_model
 from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_subnet
 
@@ -23,6 +24,7 @@ __all__ = [
     'child_of_search',
     'child_state_dict',
     'config_input_shape',
+    'how_it_ended',
     'is_of_search',
     'read_subnet',
     'recorded_child_config',
@@ -33,5 +35,7 @@ __all__ = [
     'sub_model',
     'subnet_of_path',
     'use_recorded_subnet',
+    'warn_of_unfinished',
+    'what_is_missing',
     'write_subnet',
 ]

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmdsnas.models.cost import Cost, CostTable
+from mmdsnas.structures import how_it_ended
 
 
 def stage_table(
@@ -46,7 +47,8 @@ def child_table(meta: Dict[str, Any], files: List[str]) -> str:
         files (list[str]): Where the child is.
 
     Returns:
-        str: The child block by block with its costs, then metrics and files.
+        str: Whether the search is done, the child block by block with its costs, then
+        metrics and files.
     """
     table = Table(box=box.SIMPLE)
     table.add_column('block')
@@ -69,7 +71,9 @@ def child_table(meta: Dict[str, Any], files: List[str]) -> str:
     table.add_row('the rest', '', '', *(f'{abs(number):.3f}' for number in rest))
     table.add_row('child', '', '', *(f'{number:.3f}' for number in whole))
     lines = [*metric_lines(meta.get('metrics') or {}), *files]
-    return _text(table) + ''.join(f'  {line}\n' for line in lines)
+    ended = how_it_ended(meta)
+    text = _text(table) + ''.join(f'  {line}\n' for line in lines)
+    return f'{ended}\n{text}' if ended else text
 
 
 def _text(table: Table) -> str:

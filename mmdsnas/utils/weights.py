@@ -58,9 +58,25 @@ def check_weights(
     Raises:
         CheckpointError: A name is missing or left over, or a value does not fit.
     """
+    _refuse(differences(own, weights), path)
+
+
+def differences(own: Mapping[str, Tensor], weights: Mapping[str, Any]) -> List[str]:
+    """What keeps weights from being exactly those of a model, in words.
+
+    Args:
+        own (Mapping[str, Tensor]): State dict of the model.
+        weights (Mapping[str, Tensor]): What is to be loaded.
+    """
     missing = [key for key in own if key not in weights]
     unexpected = [key for key in weights if key not in own]
-    _refuse(_unfit(own, weights) + _other_names(missing, unexpected), path)
+    return _unfit(own, weights) + _other_names(missing, unexpected)
+
+
+def shortened(names: List[str]) -> str:
+    """Names, or differences, for a message: the first three, and how many more."""
+    more = f' and {len(names) - 3} more' if len(names) > 3 else ''
+    return ', '.join(names[:3]) + more
 
 
 def name_of(key: Any) -> str:
@@ -106,7 +122,6 @@ def _other_names(missing: List[str], unexpected: List[str]) -> List[str]:
 
 def _refuse(wrong: List[str], path: Union[str, Path]) -> None:
     if wrong:
-        more = f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''
         raise CheckpointError(
-            f'checkpoint {path} belongs to another model: {", ".join(wrong[:3])}{more}.'
+            f'checkpoint {path} belongs to another model: {shortened(wrong)}.'
         )

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Union
 from mmdsnas.errors import ConfigError, DataError
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import UNITS
+from mmdsnas.structures import what_is_missing
 from mmdsnas.utils.checkpoint import number
 from .child import Child, Progress, read_child
 from .options import option, read_options
@@ -39,8 +40,10 @@ class Run:
         options (dict): The config, as it was used last.
         config (str): The same as text.
         by_epoch (bool): Whether the run counts epochs, or iterations.
-        length (float): Epochs that it was to have; what it had, if none says that.
-        done (float): Epochs that it had.
+        length (float): Epochs, or iterations, that it was to have; what it had, if
+            none says that.
+        done (float): Epochs, or iterations, that it had.
+        missing (str, optional): What it lacks of being done; None if it is done.
         stages (list[Stage]): Of a search.
         train (dict[str, Curve]): What was logged in training, by its name.
         val (dict[str, Curve]): What was logged in validations, by its name.
@@ -57,6 +60,7 @@ class Run:
     by_epoch: bool
     length: float
     done: float
+    missing: Optional[str]
     stages: List[Stage]
     train: Dict[str, Curve]
     val: Dict[str, Curve]
@@ -146,9 +150,16 @@ def read_run(work_dir: Union[str, Path]) -> Run:
     by_epoch = sessions[-1].by_epoch
     records = merged(sessions, 'train')
     train, val = _curves(records), merged(sessions, 'val')
-    done = max(records)
-    length = number(option(options, 'train_cfg.max_epochs')) if by_epoch else None
+    # A validation tells of an epoch whose last iterations were not logged.
+    done = max([*records, *val])
+    kind = 'epochs' if by_epoch else 'iters'
+    length = number(option(options, f'train_cfg.max_{kind}'))
     whole = max(done, length or 0)
+    plan = _plan(options, length) if by_epoch and length else None
+    missing = what_is_missing(dict(epoch=int(done), plan=plan))
+    if missing is None and done < whole:
+        unit = 'epochs' if by_epoch else 'iterations'
+        missing = f'it has done {done:.4g} of {whole:g} {unit}'
     # Without validations it writes the child at its end.
     begun = sessions[0].folder.name if earlier else None
     child = read_child(work_dir, Progress(done, max(val, default=whole), begun))
@@ -162,7 +173,8 @@ def read_run(work_dir: Union[str, Path]) -> Run:
         by_epoch=by_epoch,
         length=whole,
         done=done,
-        stages=_stages(options, length) if length else [],
+        missing=missing,
+        stages=_stages(plan) if plan else [],
         train=train,
         val=_curves(val),
         fixed_in=_fixed_in(train),
@@ -194,17 +206,27 @@ def _curves(records: Records) -> Dict[str, Curve]:
     return curves
 
 
-def _stages(options: Mapping[str, Any], length: float) -> List[Stage]:
-    """Those of a search, without the empty ones."""
+def _plan(options: Mapping[str, Any], length: float) -> Optional[Dict[str, Any]]:
+    """What a search was to do, see ``what_is_missing``; None of another run."""
     if not str(option(options, 'model.type')).endswith('DSNAS'):
-        return []
+        return None
     defaults = inspect.signature(DSNAS.__init__).parameters
-    ends = [
-        number(option(options, f'model.{name}', defaults[name].default))
+    ends = {
+        name: number(option(options, f'model.{name}', defaults[name].default))
         for name in ('pretrain_epochs', 'finetune_epochs')
-    ]
-    if None in ends:
-        return []
+    }
+    if None in ends.values():
+        return None
+    hooks = option(options, 'custom_hooks')
+    kinds = [h.get('type') for h in hooks or () if isinstance(h, dict)]
+    selects = any(str(kind).endswith('SelectChildHook') for kind in kinds)
+    return dict(max_epochs=length, selects=selects, **ends)
+
+
+def _stages(plan: Mapping[str, Any]) -> List[Stage]:
+    """Those of a search, without the empty ones."""
+    length = plan['max_epochs']
+    ends = [plan[f'{name}_epochs'] for name in ('pretrain', 'finetune')]
     bounds = [0, *(min(end, length) for end in ends), length]
     names = ('pretrain', 'search', 'finetune')
     stages = [Stage(*parts) for parts in zip(names, bounds, bounds[1:])]

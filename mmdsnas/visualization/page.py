@@ -41,13 +41,10 @@ def page(runs: Sequence[Run], names: Sequence[str], sections: Sequence[Section])
 
 
 def _warning(run: Run) -> str:
-    if run.done >= run.length:
+    if run.missing is None:
         return ''
-    unit = 'epochs' if run.by_epoch else 'iterations'
-    return (
-        f'<p class="warning">{safe(run.name)} is not finished: it has done '
-        f'{run.done:.4g} of {run.length:g} {unit}.</p>\n'
-    )
+    told = f'{run.name} is not finished: {run.missing}.'
+    return f'<p class="warning">{safe(told)}</p>\n'
 
 
 def _summary(runs: Sequence[Run], names: Sequence[str]) -> str:

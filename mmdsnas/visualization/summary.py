@@ -149,7 +149,9 @@ def _length(run: Run) -> str:
     unit = 'epochs' if run.by_epoch else 'iterations'
     text = f'{run.length:g} {unit}'
     if run.done < run.length:
-        text = f'{run.done:.4g} of {text}: not finished'
+        text = f'{run.done:.4g} of {text}'
+    if run.missing is not None:
+        text += ': not finished'
     parts = [f'{s.name} {s.end - s.begin:g}' for s in run.stages]
     text += f' ({", ".join(parts)})' if parts else ''
     starts = len(run.sessions)

@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from mmdsnas.apis import load_child, predict
 from mmdsnas.errors import CheckpointError, ConfigError, DataError
-from mmdsnas.structures import child_config
+from mmdsnas.structures import child_config, ending
 from tests.test_deployment.conftest import MEAN, STD, SUBNET
 from tests.toy import small_shufflenet
 
@@ -200,3 +200,15 @@ def test_a_trusted_file_may_name_what_is_not_registered(saved, child):
     assert type(loaded.neck) is Unregistered
     x = torch.rand(2, 3, 32, 32)
     assert torch.equal(loaded(x), copy.deepcopy(child).eval()(x))
+
+
+@pytest.mark.parametrize('epoch', [2, 3])
+def test_child_of_a_search_that_is_not_finished(saved, monkeypatch, epoch):
+    """It is loaded, and the log says how far the search came."""
+    told = []
+    monkeypatch.setattr(ending, 'print_log', lambda text, *_: told.append(text))
+    plan = dict(max_epochs=3, pretrain_epochs=1, finetune_epochs=2, selects=False)
+    path = saved(epoch=epoch, plan=plan)
+    load_child(path)
+    assert len(told) == (epoch < 3)
+    assert all(str(path) in text and '2 of 3' in text for text in told)

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from mmdsnas.datasets import Digits
 from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.running.run_config import load_config
+from mmdsnas.structures import ending
 from mmdsnas.visualization import read_run
 
 DIGITS = 'dsnas_supernet_1xb64_digits'
@@ -63,6 +65,9 @@ def test_the_result_is_what_the_run_left(results):
         assert weights.keys() == left['state_dict'].keys()
         assert all(torch.equal(weights[k], v) for k, v in left['state_dict'].items())
         assert result.report.is_file()
+        assert result.missing is None and 'The search is done.' in str(result)
+        part = replace(result, meta={**result.meta, 'epoch': 2})
+        assert '2 of 3' in part.missing and part.missing in str(part)
         for part in (*result.subnet.values(), f'{result.cost["mflops"]:.3f}'):
             assert part in str(result)
 
@@ -139,6 +144,20 @@ def test_data_without_classes_are_tested(results, tmp_path, monkeypatch):
         monkeypatch.delattr(BaseDataset, 'metainfo')
         metrics = apis.test(*work, options=size)
     assert metrics['accuracy/top1'] == results[0].accuracy
+
+
+def test_a_test_tells_of_a_search_that_is_not_finished(results, tmp_path, monkeypatch):
+    child = torch.load(results[0].checkpoint, weights_only=True)
+    child['meta']['epoch'] = 2
+    torch.save(child, tmp_path / 'part.pth')
+    told = []
+    monkeypatch.setattr(ending, 'print_log', lambda text, *_: told.append(text))
+    size = {'test_dataloader.dataset.pipeline.0.scale': (32, 32)}
+    config = 'dsnas_subnet_1xb64_digits'
+    with own_instances():
+        apis.test(config, tmp_path / 'part.pth', tmp_path, options=size)
+    (text,) = told
+    assert 'part.pth' in text and '2 of 3' in text
 
 
 def test_a_child_is_no_search(tmp_path):

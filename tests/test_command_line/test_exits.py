@@ -40,6 +40,7 @@ class Commands:
         self.folder = folder
         self.log = folder / '20300101' / '20300101.log'
         self.log.parent.mkdir()
+        (folder / 'last_checkpoint').touch()
         with socket.socket() as s:
             s.bind(('127.0.0.1', 0))
             port = s.getsockname()[1]
@@ -155,15 +156,20 @@ def test_rank_that_fails_ends_the_others_at_once(tmp_path, error):
         assert 'Traceback' in log and 'ValueError: surprise' in log
 
 
-@pytest.mark.parametrize('number, code', [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signal_while_python_waits(tmp_path, monkeypatch, number, code):
+@pytest.mark.parametrize(
+    'number, code, saved', [(signal.SIGINT, 130, True), (signal.SIGTERM, 143, False)]
+)
+def test_signal_while_python_waits(tmp_path, monkeypatch, number, code, saved):
+    """A checkpoint to go on from is named where there is one."""
     monkeypatch.setattr(Signals, 'grace', 0.2)
-    with Commands(tmp_path, wait_where_python_does_nothing) as job:
+    job = Commands(tmp_path, wait_where_python_does_nothing)
+    if not saved:
+        (tmp_path / 'last_checkpoint').unlink()
+    with job:
         job.signal(0, number)
         told = job.ends(0, code)
-    assert told.startswith('error: stopped by ') and told.endswith(
-        f'{HINT}{tmp_path}.\n'
-    )
+    assert told.startswith('error: stopped by ') and str(tmp_path) in told
+    assert told.endswith(f'{HINT}{tmp_path}.\n') == ('--resume' in told) == saved
     assert job.log.read_text().endswith(told)
 
 

@@ -1,3 +1,4 @@
+import logging
 from types import SimpleNamespace
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import EMAHook
 from mmengine.registry import init_default_scope
-from mmengine.runner import get_priority
+from mmengine.runner import EpochBasedTrainLoop, get_priority
 
 from mmdsnas.engine import LoadFromHook, RecordSubnetHook
 from mmdsnas.errors import CheckpointError
@@ -27,8 +28,17 @@ def search():
 
 
 def runner_of(model):
-    config = Config(dict(load_from='x.pth', model=dict(type='DSNAS')))
-    return SimpleNamespace(model=model, cfg=config)
+    config = Config(dict(model=dict(type='DSNAS')))
+    return SimpleNamespace(
+        model=model,
+        cfg=config,
+        hooks=[],
+        max_epochs=3,
+        logger=logging.getLogger('load_from'),
+        _load_from='x.pth',
+        _resume=False,
+        _train_loop=object.__new__(EpochBasedTrainLoop),
+    )
 
 
 def checkpoint_of(search):
@@ -74,7 +84,7 @@ def test_checkpoint_with_nothing_in_common(search, kind):
     model = search
     if kind == 'child':
         model = sub_model(small_shufflenet(), exported['meta']['subnet'])
-        exported['state_dict'] = {'first_conv.0.weight': torch.zeros(1)}
+    exported['state_dict'] = {'first_conv.0.weight': torch.zeros(1)}
     message = 'x.pth has no weight of this model, .* tools/model_converters/convert_off'
     with pytest.raises(CheckpointError, match=message):
         LoadFromHook().after_load_checkpoint(runner_of(model), exported)

@@ -204,7 +204,7 @@ def test_the_log_and_what_is_left(tmp_path):
     assert 'Measured 4 of at most 4 paths, the best has 0.' in text
     a, b = model.mutator.fixed.values()
     assert f'Selected: 0 {a}, 1 {b}' in text
-    assert 'The search is done.' in text and 'No epoch' not in text
+    assert 'The search is done.' in text and 'not finish' not in text
     child = torch.load(tmp_path / 'work' / 'subnet.pth', weights_only=True)
     assert list(child['meta']['subnet'].values()) == [a, b]
 

@@ -7,6 +7,7 @@ from mmengine.logging import MMLogger
 
 from mmdsnas.errors import CheckpointError, ConfigError, SubnetError
 from mmdsnas.running import start
+from mmdsnas.structures import ending
 from mmdsnas.utils.checkpoint import last_lr
 from mmdsnas.utils.weights import check_weights
 
@@ -83,6 +84,20 @@ def test_subnet(saved, tmp_path):
     other.write_text('backbone.layers.0.0: shuffle_5x5')
     with pytest.raises(SubnetError, match='weights of another subnet'):
         start.start_from_checkpoint(config, {'model.fix_subnet': str(other)})
+
+
+@pytest.mark.parametrize('kind', ['child', 'search'])
+def test_child_of_a_search_that_is_not_finished(saved, monkeypatch, kind):
+    """A second search takes other weights than those of the child."""
+    told = []
+    monkeypatch.setattr(ending, 'print_log', lambda text, *_: told.append(text))
+    plan = dict(max_epochs=9, pretrain_epochs=1, finetune_epochs=5)
+    config = child_config()
+    if kind == 'search':
+        config.optim_wrapper = dict(architecture={}, mutator={})
+    config.load_from = saved(meta=dict(subnet=SUBNET, lr=0.1, epoch=3, plan=plan))
+    start.start_from_checkpoint(config, {})
+    assert len(told) == (kind == 'child') and all('3 of 9' in text for text in told)
 
 
 def test_checkpoint_that_is_not_there(tmp_path):

@@ -23,7 +23,8 @@ def test_child_of_a_checkpoint_is_that_of_the_run(run_tool, search, tmp_path):
     )
     ours = torch.load(tmp_path / 'out' / 'subnet.pth', weights_only=True)
     of_run = torch.load(work_dir / 'subnet.pth', weights_only=True)
-    assert ours['meta']['subnet'] == of_run['meta']['subnet']
+    for name in ('subnet', 'plan', 'epoch'):
+        assert ours['meta'][name] == of_run['meta'][name]
     assert ours['state_dict'].keys() == of_run['state_dict'].keys()
     for name, value in ours['state_dict'].items():
         assert torch.equal(value, of_run['state_dict'][name])
@@ -34,7 +35,7 @@ def test_child_of_a_checkpoint_is_that_of_the_run(run_tool, search, tmp_path):
 def test_output_may_be_a_file(run_tool, search, tmp_path):
     """Also for a checkpoint of the search stage, where nothing is fixed."""
     work_dir, _ = search
-    run_tool(
+    done = run_tool(
         TOOL,
         DIGITS,
         work_dir / 'epoch_1.pth',
@@ -43,6 +44,7 @@ def test_output_may_be_a_file(run_tool, search, tmp_path):
         SHAPE,
         cwd=tmp_path,
     )
+    assert 'not finished' in done.stdout and '1 of 3 epochs' in done.stdout
     assert sorted(p.name for p in tmp_path.iterdir()) == ['child.pth', 'child.yaml']
 
 

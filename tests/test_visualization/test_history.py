@@ -226,3 +226,56 @@ def test_names_of_blocks_and_candidates_may_have_slashes(tmp_path):
         'a': ['3/3'],
         'a/b': ['c'],
     }
+
+
+SEARCH = "model = dict(type='DSNAS', pretrain_epochs=1, finetune_epochs={})\n"
+
+
+@pytest.mark.parametrize(
+    'epochs, config, missing',
+    [
+        (4, SEARCH.format(2) + 'train_cfg = dict(max_epochs=4)\n', None),
+        (4, SEARCH.format(4) + 'train_cfg = dict(max_epochs=4)\n', None),
+        (4, SEARCH.format(9) + 'train_cfg = dict(max_epochs=4)\n', 'epochs, 9'),
+        # The stages by their defaults.
+        (4, "model = dict(type='DSNAS')\ntrain_cfg = dict(max_epochs=4)\n", 's, 80'),
+        (3, SEARCH.format(2) + 'train_cfg = dict(max_epochs=4)\n', '3 of 4'),
+        (4, SEARCH.format(1) + 'train_cfg = dict(max_epochs=4)\n', 'trained alpha'),
+        (
+            4,
+            SEARCH.format(1) + 'train_cfg = dict(max_epochs=4)\n'
+            "custom_hooks = [dict(type='mmdsnas.SelectChildHook', strategy=dict())]\n",
+            None,
+        ),
+        (3, 'train_cfg = dict(max_epochs=4)\n', '3 of 4 epochs'),
+        (4, 'train_cfg = dict(max_epochs=4)\n', None),
+        (3, '', None),
+        (3, SEARCH.format("'?'") + 'train_cfg = dict(max_epochs=4)\n', '3 of 4 epochs'),
+    ],
+)
+def test_what_a_run_lacks_of_its_end(tmp_path, epochs, config, missing):
+    lines = [train(10 * k, 10, loss=1) for k in range(1, epochs + 1)]
+    write_session(tmp_path, '20260101_0', lines, config)
+    run = read_run(tmp_path)
+    assert run.missing is None if missing is None else missing in run.missing
+    (length,) = dict(summary([run]))['length']
+    assert ('not finished' in length) == (missing is not None)
+
+
+@pytest.mark.parametrize('iterations, missing', [(6, '6 of 9 iterations'), (9, None)])
+def test_a_run_that_counts_iterations(tmp_path, iterations, missing):
+    lines = [dict(iter=k, step=k, loss=1) for k in range(3, iterations + 1, 3)]
+    config = 'train_cfg = dict(by_epoch=False, max_iters=9)\n'
+    write_session(tmp_path, '20260101_0', lines, config)
+    run = read_run(tmp_path)
+    assert (run.by_epoch, run.length, run.done) == (False, 9, iterations)
+    assert run.missing is None if missing is None else missing in run.missing
+
+
+def test_a_validation_tells_of_the_end_of_an_epoch(tmp_path):
+    """The last iterations of an epoch need not be logged."""
+    lines = [*(train(10 * k + 8, 10, loss=1) for k in range(4)), dict(acc=1, step=4)]
+    config = 'train_cfg = dict(max_epochs=4)\n'
+    log = '2026/01/01 00:00:00 - Epoch(train)  [1][8/10]\n'
+    write_session(tmp_path, '20260101_0', lines, config, log)
+    assert read_run(tmp_path).missing is None

@@ -167,7 +167,7 @@ def test_two_runs_have_columns_and_axes_in_common(searched, tmp_path):
     told = {name: values for name, *values in rows}
     assert told['seed'] == ['3', '11'] and told['limit'] == ['0.5 MFLOPs', 'none']
     assert told['length'][1].startswith('4 of 10 epochs: not finished')
-    assert 'other is not finished: it has done 4 of 10 epochs.' in page.text
+    assert 'other is not finished: it has done 4 of 10 epochs, in the s' in page.text
     scores = columns(page.tables['toy-score'])
     assert scores['other'] == [0.25, 0.5, 0.75] and len(scores[searched.name]) == 3
     assert page.tables['options'][0] == ['', searched.name, 'other']

@@ -57,9 +57,10 @@ def main() -> None:
             f'{type(model).__name__}.'
         )
     load_weights(model, checkpoint, args.checkpoint)
-    epoch = number(meta_of(checkpoint).get('epoch'))
+    meta = meta_of(checkpoint)
     extra = dict(
-        epoch=epoch,
+        epoch=number(meta.get('epoch')),
+        plan=meta.get('plan'),
         lr=last_lr(checkpoint),
         dataset_meta=dict(classes=tuple(recorded_classes(checkpoint))),
         child_config=child_config(config),

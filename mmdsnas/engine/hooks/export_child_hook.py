@@ -1,16 +1,20 @@
 import os.path as osp
+from logging import INFO, WARNING
 from typing import Any, Dict, List, Optional
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 
-from mmdsnas.models import Stage
 from mmdsnas.registry import HOOKS
-from mmdsnas.structures import child_checkpoint, child_config, save_child
+from mmdsnas.structures import (
+    child_checkpoint,
+    child_config,
+    save_child,
+    what_is_missing,
+)
 from mmdsnas.utils.tables import child_table
 from .ema_hook import averaged_weights
-from .select_child_hook import SelectChildHook
-from .utils import algorithm_of
+from .utils import algorithm_of, plan_of
 
 SUBNET_PTH = 'subnet.pth'
 SUBNET_YAML = 'subnet.yaml'
@@ -72,6 +76,7 @@ class ExportChildHook(Hook):
             algorithm_of(runner),
             dict(
                 epoch=runner.epoch,
+                plan=plan_of(runner),
                 lr=weights_optimizer.param_groups[0]['lr'],
                 metrics=metrics,
                 dataset_meta=dataset_meta,
@@ -85,14 +90,5 @@ class ExportChildHook(Hook):
 
     @master_only
     def _print_table(self, runner) -> None:
-        table = child_table(self._meta, self._files(runner))
-        stages = map(algorithm_of(runner).stage_of, range(runner.max_epochs))
-        searched = Stage.SEARCH in stages or any(
-            isinstance(hook, SelectChildHook) for hook in runner.hooks
-        )
-        runner.logger.info(
-            f'The search is done.\n{table}'
-            if searched
-            else 'The training is done. No epoch trained alpha, so this child is what '
-            f'its initial values happen to say.\n{table}'
-        )
+        level = INFO if what_is_missing(self._meta) is None else WARNING
+        runner.logger.log(level, child_table(self._meta, self._files(runner)))

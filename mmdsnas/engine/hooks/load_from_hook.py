@@ -1,12 +1,22 @@
+from logging import INFO, WARNING
 from typing import Dict
 
 from mmengine.hooks import Hook
+from mmengine.runner import BaseLoop
 
 from mmdsnas.errors import CheckpointError
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
 from mmdsnas.structures import child_of_search, is_of_search
-from mmdsnas.utils.weights import check_weights
+from mmdsnas.structures.child import SEARCH_PREFIX
+from mmdsnas.utils.weights import (
+    check_weights,
+    differences,
+    name_of,
+    shortened,
+    why_unfit,
+)
+from .ema_hook import SEARCHED
 from .utils import model_of
 
 
@@ -14,26 +24,56 @@ from .utils import model_of
 class LoadFromHook(Hook):
     """Makes of the checkpoint that a run starts with what its model needs.
 
-    A child may begin with a checkpoint of a search, which the authors call
-    search-from-search. A checkpoint that has nothing in common with the model is
-    refused; mmengine itself would warn and train from scratch.
+    A search takes the weights of its architecture alone, from a search, a child or
+    any network with the same names; ``alpha``, what is fixed and the multipliers of
+    limits begin anew. A child may begin with a checkpoint of a search, which the
+    authors call search-from-search. A checkpoint that has nothing in common with the
+    model is refused; mmengine itself would warn and train from scratch.
     """
 
+    # Before EMAHook, which copies what is loaded.
+    priority = 'HIGH'
+
     def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
-        """Replaces a search's weights by those of the child.
+        """Replaces what the checkpoint has by what the model takes of it.
 
         Raises:
-            CheckpointError: They are not those of this child, or the checkpoint
-                has no weight of this model at all.
+            CheckpointError: The weights are not those of this child, or the
+                checkpoint has no weight of this model at all.
         """
-        model, path = model_of(runner), runner.cfg.load_from
-        own, weights = model.state_dict(), checkpoint['state_dict']
+        model, path = model_of(runner), runner._load_from
+        own, given = model.state_dict(), checkpoint['state_dict']
+        weights = {name_of(n).removeprefix('module.'): w for n, w in given.items()}
         if is_of_search(checkpoint) and not isinstance(model, DSNAS):
             weights = checkpoint['state_dict'] = child_of_search(weights, own)
             check_weights(own, weights, path)
-        elif not own.keys() & {name.removeprefix('module.') for name in weights}:
+            return
+        # A test, and a resumed run, take all.
+        begins = isinstance(runner._train_loop, BaseLoop) and not runner._resume
+        begins = begins and isinstance(model, DSNAS)
+        if begins and not own.keys() & weights.keys():
+            weights = {f'{SEARCH_PREFIX}{name}': w for name, w in weights.items()}
+        if not own.keys() & weights.keys():
             raise CheckpointError(
                 f'checkpoint {path} has no weight of this model, but e.g. '
-                f'{next(iter(weights), "none at all")}; files of the authors are '
+                f'{next(iter(given), "none at all")}; files of the authors are '
                 'converted by tools/model_converters/convert_official.py.'
             )
+        if begins:
+            checkpoint['state_dict'] = _begin_anew(runner, own, weights, path)
+
+
+def _begin_anew(runner, own: Dict, given: Dict, path: str) -> Dict:
+    """The architecture's weights that fit, and what the model has of all others."""
+    given = {n: w for n, w in given.items() if not n.startswith(SEARCHED)}
+    wanted = {n: w for n, w in own.items() if not n.startswith(SEARCHED)}
+    fit = {n for n in wanted if n in given and why_unfit(given[n], wanted[n]) is None}
+    left = differences(wanted, given)
+    runner.logger.log(
+        WARNING if left else INFO,
+        f'The search begins anew on {len(fit)} of {len(wanted)} weights, those of '
+        f'load_from={path}; alpha, fixed blocks and multipliers of limits are not '
+        'taken over'
+        + (f', nor what does not fit: {shortened(left)}.' if left else '.'),
+    )
+    return {n: given[n] if n in fit else value for n, value in own.items()}

@@ -5,7 +5,7 @@ from mmengine.hooks import Hook
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
 from mmdsnas.structures import child_config, read_subnet, subnet_of_path
-from .utils import model_of
+from .utils import model_of, plan_of
 
 
 @HOOKS.register_module()
@@ -15,14 +15,14 @@ class RecordSubnetHook(Hook):
     That of a search names the child it would give; that of a child trained alone
     the subnet it was built from. The tools then build the child without being
     told which one, and without a config. That of a search also names the shape of
-    the images.
+    the images, and what the run is to do.
     """
 
     # After EMAHook, whose averages are what is saved.
     priority = 'LOW'
 
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
-        """Puts ``subnet``, ``child_config`` and ``input_shape`` into ``meta``."""
+        """Puts ``subnet``, ``child_config`` and the others into ``meta``."""
         model = model_of(runner)
         if isinstance(model, DSNAS):
             mutator = model.mutator
@@ -33,6 +33,7 @@ class RecordSubnetHook(Hook):
             )
             shape = model.resource_estimator.input_shape
             checkpoint['meta']['input_shape'] = shape
+            checkpoint['meta']['plan'] = plan_of(runner)
         elif runner.cfg.model.get('fix_subnet') is not None:
             checkpoint['meta']['subnet'] = read_subnet(runner.cfg.model.fix_subnet)
         if 'subnet' in checkpoint['meta']:

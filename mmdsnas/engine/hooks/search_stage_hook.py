@@ -8,9 +8,10 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import Stage
 from mmdsnas.registry import HOOKS
+from mmdsnas.structures import what_is_missing
 from ..optimizers import SearchOptimWrapperDict
 from .ema_hook import EMAHook
-from .utils import algorithm_of, common_seed, epochs_by_stage
+from .utils import algorithm_of, common_seed, epochs_by_stage, plan_of
 
 # What a search of several days should not be without.
 EXPECTED = (
@@ -88,11 +89,15 @@ class SearchStageHook(Hook):
             + ', '.join(f'{stage.value} {len(of)}' for stage, of in epochs.items())
             + f'. Paths cost {cheapest:.3f} to {dearest:.3f} MFLOPs.'
         )
-        if not epochs[Stage.SEARCH] and 'SelectChildHook' not in there:
+        end = max(runner.epoch, runner.max_epochs)
+        missing = what_is_missing(dict(epoch=end, plan=plan_of(runner)))
+        if missing is not None:
+            runner.logger.warning(f'This run will not finish its search: {missing}.')
+        fixed = algorithm.mutator.fixed
+        if fixed and runner.epoch == 0:
             runner.logger.warning(
-                'No epoch of this run trains alpha, so the child is what its '
-                'initial values happen to say; see model.pretrain_epochs, '
-                'model.finetune_epochs and train_cfg.max_epochs.'
+                f'{len(fixed)} of {len(algorithm.mutator.search_groups)} choices are '
+                'fixed before the first epoch, so that this run does not search them.'
             )
 
     def before_train_epoch(self, runner) -> None:

@@ -1,4 +1,4 @@
-from typing import Dict, Iterable, List
+from typing import Any, Dict, Iterable, List
 
 import torch.nn as nn
 from mmengine.dist import get_rank
@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS, Stage
+from mmdsnas.registry import HOOKS
 
 
 def model_of(runner: Runner) -> nn.Module:
@@ -37,6 +38,17 @@ def epochs_by_stage(algorithm: DSNAS, epochs: Iterable[int]) -> Dict[Stage, List
     for epoch in epochs:
         found[algorithm.stage_of(epoch)].append(epoch)
     return found
+
+
+def plan_of(runner: Runner) -> Dict[str, Any]:
+    """What a search is to do, for the ``meta`` that tells whether it is done."""
+    algorithm, selection = algorithm_of(runner), HOOKS.get('SelectChildHook')
+    return dict(
+        max_epochs=runner.max_epochs,
+        pretrain_epochs=algorithm.pretrain_epochs,
+        finetune_epochs=algorithm.finetune_epochs,
+        selects=any(isinstance(hook, selection) for hook in runner.hooks),
+    )
 
 
 def common_seed(runner: Runner) -> int:

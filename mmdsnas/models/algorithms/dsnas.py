@@ -19,6 +19,7 @@ from ..cost import CostTerm
 from ..lazy import materialise, weights_all_there
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, Draw
+from .losses import check_losses
 from .stage import Stage
 
 
@@ -135,11 +136,7 @@ class DSNAS(BaseAlgorithm):
 
     def stage_of(self, epoch: int) -> Stage:
         """The stage that an epoch, counted from 0, belongs to."""
-        if epoch < self.pretrain_epochs:
-            return Stage.PRETRAIN
-        if epoch < self.finetune_epochs:
-            return Stage.SEARCH
-        return Stage.FINETUNE
+        return Stage.of(epoch, self.pretrain_epochs, self.finetune_epochs)
 
     @property
     def searching(self) -> bool:
@@ -194,7 +191,8 @@ class DSNAS(BaseAlgorithm):
             and ``cost.loss`` where a limit applies.
 
         Raises:
-            ConfigError: ``begin_epoch`` was not called.
+            ConfigError: ``begin_epoch`` was not called, or the architecture returns
+                no losses.
         """
         if not self.training:
             self._set_child()
@@ -240,6 +238,7 @@ class DSNAS(BaseAlgorithm):
             with torch.no_grad(), statistics_kept(self._norms):
                 return self._task_losses(inputs, data_samples)
         losses = self.architecture(inputs, data_samples, mode='loss')
+        check_losses(losses, self.training and torch.is_grad_enabled())
         return {f'task.{name}': value for name, value in losses.items()}
 
     @contextmanager
