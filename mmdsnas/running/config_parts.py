@@ -8,6 +8,7 @@ from mmengine.registry import DefaultScope, Registry
 from torch.utils.data import DataLoader
 
 from mmdsnas import registry
+from mmdsnas.models import DifferentiableMutator
 from mmdsnas.options import OPTIONS, problems_of, unknown_option
 from mmdsnas.options.checkers import nearest, shown
 from mmdsnas.options.signatures import is_of, options_of
@@ -41,7 +42,9 @@ PARTS = {
     'neck': _MODEL,
     'head': _MODEL,
     'loss': _MODEL,
-    'mutator': Part(registry.MODELS, 'mmdsnas.DifferentiableMutator'),
+    'mutator': Part(
+        registry.MODELS, 'mmdsnas.DifferentiableMutator', base=DifferentiableMutator
+    ),
     # A classifier has a type for it.
     'data_preprocessor': Part(registry.MODELS, typed=False),
     'norm_cfg': Part(registry.MODELS, extra=('requires_grad',)),

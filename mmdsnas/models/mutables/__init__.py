@@ -1,5 +1,6 @@
+from .blocks import all_candidates, blocks_of
 from .in_place import copy_overwritten_outputs, in_place_readers
-from .one_hot_mutable_op import OneHotMutableOP, all_candidates, blocks_of
+from .one_hot_mutable_op import OneHotMutableOP
 from .outputs import map_tensors, tensors_of
 
 __all__ = [

@@ -10,7 +10,8 @@ from mmengine.logging import print_log
 from torch import Tensor
 from torch.nn.modules.batchnorm import _NormBase
 
-from .one_hot_mutable_op import OneHotMutableOP, all_candidates, blocks_of
+from .blocks import all_candidates, blocks_of
+from .one_hot_mutable_op import OneHotMutableOP
 from .outputs import tensors_of
 
 
