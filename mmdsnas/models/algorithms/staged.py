@@ -67,6 +67,11 @@ class StagedAlgorithm(BaseAlgorithm):
         """Whether blocks are searched, in the epoch that was entered."""
         return self.stage is Stage.SEARCH and bool(self.mutator.free)
 
+    @property
+    def is_supernet(self) -> bool:
+        """Whether a choice is left; MMRazor's hooks cut out the child then."""
+        return bool(self.mutator.free)
+
     def begin_epoch(self, epoch: int) -> Dict[str, str]:
         """Enters an epoch; the one place where blocks are fixed and frozen.
 

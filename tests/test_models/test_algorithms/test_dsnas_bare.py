@@ -21,9 +21,9 @@ from tests.toy import (
 )
 
 
-def bare(net=None, **kwargs):
+def bare(build=smooth_net, **kwargs):
     torch.manual_seed(0)
-    return algorithm_of(net or smooth_net(), **kwargs)
+    return algorithm_of(build(), **kwargs)
 
 
 def data():
@@ -187,7 +187,7 @@ def test_an_adaptive_limit_presses_with_every_wrapper(kind):
     """As with the optimizers that a run has."""
 
     def trained(build):
-        algorithm = bare(costly_net(), cost=dict(limit=2e-4))
+        algorithm = bare(costly_net, cost=dict(limit=2e-4))
         wrapper, rates = build(algorithm)
         for _ in range(4):
             algorithm.train_step(data(), wrapper)

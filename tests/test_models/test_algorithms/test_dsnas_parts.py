@@ -1,9 +1,13 @@
 """Parts of DSNAS that were built, or used, before: mutators, supernets, subnets."""
 
+import copy
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn as nn
 from mmengine.optim import OptimWrapper
+from mmrazor.engine.hooks import EstimateResourcesHook
 from mmrazor.models.mutators import NasMutator
 from mmrazor.structures import export_fix_subnet, load_fix_subnet
 
@@ -184,3 +188,27 @@ def test_a_child_is_cut_out_of_a_copy_of_the_algorithm():
     assert chosen == ['sine', 'square', 'tanh']
     assert torch.equal(child(*batch(), mode='predict'), wanted)
     assert [op.num_choices for op in algorithm.architecture.blocks] == [3] * 3
+
+
+@pytest.mark.parametrize('fixed', [{}, dict(module_0='dear'), 'all'])
+def test_mmrazors_hook_estimates_the_child(fixed):
+    algorithm = searching(costly_net())
+    set_alpha(algorithm.mutator, [0, 1], [1, 0], [0, 1])
+    child = algorithm.mutator.sample_choices()
+    algorithm.mutator.fix(child if fixed == 'all' else fixed)
+    assert algorithm.is_supernet == (fixed != 'all')
+    net = copy.deepcopy(algorithm.architecture)
+    load_fix_subnet(
+        net, {f'blocks.{k}': dict(chosen=c) for k, c in enumerate(child.values())}
+    )
+    wanted = ResourceEstimator(**SHAPE).estimate(net)['flops']
+
+    logged = []
+    estimator = dict(type='mmdsnas.ResourceEstimator', **SHAPE)
+    hook = EstimateResourcesHook(estimator_cfg=estimator)
+    logger = SimpleNamespace(info=logged.append)
+    hook.estimate_resources(
+        SimpleNamespace(model=algorithm, distributed=False, logger=logger)
+    )
+    assert f"'flops': {wanted}" in logged[0]
+    assert [op.num_choices for op in algorithm.architecture.blocks] == [2] * 3
