@@ -5,16 +5,81 @@ from another scope, by a name like ``mmdsnas.DSNAS``. ``locations`` makes
 mmengine import the modules when they are first asked for. Every root has a
 child, also where nothing is registered: mmengine warns about a default scope
 that lacks one.
+
+mmengine looks a name without a prefix up in the default scope alone. Parts of mmcls
+and of MMRazor name parts of their own so; these registries find them.
 """
+
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Callable, Iterable, Iterator, Optional
 
 from mmengine import registry as root
 from mmengine.registry import Registry
 
 SCOPE = 'mmdsnas'
+# Where names without a prefix are looked up last, in this order.
+NEIGHBOURS = ('mmcls', 'mmrazor')
 
 
-def _child(parent: Registry, *locations: str) -> Registry:
-    return Registry(
+class SearchRegistry(Registry):
+    """A registry that also finds what mmcls and MMRazor register.
+
+    A name without a prefix is looked up here and in mmengine's registry, then in
+    that of mmcls and in that of MMRazor. Under the default scope of another package
+    its registry comes first.
+    """
+
+    def get(self, key: str) -> Optional[Callable]:
+        """See mmengine's ``Registry``."""
+        return _found(self.places(), key) or super().get(key)
+
+    def places(self) -> Iterator[Registry]:
+        """Where a name without a prefix is looked up, in this order."""
+        yield self
+        yield self.root
+        for scope in NEIGHBOURS:
+            import_module(f'{scope}.registry')
+            if scope in self.root.children:
+                yield self.root.children[scope]
+
+    @contextmanager
+    def switch_scope_and_registry(self, scope: Optional[str]) -> Iterator[Registry]:
+        """See mmengine's ``Registry``."""
+        with super().switch_scope_and_registry(scope) as scoped:
+            yield scoped if scoped is self else _Scoped(scoped, self)
+
+
+class _Scoped(Registry):
+    """What a registry of ours is under the default scope of another package."""
+
+    def __init__(self, scoped: Registry, own: SearchRegistry) -> None:
+        super().__init__(scoped.name, scope=scoped.scope)
+        # Not as its child, which it would be ever after.
+        self.parent = own.root
+        self.scoped, self.own = scoped, own
+
+    def get(self, key: str) -> Optional[Callable]:
+        return _found(self.places(), key) or self.scoped.get(key)
+
+    def places(self) -> Iterator[Registry]:
+        yield self.scoped
+        yield from self.own.places()
+
+
+def _found(places: Iterable[Registry], key: str) -> Optional[Callable]:
+    """What a name without a prefix is in the first place that has it."""
+    if not isinstance(key, str) or '.' in key:
+        return None
+    for place in places:
+        place.import_from_location()
+        if key in place.module_dict:
+            return place.module_dict[key]
+    return None
+
+
+def _child(parent: Registry, *locations: str) -> SearchRegistry:
+    return SearchRegistry(
         parent.name,
         parent=parent,
         scope=SCOPE,

@@ -82,7 +82,7 @@ def load_child(
             num_classes=len(recorded_classes(checkpoint)),
         )
     else:
-        config = recorded_child_config(checkpoint)
+        config = recorded_child_config(checkpoint, trust_checkpoint)
         if config is None:
             raise CheckpointError(
                 f'checkpoint {path} does not say how its network is built: give the '

@@ -118,7 +118,8 @@ def search(
     work_dir = Path(runner.work_dir)
     meta = meta_of(load_checkpoint(work_dir / SUBNET_PTH))
     return SearchResult(
-        child=load_child(work_dir / SUBNET_PTH),
+        # Its own file, whose classes need not be registered.
+        child=load_child(work_dir / SUBNET_PTH, trust_checkpoint=True),
         subnet=dict(meta['subnet']),
         cost={name: meta[name] for name in COSTS if name in meta},
         accuracy=(meta.get('metrics') or {}).get('accuracy/top1'),

@@ -9,7 +9,8 @@ from mmengine.config import DictAction
 from .exits import Signals, end
 
 # Options whose value is a path, whatever it looks like.
-PATHS = ('ann_file', 'data_root', 'file', 'fix_subnet', 'load_from', 'work_dir')
+PATHS = ('ann_file', 'checkpoint', 'data_root', 'file', 'fix_subnet', 'load_from')
+PATHS += ('out_dir', 'work_dir')
 
 
 class Options(DictAction):
@@ -27,7 +28,11 @@ class Options(DictAction):
             if not equals:
                 parser.error(f'{option_string} must be KEY=VALUE, but got {value!r}')
             if name.split('.')[-1] in PATHS:
-                options[name] = None if text == 'None' else text.strip('\'"')
+                # A shell that does not know quotes hands them on.
+                quoted = len(text) > 1 and text[0] == text[-1] and text[0] in '\'"'
+                options[name] = text[1:-1] if quoted else text
+                if text == 'None':
+                    options[name] = None
                 continue
             try:
                 options[name] = self._parse_iterable(text)

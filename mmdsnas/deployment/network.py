@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
 from mmdsnas.errors import ConfigError, ExportError
+from mmdsnas.models.mutables import blocks_of
 from .folding import fold_batch_norms
 
 INPUT, OUTPUT, BATCH = 'images', 'logits', 'batch'
@@ -122,6 +123,16 @@ class Program(NamedTuple):
     left: int
 
 
+def _without_names(network: Network) -> Network:
+    """A copy whose candidates have names of ours: torch.export makes code of them."""
+    network = copy.deepcopy(network)
+    for block in blocks_of(network).values():
+        chosen = block.candidate(block.export_chosen())
+        block._candidates = nn.ModuleDict(dict(chosen=chosen))
+        block._chosen = 'chosen'
+    return network
+
+
 def trace(network: Network, inputs: Tensor) -> Program:
     """Exports a network with its BatchNorm layers folded.
 
@@ -140,7 +151,8 @@ def trace(network: Network, inputs: Tensor) -> Program:
     shapes = ({0: Dim(BATCH)},)
     # Whatever in a network cannot be traced has an error of its own.
     try:
-        traced = torch.export.export(network, (inputs,), dynamic_shapes=shapes)
+        nameless = _without_names(network)
+        traced = torch.export.export(nameless, (inputs,), dynamic_shapes=shapes)
         folded, number, left = fold_batch_norms(traced.module())
         program = torch.export.export(folded, (inputs,), dynamic_shapes=shapes)
     except Exception as error:

@@ -73,7 +73,8 @@ def run_state(runner: Runner, epochs: int) -> Dict[str, Any]:
     )
     own = runner.cfg.get('own_images')
     if own and own.get('found'):
-        setting['images'] = plain(own['found'].get('images'))
+        images = own['found'].get('images') or {}
+        setting['images'] = {k: dict(plain(counts)) for k, counts in images.items()}
     parts = {n: runner.cfg.get(n) for n in ('optim_wrapper', 'param_scheduler')}
     state = dict(setting=setting, options=dict(_flat(plain(parts))))
     model = model_of(runner)

@@ -2,6 +2,7 @@
 
 from typing import Dict
 
+from .candidates import Candidates
 from .checkers import Checker, Choice, File, Flag, Integer, Real, Text
 from .containers import (
     Either,
@@ -129,7 +130,7 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
         init_cfg=_INIT_CFG,
     ),
     OneHotMutableOP=dict(
-        candidates=Mapping(minimum=1, modules=True),
+        candidates=Candidates(minimum=1, modules=True),
         module_kwargs=Maybe(Mapping()),
         alias=Maybe(Text()),
         init_cfg=_INIT_CFG,
@@ -137,7 +138,7 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
     OfficialShuffleNetV2=dict(
         arch_setting=LeftOut(),
         stages=ListOf(Pair('channels and number of blocks', (_CHANNELS, 1000)), 1),
-        candidates=Maybe(Mapping(Mapping(), minimum=1)),
+        candidates=Maybe(Candidates(Mapping(), minimum=1)),
         norm_cfg=_NORM_CFG,
         stem_multiplier=Integer(1, _CHANNELS // 16),
         widen_factor=Real(above=0, maximum=100),

@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, List
 
+from mmengine import registry as root
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
@@ -21,22 +22,22 @@ from .config_parts import LOADER_OPTIONS, LOADERS, PARTS, Part, Parts
 
 # What the Runner builds from an option at the top of a config.
 TOP = {
-    'model': Part(registry.MODELS),
+    'model': Part(root.MODELS),
     'data_preprocessor': PARTS['data_preprocessor'],
-    'model_wrapper_cfg': Part(registry.MODEL_WRAPPERS, 'MMDistributedDataParallel'),
-    'train_cfg': Part(registry.LOOPS, extra=('by_epoch',)),
-    'val_cfg': Part(registry.LOOPS, 'ValLoop'),
-    'test_cfg': Part(registry.LOOPS, 'TestLoop'),
-    'visualizer': Part(registry.VISUALIZERS),
-    'log_processor': Part(registry.LOG_PROCESSORS, 'LogProcessor'),
+    'model_wrapper_cfg': Part(root.MODEL_WRAPPERS, 'MMDistributedDataParallel'),
+    'train_cfg': Part(root.LOOPS, extra=('by_epoch',)),
+    'val_cfg': Part(root.LOOPS, 'ValLoop'),
+    'test_cfg': Part(root.LOOPS, 'TestLoop'),
+    'visualizer': Part(root.VISUALIZERS),
+    'log_processor': Part(root.LOG_PROCESSORS, 'LogProcessor'),
 }
 EVALUATORS = ('val_evaluator', 'test_evaluator')
-METRIC = Part(registry.METRICS)
-EVALUATOR = Part(registry.EVALUATOR, 'Evaluator')
-HOOK = Part(registry.HOOKS, extra=('priority',))
-SCHEDULER = Part(registry.PARAM_SCHEDULERS, extra=('convert_to_iter_based',))
+METRIC = Part(root.METRICS)
+EVALUATOR = Part(root.EVALUATOR, 'Evaluator')
+HOOK = Part(root.HOOKS, extra=('priority',))
+SCHEDULER = Part(root.PARAM_SCHEDULERS, extra=('convert_to_iter_based',))
 WRAPPER = Part(
-    registry.OPTIM_WRAPPERS, 'OptimWrapper', extra=('constructor', 'paramwise_cfg')
+    root.OPTIM_WRAPPERS, 'OptimWrapper', extra=('constructor', 'paramwise_cfg')
 )
 SEARCH = 'SearchOptimWrapperConstructor'
 
@@ -64,7 +65,7 @@ def check_config(config: Config) -> None:
             f'{shown(scope)}.'
         )
     with DefaultScope.overwrite_default_scope(scope):
-        with registry.MODELS.switch_scope_and_registry(None) as scoped:
+        with root.MODELS.switch_scope_and_registry(None) as scoped:
             if scoped.scope != scope:
                 raise ConfigError(
                     'default_scope must be the name of an installed package with '
@@ -161,7 +162,7 @@ def _check_wrapper(parts: Parts, wrapper: Any) -> None:
         return
     constructor = wrapper.get('constructor', 'DefaultOptimWrapperConstructor')
     cls = parts.find(
-        'optim_wrapper.constructor', constructor, registry.OPTIM_WRAPPER_CONSTRUCTORS
+        'optim_wrapper.constructor', constructor, root.OPTIM_WRAPPER_CONSTRUCTORS
     )
     name = getattr(cls, '__name__', None)
     if name == SEARCH:

@@ -4,9 +4,8 @@ import inspect
 from typing import Any, Dict
 
 from mmengine.config import Config
-from mmengine.registry import DefaultScope, Registry
+from mmengine.registry import HOOKS, MODELS, DefaultScope, Registry
 
-from mmdsnas import registry
 from mmdsnas.engine import SearchStageHook
 from mmdsnas.models import DSNAS
 from mmdsnas.options import cost_problem, problems_of, stages_problem
@@ -29,9 +28,8 @@ def check_search(parts: Parts, config: Config) -> None:
         return
     if isinstance(default, dict):
         hooks = [*hooks, *default.values()]
-    if _names(parts, model, registry.MODELS, DSNAS) and not any(
-        isinstance(hook, SearchStageHook)
-        or _names(parts, hook, registry.HOOKS, SearchStageHook)
+    if _names(parts, model, MODELS, DSNAS) and not any(
+        isinstance(hook, SearchStageHook) or _names(parts, hook, HOOKS, SearchStageHook)
         for hook in hooks
     ):
         parts.problems.append(

@@ -3,6 +3,7 @@
 import inspect
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
+from mmengine import registry as root
 from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope, Registry
 from torch.utils.data import DataLoader
@@ -32,40 +33,39 @@ class Part(NamedTuple):
     base: type = object
 
 
-_MODEL = Part(registry.MODELS)
-_TRANSFORM = Part(registry.TRANSFORMS)
+# What classes of ours build is looked up by our registries, which look further.
+_MODEL, _OURS = Part(root.MODELS), Part(registry.MODELS)
+_TRANSFORM, _MUTATOR = Part(root.TRANSFORMS), 'mmdsnas.DifferentiableMutator'
 # Parts of parts, by the name of their option.
 PARTS = {
     'architecture': Part(registry.MODELS, base=BaseModel),
-    'cfg': _MODEL,
+    'cfg': _OURS,
     'backbone': _MODEL,
     'neck': _MODEL,
     'head': _MODEL,
     'loss': _MODEL,
-    'mutator': Part(
-        registry.MODELS, 'mmdsnas.DifferentiableMutator', base=DifferentiableMutator
-    ),
+    'mutator': Part(registry.MODELS, _MUTATOR, base=DifferentiableMutator),
     # A classifier has a type for it.
-    'data_preprocessor': Part(registry.MODELS, typed=False),
-    'norm_cfg': Part(registry.MODELS, extra=('requires_grad',)),
+    'data_preprocessor': Part(root.MODELS, typed=False),
+    'norm_cfg': Part(root.MODELS, extra=('requires_grad',)),
     'resource_estimator': Part(registry.TASK_UTILS, 'mmdsnas.ResourceEstimator'),
     'gradient_estimator': Part(registry.TASK_UTILS, 'mmdsnas.DSNASGradient'),
     'strategy': Part(registry.TASK_UTILS),
-    'dataset': Part(registry.DATASETS),
-    'sampler': Part(registry.DATA_SAMPLERS),
-    'batch_sampler': Part(registry.DATA_SAMPLERS),
-    'worker_init_fn': Part(registry.FUNCTIONS),
-    'collate_fn': Part(registry.FUNCTIONS),
-    'optimizer': Part(registry.OPTIMIZERS),
+    'dataset': Part(root.DATASETS),
+    'sampler': Part(root.DATA_SAMPLERS),
+    'batch_sampler': Part(root.DATA_SAMPLERS),
+    'worker_init_fn': Part(root.FUNCTIONS),
+    'collate_fn': Part(root.FUNCTIONS),
+    'optimizer': Part(root.OPTIMIZERS),
 }
 # What lies inside these, in lists or under any name, are parts.
 HOLDERS = {
-    'candidates': _MODEL,
+    'candidates': _OURS,
     'arch_setting': _MODEL,
     'pipeline': _TRANSFORM,
     'transforms': _TRANSFORM,
-    'metrics': Part(registry.METRICS),
-    'vis_backends': Part(registry.VISBACKENDS),
+    'metrics': Part(root.METRICS),
+    'vis_backends': Part(root.VISBACKENDS),
 }
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 LOADER_OPTIONS = (
@@ -181,7 +181,9 @@ class Parts:
         given = {k: v for k, v in value.items() if k not in ('type', '_scope_')}
         if is_of(cls, 'mmdsnas'):
             name = getattr(cls, '__name__', '')
-            self.problems += problems_of(name, given, f'{where}.{{}}')
+            # Names of candidates, which may have braces, are in it.
+            place = where.replace('{', '{{').replace('}', '}}')
+            self.problems += problems_of(name, given, f'{place}.{{}}')
         self._check_names(where, cls, given, part.extra)
         self._check_inside(where, given, None, not is_of(cls, *_PACKAGES))
 
@@ -205,7 +207,7 @@ class Parts:
         if 'ema_type' not in known:
             return known
         kind = given.get('ema_type', 'ExponentialMovingAverage')
-        averager = self.find(f'{where}.ema_type', kind, registry.MODELS)
+        averager = self.find(f'{where}.ema_type', kind, root.MODELS)
         names = None if averager is None else options_of(averager)[0]
         own = known & set(inspect.signature(cls).parameters)
         return None if names is None else own | names - {'model'}
@@ -240,11 +242,8 @@ class Parts:
 
 def _names(scoped: Registry) -> Set[str]:
     """Names that a config can use: plain ones, and those of other packages."""
-    names: Set[str] = set()
-    place: Optional[Registry] = scoped
-    while place is not None:
-        names |= set(place.module_dict)
-        place = place.parent
+    places = scoped.places() if hasattr(scoped, 'places') else (scoped, scoped.root)
+    names = {name for place in places for name in place.module_dict}
     for scope, child in scoped.root.children.items():
         names |= {f'{scope}.{name}' for name in child.module_dict}
     return names

@@ -146,6 +146,11 @@ def _record(found: FolderContents, data_root: str) -> Dict[str, Any]:
     """What was found, as a config and a report can hold it."""
     record = {'folder': os.path.abspath(os.path.expanduser(data_root))}
     record.update(found._asdict())
+    # Names of folders are no options: a merge, say, gives some of them a meaning.
+    record['images'] = {
+        split: [list(pair) for pair in counts.items()]
+        for split, counts in found.images.items()
+    }
     record['channels'] = {str(k): n for k, n in found.channels.items()}
     return record
 

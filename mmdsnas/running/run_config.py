@@ -21,6 +21,7 @@ from .check_config import check_config
 from .config_parts import LOADERS
 from .input_size import input_size as size_of
 from .own_images import fill_num_classes, fit_to_images, fit_to_size
+from .plain_config import plain_config, plain_options, read_config
 
 # Options at the top of a config that are read, beside the Runner's arguments.
 ALSO_READ = (
@@ -63,11 +64,9 @@ def load_config(
     Raises:
         ConfigError: An option is wrong; the message names all that are.
     """
-    options = dict(options or {})
-    if isinstance(name, Config):
-        config = copy.deepcopy(name)
-    else:
-        config = Config.fromfile(str(find_config(name)))
+    options = plain_options(options or {})
+    given = name if isinstance(name, Config) else read_config(find_config(name))
+    config = plain_config(given)
     _check_options(config, options)
     if 'data_root' in options:
         for loader in _loaders(config):

@@ -46,7 +46,9 @@ def child_config(config: Config) -> Optional[Dict[str, Any]]:
     )
 
 
-def recorded_child_config(checkpoint: Mapping[str, Any]) -> Optional[Config]:
+def recorded_child_config(
+    checkpoint: Mapping[str, Any], trust_checkpoint: bool = False
+) -> Optional[Config]:
     """The config that a checkpoint has of its child.
 
     mmengine imports whatever the path of an object names. So that a file of somebody
@@ -54,6 +56,7 @@ def recorded_child_config(checkpoint: Mapping[str, Any]) -> Optional[Config]:
 
     Args:
         checkpoint (Mapping): From ``mmdsnas.utils.checkpoint.load_checkpoint``.
+        trust_checkpoint (bool): Whether it may name anything that can be imported.
 
     Returns:
         Config, optional: See :func:`child_config`; None where there is none.
@@ -76,6 +79,8 @@ def recorded_child_config(checkpoint: Mapping[str, Any]) -> Optional[Config]:
             f'{KEY} that a checkpoint records must be a config with model.cfg and '
             f'test_dataloader.dataset.pipeline, but is {shown(found)}.'
         )
+    if trust_checkpoint:
+        return config
     scopes, names = _registered()
     for scope in [found.get('default_scope'), *_values(found, '_scope_')]:
         if scope not in scopes:
@@ -88,7 +93,8 @@ def recorded_child_config(checkpoint: Mapping[str, Any]) -> Optional[Config]:
         if name not in names or scope not in {'', *scopes}:
             raise CheckpointError(
                 'the network that a checkpoint records must be made of registered '
-                f'classes, but has {shown(kind)}; import what registers it first.'
+                f'classes, but has {shown(kind)}; import what registers it first, '
+                'or trust the checkpoint.'
             )
     return config
 

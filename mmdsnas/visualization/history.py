@@ -100,9 +100,12 @@ class Run:
     def probabilities(self) -> Dict[str, Dict[str, Curve]]:
         """Probabilities at the end of epochs, by block and candidate."""
         blocks: Dict[str, Dict[str, Curve]] = {}
+        known = self.by_block('entropy')
         for name, curve in self.by_block('prob').items():
-            block, _, candidate = name.rpartition('/')
-            blocks.setdefault(block, {})[candidate] = curve
+            # A candidate may have a slash in its name, and a block one in its alias.
+            found = [block for block in known if name.startswith(f'{block}/')]
+            block = max(found, key=len, default=name.rpartition('/')[0])
+            blocks.setdefault(block, {})[name[len(block) + 1 :]] = curve
         return blocks
 
 

@@ -110,9 +110,9 @@ def _images(run: Run) -> str:
     if not isinstance(images, dict):
         return ''
     counts = {
-        split: sum(n for n in by_class.values() if isinstance(n, int))
-        for split, by_class in images.items()
-        if isinstance(by_class, dict)
+        split: sum(n for _, n in flat(of_classes) if isinstance(n, int))
+        for split, of_classes in images.items()
+        if isinstance(of_classes, (dict, list))
     }
     left_out = found.get('left_out')
     files = left_out.values() if isinstance(left_out, dict) else ()

@@ -290,7 +290,7 @@ def test_changed_images_are_told(whole, tmp_path, caplog, monkeypatch):
     checkpoint = torch.load(whole / 'work' / 'epoch_2.pth', weights_only=False)
     checkpoint['meta']['run']['setting']['images'] = dict(train=dict(ant=3))
     torch.save(checkpoint, tmp_path / 'counted.pth')
-    found = dict(images=dict(train=dict(ant=4)))
+    found = dict(images=dict(train=[['ant', 4]]))
     run(tmp_path, tmp_path / 'counted.pth', cfg=dict(own_images=dict(found=found)))
     told = "images was {'train': {'ant': 3}} and is {'train': {'ant': 4}}"
     assert any(told in message for message in seen)

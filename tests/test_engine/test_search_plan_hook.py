@@ -8,7 +8,7 @@ from tests.toy_run import runner_of, same, search_of, state_of
 
 FOUND = dict(
     folder='/data/mine',
-    images=dict(train=dict(ant=8, bee=4), val=dict(ant=2, bee=1)),
+    images=dict(train=[['ant', 8], ['bee', 4]], val=[['ant', 2], ['bee', 1]]),
     drawn=True,
     left_out=dict(
         broken=[f'bee/{i}.png' for i in range(12)],

@@ -61,14 +61,14 @@ def test_a_search_is_fitted(images):
     assert sizes == [[None, 96, None, None], *[[None, 110, 96, None]] * 2]
     assert config.own_images.input_size == 96
     assert config.own_images.found['images'] == dict(
-        train=dict(ant=20, bee=20), val=dict(ant=5, bee=5)
+        train=[['ant', 20], ['bee', 20]], val=[['ant', 5], ['bee', 5]]
     )
 
 
 def test_one_part_is_held_out_in_all_data_sets(images):
     config = load_config(SEARCH, {'data_root': images, 'own_images.val_ratio': 0.4})
     assert {config[name].dataset.val_ratio for name in LOADERS} == {0.4}
-    assert config.own_images.found['images']['val'] == dict(ant=10, bee=10)
+    assert config.own_images.found['images']['val'] == [['ant', 10], ['bee', 10]]
     options = {'data_root': images, 'train_dataloader.dataset.val_ratio': 0.1}
     message = (
         "own_images.val_ratio must be set .*'train_dataloader.dataset.val_ratio': 0.1"

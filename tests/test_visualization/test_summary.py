@@ -6,7 +6,9 @@ from mmdsnas.visualization import read_run
 from mmdsnas.visualization.summary import summary
 from tests.test_visualization.files import train, write_session
 
-COUNTS = dict(train=dict(ant=30, bee=50), val=dict(ant=8, bee=12))
+COUNTS = dict(train=[['ant', 30], ['bee', 50]], val=[['ant', 8], ['bee', 12]])
+# As earlier versions wrote them.
+BY_NAME = dict(train=dict(ant=30, bee=50), val=dict(ant=8, bee=12))
 LEFT_OUT = dict(broken=['ant/1.png'], no_image=['a.txt', 'b.txt'], in_no_class=[])
 
 
@@ -18,6 +20,7 @@ LEFT_OUT = dict(broken=['ant/1.png'], no_image=['a.txt', 'b.txt'], in_no_class=[
             '80 in train, 20 in val, 3 files left out; 96 x 96 pixels',
         ),
         (dict(found=dict(images=COUNTS)), '80 in train, 20 in val'),
+        (dict(found=dict(images=BY_NAME)), '80 in train, 20 in val'),
         # Another hand's file.
         (dict(found=3), None),
         (None, None),

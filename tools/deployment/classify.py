@@ -116,6 +116,11 @@ def load_image(path: str, about: Dict[str, Any]) -> np.ndarray:
     return np.ascontiguousarray(image[None], about['dtype'])
 
 
+def printable(name: str) -> str:
+    """A name on one line, whatever bytes a file has in it."""
+    return ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
 def main() -> None:
     """Prints a line for each image."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -128,7 +133,8 @@ def main() -> None:
         scores = np.exp(logits - logits.max())
         best = int(logits.argmax())
         name = about['classes'][best] if about['classes'] else f'class {best}'
-        print(f'{path}: {name} ({scores[best] / scores.sum():.3f})')
+        line = f'{path}: {name} ({scores[best] / scores.sum():.3f})'
+        print(printable(line))
 
 
 if __name__ == '__main__':

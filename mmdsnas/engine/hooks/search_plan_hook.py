@@ -80,8 +80,8 @@ def found_lines(found: Mapping[str, Any]) -> List[str]:
     Args:
         found (Mapping): ``own_images.found`` of a config that was fitted.
     """
-    train, val = found['images']['train'], found['images']['val']
-    counts = [f'{name} {n + val[name]}' for name, n in train.items()]
+    train, val = (dict(found['images'][split]) for split in ('train', 'val'))
+    counts = [f'{printable(name)} {n + val[name]}' for name, n in train.items()]
     split = 'in the folder val'
     if found['drawn']:
         split = 'held out of each class, since there are no folders train and val'
@@ -91,7 +91,7 @@ def found_lines(found: Mapping[str, Any]) -> List[str]:
     height, width = found['size']
     lines = [
         f'{sum(train.values()) + sum(val.values())} images of {len(train)} classes in '
-        f'{found["folder"]}',
+        f'{printable(found["folder"])}',
         f'  {", ".join(counts)}',
         f'  {sum(train.values())} to train on; {sum(val.values())} to validate on, '
         f'{split}',

@@ -8,6 +8,7 @@ from mmengine.dist import get_rank
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.structures import BaseDataElement
+from mmrazor.registry.registry import build_razor_model_from_cfg
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -92,6 +93,9 @@ class DSNAS(StagedAlgorithm):
         data_preprocessor: Optional[Union[Dict, nn.Module]] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
+        if isinstance(architecture, dict):
+            # MMRazor's way, but by our registry, which finds the names of all.
+            architecture = build_razor_model_from_cfg(architecture, MODELS)
         super().__init__(
             architecture, data_preprocessor, init_cfg, pretrain_epochs, finetune_epochs
         )
@@ -161,16 +165,12 @@ class DSNAS(StagedAlgorithm):
         Returns:
             dict[str, Tensor]: For the log.
         """
-        wrappers = None
-        if type(optim_wrapper) is OptimWrapperDict:
-            wrappers = dict(optim_wrapper.items())
-        elif self.cost_term.multipliers is not None and not isinstance(
-            optim_wrapper, OptimWrapperDict
-        ):
-            wrappers = dict(architecture=optim_wrapper)
-        if wrappers is not None:
-            joint = OPTIM_WRAPPERS.get('SearchOptimWrapperDict')
-            optim_wrapper = joint(**wrappers)
+        adaptive = self.cost_term.multipliers is not None
+        parts = dict(architecture=optim_wrapper)
+        if isinstance(optim_wrapper, OptimWrapperDict):
+            adaptive, parts = False, dict(optim_wrapper.items())
+        if adaptive or type(optim_wrapper) is OptimWrapperDict:
+            optim_wrapper = OPTIM_WRAPPERS.get('SearchOptimWrapperDict')(**parts)
         return super().train_step(data, optim_wrapper)
 
     def loss(

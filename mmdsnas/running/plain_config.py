@@ -1,0 +1,213 @@
+"""Makes a config one of names and plain values, whose text gives it again."""
+
+import keyword
+import math
+import os
+from enum import Enum
+from typing import Any, Callable, Dict, List, Mapping, Optional, Union
+
+import numpy as np
+from mmengine import registry as root
+from mmengine.config import Config
+from mmengine.config.lazy import LazyAttr, LazyObject
+from mmengine.registry import Registry
+from mmengine.runner import Priority
+from mmengine.utils import get_object_from_string
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.options.checkers import shown
+from mmdsnas.registry import SCOPE
+
+# Options whose value is the name of a class or function, or these themselves.
+TYPES = ('constructor', 'ema_type', 'runner_type', 'type')
+WIDTH, INDENT = 88, 4
+
+
+class PlainConfig(Config):
+    """A config of plain values, whose text gives it again, whatever its keys are.
+
+    mmengine's text has each key that looks like a name as an argument, also those
+    that are words of Python, puts others between quotes that they may have
+    themselves, and sorts what has an order, such as candidates.
+    """
+
+    @property
+    def pretty_text(self) -> str:
+        """The config as a Python file."""
+        options = sorted(self.to_dict().items())
+        return ''.join(f'{k} = {text_of(v, before=len(k) + 3)}\n' for k, v in options)
+
+
+def read_config(path: Union[str, os.PathLike]) -> Config:
+    """Reads a config from a file.
+
+    Args:
+        path (str | Path): In either style of mmengine.
+
+    Raises:
+        ConfigError: It makes something of what mmengine has not imported yet.
+    """
+    try:
+        return Config.fromfile(str(path))
+    except RuntimeError as error:
+        if error.args:
+            raise
+        # All that mmengine says of what stands for an import.
+        raise ConfigError(
+            f'{path} must neither call nor derive from what it imports, which mmengine '
+            'does not import yet: put that into a module, and name its classes as type.'
+        ) from error
+
+
+def plain_config(config: Config) -> PlainConfig:
+    """A copy of a config with names in place of classes and functions.
+
+    Args:
+        config (Config): From a file in either style of mmengine, or made in Python.
+
+    Raises:
+        ConfigError: An option is no plain value and has no name.
+    """
+    # Without what the file imports; what lies inside is not imported yet.
+    options = {name: dict.get(config._cfg_dict, name) for name in config.to_dict()}
+    options = {k: v for k, v in options.items() if k in TYPES or not callable(v)}
+    return PlainConfig(
+        plain_options(options),
+        cfg_text=config.text,
+        filename=config.filename,
+        env_variables=config.env_variables,
+    )
+
+
+def plain_options(options: Mapping[str, Any]) -> Dict[str, Any]:
+    """Options of a config with names in place of classes and functions.
+
+    Args:
+        options (Mapping): Value by option, whose name may be dotted.
+
+    Raises:
+        ConfigError: An option is no plain value and has no name; the message names
+            all that are not.
+    """
+    problems: List[str] = []
+    plain = {name: _plain(value, name, problems) for name, value in options.items()}
+    if problems:
+        raise ConfigError(f'{"; ".join(problems)}.')
+    return plain
+
+
+def _plain(value: Any, where: str, problems: List[str]) -> Any:
+    if isinstance(value, (LazyAttr, LazyObject)):
+        try:
+            value = value.build()
+        except ImportError as error:
+            problems.append(f'{where} cannot be imported: {error}')
+            return None
+    if isinstance(value, dict):
+        # Its own method imports.
+        return {k: _plain(v, f'{where}.{k}', problems) for k, v in dict.items(value)}
+    if isinstance(value, (list, tuple)):
+        items = (_plain(v, f'{where}.{i}', problems) for i, v in enumerate(value))
+        return list(items) if isinstance(value, list) else tuple(items)
+    key = where.rpartition('.')[2]
+    if key in TYPES and (callable(value) or isinstance(value, str)):
+        name = _type_name(value)
+        if name is None:
+            problems.append(
+                f'{where} must be a class or function that can be imported by its '
+                f'name, but is {shown(value)}; register it, or move it to a module'
+            )
+        return name
+    if key == 'collate_fn' and callable(value):
+        return dict(type=_plain(value, f'{where}.type', problems))
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _plain(value.tolist(), where, problems)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Priority) or _is_plain(value) and isinstance(value, Enum):
+        # mmengine takes the number of a priority as well.
+        return value.value
+    if not _is_plain(value):
+        problems.append(
+            f'{where} must be a plain value such as a number or a string, but is '
+            f'{shown(value)}; only {", ".join(TYPES)} can be a class'
+        )
+    return value
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (set, frozenset)):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (bool, int, float, complex, str, bytes))
+
+
+def _type_name(kind: Union[str, Callable]) -> Optional[str]:
+    """What a config calls a class or function; None: it has no name."""
+    path = kind
+    if not isinstance(kind, str):
+        module, name = (getattr(kind, k, '') for k in ('__module__', '__qualname__'))
+        path = f'{module}.{name}'
+    elif kind.count('.') < 2 or not all(n.isidentifier() for n in kind.split('.')):
+        # A registered name, or what the check refuses.
+        return kind
+    found = (
+        get_object_from_string(path) if path.replace('.', '').isidentifier() else None
+    )
+    if isinstance(kind, str):
+        return found and _registered_name(found) or kind
+    return _registered_name(kind) or (path if found is kind else None)
+
+
+def _registered_name(kind: Callable) -> Optional[str]:
+    """The name by which a class or function is registered, with its scope."""
+    for parent in vars(root).values():
+        if not isinstance(parent, Registry):
+            continue
+        children = parent.children
+        for place in (children[SCOPE], parent, *children.values()):
+            for name, found in place.module_dict.items():
+                if found is not kind:
+                    continue
+                unique = not any(name in c.module_dict for c in children.values())
+                return name if place is parent and unique else f'{place.scope}.{name}'
+    return None
+
+
+def text_of(value: Any, indent: int = 0, before: int = 0) -> str:
+    """The Python text of a plain value.
+
+    Args:
+        value (Any): What is in a config.
+        indent (int): Blanks before its lines; the first one has none.
+        before (int): Characters that stand before its first line, without these.
+    """
+    inner = indent + INDENT
+    if isinstance(value, dict):
+        by_name = all(map(_is_name, value))
+        left, right = ('dict(', ')') if by_name else '{}'
+        names = [f'{key}=' if by_name else f'{text_of(key)}: ' for key in value]
+        parts = [
+            name + text_of(item, inner, len(name))
+            for name, item in zip(names, value.values())
+        ]
+    elif isinstance(value, (list, tuple)):
+        left, right = '[]' if isinstance(value, list) else '()'
+        parts = [text_of(item, inner) for item in value]
+    elif isinstance(value, float) and not math.isfinite(value):
+        return f"float('{value}')"
+    else:
+        # mmengine replaces what stands in double braces in a file.
+        return repr(value).replace('{{', '{\\x7b')
+    comma = ',' if len(parts) == 1 and isinstance(value, tuple) else ''
+    line = f'{left}{", ".join(parts)}{comma}{right}'
+    # A comma follows it.
+    if '\n' not in line and indent + before + len(line) < WIDTH:
+        return line
+    lines = ''.join(f'{" " * inner}{part},\n' for part in parts)
+    return f'{left}\n{lines}{" " * indent}{right}'
+
+
+def _is_name(key: Any) -> bool:
+    """Whether a key can be an argument; Python changes letters of other scripts."""
+    is_name = isinstance(key, str) and key.isascii() and key.isidentifier()
+    return is_name and not keyword.iskeyword(key) and key != '__debug__'
