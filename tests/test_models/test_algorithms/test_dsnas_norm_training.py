@@ -82,3 +82,18 @@ def test_statistics_computed_anew_are_the_same(training):
         found.append(statistics(algorithm))
         assert [module.training for module in algorithm.modules()] == modes
     assert all(map(torch.equal, *found))
+
+
+class Frozen(nn.BatchNorm1d):
+    """As a backbone with ``norm_eval`` keeps its layers while it is trained."""
+
+    def train(self, mode=True):
+        return super().train(False)
+
+
+def test_layers_that_are_frozen_in_training_stay_so():
+    algorithm = search(True, Frozen)
+    before = statistics(algorithm.train())
+    algorithm.loss(*batch(num=8))
+    moved = [not torch.equal(a, b) for a, b in zip(before, statistics(algorithm))]
+    assert moved == [False, True]
