@@ -14,8 +14,16 @@ class ConfigError(UserError, ValueError):
     """An option of the config is wrong or does not fit another one."""
 
 
+class WrongTypeError(ConfigError, TypeError):
+    """An argument is an object of another class than is allowed."""
+
+
 class SubnetError(UserError, ValueError):
     """A subnet file does not describe a child of this supernet."""
+
+
+class NoChoiceError(SubnetError, AssertionError):
+    """A subnet cannot be written, because a block has no choice yet."""
 
 
 class CheckpointError(UserError, RuntimeError):

@@ -163,17 +163,20 @@ class Part(Checker):
     """A module, or the config that one is built from.
 
     Args:
-        method (str): A method that the built object has.
+        method (str, optional): A method that the built object has. None: whoever is
+            given it looks at it.
         default (str, optional): The type of a config that gives none.
     """
 
-    def __init__(self, method: str, default: Optional[str] = None) -> None:
+    def __init__(self, method: Optional[str], default: Optional[str] = None) -> None:
         self.method = method
         self.default = default
 
     def allows(self, value: Any) -> bool:
         if isinstance(value, dict):
             return self.default is not None or 'type' in value
+        if self.method is None:
+            return True
         return not isinstance(value, type) and hasattr(value, self.method)
 
     def __str__(self) -> str:

@@ -102,14 +102,15 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
     # Models
     DSNAS=dict(
         architecture=_MODULE,
-        mutator=Maybe(Part('derive_child', 'mmdsnas.DifferentiableMutator')),
+        mutator=Maybe(Part(None, 'mmdsnas.DifferentiableMutator')),
         pretrain_epochs=Integer(0),
         finetune_epochs=Integer(0),
-        resource_estimator=Maybe(Part('cost_table', 'mmdsnas.ResourceEstimator')),
+        resource_estimator=Maybe(Part(None, 'mmdsnas.ResourceEstimator')),
         cost=Maybe(Options(COST)),
-        gradient_estimator=Maybe(Part('keep_rewards', 'mmdsnas.DSNASGradient')),
+        gradient_estimator=Maybe(Part(None, 'mmdsnas.DSNASGradient')),
         share_path=Flag(),
         channels_last=Flag(),
+        norm_training=Flag(),
         data_preprocessor=Maybe(_MODULE),
         init_cfg=_INIT_CFG,
     ),

@@ -11,14 +11,13 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.options import (
     OPTIONS,
     accumulation_problem,
-    cost_problem,
     decay_problem,
     problems_of,
-    stages_problem,
     unknown_option,
     wrapper_type_problem,
 )
 from mmdsnas.options.checkers import shown
+from .check_search import check_search
 from .config_parts import LOADER_OPTIONS, LOADERS, PARTS, Part, Parts
 
 # What the Runner builds from an option at the top of a config.
@@ -110,9 +109,7 @@ def _problems(config: Config) -> List[str]:
             for key in own
             if key not in OPTIONS['own_images']
         ]
-    model = config.get('model')
-    if isinstance(model, dict):
-        _check_stages(parts, model)
+    check_search(parts, config)
     return parts.problems
 
 
@@ -218,20 +215,3 @@ def _check_schedulers(parts: Parts, schedulers: Any) -> None:
             parts.check(f'param_scheduler.{name}', group, SCHEDULER, many=True)
     elif schedulers is not None:
         parts.check('param_scheduler', schedulers, SCHEDULER, many=True)
-
-
-def _check_stages(parts: Parts, model: Dict[str, Any]) -> None:
-    stages = {
-        name: model[name]
-        for name in ('pretrain_epochs', 'finetune_epochs')
-        if name in model
-    }
-    if len(stages) == 2 and not problems_of('DSNAS', stages, '{}'):
-        wrong_order = stages_problem(**stages)
-        if wrong_order:
-            parts.problems.append(f'model: {wrong_order}')
-    cost = model.get('cost')
-    if isinstance(cost, dict) and not problems_of('DSNAS', dict(cost=cost), '{}'):
-        unfit = cost_problem(cost)
-        if unfit:
-            parts.problems.append(f'model.{unfit}')

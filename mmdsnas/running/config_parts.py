@@ -9,6 +9,7 @@ from mmengine.registry import DefaultScope, Registry
 from torch.utils.data import DataLoader
 
 from mmdsnas import registry
+from mmdsnas.models import DifferentiableMutator
 from mmdsnas.options import OPTIONS, problems_of, unknown_option
 from mmdsnas.options.checkers import nearest, shown
 from mmdsnas.options.signatures import is_of, options_of
@@ -34,7 +35,7 @@ class Part(NamedTuple):
 
 # What classes of ours build is looked up by our registries, which look further.
 _MODEL, _OURS = Part(root.MODELS), Part(registry.MODELS)
-_TRANSFORM = Part(root.TRANSFORMS)
+_TRANSFORM, _MUTATOR = Part(root.TRANSFORMS), 'mmdsnas.DifferentiableMutator'
 # Parts of parts, by the name of their option.
 PARTS = {
     'architecture': Part(registry.MODELS, base=BaseModel),
@@ -43,7 +44,7 @@ PARTS = {
     'neck': _MODEL,
     'head': _MODEL,
     'loss': _MODEL,
-    'mutator': Part(registry.MODELS, 'mmdsnas.DifferentiableMutator'),
+    'mutator': Part(registry.MODELS, _MUTATOR, base=DifferentiableMutator),
     # A classifier has a type for it.
     'data_preprocessor': Part(root.MODELS, typed=False),
     'norm_cfg': Part(root.MODELS, extra=('requires_grad',)),

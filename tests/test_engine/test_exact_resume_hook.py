@@ -101,9 +101,27 @@ def whole(tmp_path_factory):
 @pytest.mark.parametrize('epoch', [1, 2, 3])
 def test_a_resumed_run_is_the_whole_run(whole, tmp_path, epoch):
     """At the two boundaries of the stages, and after them."""
+    resumed_is_whole(whole, tmp_path, epoch)
+
+
+def test_a_resumed_run_has_the_statistics_of_validations(tmp_path):
+    """Which norm_training adds to those of the training."""
+    folders = [tmp_path / name for name in ('whole', 'resumed', 'without')]
+    for folder in folders:
+        folder.mkdir()
+    whole, resumed, without = folders
+    run(whole, model=search_of(norm_training=True))
+    resumed_is_whole(whole, resumed, 2, model=search_of(norm_training=True))
+    run(without)
+    key = 'architecture.stem.bn.running_mean'
+    last = [checkpoint(folder)['state_dict'][key] for folder in (whole, without)]
+    assert not torch.equal(*last)
+
+
+def resumed_is_whole(whole, tmp_path, epoch, **kwargs):
     (tmp_path / 'work').mkdir()
     shutil.copy(whole / 'work' / f'epoch_{epoch}.pth', tmp_path / 'work')
-    run(tmp_path, tmp_path / 'work' / f'epoch_{epoch}.pth')
+    run(tmp_path, tmp_path / 'work' / f'epoch_{epoch}.pth', **kwargs)
     expected, found = dict(tensors(checkpoint(whole))), {}
     found.update(tensors(checkpoint(tmp_path)))
     assert list(found) == list(expected)

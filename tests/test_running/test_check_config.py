@@ -21,6 +21,7 @@ LOADED = {
     name: Config.fromfile(str(find_config(name)))
     for name in (DIGITS, SEARCH, CHILD, SPOS)
 }
+STAGES = dict(type='SearchStageHook')
 CONFIGS = sorted(path.stem for path in config_root().glob('*/*.py'))
 
 
@@ -176,18 +177,18 @@ def test_arguments_that_the_data_loader_gives_need_not_be_set():
         ),
         (
             DIGITS,
-            dict(custom_hooks__1=dict(type='EMAHook', momentm=0.1)),
-            "custom_hooks.1 (EMAHook) has no option 'momentm' (nearest: 'momentum').",
+            dict(custom_hooks__0=dict(type='EMAHook', momentm=0.1)),
+            "custom_hooks.0 (EMAHook) has no option 'momentm' (nearest: 'momentum').",
         ),
         (
             DIGITS,
-            dict(custom_hooks__1=dict(type='EMAHook', momentum=1)),
-            'custom_hooks.1.momentum must be a finite number, above 0 and below 1',
+            dict(custom_hooks__0=dict(type='EMAHook', momentum=1)),
+            'custom_hooks.0.momentum must be a finite number, above 0 and below 1',
         ),
         (
             DIGITS,
-            dict(custom_hooks__1=dict(type='EMAHook', ema_type='SWA')),
-            'custom_hooks.1.ema_type must be a class in the registry',
+            dict(custom_hooks__0=dict(type='EMAHook', ema_type='SWA')),
+            'custom_hooks.0.ema_type must be a class in the registry',
         ),
         (
             DIGITS,
@@ -226,8 +227,8 @@ def test_arguments_that_the_data_loader_gives_need_not_be_set():
         ),
         (
             DIGITS,
-            dict(custom_hooks__1__type='.x'),
-            'custom_hooks.1.type must be a class',
+            dict(custom_hooks__0__type='.x'),
+            'custom_hooks.0.type must be a class',
         ),
         (
             DIGITS,
@@ -252,11 +253,17 @@ def test_arguments_that_the_data_loader_gives_need_not_be_set():
         # What is missing, or something else altogether
         (DIGITS, dict(model__architecture=None), 'model.architecture must be a config'),
         (DIGITS, dict(model__architecture__head=3), 'model.architecture.head must be'),
+        (
+            DIGITS,
+            dict(model__mutator=dict(type='mmrazor.NasMutator')),
+            'model.mutator.type must be a subclass of DifferentiableMutator, but is '
+            "'mmrazor.NasMutator'.",
+        ),
         (DIGITS, dict(custom_hooks=3), 'custom_hooks must be a list, but is 3.'),
         (
             DIGITS,
-            dict(custom_hooks=[dict()]),
-            'custom_hooks.0 must have a type, but has',
+            dict(custom_hooks=[STAGES, dict()]),
+            'custom_hooks.1 must have a type, but has',
         ),
         (
             DIGITS,
@@ -340,10 +347,10 @@ def test_all_mistakes_are_told_at_once():
         dict(optim_wrapper__mutator__optimizer__type='torch.optim.AdamW'),
         dict(default_hooks__timer=None),
         dict(default_scope=None),
-        dict(custom_hooks__1=dict(type='mmengine.EMAHook', momentum=0.1, x=1)),
-        dict(custom_hooks__1=dict(type='EMAHook', momentum=0.1, begin_epoch=2)),
+        dict(custom_hooks__0=dict(type='mmengine.EMAHook', momentum=0.1, x=1)),
+        dict(custom_hooks__0=dict(type='EMAHook', momentum=0.1, begin_epoch=2)),
         dict(
-            custom_hooks__1=dict(
+            custom_hooks__0=dict(
                 type='EMAHook', ema_type='MomentumAnnealingEMA', gamma=9
             )
         ),
@@ -377,9 +384,11 @@ def test_classes_of_users(monkeypatch):
     monkeypatch.setitem(HOOKS.module_dict, 'Own', Own)
     monkeypatch.setitem(MODELS.module_dict, 'Net', Net)
     own = dict(type='Own', head=dict(type='of its own'), rate='x')
-    assert mistakes(DIGITS, custom_hooks=[own]) is None
-    assert mistakes(DIGITS, custom_hooks=[dict(type=Own, head=1)]) is None
-    assert "no option 'rat'" in mistakes(DIGITS, custom_hooks=[dict(own, rat=1)])
+    assert mistakes(DIGITS, custom_hooks=[STAGES, own]) is None
+    assert mistakes(DIGITS, custom_hooks=[STAGES, dict(type=Own, head=1)]) is None
+    assert "no option 'rat'" in mistakes(
+        DIGITS, custom_hooks=[STAGES, dict(own, rat=1)]
+    )
     net = dict(type='Net', loss=dict(weight=1), x=1, stages=[dict(type='none')])
     assert mistakes(DIGITS, model__architecture=dict(net, _delete_=True)) is None
     inner = dict(type='Net', head=dict(type='BiasFreeClsHead', dropout=2))
@@ -404,9 +413,51 @@ def test_a_norm_layer_and_an_average_of_users(monkeypatch):
     assert mistakes(SEARCH, **{where: norm}) is None
     assert 'norm_cfg.eps must' in mistakes(SEARCH, **{where: dict(norm, eps=0)})
     hook = dict(type='EMAHook', ema_type='Average', rate=2)
-    assert mistakes(DIGITS, custom_hooks=[hook]) is None
-    said = mistakes(DIGITS, custom_hooks=[dict(hook, momentum=0.1)])
-    assert said.startswith("custom_hooks.0 (EMAHook) has no option 'momentum'")
+    assert mistakes(DIGITS, custom_hooks=[STAGES, hook]) is None
+    said = mistakes(DIGITS, custom_hooks=[STAGES, dict(hook, momentum=0.1)])
+    assert said.startswith("custom_hooks.1 (EMAHook) has no option 'momentum'")
+
+
+class StageHookOfUser(HOOKS.get('SearchStageHook')):
+    pass
+
+
+@pytest.mark.parametrize(
+    ('hooks', 'right'),
+    [
+        ([], False),
+        (None, False),
+        ([dict(type='ExactResumeHook')], False),
+        ([dict(type='NoSuchHook')], False),
+        ([STAGES], True),
+        ([dict(type='ExactResumeHook'), dict(type='mmdsnas.SearchStageHook')], True),
+        ([dict(type=StageHookOfUser)], True),
+        ([StageHookOfUser()], True),
+    ],
+)
+def test_a_search_without_the_hook_that_tells_the_epoch(hooks, right):
+    config = copy.deepcopy(LOADED[DIGITS])
+    config.custom_hooks = hooks
+    found = []
+    # Whoever evaluates, or exports, needs none.
+    for train_cfg in (config.train_cfg, None):
+        config.train_cfg = train_cfg
+        try:
+            check_config(config)
+            found.append(True)
+        except ConfigError as error:
+            found.append('SearchStageHook' not in str(error))
+    assert found == [right, True]
+
+
+def test_the_hook_that_tells_the_epoch_may_stand_elsewhere():
+    config = copy.deepcopy(LOADED[DIGITS])
+    config.custom_hooks = []
+    config.default_hooks.stages = STAGES
+    check_config(config)
+    child = copy.deepcopy(LOADED[CHILD])
+    child.custom_hooks = []
+    check_config(child)
 
 
 def test_it_is_done_before_the_data_are_looked_for(tmp_path):

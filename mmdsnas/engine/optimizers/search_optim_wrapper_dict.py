@@ -11,7 +11,11 @@ from torch.nn.utils import get_total_norm
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
-from mmdsnas.options import accumulation_problem, checked_options
+from mmdsnas.options import (
+    accumulation_problem,
+    checked_options,
+    wrapper_type_problem,
+)
 from mmdsnas.registry import OPTIM_WRAPPERS
 
 
@@ -79,8 +83,8 @@ class SearchOptimWrapperDict(OptimWrapperDict):
             None: no step was due.
 
     Raises:
-        ConfigError: The wrappers accumulate differently, or ``amp.dtype`` is
-            unknown.
+        ConfigError: The wrappers accumulate differently or one scales its loss by
+            itself, or ``amp.dtype`` is unknown.
     """
 
     @checked_options
@@ -88,7 +92,16 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         self, amp: Optional[Dict] = None, **optim_wrappers: OptimWrapper
     ) -> None:
         super().__init__(**optim_wrappers)
+        if 'architecture' not in optim_wrappers:
+            raise ConfigError(
+                'optim_wrapper must have architecture, the optimizer of the weights, '
+                f'but has {", ".join(optim_wrappers)}.'
+            )
         self.lead = self.optim_wrappers['architecture']
+        for name, wrapper in self.items():
+            alone = wrapper_type_problem(name, dict(type=type(wrapper).__name__))
+            if alone:
+                raise ConfigError(f'{alone}.')
         counts = {name: wrapper._accumulative_counts for name, wrapper in self.items()}
         unequal = accumulation_problem(counts)
         if unequal:

@@ -1,30 +1,32 @@
 from contextlib import contextmanager
 from functools import partial
-from typing import Dict, Iterator, List, Mapping, Optional, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Union
 
 import torch
 import torch.nn as nn
 from mmengine.dist import get_rank
 from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.structures import BaseDataElement
-from mmrazor.models.algorithms import BaseAlgorithm
 from mmrazor.registry.registry import build_razor_model_from_cfg
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmdsnas.errors import ConfigError
-from mmdsnas.options import checked_options, stages_problem
-from mmdsnas.registry import MODELS, TASK_UTILS
+from mmdsnas.options import checked_options
+from mmdsnas.registry import MODELS, OPTIM_WRAPPERS, TASK_UTILS
 from ..batch_norm import batch_norms, statistics_kept
-from ..cost import CostTerm
+from ..cost import CostTerm, ResourceEstimator
+from ..gradient_estimators import BaseGradientEstimator, DSNASGradient
 from ..lazy import materialise, weights_all_there
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, Draw
 from .losses import check_losses
-from .stage import Stage
+from .parts import part_of
+from .staged import StagedAlgorithm
 
 
 @MODELS.register_module()
-class DSNAS(BaseAlgorithm):
+class DSNAS(StagedAlgorithm):
     """DSNAS (Hu et al., CVPR 2020): search and training in one run.
 
     ===========  ==========================  ==================  =============
@@ -37,12 +39,13 @@ class DSNAS(BaseAlgorithm):
 
     Every training iteration executes one path, drawn per rank. With the gates
     of the gradient estimator behind the blocks, one backward pass of the loss
-    fills the gradients of weights and ``alpha``, so that mmengine's own
-    ``train_step`` and its own distributed wrapper serve as they are.
+    fills the gradients of weights and ``alpha``, so that mmengine's own step and its
+    own distributed wrapper serve as they are.
     Evaluation runs the most probable path, the child, unless :meth:`evaluating`
     names another one.
 
-    ``SearchStageHook`` tells the algorithm the epoch and the iteration;
+    ``SearchStageHook`` tells the algorithm the epoch and the iteration; where nothing
+    does, every iteration is one of the search stage.
     ``HeldOutBatchHook`` sets ``trains_alpha``, whether the search stage's next
     iteration trains ``alpha`` (by default all do).
 
@@ -63,12 +66,17 @@ class DSNAS(BaseAlgorithm):
         channels_last (bool): Whether the weights of convolutions lie in memory with
             their channels last, which torch's convolutions then do with the feature
             maps too: faster on the CPU.
+        norm_training (bool): Whether BatchNorm layers stay in training mode where the
+            search is evaluated: they normalize by the batch, and their running
+            statistics go on with the images of the evaluation. The child alone, by
+            itself, normalizes by the running statistics.
         data_preprocessor (dict | nn.Module, optional): The architecture's by
             default.
         init_cfg (dict, optional): See mmengine's ``BaseModule``.
 
     Raises:
         ConfigError: An option is out of range or does not fit another.
+        WrongTypeError: A part is of another class than it should be.
     """
 
     @checked_options
@@ -83,20 +91,18 @@ class DSNAS(BaseAlgorithm):
         gradient_estimator: Optional[Dict] = None,
         share_path: bool = False,
         channels_last: bool = False,
+        norm_training: bool = False,
         data_preprocessor: Optional[Union[Dict, nn.Module]] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
-        wrong_order = stages_problem(pretrain_epochs, finetune_epochs)
-        if wrong_order:
-            raise ConfigError(f'{wrong_order}.')
         if isinstance(architecture, dict):
             # MMRazor's way, but by our registry, which finds the names of all.
             architecture = build_razor_model_from_cfg(architecture, MODELS)
-        # MMRazor's search for `inplace` attributes finds nothing on torch 2
-        # and is not needed: copy_overwritten_outputs looks at what is executed.
-        super().__init__(architecture, data_preprocessor, init_cfg, module_inplace=True)
-        self.resource_estimator = estimator = _built(
-            resource_estimator, TASK_UTILS, 'mmdsnas.ResourceEstimator'
+        super().__init__(
+            architecture, data_preprocessor, init_cfg, pretrain_epochs, finetune_epochs
+        )
+        self.resource_estimator = estimator = part_of(
+            'resource_estimator', resource_estimator, TASK_UTILS, ResourceEstimator
         )
         materialise(
             self.architecture,
@@ -106,76 +112,74 @@ class DSNAS(BaseAlgorithm):
         if channels_last:
             # Before a wrapper lays out the buffers in which gradients are exchanged.
             self.architecture.to(memory_format=torch.channels_last)
-        self.pretrain_epochs = pretrain_epochs
-        self.finetune_epochs = finetune_epochs
-        self.mutator = _built(mutator, MODELS, 'mmdsnas.DifferentiableMutator')
-        self.mutator.prepare_from_supernet(self.architecture)
+        self.mutator = part_of('mutator', mutator, MODELS, DifferentiableMutator)
+        if not self.mutator.is_prepared_for(self.architecture):
+            self.mutator.prepare_from_supernet(self.architecture)
         with weights_all_there(self.architecture):
             self.cost_table = estimator.cost_table(
                 self.architecture, self.mutator.search_groups
             )
         self.cost_term = CostTerm.from_options(self.cost_table, cost)
+        # One that was built may have those of another search.
+        self.mutator.lift_limits()
         if self.cost_term.limits:
             adaptive = self.cost_term.multipliers is not None
             self.mutator.set_limits(*self.cost_term.constraints(), mean=adaptive)
         inputs = estimator.example(self.architecture)
         copy_overwritten_outputs(self.architecture, inputs)
-        self.gradient_estimator = _built(
-            gradient_estimator, TASK_UTILS, 'mmdsnas.DSNASGradient'
+        self.gradient_estimator = part_of(
+            'gradient_estimator',
+            gradient_estimator,
+            TASK_UTILS,
+            BaseGradientEstimator,
+            DSNASGradient,
         )
         self.share_path = share_path
-        self.stage: Optional[Stage] = None
-        self.iteration = 0
-        self.seed = 0
+        self.norm_training = norm_training
         self.trains_alpha = True
         self._evaluated: Optional[Mapping[str, str]] = None
         # Looked for when they are needed: a wrapper may have put others in place.
         self._norms: Optional[List[nn.Module]] = None
 
-    # Where the run is
+    # Forward
 
-    def stage_of(self, epoch: int) -> Stage:
-        """The stage that an epoch, counted from 0, belongs to."""
-        return Stage.of(epoch, self.pretrain_epochs, self.finetune_epochs)
-
-    @property
-    def searching(self) -> bool:
-        """Whether blocks are searched, in the epoch that was entered."""
-        return self.stage is Stage.SEARCH and bool(self.mutator.free)
-
-    def begin_epoch(self, epoch: int) -> Dict[str, str]:
-        """Enters an epoch; the one place where blocks are fixed and frozen.
+    def train(self, mode: bool = True) -> 'DSNAS':
+        """Sets the mode; see ``norm_training``.
 
         Args:
-            epoch (int): Epoch that starts, from 0.
+            mode (bool): Whether it is that of training.
+        """
+        super().train(mode)
+        if self.norm_training and not mode:
+            for module in self.architecture.modules():
+                if isinstance(module, _BatchNorm):
+                    module.training = True
+        return self
+
+    def train_step(
+        self, data: Dict[str, Any], optim_wrapper: OptimWrapper
+    ) -> Dict[str, Tensor]:
+        """One training step, with one optimizer or with several.
+
+        Weights and ``alpha`` share one backward pass, for which mmengine's
+        ``OptimWrapperDict`` has no method: its optimizers are stepped together here. A
+        single one is too if the limit is adaptive, whose part of the gradient is added
+        between backward pass and step.
+
+        Args:
+            data (dict): A batch, as a data loader gives it.
+            optim_wrapper (OptimWrapper): Of weights and ``alpha``.
 
         Returns:
-            dict[str, str]: What was fixed now, candidate by group.
+            dict[str, Tensor]: For the log.
         """
-        self.stage = self.stage_of(epoch)
-        if self.stage is Stage.SEARCH:
-            last = max(self.finetune_epochs - self.pretrain_epochs - 1, 1)
-            self.gradient_estimator.progress = (epoch - self.pretrain_epochs) / last
-            return self.mutator.early_fix()
-        if self.stage is Stage.FINETUNE:
-            child = self.mutator.derive_child()
-            settled = {name: child[name] for name in self.mutator.free}
-            self.mutator.fix(settled)
-            self.mutator.freeze_losers()
-            return settled
-        return {}
-
-    def begin_iteration(self, iteration: int, seed: int) -> None:
-        """Tells what the next draw is a function of.
-
-        Args:
-            iteration (int): Training iteration, from 0.
-            seed (int): Seed of the run.
-        """
-        self.iteration = iteration
-        self.seed = seed
-
-    # Forward
+        adaptive = self.cost_term.multipliers is not None
+        parts = dict(architecture=optim_wrapper)
+        if isinstance(optim_wrapper, OptimWrapperDict):
+            adaptive, parts = False, dict(optim_wrapper.items())
+        if adaptive or type(optim_wrapper) is OptimWrapperDict:
+            optim_wrapper = OPTIM_WRAPPERS.get('SearchOptimWrapperDict')(**parts)
+        return super().train_step(data, optim_wrapper)
 
     def loss(
         self, inputs: Tensor, data_samples: Optional[List[BaseDataElement]] = None
@@ -190,25 +194,21 @@ class DSNAS(BaseAlgorithm):
             dict[str, Tensor]: The architecture's losses, prefixed ``task.``,
             and ``cost.loss`` where a limit applies.
 
+
         Raises:
-            ConfigError: ``begin_epoch`` was not called, or the architecture returns
-                no losses.
+            ConfigError: The architecture returns no losses.
         """
         if not self.training:
             self._set_child()
             return self._task_losses(inputs, data_samples)
-        if self.stage is None:
-            raise ConfigError(
-                "custom_hooks must have dict(type='mmdsnas.SearchStageHook'), which "
-                'tells DSNAS the epoch, but nothing did.'
-            )
+        iteration = self.begin_forward()
         rank = 0 if self.share_path else get_rank()
-        path = self.mutator.draw_path(self.seed, self.iteration, rank)
+        path = self.mutator.draw_path(self.seed, iteration, rank)
         self.mutator.set_choices(path)
         trains_alpha = self.searching and self.trains_alpha
         task = partial(self._task_losses, inputs, data_samples)
         if trains_alpha or (self.searching and self.gradient_estimator.mixes):
-            draw = Draw(self.mutator, path, (self.seed, self.iteration, rank))
+            draw = Draw(self.mutator, path, (self.seed, iteration, rank))
             losses = self.gradient_estimator(draw, task)
         else:
             losses = task()
@@ -266,9 +266,3 @@ class DSNAS(BaseAlgorithm):
         """Predictions of the child, see mmengine's ``mode='predict'``."""
         self._set_child()
         return super()._predict(inputs, data_samples)
-
-
-def _built(config, registry, default_type: str):
-    if config is None or isinstance(config, dict):
-        return registry.build({'type': default_type, **(config or {})})
-    return config

@@ -1,7 +1,7 @@
+from ..mutables.functional import gate, inner_product
 from .base import BaseGradientEstimator, GateEstimator, ScoreEstimator
 from .counterfactual import CounterfactualGradient
 from .dsnas import DSNASGradient
-from .functional import gate, inner_product
 from .gumbel import GDASGradient
 from .mixtures import DARTSGradient, SNASGradient
 from .paired import PairedGradient

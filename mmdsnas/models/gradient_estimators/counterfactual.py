@@ -8,10 +8,10 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.registry import TASK_UTILS
 from ..batch_norm import batch_norms, statistics_kept
 from ..mutables import OneHotMutableOP, map_tensors, tensors_of
+from ..mutables.functional import gate
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.draw import Draw
 from .base import GateEstimator
-from .functional import gate
 
 
 def check_input_kept(inputs: Any, version: int, choice: str) -> None:

@@ -5,10 +5,10 @@ from torch import Tensor
 
 from mmdsnas.registry import TASK_UTILS
 from ..mutables import OneHotMutableOP, map_tensors
+from ..mutables.functional import gate
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.draw import Draw
 from .base import GateEstimator
-from .functional import gate
 
 
 def one_hot_gate(

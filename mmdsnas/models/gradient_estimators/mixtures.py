@@ -8,11 +8,11 @@ from torch import Tensor
 from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
 from ..mutables import OneHotMutableOP, map_tensors
+from ..mutables.functional import gate
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.draw import Draw
 from .base import GateEstimator
 from .counterfactual import check_input_kept, version_of
-from .functional import gate
 from .gumbel import Temperature
 
 

@@ -70,7 +70,7 @@ def _restored(
     """The blocks with candidates left, not fixed, without gates; undone at the end."""
     free = {name: block for name, block in blocks.items() if not block.is_fixed}
     kept = [
-        (b, b._candidates, b.current_choice, b.fixed_choice, b.gate)
+        (b, b._candidates, b.current_choice, b._fixed_choice, b.gate)
         for b in free.values()
     ]
     for block in free.values():

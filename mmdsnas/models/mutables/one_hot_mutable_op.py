@@ -5,9 +5,10 @@ import torch.nn as nn
 from mmrazor.models.mutables import OneShotMutableOP
 from torch import Tensor
 
-from mmdsnas.errors import ConfigError, SubnetError
+from mmdsnas.errors import ConfigError, NoChoiceError, SubnetError
 from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
+from .differentiable import SampledModule
 from .outputs import map_tensors
 
 # Takes the block and its inputs.
@@ -15,7 +16,7 @@ Gate = Callable[..., Any]
 
 
 @MODELS.register_module()
-class OneHotMutableOP(OneShotMutableOP):
+class OneHotMutableOP(OneShotMutableOP, SampledModule):
     """A block of a single-path supernet: several candidates, one executed.
 
     Two ways to settle a block are kept apart:
@@ -28,8 +29,9 @@ class OneHotMutableOP(OneShotMutableOP):
       export, calls it; ``is_fixed`` tells that it was called.
 
     It subclasses MMRazor's ``OneShotMutableOP`` for its contract (choices,
-    subnet export, fixing). MMRazor's own ``OneHotMutableOP`` is not sound: it
-    draws and fixes inside the forward pass and multiplies the feature map.
+    subnet export, fixing), and has that of a differentiable mutable. MMRazor's own
+    ``OneHotMutableOP`` is not sound: it draws and fixes inside the forward pass and
+    multiplies the feature map.
 
     Args:
         candidates (dict[str, dict] | nn.ModuleDict): Candidate operations, or
@@ -44,7 +46,8 @@ class OneHotMutableOP(OneShotMutableOP):
     Attributes:
         gate (callable, optional): Executes the block in place of its current
             choice: takes the block and its inputs, and returns the block's output.
-            A gradient estimator puts it there for one forward pass.
+            A gradient estimator puts it there for one forward pass,
+            :meth:`set_forward_args` for all.
         copy_output (bool): Whether gate and block get copies of their own,
             because something works in place on the candidate's output.
 
@@ -107,8 +110,8 @@ class OneHotMutableOP(OneShotMutableOP):
 
     @property
     def fixed_choice(self) -> Optional[str]:
-        """str, optional: The candidate that the flag says is final."""
-        return self._fixed_choice
+        """str, optional: The only one left, or that the flag says is final."""
+        return self._chosen if self.is_fixed else self._fixed_choice
 
     def fix_choice(self, choice: Optional[str]) -> None:
         """Sets the flag: only ``choice`` is executed from now on.
@@ -128,19 +131,23 @@ class OneHotMutableOP(OneShotMutableOP):
     def freeze_losers(self) -> None:
         """Takes what the flag shut out off the training; cannot be undone."""
         for name, candidate in self._candidates.items():
-            if name != self._fixed_choice:
+            if name != self.fixed_choice:
                 candidate.requires_grad_(False)
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
+    def forward(
+        self, *args: Any, arch_param: Optional[Tensor] = None, **kwargs: Any
+    ) -> Any:
         """Executes one candidate.
 
-        It is, in this order, the one that remained, the flagged one or the
-        current choice. With none of these all candidates are executed, which
+        It is, in this order, the one that remained, the flagged one, the gate's or
+        the current choice. With none of these all candidates are executed, which
         serves cost counters only.
 
         Args:
             *args (Any): Inputs of the candidates.
-            **kwargs (Any): And those that are given by name.
+            arch_param (Tensor, optional): Draws a candidate in place of the gate, see
+                :meth:`forward_arch_param`.
+            **kwargs (Any): Inputs that are given by name.
 
         Returns:
             Any: Output of the candidate: a tensor, or a list, tuple or dict
@@ -148,12 +155,13 @@ class OneHotMutableOP(OneShotMutableOP):
         """
         if self.is_fixed:
             return self._candidates[self._chosen](*args, **kwargs)
+        gate = self.gate if arch_param is None else self.drawing(arch_param)
+        if gate is not None and self._fixed_choice is None:
+            y = gate(self, *args, **kwargs)
+            return map_tensors(torch.clone, y) if self.copy_output else y
         choice = self._fixed_choice or self.current_choice
         if choice is None:
             return self.forward_all(*args, **kwargs)
-        if self.gate is not None and self._fixed_choice is None:
-            y = self.gate(self, *args, **kwargs)
-            return map_tensors(torch.clone, y) if self.copy_output else y
         return self._candidates[choice](*args, **kwargs)
 
     def execute(self, choice: str, /, *args: Any, **kwargs: Any) -> Any:
@@ -188,19 +196,23 @@ class OneHotMutableOP(OneShotMutableOP):
 
         Raises:
             SubnetError: There is no such candidate.
+            AttributeError: It was called before.
         """
-        self._check_choice(chosen, SubnetError)
+        if not self.is_fixed:
+            self._check_choice(chosen, SubnetError)
         super().fix_chosen(chosen)
-        self._fixed_choice = None
+        self._fixed_choice = self.gate = None
         self.current_choice = chosen
 
     def export_chosen(self) -> str:
-        """The candidate that a subnet file gets."""
-        if self.is_fixed:
-            return self._chosen
-        choice = self._fixed_choice or self.current_choice
+        """The candidate that a subnet file gets.
+
+        Raises:
+            NoChoiceError: There is none.
+        """
+        choice = self.fixed_choice or self.current_choice
         if choice is None:
-            raise SubnetError(
+            raise NoChoiceError(
                 'a block has no current choice to export; set one for every '
                 'block first, e.g. by mutator.set_choices(child).'
             )
@@ -214,10 +226,8 @@ class OneHotMutableOP(OneShotMutableOP):
                 ``(num_choices, )``. Without it the draw is uniform, as in
                 MMRazor's one-shot mutables.
         """
-        if self.is_fixed:
-            return self._chosen
-        if self._fixed_choice is not None:
-            return self._fixed_choice
+        if self.fixed_choice is not None:
+            return self.fixed_choice
         if arch_param is None:
             return super().sample_choice()
         return self.choices[int(arch_param.argmax())]

@@ -67,6 +67,10 @@ class DifferentiableMutator(GroupedMutator):
         self._limited_child = LimitedChild(costs, limits)
         self._limits_mean = mean
 
+    def lift_limits(self) -> None:
+        """Lets the child cost what it may."""
+        self._limited_child, self._limits_mean = None, False
+
     # Paths
 
     @torch.no_grad()

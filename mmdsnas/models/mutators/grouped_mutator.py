@@ -6,7 +6,7 @@ from mmrazor.models.mutators import NasMutator
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
-from ..mutables import OneHotMutableOP
+from ..mutables import OneHotMutableOP, blocks_of
 from . import functional as F
 from .checkpoints import prepare_state_dict
 from .search_groups import check_search_space, resolve_custom_groups
@@ -41,9 +41,22 @@ class GroupedMutator(NasMutator):
         super().__init__(custom_groups, init_cfg)
         self.init_mean = init_mean
         self.init_std = init_std
+        self._choices: Dict[str, List[str]] = {}
+
+    def is_prepared_for(self, supernet: nn.Module) -> bool:
+        """Whether ``alpha`` is that of a supernet, with the candidates that it has.
+
+        Args:
+            supernet (nn.Module): The model to be searched.
+        """
+        if self._search_groups is None:
+            return False
+        groups = self.search_groups
+        own = {block: self._choices[name] for name in groups for block in groups[name]}
+        return own == {block: block.choices for block in blocks_of(supernet).values()}
 
     def prepare_from_supernet(self, supernet: nn.Module) -> None:
-        """Finds the blocks, groups them and creates ``alpha``.
+        """Finds the blocks, groups them and creates ``alpha``; nothing is fixed then.
 
         Args:
             supernet (nn.Module): The model to be searched.
@@ -63,6 +76,9 @@ class GroupedMutator(NasMutator):
         """
         self._arch_params = nn.ParameterDict()
         for name in self._names:
+            for block in self.search_groups[name]:
+                block.fix_choice(None)
+            self._choices[name] = self.search_groups[name][0].choices
             alpha = torch.empty(len(self.choices(name)))
             self._arch_params[name] = nn.Parameter(
                 alpha.normal_(self.init_mean, self.init_std)
@@ -71,8 +87,8 @@ class GroupedMutator(NasMutator):
         self.register_buffer('_fixed', torch.full((len(self._names),), -1))
 
     def choices(self, name: str) -> List[str]:
-        """Names of the candidates of a group."""
-        return self.search_groups[name][0].choices
+        """Names of the candidates that a group has an ``alpha`` for."""
+        return self._choices[name]
 
     @property
     def fixed(self) -> Path:
@@ -90,6 +106,17 @@ class GroupedMutator(NasMutator):
     def free_blocks(self) -> List[OneHotMutableOP]:
         """The blocks of the free groups, group by group."""
         return [block for n in self.free for block in self.search_groups[n]]
+
+    def set_choices(self, choices: Path) -> None:
+        """Lets every block execute a path's candidate, and draw none itself.
+
+        Args:
+            choices (dict[str, str]): Candidate by group.
+        """
+        super().set_choices(choices)
+        for blocks in self.search_groups.values():
+            for block in blocks:
+                block.gate = None
 
     # Distribution
 

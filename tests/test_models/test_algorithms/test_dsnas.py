@@ -3,9 +3,7 @@ import torch
 from mmengine.optim import OptimWrapper
 
 from mmdsnas.engine import SearchOptimWrapperDict
-from mmdsnas.errors import ConfigError
 from mmdsnas.models import (
-    DSNAS,
     CostTerm,
     Stage,
 )
@@ -27,13 +25,6 @@ def executed(net):
         for name, candidate in op._candidates.items():
             candidate.register_forward_hook(lambda *_, name=name: names.append(name))
     return names
-
-
-def test_training_needs_the_stage():
-    algorithm = algorithm_of(smooth_net())
-    with pytest.raises(ConfigError, match='custom_hooks must have.*SearchStageHook'):
-        algorithm.loss(*batch())
-    algorithm.eval().loss(*batch())  # which evaluation does not
 
 
 # Stages
@@ -276,8 +267,6 @@ def test_mmengines_train_step_moves_weights_and_alpha():
         prefix = f'architecture.blocks.{k}._candidates.{choice}.linear'
         wanted |= {f'{prefix}.weight', f'{prefix}.bias'}
     assert moved == wanted
-    # Inherited, not copied.
-    assert 'train_step' not in vars(DSNAS)
 
 
 def test_training_mode_without_gradients():

@@ -5,8 +5,8 @@ import torch
 import torch.nn as nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mmdsnas.models.gradient_estimators import functional
-from mmdsnas.models.gradient_estimators.functional import gate, inner_product
+from mmdsnas.models.mutables import functional
+from mmdsnas.models.mutables.functional import gate, inner_product
 
 SHAPE = (2, 3, 4, 6)
 

@@ -1,0 +1,235 @@
+"""DSNAS as a module: without a runner, a hook, or an optimizer of a certain kind."""
+
+import copy
+
+import pytest
+import torch
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.optim.optimizer import amp_optimizer_wrapper as module
+from torch.optim import SGD
+
+from mmdsnas.engine import SearchOptimWrapperDict
+from mmdsnas.errors import ConfigError
+from mmdsnas.models import Stage
+from tests.toy import (
+    algorithm_of,
+    batch,
+    costly_net,
+    explicit_gates,
+    set_alpha,
+    smooth_net,
+)
+
+
+def bare(build=smooth_net, **kwargs):
+    torch.manual_seed(0)
+    return algorithm_of(build(), **kwargs)
+
+
+def data():
+    inputs, labels = batch()
+    return dict(inputs=inputs, data_samples=labels)
+
+
+# Loss
+
+
+@pytest.mark.parametrize('epochs', [(0, 80), (3, 5), (2, 2)])
+def test_a_model_that_was_only_built_searches(epochs, warned):
+    algorithm = bare(pretrain_epochs=epochs[0], finetune_epochs=epochs[1])
+    paths = set()
+    for iteration in range(12):
+        algorithm.zero_grad()
+        losses = algorithm(*batch(), mode='loss')
+        algorithm.parse_losses(losses)[0].backward()
+        path = algorithm.mutator.current_choices
+        assert path == algorithm.mutator.draw_path(0, iteration, 0)
+        paths.add(tuple(path.values()))
+        _, rewards, grads = explicit_gates(
+            algorithm.architecture, list(path.values()), *batch()
+        )
+        for name, weight in algorithm.architecture.named_parameters():
+            if grads[name] is None:
+                assert weight.grad is None
+            else:
+                assert (weight.grad - grads[name]).abs().max() <= 1e-12
+        for (name, alpha), reward in zip(
+            algorithm.mutator.arch_params.items(), rewards
+        ):
+            choices = algorithm.mutator.choices(name)
+            one_hot = torch.tensor([c == path[name] for c in choices]).double()
+            wanted = reward * (one_hot - alpha.detach().softmax(-1))
+            assert (alpha.grad - wanted).abs().max() <= 1e-12
+    assert len(paths) > 6
+    assert algorithm.stage is Stage.SEARCH and algorithm.mutator.fixed == {}
+    assert [text for text in warned() if 'epoch' in text] == [warned()[0]]
+
+
+def test_nothing_is_said_where_the_epoch_was_told(warned):
+    algorithm = bare(pretrain_epochs=1)
+    algorithm.begin_epoch(0)
+    algorithm.loss(*batch())
+    assert algorithm.stage is Stage.PRETRAIN and warned() == []
+
+
+def test_an_iteration_that_is_told_is_not_counted():
+    algorithm = bare()
+    algorithm.begin_epoch(0)
+    draw = algorithm.mutator.draw_path
+    for wanted in (draw(0, 0, 0), draw(0, 1, 0)):  # counted
+        algorithm.loss(*batch())
+        assert algorithm.mutator.current_choices == wanted
+    algorithm.begin_iteration(7, 5)
+    for _ in range(3):
+        algorithm.loss(*batch())
+        assert algorithm.mutator.current_choices == draw(5, 7, 0)
+        assert algorithm.iteration == 7
+
+
+def test_evaluation_counts_nothing():
+    algorithm = bare().eval()
+    for mode in ('loss', 'predict', 'tensor'):
+        algorithm(*batch(), mode=mode)
+    assert algorithm.iteration == 0 and algorithm.stage is None
+
+
+# Steps
+
+
+def sgd(parameters, lr, **kwargs):
+    return OptimWrapper(SGD(parameters, lr=lr), **kwargs)
+
+
+def plain(algorithm, **kwargs):
+    return sgd(algorithm.parameters(), 0.1, **kwargs), (0.1, 0.1)
+
+
+def separate(cls, lr=0.1, alpha_lr=0.02):
+    def build(algorithm, **kwargs):
+        wrappers = dict(
+            architecture=sgd(algorithm.architecture.parameters(), lr, **kwargs),
+            mutator=sgd(algorithm.mutator.parameters(), alpha_lr, **kwargs),
+        )
+        return cls(**wrappers), (lr, alpha_lr)
+
+    return build
+
+
+WRAPPERS = dict(
+    plain=plain,
+    mmengine=separate(OptimWrapperDict),
+    ours=separate(SearchOptimWrapperDict),
+)
+
+
+def gradients(algorithm, iteration):
+    """By name, from plain autograd, of the iteration's path."""
+    twin = copy.deepcopy(algorithm)
+    twin.zero_grad()
+    path = twin.mutator.draw_path(0, iteration, 0)
+    chosen = list(path.values())
+    _, rewards, grads = explicit_gates(twin.architecture, chosen, *batch())
+    found = {f'architecture.{name}': grad for name, grad in grads.items()}
+    for (name, alpha), reward in zip(twin.mutator.arch_params.items(), rewards):
+        one_hot = torch.tensor([c == path[name] for c in twin.mutator.choices(name)])
+        grad = reward * (one_hot.double() - alpha.detach().softmax(-1))
+        found[f'mutator._arch_params.{name}'] = grad
+    return found
+
+
+@pytest.mark.parametrize('kind', WRAPPERS)
+def test_a_step_moves_what_it_should(kind):
+    algorithm = bare()
+    optim_wrapper, (lr, alpha_lr) = WRAPPERS[kind](algorithm)
+    for iteration in range(4):
+        grads = gradients(algorithm, iteration)
+        before = {n: p.detach().clone() for n, p in algorithm.named_parameters()}
+        log = algorithm.train_step(data(), optim_wrapper)
+        assert torch.is_tensor(log['loss']) and log['loss'] == log['task.loss']
+        for name, parameter in algorithm.named_parameters():
+            step = 0 if grads[name] is None else grads[name]
+            step = step * (alpha_lr if name.startswith('mutator') else lr)
+            assert (parameter - before[name] + step).abs().max() <= 1e-12
+
+
+@pytest.mark.parametrize('kind', WRAPPERS)
+def test_gradients_are_accumulated(kind):
+    algorithm = bare()
+    optim_wrapper, (lr, alpha_lr) = WRAPPERS[kind](algorithm, accumulative_counts=2)
+    grads = [gradients(algorithm, iteration) for iteration in range(2)]
+    before = {n: p.detach().clone() for n, p in algorithm.named_parameters()}
+    algorithm.train_step(data(), optim_wrapper)
+    assert all(torch.equal(p, before[n]) for n, p in algorithm.named_parameters())
+    algorithm.train_step(data(), optim_wrapper)
+    for name, parameter in algorithm.named_parameters():
+        step = sum(g[name] / 2 for g in grads if g[name] is not None)
+        step = step * (alpha_lr if name.startswith('mutator') else lr)
+        assert (parameter - before[name] + step).abs().max() <= 1e-12
+
+
+def test_two_optimizers_may_have_the_same_parameters():
+    algorithm = bare()
+    weights = list(algorithm.architecture.parameters())
+    wrappers = OptimWrapperDict(
+        architecture=sgd(weights, 0.1), mutator=sgd(weights, 0.01)
+    )
+    grads = gradients(algorithm, 0)
+    before = {n: p.detach().clone() for n, p in algorithm.named_parameters()}
+    algorithm.train_step(data(), OptimWrapperDict(**wrappers))
+    for name, parameter in algorithm.named_parameters():
+        moves = name.startswith('architecture') and grads[name] is not None
+        step = 0.11 * grads[name] if moves else 0
+        assert (parameter - before[name] + step).abs().max() <= 1e-12
+
+
+@pytest.mark.parametrize('kind', WRAPPERS)
+def test_an_adaptive_limit_presses_with_every_wrapper(kind):
+    """As with the optimizers that a run has."""
+
+    def trained(build):
+        algorithm = bare(costly_net, cost=dict(limit=2e-4))
+        wrapper, rates = build(algorithm)
+        for _ in range(4):
+            algorithm.train_step(data(), wrapper)
+        assert algorithm.cost_term.multipliers.values.min() > 0
+        return list(algorithm.parameters()), rates
+
+    found, rates = trained(WRAPPERS[kind])
+    wanted, _ = trained(separate(SearchOptimWrapperDict, *rates))
+    assert all(map(torch.equal, found, wanted))
+
+
+def test_wrappers_that_scale_their_loss_alone_are_refused(monkeypatch):
+    monkeypatch.setattr(module, 'is_cuda_available', lambda: True)
+    algorithm = bare()
+    parts = {
+        name: module.AmpOptimWrapper(
+            optimizer=SGD(getattr(algorithm, name).parameters())
+        )
+        for name in ('architecture', 'mutator')
+    }
+    with pytest.raises(ConfigError, match='architecture.type is AmpOptimWrapper'):
+        algorithm.train_step(data(), OptimWrapperDict(**parts))
+
+
+def test_wrappers_need_one_of_the_weights():
+    algorithm = bare()
+    wrappers = OptimWrapperDict(weights=plain(algorithm)[0])
+    with pytest.raises(ConfigError, match='optim_wrapper.*architecture.*has weights'):
+        algorithm.train_step(data(), wrappers)
+
+
+def test_evaluation_of_a_model_that_was_only_built():
+    algorithm = bare()
+    set_alpha(algorithm.mutator, [0, 1, 0], [0, 0, 1], [1, 0, 0])
+    algorithm.train_step(data(), plain(algorithm)[0])
+    algorithm.eval()
+    child = algorithm.mutator.sample_choices()
+    for op, choice in zip(algorithm.architecture.blocks, child.values()):
+        op.current_choice = choice
+    wanted = algorithm.architecture(*batch(), mode='predict')
+    algorithm.train().loss(*batch())
+    algorithm.eval()
+    assert torch.equal(algorithm.val_step(data()), wanted)
+    assert torch.equal(algorithm.test_step(data()), wanted)
+    assert torch.equal(algorithm(*batch(), mode='predict'), wanted)
