@@ -1,0 +1,61 @@
+"""The evaluation of a search's child on data that the search never saw."""
+
+from typing import Any, Dict, List, Mapping, Optional
+
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.runner import Runner
+
+from mmdsnas.structures import recorded_child_config
+from mmdsnas.utils.checkpoint import load_checkpoint, meta_of
+from mmdsnas.utils.data_sets import data_sets
+from .evaluation import evaluate
+
+# Where the meta of a child's file has the metrics.
+KEY = 'test_metrics'
+
+
+def has_test_data(runner: Runner) -> bool:
+    """Whether a run validates, and has other data to test its child on."""
+    val, test = (runner.cfg.get(f'{name}_dataloader') for name in ('val', 'test'))
+    if runner.val_loop is None or not val or not test:
+        return False
+    return _images(val) != _images(test)
+
+
+def _images(loader: Mapping[str, Any]) -> List[Any]:
+    """What says which images a loader has; how they are loaded does not."""
+    return [
+        part._replace(config={k: v for k, v in part.config.items() if k != 'pipeline'})
+        for part in data_sets(loader)
+    ]
+
+
+def evaluate_child(runner: Runner, path: str) -> Optional[Dict[str, Any]]:
+    """Evaluates a child as its file has it, once.
+
+    Args:
+        runner (Runner): Of the search; gives data and metrics.
+        path (str): ``subnet.pth``, on the machine of rank 0.
+
+    Returns:
+        dict, optional: The file's checkpoint with the metrics in its ``meta``; None if
+        it had them.
+    """
+    # Here, as torch.export takes its time to import.
+    from mmdsnas.deployment.child import build_child
+
+    found = [load_checkpoint(path) if is_main_process() else None]
+    broadcast_object_list(found)
+    (checkpoint,) = found
+    if KEY in meta_of(checkpoint):
+        return None
+    config = recorded_child_config(checkpoint)
+    if config is None:
+        runner.logger.warning(
+            'The child is not tested: its config does not say how it is built.'
+        )
+        return None
+    child = build_child(config, checkpoint, path)
+    child.to(next(runner.model.parameters()).device)
+    checkpoint['meta'][KEY] = evaluate(child, runner.test_loop)
+    return checkpoint
