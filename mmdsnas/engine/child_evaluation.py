@@ -2,9 +2,11 @@
 
 from typing import Any, Dict, List, Mapping, Optional
 
+import torch
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.runner import Runner
 
+from mmdsnas.errors import CheckpointError
 from mmdsnas.structures import recorded_child_config
 from mmdsnas.utils.checkpoint import load_checkpoint, meta_of
 from mmdsnas.utils.data_sets import data_sets
@@ -20,6 +22,26 @@ def has_test_data(runner: Runner) -> bool:
     if runner.val_loop is None or not val or not test:
         return False
     return _images(val) != _images(test)
+
+
+def keep_test(checkpoint: Dict[str, Any], path: str) -> None:
+    """Takes over the metrics of a test of the same child, before its file is rewritten.
+
+    A finished run that is resumed validates its child again.
+
+    Args:
+        checkpoint (dict): The child; its ``meta`` is changed in place.
+        path (str): ``subnet.pth``, if it is there.
+    """
+    try:
+        before = load_checkpoint(path)
+    except CheckpointError:
+        # There is none, or a damaged one, which says nothing.
+        return
+    old, new = before['state_dict'], checkpoint['state_dict']
+    same = old.keys() == new.keys() and all(torch.equal(old[k], new[k]) for k in new)
+    if same and KEY in meta_of(before):
+        checkpoint['meta'][KEY] = meta_of(before)[KEY]
 
 
 def _images(loader: Mapping[str, Any]) -> List[Any]:

@@ -97,7 +97,7 @@ def load_image(path: str, about: Dict[str, Any]) -> np.ndarray:
     Returns:
         np.ndarray: A batch of one.
     """
-    grey = about['channel_order'] == 'GREY'
+    grey = about.get('channel_order') == 'GREY'
     image = cv2.imread(path, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR)
     if image is None:
         sys.exit(f'error: "{path}" is not there, or cannot be decoded.')

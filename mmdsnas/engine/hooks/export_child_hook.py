@@ -8,7 +8,7 @@ from mmdsnas.models import Stage
 from mmdsnas.registry import HOOKS
 from mmdsnas.structures import child_checkpoint, child_config, save_child
 from mmdsnas.utils.tables import child_table
-from ..child_evaluation import evaluate_child, has_test_data
+from ..child_evaluation import evaluate_child, has_test_data, keep_test
 from .ema_hook import averaged_weights
 from .select_child_hook import SelectChildHook
 from .utils import algorithm_of
@@ -90,6 +90,8 @@ class ExportChildHook(Hook):
                 child_config=child_config(runner.cfg),
             ),
         )
+        if runner.epoch == self._start_epoch:
+            keep_test(checkpoint, self._files(runner)[1])
         self._save(runner, checkpoint)
         self._exported_epoch = runner.epoch
 
