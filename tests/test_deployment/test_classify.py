@@ -141,7 +141,7 @@ def test_what_it_cannot_do_is_said(folder, capsys):
 
 GREY = [
     dict(type='LoadImageFromFile', color_type='grayscale'),
-    dict(type='Resize', scale=(8, 8)),
+    dict(type='Resize', scale=[8, 8]),
     PACK,
 ]
 

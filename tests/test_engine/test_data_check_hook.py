@@ -174,9 +174,8 @@ def test_what_does_not_fit_each_other(tmp_path, options, message):
 
 
 def test_the_metric_of_a_selection_is_looked_up_before_the_training(tmp_path):
-    hook = dict(
-        type='SelectChildHook', strategy=dict(type='RandomSelection'), metric='toy/none'
-    )
+    strategy = dict(type='RandomSelection', num_paths=2)
+    hook = dict(type='SelectChildHook', strategy=strategy, metric='toy/none')
     refused(tmp_path, "metric of SelectChildHook .*toy/score.*'toy/none'", hook)
 
 
