@@ -30,12 +30,15 @@ class Prediction(NamedTuple):
         name (str): Its name; empty where the child's file has none.
         score (float): Its probability.
         scores (np.ndarray): The probabilities of all classes.
+        labels (list[int]): All classes that the child gives the image: ``label`` alone,
+            or those of a head for several labels, which may be none.
     """
 
     label: int
     name: str
     score: float
     scores: np.ndarray
+    labels: List[int]
 
 
 def load_child(
@@ -156,8 +159,18 @@ def predict(
 
 
 def _prediction(sample: Any, names: Sequence[str]) -> Prediction:
-    scores = sample.pred_label.score.cpu().numpy()
+    found = getattr(sample, 'pred_label', {})
+    if 'score' not in found or 'label' not in found:
+        raise ConfigError(
+            'child must be a classifier, which gives images labels and scores, but '
+            f'gives a {type(sample).__name__} without them.'
+        )
+    scores = found.score.cpu().numpy()
     label = int(scores.argmax())
     return Prediction(
-        label, names[label] if names else '', float(scores[label]), scores
+        label,
+        names[label] if names else '',
+        float(scores[label]),
+        scores,
+        found.label.flatten().tolist(),
     )

@@ -33,7 +33,7 @@ class SearchResult:
         cost (dict[str, float]): ``mflops`` (multiply-adds / 1e6), ``mparams``
             (parameters / 1e6) and, where latencies were measured, ``latency_ms``.
         accuracy (float, optional): Top-1 accuracy of the last validation in percent;
-            None without one.
+            None without one, or where the evaluator gives other metrics.
         work_dir (Path): Folder with all that the run left.
         meta (dict): All that ``subnet.pth`` says of the child, such as the
             probability and the cost of each block.
@@ -60,6 +60,16 @@ class SearchResult:
     def missing(self) -> Optional[str]:
         """What the search lacks of being done, in words; None if it is done."""
         return what_is_missing(self.meta)
+
+    @property
+    def metrics(self) -> Dict[str, float]:
+        """The metrics of the last validation, by name."""
+        return dict(self.meta.get('metrics') or {})
+
+    @property
+    def test_metrics(self) -> Dict[str, float]:
+        """The metrics of the child on test data of their own, by name."""
+        return dict(self.meta.get('test_metrics') or {})
 
     def __str__(self) -> str:
         files = [os.path.relpath(path) for path in (self.checkpoint, self.report)]

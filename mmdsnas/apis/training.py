@@ -70,5 +70,6 @@ def train(
     check_writable(config.work_dir, 'work_dir')
     with checkpoints.for_mmengine():
         runner = Runner.from_cfg(config)
+        runner.register_hook(dict(type='mmdsnas.DataCheckHook'))
         runner.train()
     return runner

@@ -7,6 +7,7 @@ from .fashion_mnist import FashionMNIST
 from .folder_contents import FolderContents, look_at
 from .image_folder import ImageFolder
 from .imagenet import ImageNet
+from .no_single_image_batch_sampler import NoSingleImageBatchSampler
 from .transforms import LoadRandomResizedCrop, LoadResizeEdge
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     'ImageNet',
     'LoadRandomResizedCrop',
     'LoadResizeEdge',
+    'NoSingleImageBatchSampler',
     'find_classes',
     'look_at',
 ]

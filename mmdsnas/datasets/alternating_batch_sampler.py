@@ -7,6 +7,7 @@ from torch.utils.data import BatchSampler
 from mmdsnas.errors import ConfigError
 from mmdsnas.options import checked_options
 from mmdsnas.registry import DATA_SAMPLERS
+from .no_single_image_batch_sampler import NoSingleImageBatchSampler
 
 
 @DATA_SAMPLERS.register_module()
@@ -18,7 +19,7 @@ class AlternatingBatchSampler(BatchSampler):
     weights, those at odd positions of the half that is held out. Each half is shuffled
     and dealt to the ranks as by the given sampler, so that all ranks have the same
     number of batches; an epoch has every image (with an odd number of images one of
-    them twice).
+    them twice), but for a single one that would be the last batch of a half.
 
     Used in a config::
 
@@ -27,7 +28,7 @@ class AlternatingBatchSampler(BatchSampler):
     Args:
         sampler (DefaultSampler): Sampler of the data loader.
         batch_size (int): Batch size of the data loader. The last batch of each half
-            may be smaller.
+            may be smaller, but is left out if it is of one image alone.
 
     Attributes:
         halves (list[list[int]]): Indices of the images for the weights, and of those
@@ -81,4 +82,4 @@ class AlternatingBatchSampler(BatchSampler):
     def _positions(self, half: List[int], epoch: int) -> BatchSampler:
         sampler = DefaultSampler(half, self.sampler.shuffle, self.sampler.seed)
         sampler.set_epoch(epoch)
-        return BatchSampler(sampler, self.batch_size, drop_last=False)
+        return NoSingleImageBatchSampler(sampler, self.batch_size)

@@ -7,9 +7,12 @@ from ..errors import ConfigError, DataError
 from .utils import held_out
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
-SPLITS = ('train', 'val')
-# What people call these, which is not taken for classes.
-OTHER_NAMES = {'train', 'training', 'val', 'valid', 'validation', 'test', 'testing'}
+# What the folders of the splits are called, in upper or lower case.
+SPLITS = dict(
+    train=('train', 'training'),
+    val=('val', 'valid', 'validation'),
+    test=('test', 'testing'),
+)
 
 
 def find_classes(data_root: str) -> tuple[str, ...]:
@@ -20,7 +23,7 @@ def find_classes(data_root: str) -> tuple[str, ...]:
 
     Returns:
         tuple[str, ...]: The sorted names of the class folders (train's if
-        there are train and val folders).
+        there are folders of splits).
 
     Raises:
         ConfigError: ``data_root`` is not set.
@@ -31,7 +34,8 @@ def find_classes(data_root: str) -> tuple[str, ...]:
             'data_root of ImageFolder is not set: give the '
             'folder that has one folder of images per class.'
         )
-    train, val = split_folders(os.path.expanduser(data_root))
+    splits = split_folders(os.path.expanduser(data_root))
+    train = splits['train']
     classes = subfolders(train)
     if len(classes) < 2:
         has = f'only the class folder "{classes[0]}"' if classes else 'no class folders'
@@ -39,53 +43,61 @@ def find_classes(data_root: str) -> tuple[str, ...]:
             f'"{train}" has {has}: it must have at least two '
             'folders of images, one per class.'
         )
-    if val != train:
-        val_classes = subfolders(val)
-        if not val_classes:
+    for folder in splits.values():
+        found = subfolders(folder)
+        if not found:
             raise DataError(
-                f'"{val}" has no class folders: it must have those of "{train}".'
+                f'"{folder}" has no class folders: it must have those of "{train}".'
             )
-        unknown = [name for name in val_classes if name not in classes]
+        unknown = [name for name in found if name not in classes]
         if unknown:
             raise DataError(
-                f'"{val}" has the class folder(s) {", ".join(unknown)}: only '
+                f'"{folder}" has the class folder(s) {", ".join(unknown)}: only '
                 f'the classes of "{train}" are allowed.'
             )
     return tuple(classes)
 
 
-def split_folders(data_root: str) -> tuple[str, str]:
+def split_folders(data_root: str) -> dict[str, str]:
     """Finds the folders that hold the class folders of each split.
 
     Args:
         data_root (str): As for :class:`ImageFolder`.
 
     Returns:
-        tuple[str, str]: Train's and val's; both are ``data_root`` if there
-        are no such folders and val must be drawn.
+        dict[str, str]: By split: ``train``, ``val`` and, where there is one, ``test``.
+        Where val must be drawn from the images of train, both have the same folder.
 
     Raises:
-        DataError: Only one of the two is there.
+        DataError: There are val or test, but no train, or train alone, or two folders
+            for one of them.
     """
-    there = [name for name in SPLITS if os.path.isdir(os.path.join(data_root, name))]
-    if len(there) == 2:
-        return tuple(os.path.join(data_root, name) for name in SPLITS)
-    for name in there:
-        folder = os.path.join(data_root, name)
+    names = subfolders(data_root) if os.path.isdir(data_root) else []
+    found = {}
+    for split, called in SPLITS.items():
+        there = [name for name in names if name.lower() in called]
+        folders = [os.path.join(data_root, name) for name in there]
         # "train" may be a class of vehicles, but then it has images.
-        if not any(map(is_image, _names(folder))):
+        folders = [f for f in folders if subfolders(f) or not _has_images(f)]
+        if len(folders) > 1:
             raise DataError(
-                f'"{data_root}" has the folder {name}, but not the other one '
-                'of train and val: it must have both or neither (a class of '
+                f'"{data_root}" has the folders {" and ".join(there)}: only one of '
+                f'them may be there, which is taken for {split}.'
+            )
+        if folders:
+            found[split] = folders[0]
+    if 'train' in found and len(found) > 1:
+        return {'train': found['train'], 'val': found['train'], **found}
+    for folder in found.values():
+        if not _has_images(folder):
+            wanted = 'train' if 'train' not in found else 'val or test'
+            raise DataError(
+                f'"{data_root}" has the folder {os.path.basename(folder)}, but none '
+                f'called {wanted}: with folders for splits it must have train, and val '
+                'or test or both; without them the class folders alone (a class of '
                 'that name needs an image directly in its folder).'
             )
-    folders = subfolders(data_root) if os.path.isdir(data_root) else []
-    if len(folders) > 1 and {name.lower() for name in folders} <= OTHER_NAMES:
-        raise DataError(
-            f'"{data_root}" has the folders {", ".join(folders)}: those to train and '
-            'to validate on must have the names train and val.'
-        )
-    return data_root, data_root
+    return {'train': data_root, 'val': data_root}
 
 
 def subfolders(folder: str) -> list[str]:
@@ -102,6 +114,10 @@ def subfolders(folder: str) -> list[str]:
         for name in _names(folder)
         if name[0] != '.' and os.path.isdir(os.path.join(folder, name))
     )
+
+
+def _has_images(folder: str) -> bool:
+    return any(map(is_image, _names(folder)))
 
 
 def _names(folder: str) -> list[str]:
@@ -124,9 +140,9 @@ def images_of_split(
 
     Args:
         data_root (str): As for :class:`ImageFolder`.
-        split (str): ``'train'`` or ``'val'``.
-        val_ratio (float): Part of each class that is held out where there are
-            no ``train`` and ``val`` folders.
+        split (str): ``'train'``, ``'val'`` or ``'test'``.
+        val_ratio (float): Part of each class that is held out where there is
+            no ``val`` folder.
         left_out (Collection[str]): Files, relative to ``data_root``, that count
             as if they were not there.
 
@@ -135,14 +151,20 @@ def images_of_split(
         many images of these folders are in the other split.
 
     Raises:
-        DataError: A class has no images or too few, or a file is empty.
+        DataError: There is no ``test`` folder, a class has no images or too few, or a
+            file is empty.
     """
-    train, val = split_folders(data_root)
-    folder, drawn = (val if split == 'val' else train), train == val
+    splits = split_folders(data_root)
+    if split not in splits:
+        raise DataError(
+            f'"{data_root}" has no folder {split}, which split of ImageFolder asks for.'
+        )
+    folder = splits[split]
+    drawn = split != 'test' and splits['train'] == splits['val']
     gone = {os.path.join(data_root, name) for name in left_out}
     found, others = {}, 0
     for name in find_classes(data_root):
-        # Only val may lack a class: find_classes looked into train.
+        # Only train has all classes: find_classes looked into it.
         if not os.path.isdir(os.path.join(folder, name)):
             continue
         paths = list_images(os.path.join(folder, name), 1 + drawn, gone)

@@ -14,7 +14,6 @@ import cv2
 from ..errors import DataError
 from ..utils.progress import progress
 from .class_folders import (
-    SPLITS,
     find_classes,
     images_of_split,
     is_image,
@@ -37,7 +36,8 @@ class FolderContents(NamedTuple):
     Attributes:
         images (dict[str, dict[str, int]]): By split, the number of images of each
             class; without those that cannot be decoded.
-        drawn (bool): Whether val is drawn from the images of each class.
+        folders (dict[str, str]): By split, the name of its folder; none for what is
+            drawn from the images of each class, or from those of train.
         left_out (dict[str, list[str]]): By reason, the files that are not used,
             relative to the folder.
         channels (dict[int, int]): Number of images by their number of channels
@@ -46,7 +46,7 @@ class FolderContents(NamedTuple):
     """
 
     images: dict[str, dict[str, int]]
-    drawn: bool
+    folders: dict[str, str]
     left_out: dict[str, list[str]]
     channels: dict[int, int]
     size: tuple[int, int]
@@ -60,7 +60,7 @@ def look_at(data_root: str, val_ratio: float) -> FolderContents:
     Args:
         data_root (str): As for :class:`ImageFolder`.
         val_ratio (float): Part of each class that is held out as val where there
-            are no ``train`` and ``val`` folders.
+            is no ``val`` folder.
 
     Raises:
         ConfigError: ``data_root`` is not set.
@@ -69,14 +69,13 @@ def look_at(data_root: str, val_ratio: float) -> FolderContents:
     """
     classes = find_classes(data_root)
     data_root = os.path.expanduser(data_root)
-    folders = list(dict.fromkeys(split_folders(data_root)))
+    splits = split_folders(data_root)
+    folders = list(dict.fromkeys(splits.values()))
     left_out: dict[str, list[str]] = {reason: [] for reason in REASONS}
     images = []
-    if len(folders) > 1:
-        names = subfolders(data_root)
-        left_out[IN_NO_CLASS] += [
-            os.path.join(data_root, name) for name in names if name not in SPLITS
-        ]
+    if folders != [data_root]:
+        beside = [os.path.join(data_root, name) for name in subfolders(data_root)]
+        left_out[IN_NO_CLASS] += [path for path in beside if path not in folders]
     for folder in folders:
         for name in sorted(os.listdir(folder)):
             path = os.path.join(folder, name)
@@ -99,12 +98,16 @@ def look_at(data_root: str, val_ratio: float) -> FolderContents:
         for reason, paths in left_out.items()
     }
     by_split = {}
-    for split in SPLITS:
+    for split in splits:
         found, _ = images_of_split(data_root, split, val_ratio, left_out[BROKEN])
         by_split[split] = {name: len(found.get(name, ())) for name in classes}
     return FolderContents(
         images=by_split,
-        drawn=len(folders) == 1,
+        folders={
+            split: os.path.basename(folder)
+            for split, folder in splits.items()
+            if list(splits.values()).count(folder) == 1
+        },
         left_out=left_out,
         channels=dict(sorted(Counter(channels for *_, channels in good).items())),
         size=tuple(round(statistics.median(side)) for side in list(zip(*good))[:2]),

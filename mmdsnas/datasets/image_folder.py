@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 from ..errors import ConfigError
 from ..options import checked_options
 from ..registry import DATASETS
-from .class_folders import SPLITS, find_classes, images_of_split
+from .class_folders import find_classes, images_of_split
 from .corrupt_images import SkipCorruptImagesMixin
 from .utils import choose_split
 
@@ -18,23 +18,24 @@ from .utils import choose_split
 class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
     """Images in one folder per class.
 
-    If ``data_root`` has the folders ``train`` and ``val``, these are the
-    splits; otherwise ``data_root`` itself has the class folders, and a fixed
-    part of each class, which depends on the sorted file names only, is held
-    out as ``val``. The classes are the sorted folder names. Images (jpg, jpeg,
-    png, bmp, tif, tiff, webp, ppm) are searched in all depths of a class
-    folder, without following links to folders; names that begin with a dot
-    are left out. ``val`` may lack classes, but have none of its own.
+    If ``data_root`` has the folders ``train`` and ``val`` (or ``valid``, or
+    ``validation``), these are the splits, and a folder ``test`` is a third one;
+    otherwise ``data_root`` itself has the class folders. Where there is no
+    ``val``, a fixed part of each class, which depends on the sorted file names
+    only, is held out as ``val``. The classes are the sorted folder names. Images
+    (jpg, jpeg, png, bmp, tif, tiff, webp, ppm) are searched in all depths of a
+    class folder, without following links to folders; names that begin with a dot
+    are left out. ``val`` and ``test`` may lack classes, but have none of their own.
 
     Args:
         data_root (str): The folder.
-        split (str, optional): ``'train'`` or ``'val'``. None means
+        split (str, optional): ``'train'``, ``'val'`` or ``'test'``. None means
             ``'train'``, or ``'val'`` if ``test_mode`` is True.
-        val_ratio (float): Part of each class that is held out where there are
-            no ``train`` and ``val`` folders. Defaults to 0.2.
+        val_ratio (float): Part of each class that is held out where there is
+            no ``val`` folder. Defaults to 0.2.
         test_mode (bool): Whether a pipeline that returns None, and an image
-            that cannot be decoded, is an error. It always is with ``'val'``.
-            Defaults to False.
+            that cannot be decoded, is an error. It always is with other splits
+            than ``'train'``. Defaults to False.
         lazy_init (bool): Whether to list the files later; the class folders
             are checked at once. Defaults to False.
         max_corrupt (int): The number of corrupt images that are skipped in
@@ -64,7 +65,7 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
         left_out: Sequence[str] = (),
         **kwargs,
     ) -> None:
-        self.split = choose_split(split, test_mode, SPLITS)
+        self.split = choose_split(split, test_mode, ('train', 'val'))
         self.val_ratio = val_ratio
         self.left_out = left_out
         data_root = data_root and os.path.expanduser(data_root)
@@ -72,7 +73,7 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
         super().__init__(
             ann_file='',
             data_root=data_root,
-            test_mode=test_mode or self.split == 'val',
+            test_mode=test_mode or self.split != 'train',
             lazy_init=True,
             max_corrupt=max_corrupt,
             **kwargs,
@@ -109,10 +110,9 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
         # Both splits are built in a run; one of them says it.
         if others and self.split == 'train':
             print_log(
-                f'"{self.data_root}" has no train and val folders: of its '
-                f'{len(items) + others} images {others} are held out as val '
-                f'(val_ratio={self.val_ratio} of each class), {len(items)} '
-                'are left for train.',
+                f'"{self.data_root}" has no folder val: of {len(items) + others} '
+                f'images {others} are held out as val (val_ratio={self.val_ratio} of '
+                f'each class), {len(items)} are left for train.',
                 logger='current',
             )
         return items

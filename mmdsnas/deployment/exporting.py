@@ -11,6 +11,7 @@ from mmdsnas.errors import ConfigError, ExportError
 from mmdsnas.running.run_config import load_config
 from mmdsnas.structures import check_classes, recorded_classes, recorded_input_size
 from mmdsnas.utils.checkpoint import load_checkpoint
+from mmdsnas.utils.data_sets import pipeline_of
 from mmdsnas.utils.files import check_writable, write_atomically
 from .child import build_child
 from .comparison import Comparison, compare
@@ -132,7 +133,7 @@ def export(
         tolerance=tolerance,
         format=format,
         classes=classes or images.classes,
-        pipeline=config.test_dataloader.dataset.pipeline,
+        pipeline=pipeline_of(config.test_dataloader),
     )
     if calibration is None:
         return result

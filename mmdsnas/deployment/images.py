@@ -1,5 +1,6 @@
 """Images that a file is compared on, and calibrated with."""
 
+import copy
 import os
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
@@ -17,13 +18,15 @@ from mmdsnas.datasets.corrupt_images import load_image
 from mmdsnas.datasets.transforms.load_resized import LoadResized
 from mmdsnas.errors import ConfigError, CorruptImageError, DataError
 from mmdsnas.registry import DATASETS, TRANSFORMS
+from mmdsnas.utils.data_sets import data_sets, pipeline_of
 
 # A folder, or how many images of a data set.
 Source = Union[str, Path, int]
 
 BATCH_SIZE = 32
 
-# Uint8 images in BGR, shape (N, 3, H, W), and their labels; None: not known.
+# Uint8 images, shape (N, C, H, W), in BGR where C is 3, and their classes; None: not
+# known, or several.
 Batch = Tuple[Tensor, List[Optional[int]]]
 
 
@@ -104,7 +107,8 @@ class Packer:
 
         Args:
             image (str | Path | np.ndarray): Its file, or its uint8 values in RGB,
-                shape (H, W, 3), or in grey, shape (H, W).
+                shape (H, W, 3), or in grey, shape (H, W); a pipeline that loads grey
+                gets grey.
 
         Returns:
             dict: ``inputs`` and ``data_samples``.
@@ -122,16 +126,20 @@ class Packer:
         return self.rest(load_image(self.load, dict(img_path=str(image))))
 
     def _given(self, image: np.ndarray) -> Dict[str, Any]:
-        codes = {(): cv2.COLOR_GRAY2BGR, (3,): cv2.COLOR_RGB2BGR}
-        code = codes.get(image.shape[2:])
-        if image.dtype != np.uint8 or image.ndim < 2 or not image.size or code is None:
+        shape, grey = image.shape[2:], str(self.load.color_type).startswith('gray')
+        known = image.dtype == np.uint8 and image.ndim > 1 and image.size
+        if not known or shape not in ((), (3,)):
             raise DataError(
                 'an image must be a file, or an uint8 array of shape (height, width, '
                 '3) in RGB or (height, width) in grey, but is an array of '
                 f'{image.dtype} of shape {image.shape}.'
             )
         # Pipelines begin with OpenCV's order.
-        image = cv2.cvtColor(image, code)
+        if grey != (shape == ()):
+            code = cv2.COLOR_RGB2GRAY if grey else cv2.COLOR_GRAY2BGR
+            image = cv2.cvtColor(image, code)
+        elif not grey:
+            image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         info = dict(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
         return self.load.resize(info) if isinstance(self.load, LoadResized) else info
 
@@ -189,7 +197,7 @@ def find_images(
         ConfigError: The number is below 1.
         DataError: The folder or the data set has no images.
     """
-    pipeline = config.test_dataloader.dataset.pipeline
+    pipeline = pipeline_of(config.test_dataloader)
     if not isinstance(source, int):
         return Images(FolderImages(source, pipeline, option))
     if source < 1:
@@ -197,8 +205,10 @@ def find_images(
             f'{option} must be a folder, or a number of images of at least 1, but is '
             f'{source}.'
         )
-    dataset = dict(config[f'{split}_dataloader'].dataset, pipeline=pipeline)
-    return Images(DATASETS.build(dataset), source)
+    loader = copy.deepcopy(config[f'{split}_dataloader'])
+    for part in data_sets(loader):
+        part.config['pipeline'] = pipeline
+    return Images(DATASETS.build(loader.dataset), source)
 
 
 def _batch(samples: Sequence[Dict[str, Any]]) -> Batch:
@@ -218,5 +228,7 @@ def _stacked(samples: Sequence[Dict[str, Any]]) -> Tensor:
 
 
 def _label(sample: Dict[str, Any]) -> Optional[int]:
-    labels = sample.get('data_samples')
-    return int(labels.gt_label.label) if labels and 'gt_label' in labels else None
+    """The class of an image; None where it has none or several."""
+    truth = getattr(sample.get('data_samples'), 'gt_label', {})
+    label = truth.label if 'label' in truth else []
+    return int(label) if len(label) == 1 else None

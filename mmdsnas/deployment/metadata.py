@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 import torch.nn as nn
+from mmcls.models import MultiLabelClsHead
 from torch import Tensor
 
 from mmdsnas.structures.subnet import block_names
@@ -37,6 +38,7 @@ def describe(
     preprocessor = network.child.data_preprocessor
     blocks = block_names(network.child)
     rgb = baked or getattr(preprocessor, 'to_rgb', False)
+    order = {1: 'GREY', 3: 'RGB' if rgb else 'BGR'}.get(channels)
     return dict(
         classes=list(classes),
         input=INPUT,
@@ -44,13 +46,23 @@ def describe(
         input_size=size,
         layout='NHWC' if baked else 'NCHW',
         dtype=str(inputs.dtype).removeprefix('torch.'),
-        channel_order='RGB' if rgb else 'BGR',
+        channels=channels,
+        channel_order=order,
         mean=None if baked else _by_channel(preprocessor, 'mean', 0.0, channels),
         std=None if baked else _by_channel(preprocessor, 'std', 1.0, channels),
+        several_labels=_several_labels(network.child),
         resize=[step for step in map(_size_step, pipeline) if step],
         subnet={name: block.export_chosen() for name, block in blocks.items()},
         mmdsnas_version=__version__,
     )
+
+
+def _several_labels(child: nn.Module) -> Optional[Dict[str, Any]]:
+    """How a head for several labels an image chooses them by the sigmoids."""
+    head = getattr(child, 'head', None)
+    if not isinstance(head, MultiLabelClsHead):
+        return None
+    return dict(threshold=head.thr, topk=head.topk)
 
 
 def _by_channel(
@@ -71,14 +83,15 @@ def _size_step(step: Dict[str, Any]) -> Optional[Dict[str, Any]]:
 def input_sentence(metadata: Dict[str, Any]) -> str:
     """What the file takes, in words."""
     size = ' x '.join(map(str, metadata['input_size']))
-    order = metadata['channel_order']
+    order, channels = metadata['channel_order'], metadata['channels']
+    kind = f'images in {order}' if order else 'images'
     if metadata['mean'] is None:
         return (
-            f'It takes uint8 images in {order}, N x {size} x 3, and normalises them. '
+            f'It takes uint8 {kind}, N x {size} x {channels}, and normalises them. '
             'Resizing is not in it: the metadata "resize" say how the test pipeline '
             'does it, and tools/deployment/classify.py does it so.'
         )
     return (
-        f'It takes {metadata["dtype"]} images in {order}, N x 3 x {size}, resized and '
+        f'It takes {metadata["dtype"]} {kind}, N x {channels} x {size}, resized and '
         'normalised as its metadata say (--with-preprocess puts the latter into it).'
     )

@@ -27,8 +27,8 @@ class Network(nn.Module):
         child (BaseModel): A classifier, whose ``forward`` in the mode ``'tensor'``
             gives logits of shape (N, classes). It is copied.
         with_preprocess (bool): Whether the input is what a camera or a file gives,
-            uint8 images in RGB of shape (N, H, W, 3), rather than the output of the
-            child's data preprocessor.
+            uint8 images of shape (N, H, W, C), in RGB where C is 3, rather than the
+            output of the child's data preprocessor.
 
     Raises:
         ConfigError: The preprocessing of the child is not ``ClsDataPreprocessor``'s,
@@ -55,7 +55,7 @@ class Network(nn.Module):
         """Computes logits.
 
         Args:
-            images (Tensor): Shape (N, 3, H, W), or (N, H, W, 3) with preprocessing.
+            images (Tensor): Shape (N, C, H, W), or (N, H, W, C) with preprocessing.
 
         Returns:
             Tensor: Shape (N, classes).
@@ -69,10 +69,12 @@ class Network(nn.Module):
         """What the file is given for images of a test pipeline.
 
         Args:
-            images (Tensor): As a pipeline packs them: BGR, shape (N, 3, H, W).
+            images (Tensor): As a pipeline packs them: shape (N, C, H, W), in BGR where
+                C is 3.
         """
         if self.with_preprocess:
-            return images.flip(1).permute(0, 2, 3, 1).contiguous()
+            images = images.flip(1) if images.shape[1] == 3 else images
+            return images.permute(0, 2, 3, 1).contiguous()
         return preprocessed(self.child, images)
 
 

@@ -1,6 +1,7 @@
 from .hooks import (
     AtomicCheckpointHook,
     AverageBNStatsHook,
+    DataCheckHook,
     EMAHook,
     ExactResumeHook,
     ExportChildHook,
@@ -32,6 +33,7 @@ from .worker_seed import seed_worker
 __all__ = [
     'AtomicCheckpointHook',
     'AverageBNStatsHook',
+    'DataCheckHook',
     'EMAHook',
     'EvolutionSelection',
     'ExactResumeHook',

@@ -51,6 +51,7 @@ def measure(
         loader (DataLoader): The training data.
         epochs (Mapping[Stage, int]): By stage the first epoch that will run.
     """
+    batch_size = loader.batch_sampler.batch_size
     with seeded_aside(0):
         begin, items = time.perf_counter(), []
         for index in range(min(MOST_IMAGES, len(loader.dataset))):
@@ -59,8 +60,8 @@ def measure(
         begin = time.perf_counter()
         # Its first batch comes from one process.
         next(iter(loader))
-        start = time.perf_counter() - begin - image * loader.batch_size
-        batch = [items[i % len(items)] for i in range(loader.batch_size)]
+        start = time.perf_counter() - begin - image * batch_size
+        batch = [items[i % len(items)] for i in range(batch_size)]
         batch = loader.collate_fn(batch)
         # Together, so that the one's optimizers have the other's parameters.
         algorithm, optimizers = copy.deepcopy((search, optim_wrapper))

@@ -11,6 +11,7 @@ _SPLIT_RATIO = Real(above=0, below=1)
 DATA: Dict[str, Dict[str, Checker]] = dict(
     # Both are those of the data loader.
     AlternatingBatchSampler=dict(sampler=Part('__iter__'), batch_size=Integer(1)),
+    NoSingleImageBatchSampler=dict(sampler=Part('__iter__'), batch_size=Integer(1)),
     Digits=dict(
         split=Maybe(Choice('train', 'test')),
         val_ratio=_SPLIT_RATIO,
@@ -27,7 +28,7 @@ DATA: Dict[str, Dict[str, Checker]] = dict(
     ),
     ImageFolder=dict(
         data_root=_DATA_ROOT,
-        split=Maybe(Choice('train', 'val')),
+        split=Maybe(Choice('train', 'val', 'test')),
         val_ratio=_SPLIT_RATIO,
         test_mode=Flag(),
         lazy_init=Flag(),

@@ -2,15 +2,18 @@
 
 import math
 import os
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 from mmengine.config import Config
 
-from mmdsnas.datasets import FolderContents, find_classes, look_at
+from mmdsnas.datasets import FolderContents, look_at
 from mmdsnas.datasets.folder_contents import BROKEN
 from mmdsnas.errors import ConfigError
 from mmdsnas.options.checkers import shown
+from mmdsnas.utils.data_sets import data_sets
 from .config_parts import LOADERS
+from .image_folders import image_folders, images_of_an_epoch, is_a, training_folder
+from .input_size import input_channels
 from .training_plan import Plan, plan_for, within
 
 # Where the stages begin, as parts of the epochs: those of the digits' search.
@@ -29,49 +32,6 @@ SIZED = {
 }
 
 
-def fill_num_classes(config: Config, known: Optional[int] = None) -> None:
-    """Counts the class folders for every ``num_classes=None`` of the model.
-
-    Args:
-        config (Config): Changed in place.
-        known (int, optional): What is taken instead.
-
-    Raises:
-        ConfigError: ``num_classes`` is None, but the data set has no class
-            folders to count.
-    """
-    unset = [
-        d
-        for d in _dicts(config.get('model', {}))
-        if 'num_classes' in d and d['num_classes'] is None
-    ]
-    if known:
-        for part in unset:
-            part['num_classes'] = known
-    if not unset or known:
-        return
-    for loader in LOADERS:
-        dataset = (config.get(loader) or {}).get('dataset', {})
-        if _is(dataset, 'ImageFolder'):
-            for part in unset:
-                part['num_classes'] = len(find_classes(dataset.data_root))
-            return
-    raise ConfigError(
-        'num_classes of the model is None, which means as many classes as '
-        'there are folders, but no data set of the config is an ImageFolder; '
-        'set num_classes.'
-    )
-
-
-def _dicts(value: Any):
-    if isinstance(value, dict):
-        yield value
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _dicts(part)
-
-
 def fit_to_images(config: Config, input_size: Optional[int] = None) -> None:
     """Looks at the images and sets what depends on them.
 
@@ -85,18 +45,17 @@ def fit_to_images(config: Config, input_size: Optional[int] = None) -> None:
         input_size (int, optional): What takes the place of an ``input_size`` of None.
 
     Raises:
-        ConfigError: The training data are no ``ImageFolder``, or there are too few
-            epochs for three stages, or data sets of one folder hold out other parts.
+        ConfigError: The training data are no ``ImageFolder``, or of several folders, or
+            there are too few epochs for three stages, or data sets of one folder hold
+            out other parts.
         DataError: The folder cannot be used, see :func:`look_at`.
     """
-    own, dataset = config.own_images, config.train_dataloader.dataset
-    if not _is(dataset, 'ImageFolder'):
-        raise ConfigError(
-            'own_images must be None where the training data are no ImageFolder, but '
-            f'are a {dataset.type}.'
-        )
-    found = look_at(dataset.data_root, _val_ratio(config))
-    num_images = sum(found.images['train'].values())
+    own, folder = config.own_images, training_folder(config)
+    found = look_at(folder, _val_ratio(config, folder))
+    for dataset in image_folders(config).values():
+        if dataset.get('data_root') == folder:
+            dataset.left_out = found.left_out[BROKEN]
+    num_images = images_of_an_epoch(config, found)
     given = {name: own.get(name) for name in Plan._fields}
     given['input_size'] = given['input_size'] or input_size
     plan = plan_for(num_images, found.size)
@@ -104,9 +63,9 @@ def fit_to_images(config: Config, input_size: Optional[int] = None) -> None:
     config.own_images = dict(
         **plan._asdict(),
         val_ratio=own.get('val_ratio'),
-        found=_record(found, dataset.data_root),
+        found=_record(found, folder),
     )
-    _fit_data(config, plan, found.left_out[BROKEN], num_images)
+    _fit_data(config, plan, num_images)
     _fit_schedule(config, plan)
 
 
@@ -121,19 +80,14 @@ def fit_to_size(config: Config, input_size: int) -> None:
     _set_input_shape(config, input_size)
 
 
-def _val_ratio(config: Config) -> float:
+def _val_ratio(config: Config, folder: str) -> float:
     """The part that is held out: that of ``own_images``, in all data sets."""
-    folder, ratio = (
-        config.train_dataloader.dataset.data_root,
-        config.own_images.get('val_ratio'),
-    )
-    ratios = {}
-    for name in LOADERS:
-        dataset = (config.get(name) or {}).get('dataset', {})
-        if _is(dataset, 'ImageFolder') and dataset.get('data_root') == folder:
+    ratio, ratios = config.own_images.get('val_ratio'), {}
+    for where, dataset in image_folders(config).items():
+        if dataset.get('data_root') == folder:
             if ratio is not None:
                 dataset.val_ratio = ratio
-            ratios[f'{name}.dataset.val_ratio'] = dataset.get('val_ratio', HELD_OUT)
+            ratios[f'{where}.val_ratio'] = dataset.get('val_ratio', HELD_OUT)
     if len(set(ratios.values())) > 1:
         raise ConfigError(
             'own_images.val_ratio must be set instead of that of single data sets of a '
@@ -155,18 +109,12 @@ def _record(found: FolderContents, data_root: str) -> Dict[str, Any]:
     return record
 
 
-def _is(part: Dict[str, Any], name: str) -> bool:
-    return str(part.get('type')).split('.')[-1] == name
-
-
-def _fit_data(config: Config, plan: Plan, broken: List[str], num_images: int) -> None:
-    folder = config.train_dataloader.dataset.data_root
+def _fit_data(config: Config, plan: Plan, num_images: int) -> None:
     _resize(config, plan.input_size)
-    for name in LOADERS:
-        dataset = (config.get(name) or {}).get('dataset', {})
-        if dataset.get('data_root') == folder:
-            dataset.left_out = broken
-    config.train_dataloader.batch_size = plan.batch_size
+    loader = config.train_dataloader
+    loader.batch_size = plan.batch_size
+    if loader.get('batch_sampler') is None and not loader.get('drop_last'):
+        loader.batch_sampler = dict(type='mmdsnas.NoSingleImageBatchSampler')
     # Ten lines an epoch at most, and one at least.
     steps = math.ceil(num_images / plan.batch_size)
     logger = config.get('default_hooks', {}).get('logger')
@@ -176,16 +124,17 @@ def _fit_data(config: Config, plan: Plan, broken: List[str], num_images: int) ->
 
 def _resize(config: Config, input_size: int) -> None:
     for name in LOADERS:
-        dataset = (config.get(name) or {}).get('dataset', {})
-        for transform in dataset.get('pipeline', ()):
-            option, part = SIZED.get(str(transform['type']).split('.')[-1], (None, 0))
-            if option:
-                transform[option] = round(part * input_size)
+        for part in data_sets(config.get(name)):
+            for transform in part.config.get('pipeline', ()):
+                kind = str(transform['type']).split('.')[-1]
+                option, part = SIZED.get(kind, (None, 0))
+                if option:
+                    transform[option] = round(part * input_size)
 
 
 def _set_input_shape(config: Config, input_size: int) -> None:
     if config.model.get('resource_estimator') is not None:
-        shape = (1, 3, input_size, input_size)
+        shape = (1, input_channels(config), input_size, input_size)
         config.model.resource_estimator.input_shape = shape
 
 
@@ -211,6 +160,6 @@ def _fit_schedule(config: Config, plan: Plan) -> None:
     if isinstance(schedulers, dict):
         schedulers = schedulers.architecture
     for scheduler in schedulers:
-        if _is(scheduler, 'CosineAnnealingLR'):
+        if is_a(scheduler, 'CosineAnnealingLR'):
             scheduler.end = plan.epochs
             scheduler.T_max = plan.epochs - scheduler.get('begin', 0)

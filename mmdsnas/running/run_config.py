@@ -16,11 +16,13 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.utils.data_sets import data_sets, pipeline_of
 from mmdsnas.utils.paths import find_config
 from .check_config import check_config
 from .config_parts import LOADERS
+from .image_folders import fill_num_classes, fill_test_split
 from .input_size import input_size as size_of
-from .own_images import fill_num_classes, fit_to_images, fit_to_size
+from .own_images import fit_to_images, fit_to_size
 from .plain_config import plain_config, plain_options, read_config
 
 # Options at the top of a config that are read, beside the Runner's arguments.
@@ -70,13 +72,15 @@ def load_config(
     _check_options(config, options)
     if 'data_root' in options:
         for loader in _loaders(config):
-            dataset = loader.get('dataset', {})
-            if 'data_root' in dataset and dataset.data_root == config.get('data_root'):
-                dataset.data_root = options['data_root']
+            for part in data_sets(loader):
+                root = part.config.get('data_root')
+                if root is not None and root == config.get('data_root'):
+                    part.config['data_root'] = options['data_root']
     _merge(config, options)
     if resolve:
         check_config(config)
         fill_num_classes(config, num_classes)
+        fill_test_split(config)
         own = config.get('own_images')
         if own is not None:
             size = own.get('input_size') or input_size
@@ -192,7 +196,7 @@ def check_input_shape(config: Config) -> None:
     shape = (config.model.get('resource_estimator') or {}).get('input_shape')
     loader = config.get('test_dataloader') or {}
     try:
-        size = size_of(loader.get('dataset', {}).get('pipeline', []))
+        size = size_of(pipeline_of(loader))
     except ConfigError:
         return
     if shape is not None and tuple(shape[-2:]) != size:

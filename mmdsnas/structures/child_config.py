@@ -9,6 +9,7 @@ from mmdsnas.errors import CheckpointError
 from mmdsnas.models.cost import INPUT_SHAPE
 from mmdsnas.options.checkers import shown
 from mmdsnas.utils.checkpoint import meta_of
+from mmdsnas.utils.data_sets import pipeline_of
 from mmdsnas.utils.plain import plain
 
 KEY = 'child_config'
@@ -30,8 +31,8 @@ def child_config(config: Config) -> Optional[Dict[str, Any]]:
     architecture = model.get('architecture', model.get('cfg'))
     if not isinstance(architecture, dict):
         return None
-    loader = config.get('test_dataloader') or config.get('val_dataloader') or {}
-    pipeline = loader.get('dataset', {}).get('pipeline', [])
+    loader = config.get('test_dataloader') or config.get('val_dataloader')
+    pipeline = pipeline_of(loader)
     preprocessor = model.get('data_preprocessor', config.get('data_preprocessor'))
     return plain(
         dict(

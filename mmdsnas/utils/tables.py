@@ -70,8 +70,9 @@ def child_table(meta: Dict[str, Any], files: List[str]) -> str:
     table.add_section()
     table.add_row('the rest', '', '', *(f'{abs(number):.3f}' for number in rest))
     table.add_row('child', '', '', *(f'{number:.3f}' for number in whole))
-    lines = [*metric_lines(meta.get('metrics') or {}), *files]
     ended = how_it_ended(meta)
+    tested = {f'test: {k}': v for k, v in (meta.get('test_metrics') or {}).items()}
+    lines = [*metric_lines({**(meta.get('metrics') or {}), **tested}), *files]
     text = _text(table) + ''.join(f'  {line}\n' for line in lines)
     return f'{ended}\n{text}' if ended else text
 

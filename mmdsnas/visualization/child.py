@@ -33,6 +33,7 @@ class Child:
         blocks (list[Block]): From the input to the output.
         costs (dict[str, float]): Of the whole: ``mflops``, ``mparams``,
             ``latency_ms``.
+        test (dict[str, float]): Metrics of the test, by name.
         classes (list[str]): Names of the classes.
         facts (dict[str, str]): Versions, and the seed.
         left_out (list[str]): Files that are damaged, or of another run.
@@ -40,6 +41,7 @@ class Child:
 
     blocks: List[Block] = field(default_factory=list)
     costs: Dict[str, float] = field(default_factory=dict)
+    test: Dict[str, float] = field(default_factory=dict)
     classes: List[str] = field(default_factory=list)
     facts: Dict[str, str] = field(default_factory=dict)
     left_out: List[str] = field(default_factory=list)
@@ -115,10 +117,17 @@ def _child(checkpoint: Mapping[str, Any]) -> Child:
     names = dict(mmdsnas_version='mmdsnas', mmengine_version='MMEngine', seed='seed')
     return Child(
         blocks=_blocks(meta),
-        costs={key: meta[key] for key in COSTS if number(meta.get(key)) is not None},
+        costs={k: n for k, n in _numbers(meta).items() if k in COSTS},
+        test=_numbers(meta.get('test_metrics')),
         classes=recorded_classes(checkpoint),
         facts={name: str(meta[key]) for key, name in names.items() if key in meta},
     )
+
+
+def _numbers(told: Any) -> Dict[str, float]:
+    """The numbers of what should be a dict of them."""
+    items = told.items() if isinstance(told, Mapping) else ()
+    return {str(name): value for name, value in items if number(value) is not None}
 
 
 def _blocks(meta: Mapping[str, Any]) -> List[Block]:

@@ -20,12 +20,17 @@ def summary(runs: Sequence[Run]) -> List[Tuple[str, List[str]]]:
         the files do not tell. What none of them tells is left out.
     """
     metrics = dict.fromkeys(n for run in runs for n in run.val if '/' in n)
+    tested = dict.fromkeys(name for run in runs for name in run.child.test)
     lines: Dict[str, Callable[[Run], str]] = {
         'data': _data,
         'images': _images,
         **{
             f'{name} (last validation)': lambda run, n=name: _last(run, n)
             for name in metrics
+        },
+        **{
+            f'{name} (test of the child)': lambda run, n=name: _tested(run, n)
+            for name in tested
         },
         'MFLOPs of the child': lambda run: _number(run.child.costs.get('mflops')),
         'parameters of the child': lambda run: _millions(
@@ -52,7 +57,9 @@ def summary(runs: Sequence[Run]) -> List[Tuple[str, List[str]]]:
 
 def figures(run: Run) -> List[Tuple[str, str]]:
     """The few numbers of a run that stand above all others, with their names."""
-    found = [(_last(run, n), n) for n in run.val if n.startswith('accuracy/')][:1]
+    # An accuracy before other metrics.
+    names = sorted((n for n in run.val if '/' in n), key=lambda n: 'accuracy/' not in n)
+    found = [(_last(run, n), n) for n in names[:1]]
     found += [
         (_number(run.child.costs.get('mflops')), 'MFLOPs'),
         (_number(run.child.costs.get('mparams')), 'million parameters'),
@@ -126,6 +133,11 @@ def _images(run: Run) -> str:
 def _last(run: Run, name: str) -> str:
     curve = run.val.get(name)
     return f'{curve.values[-1]:.2f}' if curve else ''
+
+
+def _tested(run: Run, name: str) -> str:
+    value = run.child.test.get(name)
+    return '' if value is None else f'{value:.2f}'
 
 
 def _number(value) -> str:

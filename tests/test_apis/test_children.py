@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import torch
 from mmcls.models import GlobalAveragePooling
+from mmcls.structures import ClsDataSample
 from mmengine.config import Config
+from torch import nn
 
 from mmdsnas.apis import load_child, predict
+from mmdsnas.deployment import Packer
 from mmdsnas.errors import CheckpointError, ConfigError, DataError
 from mmdsnas.structures import child_config, ending
 from tests.test_deployment.conftest import MEAN, STD, SUBNET
@@ -104,6 +107,44 @@ def test_larger_and_grey_images(pipeline, saved, tmp_path):
         assert np.allclose(first.scores, other.scores, atol=1e-6)
     (batch,) = predict(loaded, image[None])
     assert np.allclose(batch.scores, first.scores, atol=1e-6)
+
+
+def test_a_pipeline_of_grey_images_gets_grey_ones():
+    """Whether they are in memory or in a file."""
+    pack = Packer([dict(type='LoadImageFromFile', color_type='grayscale'), CROPS[1]])
+    image = np.random.default_rng(1).integers(256, size=(7, 5), dtype=np.uint8)
+    colour = np.dstack([image] * 3)
+    for given in (image, colour):
+        assert np.array_equal(pack(given)['inputs'].numpy(), image[None])
+
+
+class Several(nn.Module):
+    """What a head for several labels an image says."""
+
+    def __init__(self, labels):
+        super().__init__()
+        self.labels = torch.tensor(labels, dtype=torch.long)
+        self.cfg = config_of()
+        self.dataset_meta = dict(classes=CLASSES)
+
+    def test_step(self, batch):
+        scores = torch.tensor([0.9, 0.2, 0.6, 0.1, 0.3])
+        sample = ClsDataSample().set_pred_score(scores).set_pred_label(self.labels)
+        return [sample] * len(batch['inputs'])
+
+
+@pytest.mark.parametrize('labels', [[], [0, 2]])
+def test_several_labels_of_an_image(labels):
+    (found,) = predict(Several(labels), np.zeros((32, 32), np.uint8))
+    assert (found.label, found.name, found.labels) == (0, 'ant', labels)
+    assert found.score == pytest.approx(0.9)
+
+
+def test_what_is_no_classifier():
+    child = Several([])
+    child.test_step = lambda batch: [object()]
+    with pytest.raises(ConfigError, match='child must be a classifier.*a object'):
+        predict(child, np.zeros((32, 32), np.uint8))
 
 
 def test_names_are_left_out_where_there_are_none(saved):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import time
 from dataclasses import replace
 
@@ -16,11 +17,13 @@ from mmdsnas import apis
 from mmdsnas.apis import load_child, search, train
 from mmdsnas.apis.searching import own_instances
 from mmdsnas.datasets import Digits
+from mmdsnas.engine import child_evaluation
 from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.running.run_config import load_config
 from mmdsnas.structures import ending
 from mmdsnas.visualization import read_run
+from mmdsnas.visualization.summary import summary
 
 DIGITS = 'dsnas_supernet_1xb64_digits'
 # Three epochs, one of each stage, on 128 of the digits at 32 x 32.
@@ -34,6 +37,8 @@ SHORT = {
     'train_dataloader.dataset.pipeline.1.crop_size': 32,
     'val_dataloader.dataset.pipeline.0.scale': (32, 32),
     'test_dataloader.dataset.pipeline.0.scale': (32, 32),
+    # Other data than those of the validation.
+    'test_dataloader.dataset.indices': 50,
     'param_scheduler.architecture.1.end': 3,
     'param_scheduler.architecture.1.T_max': 1,
 }
@@ -158,6 +163,42 @@ def test_a_test_tells_of_a_search_that_is_not_finished(results, tmp_path, monkey
         apis.test(config, tmp_path / 'part.pth', tmp_path, options=size)
     (text,) = told
     assert 'part.pth' in text and '2 of 3' in text
+
+
+def test_the_child_is_tested_alone(results):
+    names = (
+        'test_dataloader.dataset.pipeline.0.scale',
+        'test_dataloader.dataset.indices',
+    )
+    options = {name: SHORT[name] for name in names}
+    for result in results:
+        with own_instances():
+            found = apis.test(
+                'dsnas_subnet_1xb64_digits',
+                result.checkpoint,
+                result.work_dir / 'test',
+                options=options,
+            )
+        assert result.test_metrics == found
+        assert result.metrics['accuracy/top1'] == result.accuracy
+        told = dict(summary([read_run(result.work_dir)]))
+        tested = f'{found["accuracy/top1"]:.2f}'
+        assert told['accuracy/top1 (test of the child)'] == [tested]
+        assert f'test: accuracy/top1: {tested}' in str(result)
+
+
+def test_the_child_is_tested_once(results, tmp_path, monkeypatch):
+    """A run that was killed in the test has it done when it is resumed."""
+    work = tmp_path / 'work'
+    shutil.copytree(results[0].work_dir, work)
+    left = torch.load(work / 'subnet.pth', weights_only=True)
+    tested = left['meta'].pop('test_metrics')
+    torch.save(left, work / 'subnet.pth')
+    again = dict(SHORT, randomness=dict(seed=1), resume=work / 'epoch_3.pth')
+    assert search(DIGITS, work, **again).test_metrics == tested
+    # A third time there is nothing to do; another result would be seen.
+    monkeypatch.setattr(child_evaluation, 'evaluate', lambda *_: {})
+    assert search(DIGITS, work, **again).test_metrics == tested
 
 
 def test_a_child_is_no_search(tmp_path):

@@ -30,7 +30,7 @@ def mixed(tmp_path):
 
 def test_what_is_found(mixed, capfd):
     found = look_at(str(mixed), val_ratio=0.2)
-    assert found.drawn
+    assert found.folders == {}
     assert found.images == dict(
         train=dict(ant=8, bee=4, cat=1), val=dict(ant=2, bee=1, cat=1)
     )
@@ -81,7 +81,7 @@ def test_given_splits(tmp_path, monkeypatch):
     (tmp_path / 'val' / 'ant' / 'bad.png').write_bytes(b'x')
     monkeypatch.setenv('HOME', str(tmp_path.parent))
     found = look_at(f'~/{tmp_path.name}', 0.2)
-    assert not found.drawn
+    assert found.folders == dict(train='train', val='val')
     assert found.images == dict(train=dict(ant=3, bee=2), val=dict(ant=1, bee=0))
     assert found.left_out[BROKEN] == ['val/ant/bad.png']
 
@@ -115,21 +115,24 @@ def test_what_the_pipeline_cannot_decode_is_broken(mixed):
 
 
 def test_folders_beside_the_splits_are_named(tmp_path):
-    for split in ('train', 'val', 'test'):
+    for split in ('train', 'Validation', 'test', 'raw'):
         for name in ('ant', 'bee'):
             write_images(tmp_path / split / name, 2)
-    assert look_at(str(tmp_path), 0.2).left_out[IN_NO_CLASS] == ['test']
+    write_images(tmp_path / 'test' / 'bee', 1, start=2)
+    found = look_at(str(tmp_path), 0.2)
+    assert found.left_out[IN_NO_CLASS] == ['raw']
+    assert found.folders == dict(train='train', val='Validation', test='test')
+    assert found.images['test'] == dict(ant=2, bee=3)
 
 
-@pytest.mark.parametrize(
-    'names', [('training', 'validation'), ('Train', 'Val', 'TEST')]
-)
-def test_names_of_splits_are_no_classes(tmp_path, names):
-    for split in names:
-        write_images(tmp_path / split / 'ant', 2)
-    message = f'has the folders {", ".join(sorted(names))}: .* the names train and val'
-    with pytest.raises(DataError, match=message):
-        look_at(str(tmp_path), 0.2)
+def test_val_is_drawn_from_train_where_there_is_a_test_alone(tmp_path):
+    for name in ('ant', 'bee'):
+        write_images(tmp_path / 'train' / name, 10)
+        write_images(tmp_path / 'test' / name, 3)
+    found = look_at(str(tmp_path), 0.2)
+    numbers = {split: by_class['ant'] for split, by_class in found.images.items()}
+    assert numbers == dict(train=8, val=2, test=3)
+    assert found.folders == dict(test='test')
 
 
 @pytest.mark.parametrize('place', ['', 'ant', 'ant/deep'])

@@ -162,8 +162,8 @@ def test_the_draw_is_said_once(drawn, said):
     ImageFolder(drawn, split='val')
     assert said == [
         (
-            f'"{drawn}" has no train and val folders: of its 32 images 7 are held '
-            'out as val (val_ratio=0.2 of each class), 25 are left for train.',
+            f'"{drawn}" has no folder val: of 32 images 7 are held out as val '
+            '(val_ratio=0.2 of each class), 25 are left for train.',
             'current',
         )
     ]
@@ -315,9 +315,11 @@ def both_refuse(root, message):
 def test_wrong_split(given):
     with pytest.raises(
         ConfigError,
-        match="^split of ImageFolder must be .* one of train, val, but is 'test'.$",
+        match="^split of ImageFolder must be .* one of train, val, test, but is 'all'.",
     ):
-        ImageFolder(given, split='test', lazy_init=True)
+        ImageFolder(given, split='all', lazy_init=True)
+    with pytest.raises(DataError, match='no folder test, which split'):
+        ImageFolder(given, split='test')
 
 
 def test_wrong_val_ratio(given):
@@ -387,18 +389,53 @@ def test_val_with_classes_of_its_own(tmp_path):
     )
 
 
-@pytest.mark.parametrize('name, other', [('train', 'test'), ('val', 'training')])
-def test_one_of_train_and_val_is_missing(tmp_path, name, other):
-    classes(tmp_path / name, ant=3, bee=3)
-    classes(tmp_path / other, ant=3, bee=3)
-    both_refuse(
-        tmp_path,
-        (
-            f'"{tmp_path}" has the folder {name}, but not the other one of train '
-            r'and val: it must have both or neither \(a class of that name needs an '
-            r'image directly in its folder\).'
-        ),
-    )
+@pytest.mark.parametrize(
+    'names, wanted',
+    [
+        (['train', 'ant'], 'has the folder train, but none called val or test'),
+        (['Valid', 'test'], 'has the folder Valid, but none called train'),
+        (['test', 'ant'], 'has the folder test, but none called train'),
+        (['train', 'val', 'valid'], 'has the folders val and valid: only one'),
+        (['Train', 'train', 'val'], 'has the folders Train and train: only one'),
+    ],
+)
+def test_folders_of_splits_that_do_not_belong_together(tmp_path, names, wanted):
+    for name in names:
+        classes(tmp_path / name, ant=3, bee=3)
+    both_refuse(tmp_path, f'"{tmp_path}" {wanted}.*')
+
+
+@pytest.mark.parametrize(
+    'train, val, test',
+    [
+        ('train', 'val', 'test'),
+        ('train', 'valid', 'Test'),
+        ('Train', 'validation', None),
+        ('training', 'Validation', 'testing'),
+        ('train', None, 'test'),
+    ],
+)
+def test_names_of_the_splits(tmp_path, train, val, test):
+    """Without val, a part of train is held out; test is read for itself."""
+    numbers = dict(train=10, val=3, test=4)
+    names = dict(train=train, val=val, test=test)
+    names = {split: name for split, name in names.items() if name}
+    for split, name in names.items():
+        classes(tmp_path / name, ant=numbers[split], bee=numbers[split])
+    if val is None:
+        numbers.update(train=8, val=2)
+    for split in numbers if test else ('train', 'val'):
+        data = ImageFolder(str(tmp_path), split=split)
+        assert data.get_gt_labels().tolist().count(1) == numbers[split]
+        folder = f'{tmp_path}/{names.get(split, train)}/'
+        paths = [data.get_data_info(i)['img_path'] for i in range(len(data))]
+        assert all(path.startswith(folder) for path in paths)
+        assert data.test_mode == (split != 'train')
+
+
+def test_splits_may_be_names_of_classes(tmp_path):
+    classes(tmp_path, train=3, test=3)
+    assert find_classes(str(tmp_path)) == ('test', 'train')
 
 
 def test_train_may_be_a_class(tmp_path):

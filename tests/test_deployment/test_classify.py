@@ -10,8 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
+from mmcls.models import ImageClassifier
+from mmengine.dataset import pseudo_collate
+from torch import nn
 
 from mmdsnas.deployment import FolderImages, Images, Packer, export_child
+from mmdsnas.deployment.metadata import input_sentence
+from mmdsnas.registry import MODELS
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'deployment' / 'classify.py'
 # The last bytes are no text.
@@ -138,3 +144,76 @@ def test_what_it_cannot_do_is_said(folder, capsys):
         script['load_image']('nowhere.png', about)
     with pytest.raises(SystemExit, match='but the network takes .32, 32.'):
         script['load_image'](str(folder / '1.png'), about)
+
+
+GREY = [
+    dict(type='LoadImageFromFile', color_type='grayscale'),
+    dict(type='Resize', scale=[8, 8]),
+    PACK,
+]
+
+
+def classifier(channels, head):
+    """A linear network, whose images have some channels."""
+    torch.manual_seed(0)
+    steps = dict(mean=[100.0] * channels, std=[50.0] * channels, to_rgb=channels == 3)
+    return ImageClassifier(
+        backbone=dict(type='mmdsnas.Flat', channels=channels),
+        head=dict(type=f'mmcls.{head}', in_channels=4, num_classes=5),
+        data_preprocessor=dict(type='mmcls.ClsDataPreprocessor', **steps),
+    ).eval()
+
+
+@MODELS.register_module(force=True)
+class Flat(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.linear = nn.Linear(channels * 64, 4)
+
+    def forward(self, x):
+        return (self.linear(x.flatten(1)),)
+
+
+@pytest.mark.parametrize('with_preprocess', [False, True])
+def test_a_network_of_one_channel(with_preprocess, folder, tmp_path):
+    """Its file takes and gets grey images."""
+    child, out = classifier(1, 'LinearClsHead'), tmp_path / 'child.pt2'
+    samples = FolderImages(folder, GREY)
+    result = export_child(
+        child, Images(samples), out, 'pt2', with_preprocess, pipeline=GREY
+    )
+    about = result.metadata
+    assert (about['channels'], about['channel_order']) == (1, 'GREY')
+    size = '8 x 8 x 1' if with_preprocess else '1 x 8 x 8'
+    assert f'images in GREY, N x {size}' in input_sentence(about)
+    script = runpy.run_path(str(TOOL))
+    network, _ = script['load_network'](str(out))
+    for k, path in enumerate(samples.paths):
+        batch = child.data_preprocessor(dict(inputs=samples[k]['inputs'][None]))
+        logits = network(script['load_image'](path, about))
+        assert np.allclose(logits, child(batch['inputs']).detach(), atol=1e-4)
+
+
+@pytest.mark.parametrize('options', [{}, dict(thr=0.4), dict(topk=2)])
+def test_a_network_of_several_labels(options, folder, tmp_path):
+    """Labels are those of the child's own head."""
+    child, out = classifier(3, 'MultiLabelLinearClsHead'), tmp_path / 'child.pt2'
+    child.head.thr, child.head.topk = options.get('thr'), options.get('topk')
+    if not options:
+        child.head.thr = 0.5
+    pipeline = [LOAD, *GREY[1:]]
+    samples = FolderImages(folder, pipeline)
+    result = export_child(child, Images(samples), out, 'pt2', pipeline=pipeline)
+    script = runpy.run_path(str(TOOL))
+    network, about = script['load_network'](str(out))
+    assert about == result.metadata
+    for k, path in enumerate(samples.paths):
+        (logits,) = network(script['load_image'](path, about))
+        found = dict(script['labels'](logits, about['several_labels']))
+        with torch.no_grad():
+            (sample,) = child.test_step(pseudo_collate([samples[k]]))
+        label = sample.pred_label
+        assert sorted(found) == sorted(label.label.tolist())
+        for i, score in found.items():
+            assert score == pytest.approx(label.score[i].item(), abs=1e-4)
+        assert list(found.values()) == sorted(found.values(), reverse=True)

@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmcls.structures import ClsDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
@@ -105,3 +106,35 @@ def test_broken_images_of_a_folder_are_left_out(tmp_path):
         assert [len(batch) for batch, _ in found] == [1, 1]
     first, second = found.left_out
     assert 'a.png' in first and 'c.png' in second
+
+
+@pytest.mark.parametrize('split', ['test', 'train'])
+def test_a_data_set_inside_others(split):
+    """Three times the digits, with the pipeline of the test in any case."""
+    config = loaders(DIGITS)
+    alone = find_images(config, 10**9, split)
+    loader = config[f'{split}_dataloader']
+    inside = dict(type='ConcatDataset', datasets=[loader.dataset])
+    loader.dataset = dict(type='RepeatDataset', times=3, dataset=inside)
+    found = find_images(config, 10**9, split)
+    assert len(found) == 3 * len(alone)
+    assert found.samples[0]['inputs'].shape == (3, 8, 8)
+    assert found.classes == alone.classes
+
+
+@pytest.mark.parametrize(
+    'sample, label',
+    [
+        ({}, None),
+        (ClsDataSample(), None),
+        (ClsDataSample().set_gt_label(3), 3),
+        (ClsDataSample().set_gt_label([3]), 3),
+        (ClsDataSample().set_gt_label([0, 2]), None),
+        (ClsDataSample().set_gt_label([]), None),
+        (ClsDataSample().set_gt_score(torch.tensor([0.5, 0.5])), None),
+    ],
+)
+def test_labels(sample, label):
+    sample = dict(inputs=torch.zeros(3, 2, 2), data_samples=sample or None)
+    ((_, labels),) = Images([sample])
+    assert labels == [label]

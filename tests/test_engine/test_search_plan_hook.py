@@ -9,7 +9,7 @@ from tests.toy_run import runner_of, same, search_of, state_of
 FOUND = dict(
     folder='/data/mine',
     images=dict(train=[['ant', 8], ['bee', 4]], val=[['ant', 2], ['bee', 1]]),
-    drawn=True,
+    folders={},
     left_out=dict(
         broken=[f'bee/{i}.png' for i in range(12)],
         no_image=['ant/notes.txt'],
@@ -21,12 +21,12 @@ FOUND = dict(
 
 
 def test_what_was_found():
-    assert found_lines(FOUND) == [
+    assert found_lines(FOUND, 3) == [
         '15 images of 2 classes in /data/mine',
         '  ant 10, bee 5',
-        '  12 to train on; 3 to validate on, held out of each class, since there are '
-        'no folders train and val',
-        '  10 grey, 5 colour; median size 20 x 30; the network gets three channels '
+        '  12 to train on; 3 to validate on, held out of each class, since there is '
+        'no folder val',
+        '  10 grey, 5 colour; median size 20 x 30; the network gets 3 channel(s) '
         'of each',
         *[f'  left out, cannot be decoded: bee/{i}.png' for i in range(10)],
         '  left out, cannot be decoded: 2 more',
@@ -35,10 +35,14 @@ def test_what_was_found():
 
 
 def test_given_splits_of_coloured_images():
-    lines = found_lines(dict(FOUND, drawn=False, channels={'3': 15}, left_out={}))
-    assert lines[2:] == [
-        '  12 to train on; 3 to validate on, in the folder val',
-        '  15 colour; median size 20 x 30',
+    folders = dict(train='train', val='valid', test='test')
+    images = dict(FOUND['images'], test=dict(ant=0, bee=4))
+    coloured = dict(folders=folders, images=images, channels={'3': 19}, left_out={})
+    assert found_lines({**FOUND, **coloured}, 3)[1:] == [
+        '  ant 10, bee 9',
+        '  12 to train on; 3 to validate on, in the folder valid; 4 to test on, in the '
+        'folder test',
+        '  19 colour; median size 20 x 30',
     ]
 
 
@@ -74,8 +78,9 @@ def test_the_plan_is_logged_and_changes_nothing(tmp_path):
     runner.train()
     (log,) = (tmp_path / 'planned').glob('work/*/*.log')
     plan = log.read_text().split('The plan:\n')[1].splitlines()
-    number = len(found_lines(FOUND))
-    assert plan[:number] == found_lines(FOUND)
+    found = found_lines(FOUND, channels=1)
+    number = len(found)
+    assert plan[:number] == found
     plan = plan[number:]
     assert plan[0] == (
         'A search of 2 blocks with 2 candidates each, of networks of '

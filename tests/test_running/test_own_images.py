@@ -166,5 +166,88 @@ def test_wrong_options(images, options, message):
 
 def test_other_data():
     options = {'own_images': dict(epochs=5)}
-    with pytest.raises(ConfigError, match='no ImageFolder, but are a Digits.$'):
+    with pytest.raises(ConfigError, match='ImageFolder, .* but are a Digits.$'):
         load_config('dsnas_supernet_1xb64_digits', options)
+
+
+def wrapped(images, *inner):
+    """A config that repeats some folders, in a list of them."""
+    folders = [dict(type='ImageFolder', data_root=f, split='train') for f in inner]
+    config = load_config(SEARCH, resolve=False)
+    pipeline = config.train_dataloader.dataset.pipeline
+    config.train_dataloader.dataset = dict(
+        type='RepeatDataset',
+        times=3,
+        dataset=dict(
+            type='ConcatDataset',
+            datasets=[dict(folder, pipeline=pipeline) for folder in folders],
+        ),
+    )
+    return load_config(config, dict(data_root=images))
+
+
+def test_a_folder_inside_other_data_sets_is_fitted(images):
+    """Three times twice the 40 images are trained on in an epoch."""
+    default = load_config(SEARCH, resolve=False).data_root
+    config = wrapped(images, default, default)
+    assert config.train_dataloader.batch_size == 16 == config.own_images.batch_size
+    assert plan_for(240, (70, 90)).epochs == config.train_cfg.max_epochs
+    assert config.default_hooks.logger.interval == 7
+    assert config.model.architecture.head.num_classes == 2
+    for folder in config.train_dataloader.dataset.dataset.datasets:
+        assert folder.data_root == images
+        assert folder.left_out == ['ant/bad.png']
+        assert folder.pipeline[1].scale == 96
+    options = {'own_images.val_ratio': 0.4}
+    config = load_config(config, options)
+    folders = config.train_dataloader.dataset.dataset.datasets
+    assert [folder.val_ratio for folder in folders] == [0.4, 0.4]
+
+
+def test_folders_that_cannot_be_fitted_are_named_with_what_is_around_them(
+    images, tmp_path
+):
+    write_images(tmp_path / 'other' / 'ant', 5)
+    message = 'several of them, but are a RepeatDataset of ConcatDataset of ImageFolder'
+    with pytest.raises(ConfigError, match=message):
+        wrapped(images, images, str(tmp_path / 'other'))
+
+
+@pytest.mark.parametrize(
+    'options, sampler',
+    [
+        ({}, dict(type='mmdsnas.NoSingleImageBatchSampler')),
+        ({'train_dataloader.drop_last': True}, None),
+        (
+            {'train_dataloader.batch_sampler': dict(type='AlternatingBatchSampler')},
+            dict(type='AlternatingBatchSampler'),
+        ),
+    ],
+)
+def test_no_batch_of_one_image(images, options, sampler):
+    config = load_config(SEARCH, dict(data_root=images, **options))
+    assert config.train_dataloader.get('batch_sampler') == sampler
+
+
+@pytest.mark.parametrize(
+    'mean, given, channels',
+    [([127.0], 1, 1), ([127.0], 3, 1), ([1.0, 2.0, 3.0], 1, 3)],
+)
+def test_channels_are_those_that_the_preprocessor_gives(images, mean, given, channels):
+    config = load_config(SEARCH, resolve=False)
+    config.data_preprocessor.update(mean=mean, std=mean, to_rgb=False)
+    config.test_dataloader.dataset.pipeline[0].color_type = 'grayscale'
+    config.model.resource_estimator.input_shape = (1, given, 96, 96)
+    config = load_config(config, dict(data_root=images))
+    assert config.model.resource_estimator.input_shape == (1, channels, 96, 96)
+
+
+@pytest.mark.parametrize('own', [None, dict()])
+@pytest.mark.parametrize('has_test', [False, True])
+def test_without_images_to_test_on_those_of_val_are(tmp_path, own, has_test):
+    for split in ('train', 'val', *(['test'] if has_test else [])):
+        for name in ('ant', 'bee'):
+            write_images(tmp_path / split / name, 3)
+    config = load_config(SEARCH, dict(data_root=str(tmp_path), own_images=own))
+    assert config.val_dataloader.dataset.split == 'val'
+    assert config.test_dataloader.dataset.split == ('test' if has_test else 'val')

@@ -9,7 +9,7 @@ import argparse
 import json
 import os
 import sys
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -56,7 +56,7 @@ def resized(image: np.ndarray, step: Dict[str, Any]) -> np.ndarray:
     """Does one step of what the network was tested with.
 
     Args:
-        image (np.ndarray): Shape (H, W, 3).
+        image (np.ndarray): Shape (H, W, 3), or (H, W) in grey.
         step (dict): One of ``resize`` of what a file says.
     """
     height, width = image.shape[:2]
@@ -97,7 +97,8 @@ def load_image(path: str, about: Dict[str, Any]) -> np.ndarray:
     Returns:
         np.ndarray: A batch of one.
     """
-    image = cv2.imread(path, cv2.IMREAD_COLOR)
+    grey = about.get('channel_order') == 'GREY'
+    image = cv2.imread(path, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR)
     if image is None:
         sys.exit(f'error: "{path}" is not there, or cannot be decoded.')
     for step in about['resize']:
@@ -107,6 +108,8 @@ def load_image(path: str, about: Dict[str, Any]) -> np.ndarray:
             f'error: "{path}" is {image.shape[:2]} after its steps, but the network '
             f'takes {about["input_size"]}.'
         )
+    if grey:
+        image = image[..., None]
     if about['channel_order'] == 'RGB':
         image = image[..., ::-1]
     if about['mean'] is not None:
@@ -121,6 +124,31 @@ def printable(name: str) -> str:
     return ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
+def labels(
+    logits: np.ndarray, several: Optional[Dict[str, Any]]
+) -> List[Tuple[int, float]]:
+    """What a network says of an image.
+
+    Args:
+        logits (np.ndarray): One number for each class.
+        several (dict, optional): How labels are chosen where an image has several.
+
+    Returns:
+        list[tuple[int, float]]: Classes and their probabilities: the most probable
+        one, or the labels of several, the most probable one first.
+    """
+    order = (-logits).argsort()
+    if several is None:
+        scores = np.exp(logits - logits.max())
+        return [(int(order[0]), scores.max() / scores.sum())]
+    scores = 1 / (1 + np.exp(-logits))
+    if several['threshold'] is None:
+        order = order[: several['topk']]
+    else:
+        order = [i for i in order if scores[i] >= several['threshold']]
+    return [(int(i), scores[i]) for i in order]
+
+
 def main() -> None:
     """Prints a line for each image."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -130,11 +158,10 @@ def main() -> None:
     network, about = load_network(args.network)
     for path in args.images:
         logits = network(load_image(path, about))[0].astype(np.float64)
-        scores = np.exp(logits - logits.max())
-        best = int(logits.argmax())
-        name = about['classes'][best] if about['classes'] else f'class {best}'
-        line = f'{path}: {name} ({scores[best] / scores.sum():.3f})'
-        print(printable(line))
+        found = labels(logits, about.get('several_labels'))
+        names = about['classes'] or [f'class {i}' for i in range(len(logits))]
+        text = ', '.join(f'{names[i]} ({score:.3f})' for i, score in found)
+        print(printable(f'{path}: {text or "none of the classes"}'))
 
 
 if __name__ == '__main__':

@@ -11,9 +11,10 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import costs_by_stage
 from mmdsnas.registry import MODELS
-from mmdsnas.running.input_size import input_size
+from mmdsnas.running.input_size import input_channels, input_size
 from mmdsnas.running.run_config import load_config
 from mmdsnas.structures import config_input_shape, sub_model, subnet_of_path
+from mmdsnas.utils.data_sets import pipeline_of
 from mmdsnas.utils.tables import stage_table
 
 COLUMNS = {
@@ -73,8 +74,8 @@ def main() -> None:
     args = parse_args()
     config = load_config(args.config, args.cfg_options)
     init_default_scope(config.get('default_scope', 'mmdsnas'))
-    size = args.shape or input_size(config.test_dataloader.dataset.pipeline)
-    shape = (1, 3, *size)
+    size = args.shape or input_size(pipeline_of(config.test_dataloader))
+    shape = (1, input_channels(config), *size)
     for title, network in networks(config.model, args.subnet).items():
         by_stage, whole = costs_by_stage(network, shape, list(COLUMNS))
         heading = f'{title}, input {" x ".join(map(str, shape[1:]))}'

@@ -1,5 +1,6 @@
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .average_bn_stats_hook import AverageBNStatsHook
+from .data_check_hook import DataCheckHook
 from .ema_hook import EMAHook
 from .exact_resume_hook import ExactResumeHook
 from .export_child_hook import ExportChildHook
@@ -23,6 +24,7 @@ from .select_child_hook import SelectChildHook
 __all__ = [
     'AtomicCheckpointHook',
     'AverageBNStatsHook',
+    'DataCheckHook',
     'EMAHook',
     'ExactResumeHook',
     'ExportChildHook',

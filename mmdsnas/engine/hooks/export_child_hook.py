@@ -2,7 +2,7 @@ import os.path as osp
 from logging import INFO, WARNING
 from typing import Any, Dict, List, Optional
 
-from mmengine.dist import master_only
+from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
 
 from mmdsnas.registry import HOOKS
@@ -13,6 +13,7 @@ from mmdsnas.structures import (
     what_is_missing,
 )
 from mmdsnas.utils.tables import child_table
+from ..child_evaluation import evaluate_child, has_test_data, keep_test
 from .ema_hook import averaged_weights
 from .utils import algorithm_of, plan_of
 
@@ -27,6 +28,10 @@ class ExportChildHook(Hook):
     ``subnet.pth`` (weights) and ``subnet.yaml`` (MMRazor's subnet format) are
     those of the last validation, and are written anew by each, so that an
     interrupted run leaves a child too.
+
+    Where a run validates, and ``test_dataloader`` has another data set than
+    ``val_dataloader``, the child is evaluated on that when the training is over: once,
+    alone, as ``subnet.pth`` has it, whose ``meta`` then has ``test_metrics``.
     """
 
     # While a validation's weights are in the model: EMAHook, which puts the
@@ -62,8 +67,15 @@ class ExportChildHook(Hook):
         if self._exported_epoch != runner.epoch or missing:
             with averaged_weights(runner):
                 self._export(runner, {})
+        if has_test_data(runner):
+            self._test(runner)
         if self._meta:
             self._print_table(runner)
+
+    def _test(self, runner) -> None:
+        checkpoint = evaluate_child(runner, self._files(runner)[1])
+        if checkpoint is not None and is_main_process():
+            self._save(runner, checkpoint)
 
     def _files(self, runner) -> List[str]:
         return [osp.join(runner.work_dir, name) for name in (SUBNET_YAML, SUBNET_PTH)]
@@ -83,10 +95,15 @@ class ExportChildHook(Hook):
                 child_config=child_config(runner.cfg),
             ),
         )
+        if runner.epoch == self._start_epoch:
+            keep_test(checkpoint, self._files(runner)[1])
+        self._save(runner, checkpoint)
+        self._exported_epoch = runner.epoch
+
+    def _save(self, runner, checkpoint: Dict[str, Any]) -> None:
         yaml, pth = self._files(runner)
         save_child(checkpoint, pth, yaml)
         self._meta = checkpoint['meta']
-        self._exported_epoch = runner.epoch
 
     @master_only
     def _print_table(self, runner) -> None:

@@ -36,15 +36,17 @@ class SearchPlanHook(Hook):
     def before_train(self, runner) -> None:
         """Logs the plan."""
         own = runner.cfg.get('own_images') or {}
-        lines = found_lines(own['found']) if own.get('found') else []
         algorithm = algorithm_of(runner)
+        shape = algorithm.resource_estimator.input_shape
+        lines = found_lines(own['found'], shape[1]) if own.get('found') else []
         rest = epochs_by_stage(algorithm, range(runner.epoch, runner.max_epochs))
         epochs = {stage: len(of) for stage, of in rest.items()}
         lines += plan_lines(algorithm, epochs)
         train = runner.train_dataloader
-        shape = algorithm.resource_estimator.input_shape
+        # The loader itself has none where its batch sampler is given.
+        batch_size = train.batch_sampler.batch_size
         lines.append(
-            f'  images of {shape[-2]} x {shape[-1]}, batches of {train.batch_size}, '
+            f'  images of {shape[-2]} x {shape[-1]}, batches of {batch_size}, '
             f'{len(train)} steps an epoch'
         )
         if any(epochs.values()):
@@ -57,7 +59,7 @@ class SearchPlanHook(Hook):
                 ),
                 epochs,
                 len(train),
-                train.batch_size,
+                batch_size,
                 _validated(runner),
                 train.num_workers,
                 1 / runner.train_loop.val_interval if runner.val_loop else 0.0,
@@ -74,31 +76,41 @@ def _validated(runner) -> float:
     return images / runner.train_loop.val_interval
 
 
-def found_lines(found: Mapping[str, Any]) -> List[str]:
+def found_lines(found: Mapping[str, Any], channels: int) -> List[str]:
     """Says what a folder of images holds.
 
     Args:
         found (Mapping): ``own_images.found`` of a config that was fitted.
+        channels (int): What the network gets of each image.
     """
-    train, val = (dict(found['images'][split]) for split in ('train', 'val'))
-    counts = [f'{printable(name)} {n + val[name]}' for name, n in train.items()]
-    split = 'in the folder val'
-    if found['drawn']:
-        split = 'held out of each class, since there are no folders train and val'
-    channels = ', '.join(
+    images = {split: dict(by_class) for split, by_class in found['images'].items()}
+    folders = found['folders']
+    counts = [
+        f'{printable(name)} {sum(by_class[name] for by_class in images.values())}'
+        for name in images['train']
+    ]
+    number = {split: sum(by_class.values()) for split, by_class in images.items()}
+    held_out = 'held out of each class, since there is no folder val'
+    parts = [
+        f'{number["train"]} to train on',
+        f'{number["val"]} to validate on, '
+        + (f'in the folder {folders["val"]}' if 'val' in folders else held_out),
+    ]
+    if 'test' in images:
+        parts.append(f'{number["test"]} to test on, in the folder {folders["test"]}')
+    kinds = ', '.join(
         f'{number} {KINDS[kind]}' for kind, number in found['channels'].items()
     )
     height, width = found['size']
     lines = [
-        f'{sum(train.values()) + sum(val.values())} images of {len(train)} classes in '
+        f'{sum(number.values())} images of {len(counts)} classes in '
         f'{printable(found["folder"])}',
         f'  {", ".join(counts)}',
-        f'  {sum(train.values())} to train on; {sum(val.values())} to validate on, '
-        f'{split}',
-        f'  {channels}; median size {height} x {width}',
+        f'  {"; ".join(parts)}',
+        f'  {kinds}; median size {height} x {width}',
     ]
-    if set(found['channels']) - {'3'}:
-        lines[-1] += '; the network gets three channels of each'
+    if set(found['channels']) != {str(channels)}:
+        lines[-1] += f'; the network gets {channels} channel(s) of each'
     for reason, files in found['left_out'].items():
         what = f'  left out, {REASONS[reason]}:'
         lines += [f'{what} {printable(name)}' for name in files[:NAMED]]

@@ -12,7 +12,8 @@ from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS, TASK_UTILS
 from mmdsnas.utils.random_state import seeded_aside
-from ..selection import PathEvaluator, PathScores, PathSpace
+from ..evaluation import aside, try_evaluation
+from ..selection import PathEvaluator, PathScores, PathSpace, score_of
 from .ema_hook import averaged_weights
 from .utils import algorithm_of, common_seed, train_loader
 
@@ -81,6 +82,11 @@ class SelectChildHook(Hook):
             )
         if algorithm.mutator.free and self.strategy.max_scores:
             self._loop = self._build_loop(runner)
+            self._check_metric(runner)
+
+    def _check_metric(self, runner) -> None:
+        with aside(algorithm_of(runner)) as model:
+            score_of(try_evaluation(model, self._loop, 'SelectChildHook'), self.metric)
 
     def before_train_epoch(self, runner) -> None:
         """Chooses and fixes the child, in the first finetune epoch."""

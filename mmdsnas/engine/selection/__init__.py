@@ -1,6 +1,6 @@
 from .base import BaseSelection, Score
 from .evolution_selection import EvolutionSelection
-from .path_evaluator import PathEvaluator
+from .path_evaluator import PathEvaluator, score_of
 from .path_scores import PathScores
 from .path_space import PathSpace
 from .random_selection import RandomSelection
@@ -13,4 +13,5 @@ __all__ = [
     'PathSpace',
     'RandomSelection',
     'Score',
+    'score_of',
 ]

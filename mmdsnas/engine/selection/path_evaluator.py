@@ -1,9 +1,8 @@
 from numbers import Number
-from typing import Any, Dict, List
+from typing import Any, List, Mapping
 
 import torch
 from mmengine.runner import ValLoop
-from mmengine.runner.amp import autocast
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
@@ -15,6 +14,7 @@ from mmdsnas.models.batch_norm import (
 )
 from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.utils.random_state import seeded_aside
+from ..evaluation import evaluate
 
 
 class PathEvaluator:
@@ -63,29 +63,24 @@ class PathEvaluator:
             with seeded_aside(self.seed), model.evaluating(path):
                 recalibrate(model, self.batches)
                 model.eval()
-                metrics = self.metrics()
+                metrics = evaluate(model, self.loop)
         finally:
             put_statistics(layers, kept)
             for module, training in modes:
                 module.training = training
-        numbers = {n: v for n, v in metrics.items() if isinstance(v, Number)}
-        if self.metric not in numbers:
-            raise ConfigError(
-                'metric of SelectChildHook must be one of the numbers that the '
-                f'evaluator gives ({", ".join(numbers) or "none"}), but is '
-                f'{self.metric!r}.'
-            )
-        return float(numbers[self.metric])
+        return score_of(metrics, self.metric)
 
-    @torch.no_grad()
-    def metrics(self) -> Dict[str, Any]:
-        """All that the evaluator says of the network as it stands.
 
-        The model must be in eval mode.
-        """
-        evaluator, data = self.loop.evaluator, self.loop.dataloader
-        for batch in data:
-            with autocast(enabled=self.loop.fp16):
-                outputs = self.algorithm.val_step(batch)
-            evaluator.process(data_samples=outputs, data_batch=batch)
-        return evaluator.evaluate(len(data.dataset))
+def score_of(metrics: Mapping[str, Any], metric: str) -> float:
+    """The number of an evaluator that is the score.
+
+    Raises:
+        ConfigError: The evaluator gives no such number.
+    """
+    numbers = {n: v for n, v in metrics.items() if isinstance(v, Number)}
+    if metric not in numbers:
+        raise ConfigError(
+            'metric of SelectChildHook must be one of the numbers that the '
+            f'evaluator gives ({", ".join(numbers) or "none"}), but is {metric!r}.'
+        )
+    return float(numbers[metric])

@@ -45,5 +45,9 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
 )
 val_evaluator = dict(type='mmcls.Accuracy', topk=(1,))
-test_dataloader = val_dataloader
+# The folder test; where there is none, val.
+test_dataloader = {
+    **val_dataloader,
+    'dataset': dict(val_dataloader['dataset'], split='test'),
+}
 test_evaluator = val_evaluator

@@ -1,0 +1,123 @@
+from typing import Any, List
+
+from mmengine.dataset import InfiniteSampler
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+from torch.nn import SyncBatchNorm
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.data import BatchSampler, DataLoader
+
+from mmdsnas.datasets import NoSingleImageBatchSampler
+from mmdsnas.errors import ConfigError
+from mmdsnas.models import DSNAS
+from mmdsnas.registry import HOOKS
+from ..child_evaluation import has_test_data
+from ..evaluation import aside, some_images, telling, try_evaluation
+from .utils import model_of
+
+
+@HOOKS.register_module()
+class DataCheckHook(Hook):
+    """Tries the network on its data before the training, which then goes on as if not.
+
+    A loss of some images, an evaluation of some, and whether a batch of one image
+    would stop a BatchNorm layer. ``mmdsnas.apis.train`` adds it to every run.
+    """
+
+    # Before hooks that train, such as SearchPlanHook on a copy.
+    priority = 'HIGHEST'
+
+    def before_train(self, runner) -> None:
+        """Tries everything.
+
+        Raises:
+            ConfigError: Network, data and metrics do not fit each other.
+        """
+        model = model_of(runner).train()
+        # Some of a backbone may be frozen.
+        norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training]
+        with aside(model):
+            _try_training(model, norms, runner.train_dataloader)
+            if runner.val_loop is not None:
+                metrics = try_evaluation(model, runner.val_loop, 'val')
+                _check_save_best(runner, list(metrics))
+            if has_test_data(runner):
+                try_evaluation(model, runner.test_loop, 'test')
+
+
+def _try_training(
+    model: BaseModel, norms: List[_BatchNorm], loader: DataLoader
+) -> None:
+    batch = some_images(loader, 2)
+    if batch is None:
+        return
+    with telling('the network has no loss of the images of train_dataloader'):
+        model._run_forward(model.data_preprocessor(batch, True), mode='loss')
+    if smallest_batch(loader) == 1:
+        one = model.data_preprocessor(some_images(loader, 1), False)
+        _check_single(model, norms, one, loader)
+
+
+def smallest_batch(loader: DataLoader) -> int:
+    """Images of the smallest batch of an epoch, in this process."""
+    batches = loader.batch_sampler
+    size, sampler = batches.batch_size, batches.sampler
+    endless = isinstance(sampler, InfiniteSampler)
+    # A batch sampler of another kind has its own last batch.
+    plain = type(batches) in (BatchSampler, NoSingleImageBatchSampler)
+    if endless or not plain or batches.drop_last:
+        return size
+    return len(sampler) % size or size
+
+
+def _check_single(
+    model: BaseModel, layers: List[_BatchNorm], one: Any, loader: DataLoader
+) -> None:
+    """Refuses a batch of one where BatchNorm would see one value a channel of it."""
+    found: List[_BatchNorm] = []
+
+    def look(layer: _BatchNorm, inputs: Any) -> None:
+        shared = isinstance(layer, SyncBatchNorm) and get_world_size() > 1
+        if inputs[0].numel() == inputs[0].shape[1] and not shared:
+            found.append(layer)
+
+    handles = [layer.register_forward_pre_hook(look) for layer in layers]
+    try:
+        _run_all(model, one)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if found:
+        name = next(name for name, m in model.named_modules() if m is found[0])
+        batches = loader.batch_sampler
+        raise ConfigError(
+            f'train_dataloader gives a batch of one image ({len(batches.sampler)} '
+            f'images by {batches.batch_size}), of which the BatchNorm layer {name} '
+            'gets one value a channel, which it cannot train on: set another '
+            'batch_size of at least 2, or drop_last=True, or '
+            "batch_sampler=dict(type='NoSingleImageBatchSampler')."
+        )
+
+
+def _run_all(model: BaseModel, data: Any) -> None:
+    """Runs a network, a search with each of its candidates once."""
+    if not isinstance(model, DSNAS):
+        model._run_forward(data, mode='tensor')
+        return
+    choices = {n: model.mutator.choices(n) for n in model.mutator.search_groups}
+    for k in range(max(map(len, choices.values()), default=1)):
+        path = {name: own[min(k, len(own) - 1)] for name, own in choices.items()}
+        with model.evaluating(path):
+            model._run_forward(data, mode='tensor')
+
+
+def _check_save_best(runner, metrics: List[str]) -> None:
+    for hook in runner.hooks:
+        wanted = getattr(hook, 'key_indicators', None) or []
+        for name in wanted if metrics else []:
+            if name not in ('auto', *metrics):
+                raise ConfigError(
+                    'save_best must be one of the metrics of val_evaluator '
+                    f'({", ".join(metrics)}), but is {name!r}.'
+                )

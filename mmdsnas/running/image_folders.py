@@ -1,0 +1,109 @@
+"""The image folders that a config reads, alone or inside other data sets."""
+
+import os
+from typing import Any, Dict, Optional
+
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mmdsnas.datasets import FolderContents, find_classes
+from mmdsnas.datasets.class_folders import split_folders
+from mmdsnas.errors import ConfigError
+from mmdsnas.registry import DATASETS, SCOPE
+from mmdsnas.utils.data_sets import data_sets
+from .config_parts import LOADERS
+
+
+def fill_num_classes(config: Config, known: Optional[int] = None) -> None:
+    """Counts the class folders for every ``num_classes=None`` of the model.
+
+    Args:
+        config (Config): Changed in place.
+        known (int, optional): What is taken instead.
+
+    Raises:
+        ConfigError: ``num_classes`` is None, but the data set has no class
+            folders to count.
+    """
+    unset = [
+        d
+        for d in _dicts(config.get('model', {}))
+        if 'num_classes' in d and d['num_classes'] is None
+    ]
+    if known:
+        for part in unset:
+            part['num_classes'] = known
+    if not unset or known:
+        return
+    for dataset in image_folders(config).values():
+        for part in unset:
+            part['num_classes'] = len(find_classes(dataset.data_root))
+        return
+    raise ConfigError(
+        'num_classes of the model is None, which means as many classes as '
+        'there are folders, but no data set of the config is an ImageFolder; '
+        'set num_classes.'
+    )
+
+
+def fill_test_split(config: Config) -> None:
+    """Lets ``split='test'`` mean val where a folder has no images to test on.
+
+    Args:
+        config (Config): Changed in place. Folders that are not there are left alone.
+    """
+    for dataset in image_folders(config).values():
+        folder = os.path.expanduser(dataset.get('data_root') or '')
+        if dataset.get('split') == 'test' and os.path.isdir(folder):
+            dataset.split = 'test' if 'test' in split_folders(folder) else 'val'
+
+
+def image_folders(config: Config) -> Dict[str, Dict[str, Any]]:
+    """The image folders of all data loaders, by the names of their options."""
+    return {
+        f'{name}.{part.where}': part.config
+        for name in LOADERS
+        for part in data_sets(config.get(name))
+        if is_a(part.config, 'ImageFolder')
+    }
+
+
+def _dicts(value: Any):
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _dicts(part)
+
+
+def training_folder(config: Config) -> str:
+    """The one folder whose images are trained on.
+
+    Raises:
+        ConfigError: There are several, or other data sets.
+    """
+    parts = list(data_sets(config.train_dataloader))
+    roots = {part.config.get('data_root') for part in parts}
+    if len(roots) == 1 and all(is_a(part.config, 'ImageFolder') for part in parts):
+        return roots.pop()
+    found = [' of '.join((*part.around, str(part.config.type))) for part in parts]
+    raise ConfigError(
+        'own_images must be None where the training data are no ImageFolder, or '
+        f'several of them, but are a {" and a ".join(found)}.'
+    )
+
+
+def images_of_an_epoch(config: Config, found: FolderContents) -> int:
+    """Images that an epoch shows; a data set around a folder may repeat some."""
+    parts = list(data_sets(config.train_dataloader))
+    if not any(part.around for part in parts):
+        return sum(found.images['train'].values())
+    scope = config.get('default_scope') or SCOPE
+    with DefaultScope.overwrite_default_scope(scope):
+        return len(DATASETS.build(config.train_dataloader.dataset))
+
+
+def is_a(part: Dict[str, Any], name: str) -> bool:
+    """Whether the config of something names a class, of whatever package."""
+    return str(part.get('type')).split('.')[-1] == name

@@ -1,0 +1,213 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.nn as nn
+from mmcls.evaluation import Accuracy
+from mmcls.structures import ClsDataSample
+from mmengine.dataset import InfiniteSampler
+from mmengine.evaluator import Evaluator
+from torch.utils.data import DataLoader
+
+from mmdsnas.engine.evaluation import some_images, try_evaluation
+from mmdsnas.engine.hooks.data_check_hook import smallest_batch
+from mmdsnas.errors import ConfigError
+from mmdsnas.registry import DATASETS, METRICS
+from tests.toy import Layer, ToyNet, algorithm_of, block
+from tests.toy_run import (
+    MeanScore,
+    NoisyVectors,
+    Norm,
+    loader,
+    runner_of,
+    same,
+    state_of,
+)
+
+CHECK = dict(type='DataCheckHook')
+
+
+def net(position):
+    """A BatchNorm at one place: in a candidate, in the tail, or nowhere."""
+    norm = Norm(torch.tanh)
+    plain = [Layer(torch.tanh) for _ in range(4)]
+    if position == 'candidate':
+        plain[3] = norm
+    blocks = [block(a=plain[0], b=plain[1]), block(a=plain[2], b=plain[3])]
+    return ToyNet(blocks, tail=norm if position == 'tail' else None)
+
+
+def search_in(position):
+    return algorithm_of(net(position), pretrain_epochs=1, finetune_epochs=2)
+
+
+def refused(tmp_path, message, *hooks, **kwargs):
+    """Before the first step."""
+    runner = runner_of(tmp_path, [CHECK, *hooks], **kwargs)
+    with pytest.raises(ConfigError, match=message):
+        runner.train()
+    assert runner.iter == 0
+
+
+# Of 16 images by 3 the last batch has one.
+@pytest.mark.parametrize('size', [1, 3])
+@pytest.mark.parametrize(
+    'position, name',
+    [('candidate', r'blocks.1._candidates.b.bn'), ('tail', 'tail.bn')],
+)
+def test_a_batch_of_one_image(tmp_path, size, position, name):
+    refused(
+        tmp_path,
+        rf'16 images by {size}\), .*architecture.{name} .* batch_size',
+        model=search_in(position),
+        train_dataloader=loader(noise=True, batch_size=size),
+    )
+
+
+def test_a_batch_of_one_image_of_accumulated_gradients(tmp_path):
+    sgd = dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=4)
+    wrapper = dict(
+        constructor='SearchOptimWrapperConstructor', architecture=sgd, mutator=sgd
+    )
+    refused(
+        tmp_path,
+        '16 images by 1',
+        model=search_in('tail'),
+        optim_wrapper=wrapper,
+        train_dataloader=loader(noise=True, batch_size=1),
+    )
+
+
+@pytest.mark.parametrize(
+    'more',
+    [
+        dict(batch_size=4),
+        dict(batch_size=3, drop_last=True),
+        dict(batch_size=3, batch_sampler=dict(type='NoSingleImageBatchSampler')),
+        dict(batch_size=3, batch_sampler=dict(type='AlternatingBatchSampler')),
+    ],
+)
+def test_larger_batches_train(tmp_path, more):
+    data = {**loader(noise=True), **more}
+    runner = runner_of(
+        tmp_path, [CHECK], model=search_in('candidate'), train_dataloader=data
+    )
+    runner.train()
+    assert runner.epoch == 3
+
+
+def test_networks_that_take_one_image_are_trained_on_it(tmp_path):
+    data = loader(noise=True, batch_size=3)
+    model = search_in('nowhere')
+    runner = runner_of(tmp_path, [CHECK], model=model, train_dataloader=data)
+    runner.train()
+    assert runner.epoch == 3
+
+
+def test_it_leaves_no_trace(tmp_path):
+    states = []
+    for folder, hooks in (('without', []), ('with', [CHECK])):
+        torch.manual_seed(0)
+        data = loader(noise=True, batch_size=4)
+        runner = runner_of(
+            tmp_path / folder, hooks, model=search_in('tail'), train_dataloader=data
+        )
+        runner.train()
+        states.append(state_of(runner))
+    assert same(*states)
+
+
+@pytest.mark.parametrize(
+    'sampler, sizes',
+    [(InfiniteSampler(range(9), seed=0), (4, 2)), (range(9), (1, 1))],
+)
+def test_the_smallest_batch(sampler, sizes):
+    """Of 9 images by 4 and by 2; there is no last one of an endless stream."""
+    found = [smallest_batch(DataLoader(range(9), n, sampler=sampler)) for n in (4, 2)]
+    assert tuple(found) == sizes
+    assert smallest_batch(DataLoader(range(9), 4, drop_last=True)) == 4
+
+
+@DATASETS.register_module(force=True)
+class OtherLabels(NoisyVectors):
+    """Of more classes than the network has."""
+
+    def __getitem__(self, index):
+        x, label = super().__getitem__(index)
+        return x, label + 7
+
+
+@METRICS.register_module(force=True)
+class OtherTask(MeanScore):
+    """Looks for what no batch has."""
+
+    def process(self, data_batch, data_samples):
+        self.results += [sample.gt_bboxes for sample in data_samples]
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (
+            dict(train_dataloader=dict(dataset=dict(type='OtherLabels', noise=False))),
+            'no loss .* train_dataloader: IndexError in .* line .*out of bounds',
+        ),
+        (
+            dict(val_evaluator=dict(type='OtherTask')),
+            'the evaluator of val .* AttributeError .*gt_bboxes',
+        ),
+        (
+            dict(
+                default_hooks=dict(
+                    checkpoint=dict(type='CheckpointHook', save_best='accuracy/top1')
+                )
+            ),
+            "save_best .*toy/score.*'accuracy/top1'",
+        ),
+    ],
+)
+def test_what_does_not_fit_each_other(tmp_path, options, message):
+    data = options.get('train_dataloader')
+    if data:
+        options = dict(train_dataloader={**loader(noise=True), **data})
+    refused(tmp_path, message, **options)
+
+
+def test_the_metric_of_a_selection_is_looked_up_before_the_training(tmp_path):
+    strategy = dict(type='RandomSelection', num_paths=2)
+    hook = dict(type='SelectChildHook', strategy=strategy, metric='toy/none')
+    refused(tmp_path, "metric of SelectChildHook .*toy/score.*'toy/none'", hook)
+
+
+class Scores(nn.Module):
+    """Equal scores of some classes."""
+
+    def __init__(self, classes):
+        super().__init__()
+        self.classes = classes
+
+    def val_step(self, batch):
+        scores = torch.ones(self.classes) / self.classes
+        return [ClsDataSample().set_gt_label(0).set_pred_score(scores) for _ in batch]
+
+
+@pytest.mark.parametrize('topk', [5, (1, 5)])
+@pytest.mark.parametrize('classes', [2, 3, 5])
+def test_fewer_classes_than_topk(classes, topk):
+    loop = SimpleNamespace(
+        dataloader=DataLoader(range(8), collate_fn=list),
+        evaluator=Evaluator(Accuracy(topk=topk)),
+        fp16=False,
+    )
+    if classes < 5:
+        with pytest.raises(ConfigError, match=rf'topk .*val.* at most {classes}, .*5'):
+            try_evaluation(Scores(classes), loop, 'val')
+    else:
+        assert 'accuracy/top5' in try_evaluation(Scores(classes), loop, 'val')
+        # Nothing of it is in the evaluation of the run.
+        assert loop.evaluator.metrics[0].results == []
+
+
+def test_images_from_everywhere():
+    assert some_images(DataLoader(range(100), collate_fn=list), 4) == [0, 33, 66, 99]
+    assert some_images(DataLoader(range(2), collate_fn=list), 4) == [0, 1]

@@ -1,0 +1,48 @@
+import pytest
+
+from mmdsnas.utils.data_sets import data_sets, pipeline_of
+
+INNER, OTHER = dict(type='A', pipeline=[1]), dict(type='B', data_root='b')
+NESTED = dict(
+    type='Repeat',
+    dataset=dict(type='Concat', datasets=[INNER, dict(type='Each', dataset=OTHER)]),
+)
+
+
+@pytest.mark.parametrize(
+    'loader, found',
+    [
+        (None, []),
+        (dict(dataset=object()), []),
+        (dict(dataset=INNER), [(INNER, 'dataset', ())]),
+        (
+            dict(dataset=NESTED),
+            [
+                (INNER, 'dataset.dataset.datasets.0', ('Repeat', 'Concat')),
+                (
+                    OTHER,
+                    'dataset.dataset.datasets.1.dataset',
+                    ('Repeat', 'Concat', 'Each'),
+                ),
+            ],
+        ),
+        # An option of its own by that name.
+        (
+            dict(dataset=dict(type='C', dataset='squad')),
+            [(dict(type='C', dataset='squad'), 'dataset', ())],
+        ),
+    ],
+)
+def test_the_innermost_ones_are_found(loader, found):
+    assert list(data_sets(loader)) == found
+
+
+def test_they_are_no_copies():
+    assert next(data_sets(dict(dataset=NESTED))).config is INNER
+
+
+@pytest.mark.parametrize(
+    'dataset, pipeline', [(NESTED, [1]), (OTHER, []), (object(), [])]
+)
+def test_pipeline(dataset, pipeline):
+    assert pipeline_of(dict(dataset=dataset)) == pipeline
