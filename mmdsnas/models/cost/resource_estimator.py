@@ -1,4 +1,3 @@
-import inspect
 from contextlib import contextmanager
 from functools import partial
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
@@ -6,9 +5,6 @@ from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Uni
 import torch
 import torch.nn as nn
 from mmrazor.models.task_modules import ResourceEstimator as MMRazorResourceEstimator
-from mmrazor.models.task_modules.estimators.counters.flops_params_counter import (
-    is_supported_instance,
-)
 from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 from torch import Tensor
 
@@ -20,6 +16,7 @@ from .cost_table import Cost, CostTable, total
 from .latency import LatencyMeter
 from .network_check import check_networks
 from .uncounted import own_forwards, uncounted_modules, warn_of_uncounted
+from .untouched import untouched
 
 # Of one image, where a config has none.
 INPUT_SHAPE = (1, 3, 224, 224)
@@ -78,11 +75,11 @@ class ResourceEstimator(MMRazorResourceEstimator):
     ) -> Dict[str, Union[float, str]]:
         """See MMRazor's method; the model stays as it was."""
         flops_params_cfg = {'input_shape': self.input_shape, **(flops_params_cfg or {})}
-        with _untouched(model):
+        with untouched(model):
             result = super().estimate(model, flops_params_cfg, latency_cfg)
         if self.count != 'all':
             flops_params_cfg['disabled_counters'] = self._disabled_counters()
-            with _untouched(model):
+            with untouched(model):
                 counted = super().estimate(model, flops_params_cfg)
             result['flops'] = counted['flops']
         return result
@@ -216,7 +213,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
         Yields:
             Tensor: See :meth:`example`.
         """
-        with _untouched(model):
+        with untouched(model):
             yield self.example(model)
 
     def example(self, model: nn.Module) -> Tensor:
@@ -235,35 +232,3 @@ def _try(model: nn.Module, inputs: Tensor) -> None:
             'the architecture must accept an input of resource_estimator.input_shape, '
             f'but with {tuple(inputs.shape)} its forward fails: {error}'
         ) from error
-
-
-@contextmanager
-def _untouched(model: nn.Module) -> Iterator[None]:
-    """Eval mode, no graph; modes and other attributes are put back at the end.
-
-    Inputs that are given by name come by place, where MMRazor's counters look.
-    """
-    # Those with other values too: what a forward notes would count in the next one.
-    kept = [(module, dict(vars(module))) for module in model.modules()]
-    handles = [
-        module.register_forward_pre_hook(_by_place, with_kwargs=True)
-        for module in model.modules()
-        if is_supported_instance(module)
-    ]
-    try:
-        model.eval()
-        with torch.no_grad():
-            yield
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, attributes in kept:
-            vars(module).clear()
-            vars(module).update(attributes)
-
-
-def _by_place(module: nn.Module, args: Tuple, kwargs: Dict) -> Optional[Tuple]:
-    if not kwargs:
-        return None
-    given = inspect.signature(module.forward).bind(*args, **kwargs)
-    return given.args, given.kwargs

@@ -51,7 +51,8 @@ def attention():
 
 
 def recurrent():
-    return block(**{f'n{n}': nn.GRU(WIDTH, WIDTH, n, batch_first=True) for n in (1, 2)})
+    kinds = dict(gru=nn.GRU, rnn=nn.RNN)
+    return block(**{n: k(WIDTH, WIDTH, batch_first=True) for n, k in kinds.items()})
 
 
 def encoder():
