@@ -12,7 +12,8 @@ from mmengine.utils import ManagerMixin
 
 from mmdsnas.engine.hooks.export_child_hook import SUBNET_PTH
 from mmdsnas.errors import ConfigError
-from mmdsnas.running.run_config import is_search, load_config
+from mmdsnas.running.run_config import load_config
+from mmdsnas.running.runner_options import is_search
 from mmdsnas.structures import what_is_missing
 from mmdsnas.utils.checkpoint import load_checkpoint, meta_of
 from mmdsnas.utils.tables import child_table

@@ -3,9 +3,9 @@ from typing import Any, Dict, Mapping, Optional, Union
 
 from mmengine.config import Config
 from mmengine.evaluator import DumpResults
-from mmengine.runner import Runner
 
 from mmdsnas.models import DSNAS
+from mmdsnas.registry import RUNNERS
 from mmdsnas.running import run_config
 from mmdsnas.running.checkpoints import Checkpoints
 from mmdsnas.running.processes import start_processes
@@ -71,7 +71,7 @@ def test(
         )
     check_writable(config.work_dir, 'work_dir')
     with checkpoints.for_mmengine():
-        runner = Runner.from_cfg(config)
+        runner = RUNNERS.build(config)
         model = getattr(runner.model, 'module', runner.model)
         if is_of_search(loaded) and not isinstance(model, DSNAS):
             weights = child_of_search(loaded['state_dict'], model.state_dict())

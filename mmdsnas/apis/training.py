@@ -4,6 +4,7 @@ from typing import Any, Mapping, Optional, Union
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmdsnas.registry import RUNNERS
 from mmdsnas.running import run_config
 from mmdsnas.running.checkpoints import Checkpoints
 from mmdsnas.running.processes import start_processes
@@ -69,7 +70,7 @@ def train(
         run_config.scale_lr(config)
     check_writable(config.work_dir, 'work_dir')
     with checkpoints.for_mmengine():
-        runner = Runner.from_cfg(config)
+        runner = RUNNERS.build(config)
         runner.register_hook(dict(type='mmdsnas.DataCheckHook'))
         runner.train()
     return runner

@@ -52,11 +52,12 @@ def build_child(
     if config.get('data_preprocessor') is not None:
         model.setdefault('data_preprocessor', config.data_preprocessor)
     if str(model.type).endswith('DSNAS'):
-        architecture = dict(model.architecture)
-        if model.get('data_preprocessor') is not None:
-            architecture['data_preprocessor'] = model.data_preprocessor
-        subnet = _subnet(model, checkpoint, path)
-        child = sub_model(architecture, subnet, input_shape=config_input_shape(model))
+        child = sub_model(
+            model.architecture,
+            _subnet(model, checkpoint, path),
+            input_shape=config_input_shape(model),
+            data_preprocessor=model.get('data_preprocessor'),
+        )
     else:
         use_recorded_subnet(model, checkpoint, dict(options or {}))
         child = MODELS.build(model)

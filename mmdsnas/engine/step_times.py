@@ -65,6 +65,8 @@ def measure(
         batch = loader.collate_fn(batch)
         # Together, so that the one's optimizers have the other's parameters.
         algorithm, optimizers = copy.deepcopy((search, optim_wrapper))
+        # What mmengine compiled is the search's own method, in the copy too.
+        vars(algorithm).pop('train_step', None)
 
         def evaluate() -> None:
             with torch.no_grad():

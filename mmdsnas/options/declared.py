@@ -22,6 +22,8 @@ from .selection import SELECTION
 
 _CHANNELS = 8192
 _MODULE = Part('forward')
+# A classifier has a type for it.
+_PREPROCESSOR = Part('forward', 'BaseDataPreprocessor')
 # mmengine and mmcv read these themselves.
 _INIT_CFG = Maybe(Either(Mapping(), ListOf(Mapping())))
 _CONV_CFG = Maybe(Options(dict(type=Choice('Conv2d', 'Conv')), required=('type',)))
@@ -111,7 +113,7 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
         share_path=Flag(),
         channels_last=Flag(),
         norm_training=Flag(),
-        data_preprocessor=Maybe(_MODULE),
+        data_preprocessor=Maybe(_PREPROCESSOR),
         init_cfg=_INIT_CFG,
     ),
     sub_model=dict(
@@ -119,7 +121,7 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
         fix_subnet=Maybe(Either(File(), Mapping())),
         channels_last=Flag(),
         input_shape=Maybe(InputShape()),
-        data_preprocessor=Maybe(_MODULE),
+        data_preprocessor=Maybe(_PREPROCESSOR),
         init_cfg=_INIT_CFG,
     ),
     DifferentiableMutator=dict(

@@ -17,8 +17,10 @@ from mmdsnas.options import (
     wrapper_type_problem,
 )
 from mmdsnas.options.checkers import shown
+from .batch_augments import check_batch_augments
 from .check_search import check_search
 from .config_parts import LOADER_OPTIONS, LOADERS, PARTS, Part, Parts
+from .runner_options import check_runner_options
 
 # What the Runner builds from an option at the top of a config.
 TOP = {
@@ -35,10 +37,11 @@ EVALUATORS = ('val_evaluator', 'test_evaluator')
 METRIC = Part(root.METRICS)
 EVALUATOR = Part(root.EVALUATOR, 'Evaluator')
 HOOK = Part(root.HOOKS, extra=('priority',))
-SCHEDULER = Part(root.PARAM_SCHEDULERS, extra=('convert_to_iter_based',))
 WRAPPER = Part(
     root.OPTIM_WRAPPERS, 'OptimWrapper', extra=('constructor', 'paramwise_cfg')
 )
+# In a search the constructor is that of both.
+WRAPPER_OF_TWO = WRAPPER._replace(extra=('paramwise_cfg',))
 SEARCH = 'SearchOptimWrapperConstructor'
 
 
@@ -100,7 +103,8 @@ def _problems(config: Config) -> List[str]:
     _check_hooks(parts, config)
     if config.get('optim_wrapper') is not None:
         _check_wrapper(parts, config.optim_wrapper)
-    _check_schedulers(parts, config.get('param_scheduler'))
+    check_runner_options(parts, config)
+    check_batch_augments(parts, config)
     own = config.get('own_images')
     if own is not None and parts.is_dict('own_images', own):
         parts.problems += problems_of('own_images', own, 'own_images.{}')
@@ -135,7 +139,14 @@ def _check_hooks(parts: Parts, config: Config) -> None:
     if default is not None and parts.is_dict('default_hooks', default):
         for name, hook in default.items():
             if hook is not None:
-                parts.check(f'default_hooks.{name}', hook, HOOK)
+                parts.check(f'default_hooks.{name}', _known(hook), HOOK)
+
+
+def _known(hook: Any) -> Any:
+    """mmengine's CheckpointHook, which takes any option, as ours of the same ones."""
+    if not isinstance(hook, dict) or hook.get('type') != 'CheckpointHook':
+        return hook
+    return {**hook, 'type': 'mmdsnas.AtomicCheckpointHook'}
 
 
 def _check_hook(parts: Parts, where: str, hook: Any) -> None:
@@ -184,7 +195,7 @@ def _check_search_wrapper(parts: Parts, wrapper: Dict[str, Any]) -> None:
         if key not in wrapper:
             parts.problems.append(f'optim_wrapper must have {key}, but has none')
         elif parts.is_dict(where, wrapper[key]):
-            _check_one_wrapper(parts, where, wrapper[key])
+            _check_one_wrapper(parts, where, wrapper[key], WRAPPER_OF_TWO)
             alone = wrapper_type_problem(key, wrapper[key])
             parts.problems += [alone] if alone else []
             counts[key] = wrapper[key].get('accumulative_counts', 1)
@@ -195,8 +206,10 @@ def _check_search_wrapper(parts: Parts, wrapper: Dict[str, Any]) -> None:
         parts.problems.append(f'optim_wrapper.*.{unequal}')
 
 
-def _check_one_wrapper(parts: Parts, where: str, wrapper: Dict[str, Any]) -> None:
-    parts.check(where, wrapper, WRAPPER)
+def _check_one_wrapper(
+    parts: Parts, where: str, wrapper: Dict[str, Any], part: Part = WRAPPER
+) -> None:
+    parts.check(where, wrapper, part)
     parts.problems += problems_of('OptimWrapper', wrapper, f'{where}.{{}}')
     if 'optimizer' not in wrapper:
         parts.note(f'{where}.optimizer', 'must be set')
@@ -207,11 +220,3 @@ def _check_one_wrapper(parts: Parts, where: str, wrapper: Dict[str, Any]) -> Non
     found = problems_of('GroupedOptimWrapperConstructor', paramwise, f'{where}.{{}}')
     no_decay = None if found else decay_problem(wrapper, **paramwise)
     parts.problems += [f'{where}.{no_decay}'] if no_decay else found
-
-
-def _check_schedulers(parts: Parts, schedulers: Any) -> None:
-    if isinstance(schedulers, dict) and 'type' not in schedulers:
-        for name, group in schedulers.items():
-            parts.check(f'param_scheduler.{name}', group, SCHEDULER, many=True)
-    elif schedulers is not None:
-        parts.check('param_scheduler', schedulers, SCHEDULER, many=True)

@@ -14,6 +14,7 @@ from mmdsnas.utils.data_sets import data_sets
 from .config_parts import LOADERS
 from .image_folders import image_folders, images_of_an_epoch, is_a, training_folder
 from .input_size import input_channels
+from .runner_options import schedules_of_weights
 from .training_plan import Plan, plan_for, within
 
 # Where the stages begin, as parts of the epochs: those of the digits' search.
@@ -156,10 +157,7 @@ def _fit_schedule(config: Config, plan: Plan) -> None:
         optimizer.lr *= plan.batch_size / base
         # It is the one of this batch now.
         config.auto_scale_lr.base_batch_size = plan.batch_size
-    schedulers = config.param_scheduler
-    if isinstance(schedulers, dict):
-        schedulers = schedulers.architecture
-    for scheduler in schedulers:
+    for scheduler in schedules_of_weights(config):
         if is_a(scheduler, 'CosineAnnealingLR'):
             scheduler.end = plan.epochs
             scheduler.T_max = plan.epochs - scheduler.get('begin', 0)

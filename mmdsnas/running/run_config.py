@@ -2,7 +2,6 @@
 
 import copy
 import difflib
-import inspect
 import os.path as osp
 import sys
 from logging import WARNING
@@ -13,29 +12,19 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import get_world_size
 from mmengine.logging import print_log
-from mmengine.runner import Runner
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.data_sets import data_sets, pipeline_of
 from mmdsnas.utils.paths import find_config
+from .batch_augments import fill_classes_of_labels
 from .check_config import check_config
 from .config_parts import LOADERS
 from .image_folders import fill_num_classes, fill_test_split
 from .input_size import input_size as size_of
 from .own_images import fit_to_images, fit_to_size
 from .plain_config import plain_config, plain_options, read_config
-
-# Options at the top of a config that are read, beside the Runner's arguments.
-ALSO_READ = (
-    'activation_checkpointing',
-    'auto_scale_lr',
-    'compile',
-    'efficient_conv_bn_eval',
-    'find_unused_parameters',
-    'model_wrapper_cfg',
-    'own_images',
-    'sync_bn',
-)
+from .runner_options import fill_schedules, is_search
+from .unread_options import READ, unread_options
 
 
 def load_config(
@@ -81,6 +70,7 @@ def load_config(
         check_config(config)
         fill_num_classes(config, num_classes)
         fill_test_split(config)
+        fill_classes_of_labels(config)
         own = config.get('own_images')
         if own is not None:
             size = own.get('input_size') or input_size
@@ -90,6 +80,7 @@ def load_config(
                 fit_to_images(config, input_size)
             # What is given goes before what is found.
             _merge(config, options)
+        fill_schedules(config)
     return config
 
 
@@ -103,9 +94,12 @@ def _loaders(config: Config) -> List[Dict[str, Any]]:
 
 def _check_options(config: Config, options: Dict[str, Any]) -> None:
     """Refuses or names options that would have no effect."""
-    read = {*inspect.signature(Runner.__init__).parameters, *ALSO_READ}
-    if 'data_root' in config:
-        read.add('data_root')
+    for name, near in unread_options(config).items():
+        print(
+            f'warning: the config has {name!r}, which nothing reads; is it {near!r}?',
+            file=sys.stderr,
+        )
+    read = READ | ({'data_root'} & set(config))
     for name in options:
         first = name.split('.')[0]
         if first in read:
@@ -207,11 +201,6 @@ def check_input_shape(config: Config) -> None:
             'current',
             level=WARNING,
         )
-
-
-def is_search(config: Config) -> bool:
-    """Whether a config is that of a search, with an optimizer for alpha."""
-    return 'mutator' in config.get('optim_wrapper', {})
 
 
 def scale_lr(config: Config) -> float:

@@ -15,7 +15,7 @@ from mmdsnas.structures import (
 )
 from mmdsnas.utils.checkpoint import check_resumable, last_lr
 from .checkpoints import Checkpoints, find_latest
-from .run_config import is_search
+from .runner_options import is_search
 
 
 def resume(

@@ -34,6 +34,7 @@ def child_config(config: Config) -> Optional[Dict[str, Any]]:
     loader = config.get('test_dataloader') or config.get('val_dataloader')
     pipeline = pipeline_of(loader)
     preprocessor = model.get('data_preprocessor', config.get('data_preprocessor'))
+    architecture, preprocessor = map(_without_augments, (architecture, preprocessor))
     return plain(
         dict(
             default_scope=config.get('default_scope', registry.SCOPE),
@@ -54,6 +55,19 @@ def config_input_shape(model: Mapping[str, Any]) -> Optional[Sequence[int]]:
     if 'architecture' not in model:
         return model.get('input_shape')
     return (model.get('resource_estimator') or {}).get('input_shape', INPUT_SHAPE)
+
+
+def _without_augments(part: Any) -> Any:
+    """Without what mixes batches in a training, whose classes may be anybody's."""
+    if not isinstance(part, dict):
+        return part
+    inside = {
+        name: _without_augments(part[name])
+        for name in ('data_preprocessor', 'train_cfg')
+        if name in part
+    }
+    kept = {k: v for k, v in part.items() if k not in ('augments', 'batch_augments')}
+    return {**kept, **inside}
 
 
 def recorded_child_config(

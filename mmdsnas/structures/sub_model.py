@@ -6,6 +6,7 @@ from mmengine.model import BaseModel
 from mmrazor.structures import load_fix_subnet
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.models.architecture import build_architecture
 from mmdsnas.models.lazy import materialise
 from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
@@ -35,8 +36,7 @@ def sub_model(
         channels_last (bool): See ``DSNAS``.
         input_shape (Sequence[int], optional): Shape of one image with batch size 1,
             for an architecture with lazy modules.
-        data_preprocessor (dict, optional): For an architecture whose config
-            has none.
+        data_preprocessor (dict, optional): The architecture gets it.
         init_cfg (dict, optional): Replaces the architecture's, e.g.
             ``dict(type='Pretrained', checkpoint='subnet.pth')``.
 
@@ -46,7 +46,7 @@ def sub_model(
 
     Raises:
         ConfigError: ``fix_subnet`` is missing, or ``input_shape`` where a module is
-            lazy.
+            lazy, or there are two data preprocessors.
         SubnetError: It is no subnet file, or one of another supernet.
     """
     if fix_subnet is None:
@@ -56,10 +56,7 @@ def sub_model(
             'None.'
         )
     subnet = read_subnet(fix_subnet)
-    cfg = dict(cfg)
-    if data_preprocessor is not None:
-        cfg.setdefault('data_preprocessor', data_preprocessor)
-    model = MODELS.build(cfg)
+    model = build_architecture(cfg, data_preprocessor)
     check_subnet(model, subnet)
     load_fix_subnet(model, {b: dict(chosen=c) for b, c in subnet.items()})
     materialise(model, input_shape, 'model.input_shape')

@@ -1,8 +1,10 @@
 import pytest
+from mmengine.config import Config
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.running.run_config import LOADERS, load_config
 from mmdsnas.running.training_plan import Plan, plan_for
+from mmdsnas.utils.paths import find_config
 from tests.pictures import write_images
 
 SEARCH, CHILD = 'dsnas_supernet_1xb64_folder', 'dsnas_subnet_1xb64_folder'
@@ -107,6 +109,22 @@ def test_a_child_is_fitted(images):
     assert config.train_cfg.max_epochs == 80
     assert config.optim_wrapper.optimizer.lr == pytest.approx(0.1 * 16 / 64)
     assert config.param_scheduler[1].end == 80
+
+
+@pytest.mark.parametrize('form', [dict, list, None, 'weights'])
+def test_schedules_of_any_form_are_fitted(images, tmp_path, form):
+    cosine = dict(type='CosineAnnealingLR', T_max=45, end=45)
+    given = {dict: cosine, list: [cosine], None: None}.get(
+        form, dict(architecture=cosine)
+    )
+    config = Config.fromfile(str(find_config(SEARCH)))
+    config.param_scheduler = given
+    fitted = load_config(config, {'data_root': images, 'own_images.epochs': 9})
+    fitted, expected = fitted.param_scheduler, dict(cosine, T_max=9, end=9)
+    if form == 'weights':
+        assert fitted == dict(architecture=expected, mutator=[])
+    else:
+        assert fitted == {dict: expected, list: [expected], None: None}[form]
 
 
 def test_what_is_given_goes_before_what_is_found(images):

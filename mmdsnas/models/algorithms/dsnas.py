@@ -8,12 +8,12 @@ from mmengine.dist import get_rank
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.structures import BaseDataElement
-from mmrazor.registry.registry import build_razor_model_from_cfg
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS, OPTIM_WRAPPERS, TASK_UTILS
+from ..architecture import build_architecture
 from ..batch_norm import batch_norms, statistics_kept
 from ..cost import CostTerm, ResourceEstimator
 from ..gradient_estimators import BaseGradientEstimator, DSNASGradient
@@ -71,7 +71,8 @@ class DSNAS(StagedAlgorithm):
             statistics go on with the images of the evaluation. The child alone, by
             itself, normalizes by the running statistics.
         data_preprocessor (dict | nn.Module, optional): The architecture's by
-            default.
+            default. A dict is given to an architecture that is built from a config,
+            which may add to it: mmcls's batch augmentations of ``train_cfg``.
         init_cfg (dict, optional): See mmengine's ``BaseModule``.
 
     Raises:
@@ -95,9 +96,10 @@ class DSNAS(StagedAlgorithm):
         data_preprocessor: Optional[Union[Dict, nn.Module]] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
-        if isinstance(architecture, dict):
-            # MMRazor's way, but by our registry, which finds the names of all.
-            architecture = build_razor_model_from_cfg(architecture, MODELS)
+        is_module = isinstance(data_preprocessor, nn.Module)
+        if isinstance(architecture, dict) and not is_module:
+            architecture = build_architecture(architecture, data_preprocessor)
+            data_preprocessor = None
         super().__init__(
             architecture, data_preprocessor, init_cfg, pretrain_epochs, finetune_epochs
         )
@@ -140,6 +142,11 @@ class DSNAS(StagedAlgorithm):
         self._evaluated: Optional[Mapping[str, str]] = None
         # Looked for when they are needed: a wrapper may have put others in place.
         self._norms: Optional[List[nn.Module]] = None
+
+    @property
+    def head(self) -> nn.Module:
+        """The architecture's, where hooks of mmcls look for it."""
+        return self.architecture.head
 
     # Forward
 
@@ -193,7 +200,6 @@ class DSNAS(StagedAlgorithm):
         Returns:
             dict[str, Tensor]: The architecture's losses, prefixed ``task.``,
             and ``cost.loss`` where a limit applies.
-
 
         Raises:
             ConfigError: The architecture returns no losses.

@@ -1,0 +1,56 @@
+import copy
+from typing import Any, Dict, Optional
+
+from mmengine.model import BaseModel
+from mmrazor.registry.registry import build_razor_model_from_cfg
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.options.checkers import shown
+from mmdsnas.options.signatures import options_of
+from mmdsnas.registry import MODELS
+
+
+def build_architecture(
+    config: Dict[str, Any], data_preprocessor: Optional[Dict[str, Any]] = None
+) -> BaseModel:
+    """Builds a classifier as mmengine's Runner would build it alone.
+
+    It gets the ``data_preprocessor``, and may make more of it: mmcls's takes batch
+    augmentations from its ``train_cfg``.
+
+    Args:
+        config (dict): Of the architecture.
+        data_preprocessor (dict, optional): What stands outside of it.
+
+    Raises:
+        ConfigError: The architecture's config has another ``data_preprocessor``.
+    """
+    if data_preprocessor is None:
+        return _build(config)
+    own = config.get('data_preprocessor')
+    if own is not None and own != data_preprocessor:
+        raise ConfigError(
+            'data_preprocessor must be given once, at the top of the config or in the '
+            f'architecture, but they are {shown(data_preprocessor)} and {shown(own)}.'
+        )
+    # A copy, because mmcls adds to it.
+    given = copy.copy(data_preprocessor)
+    if _takes(config, 'data_preprocessor'):
+        return _build({**config, 'data_preprocessor': given})
+    model = _build(config)
+    model.data_preprocessor = MODELS.build({'type': 'BaseDataPreprocessor', **given})
+    return model
+
+
+def _build(config: Dict[str, Any]) -> BaseModel:
+    # MMRazor's way, but by our registry, which finds the names of all.
+    return build_razor_model_from_cfg(config, MODELS)
+
+
+def _takes(config: Dict[str, Any], option: str) -> bool:
+    kind = config.get('type')
+    with MODELS.switch_scope_and_registry(config.get('_scope_')) as scoped:
+        cls = kind if callable(kind) else scoped.get(str(kind))
+    # What is not there is told by who builds it.
+    known = options_of(cls)[0] if cls else None
+    return known is None or option in known
