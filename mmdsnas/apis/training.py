@@ -4,10 +4,13 @@ from typing import Any, Mapping, Optional, Union
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmdsnas.engine.evaluation import telling
+from mmdsnas.engine.hooks import DataCheckHook
 from mmdsnas.registry import RUNNERS
 from mmdsnas.running import run_config
 from mmdsnas.running.checkpoints import Checkpoints
 from mmdsnas.running.processes import start_processes
+from mmdsnas.running.refusals import left_as_it_was
 from mmdsnas.running.start import resume as resume_from
 from mmdsnas.running.start import start_from_checkpoint
 from mmdsnas.utils.files import check_writable
@@ -68,9 +71,12 @@ def train(
         run_config.enable_amp(config)
     if auto_scale_lr or config.get('auto_scale_lr', {}).get('enable'):
         run_config.scale_lr(config)
-    check_writable(config.work_dir, 'work_dir')
-    with checkpoints.for_mmengine():
-        runner = RUNNERS.build(config)
-        runner.register_hook(dict(type='mmdsnas.DataCheckHook'))
-        runner.train()
+    data_check = DataCheckHook()
+    with left_as_it_was(config, trains=lambda: data_check.training):
+        check_writable(config.work_dir, 'work_dir')
+        with checkpoints.for_mmengine():
+            with telling('the run cannot be built from its config'):
+                runner = RUNNERS.build(config)
+            runner.register_hook(data_check)
+            runner.train()
     return runner

@@ -57,7 +57,9 @@ def fill_schedules(config: Config) -> None:
 
 def check_runner_options(parts: Parts, config: Config) -> None:
     """Checks schedules, which runner there is, and that each loop has all it needs."""
-    for group in TOGETHER:
+    # Without a loop it is no config of a run, but one that a child is built from.
+    runs = any(name in config for group in TOGETHER for name in group[1:2])
+    for group in TOGETHER if runs else ():
         missing = [name for name in group if config.get(name) is None]
         if 0 < len(missing) < len(group):
             there = ', '.join(name for name in group if name not in missing)

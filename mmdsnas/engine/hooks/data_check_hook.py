@@ -23,10 +23,16 @@ class DataCheckHook(Hook):
 
     A loss of some images, an evaluation of some, and whether a batch of one image
     would stop a BatchNorm layer. ``mmdsnas.apis.train`` adds it to every run.
+
+    Attributes:
+        training (bool): Whether the training has begun.
     """
 
     # Before hooks that train, such as SearchPlanHook on a copy.
     priority = 'HIGHEST'
+
+    def __init__(self) -> None:
+        self.training = False
 
     def before_train(self, runner) -> None:
         """Tries everything.
@@ -44,6 +50,10 @@ class DataCheckHook(Hook):
                 _check_save_best(runner, list(metrics))
             if has_test_data(runner):
                 try_evaluation(model, runner.test_loop, 'test')
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Notes that the training has begun."""
+        self.training = True
 
 
 def _try_training(
