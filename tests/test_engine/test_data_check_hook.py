@@ -1,3 +1,4 @@
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +14,7 @@ from mmdsnas.engine.evaluation import some_images, try_evaluation
 from mmdsnas.engine.hooks.data_check_hook import smallest_batch
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import DATASETS, METRICS
-from tests.toy import Layer, ToyNet, algorithm_of, block
+from tests.toy import Apply, Layer, ToyNet, algorithm_of, block
 from tests.toy_run import (
     MeanScore,
     NoisyVectors,
@@ -34,7 +35,9 @@ def net(position):
     if position == 'candidate':
         plain[3] = norm
     blocks = [block(a=plain[0], b=plain[1]), block(a=plain[2], b=plain[3])]
-    return ToyNet(blocks, tail=norm if position == 'tail' else None)
+    # All candidates of a block give vectors, as those with a BatchNorm do.
+    stem = Apply(partial(torch.flatten, start_dim=1))
+    return ToyNet(blocks, stem=stem, tail=norm if position == 'tail' else None)
 
 
 def search_in(position):
