@@ -6,13 +6,12 @@ import torch
 import torch.nn as nn
 from mmengine.dist import get_rank
 from mmengine.model import BaseModel
-from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.optim import OptimWrapper
 from mmengine.structures import BaseDataElement
 from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmdsnas.options import checked_options
-from mmdsnas.registry import MODELS, OPTIM_WRAPPERS, TASK_UTILS
+from mmdsnas.registry import MODELS, TASK_UTILS
 from ..architecture import build_architecture
 from ..batch_norm import batch_norms, statistics_kept
 from ..cost import CostTerm, ResourceEstimator
@@ -21,7 +20,7 @@ from ..lazy import materialise, weights_all_there
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, Draw
 from .losses import check_losses
-from .parts import part_of
+from .parts import part_of, stepped_together
 from .staged import StagedAlgorithm
 
 
@@ -37,17 +36,15 @@ class DSNAS(StagedAlgorithm):
     finetune     up to the end               of the child only   fixed
     ===========  ==========================  ==================  =============
 
-    Every training iteration executes one path, drawn per rank. With the gates
-    of the gradient estimator behind the blocks, one backward pass of the loss
-    fills the gradients of weights and ``alpha``, so that mmengine's own step and its
-    own distributed wrapper serve as they are.
-    Evaluation runs the most probable path, the child, unless :meth:`evaluating`
-    names another one.
+    Every training iteration executes one path, drawn per rank. With the gates of the
+    gradient estimator behind the blocks, one backward pass of the loss fills the
+    gradients of weights and ``alpha``, so that mmengine's own step and distributed
+    wrapper serve as they are. Evaluation runs the most probable path, the child, unless
+    :meth:`evaluating` names another one.
 
-    ``SearchStageHook`` tells the algorithm the epoch and the iteration; where nothing
-    does, every iteration is one of the search stage.
-    ``HeldOutBatchHook`` sets ``trains_alpha``, whether the search stage's next
-    iteration trains ``alpha`` (by default all do).
+    ``SearchStageHook`` tells the epoch and the iteration; where nothing does, every
+    iteration is one of the search stage. ``HeldOutBatchHook`` sets ``trains_alpha``,
+    whether the next iteration trains ``alpha`` (by default all of that stage do).
 
     Args:
         architecture (dict | BaseModel): The supernet: a model whose
@@ -68,8 +65,7 @@ class DSNAS(StagedAlgorithm):
             maps too: faster on the CPU.
         norm_training (bool): Whether BatchNorm layers stay in training mode where the
             search is evaluated: they normalize by the batch, and their running
-            statistics go on with the images of the evaluation. The child alone, by
-            itself, normalizes by the running statistics.
+            statistics go on. The child by itself normalizes by the latter.
         data_preprocessor (dict | nn.Module, optional): The architecture's by
             default. A dict is given to an architecture that is built from a config,
             which may add to it: mmcls's batch augmentations of ``train_cfg``.
@@ -106,11 +102,8 @@ class DSNAS(StagedAlgorithm):
         self.resource_estimator = estimator = part_of(
             'resource_estimator', resource_estimator, TASK_UTILS, ResourceEstimator
         )
-        materialise(
-            self.architecture,
-            estimator.input_shape,
-            'model.resource_estimator.input_shape',
-        )
+        where = 'model.resource_estimator.input_shape'
+        materialise(self.architecture, estimator.input_shape, where)
         if channels_last:
             # Before a wrapper lays out the buffers in which gradients are exchanged.
             self.architecture.to(memory_format=torch.channels_last)
@@ -127,14 +120,12 @@ class DSNAS(StagedAlgorithm):
         if self.cost_term.limits:
             adaptive = self.cost_term.multipliers is not None
             self.mutator.set_limits(*self.cost_term.constraints(), mean=adaptive)
-        inputs = estimator.example(self.architecture)
-        copy_overwritten_outputs(self.architecture, inputs)
+        copy_overwritten_outputs(
+            self.architecture, estimator.example(self.architecture)
+        )
+        kinds = BaseGradientEstimator, DSNASGradient
         self.gradient_estimator = part_of(
-            'gradient_estimator',
-            gradient_estimator,
-            TASK_UTILS,
-            BaseGradientEstimator,
-            DSNASGradient,
+            'gradient_estimator', gradient_estimator, TASK_UTILS, *kinds
         )
         self.share_path = share_path
         self.norm_training = norm_training
@@ -148,19 +139,12 @@ class DSNAS(StagedAlgorithm):
         """The architecture's, where hooks of mmcls look for it."""
         return self.architecture.head
 
-    # Forward
-
     def train(self, mode: bool = True) -> 'DSNAS':
-        """Sets the mode; see ``norm_training``.
-
-        Args:
-            mode (bool): Whether it is that of training.
-        """
+        """Sets the mode; see ``norm_training``."""
         super().train(mode)
         if self.norm_training and not mode:
-            for module in self.architecture.modules():
-                if isinstance(module, _BatchNorm):
-                    module.training = True
+            for layer in batch_norms(self.architecture):
+                layer.training = True
         return self
 
     def train_step(
@@ -168,25 +152,17 @@ class DSNAS(StagedAlgorithm):
     ) -> Dict[str, Tensor]:
         """One training step, with one optimizer or with several.
 
-        Weights and ``alpha`` share one backward pass, for which mmengine's
-        ``OptimWrapperDict`` has no method: its optimizers are stepped together here. A
-        single one is too if the limit is adaptive, whose part of the gradient is added
-        between backward pass and step.
-
         Args:
             data (dict): A batch, as a data loader gives it.
-            optim_wrapper (OptimWrapper): Of weights and ``alpha``.
+            optim_wrapper (OptimWrapper): See :func:`.parts.stepped_together`.
 
         Returns:
             dict[str, Tensor]: For the log.
         """
         adaptive = self.cost_term.multipliers is not None
-        parts = dict(architecture=optim_wrapper)
-        if isinstance(optim_wrapper, OptimWrapperDict):
-            adaptive, parts = False, dict(optim_wrapper.items())
-        if adaptive or type(optim_wrapper) is OptimWrapperDict:
-            optim_wrapper = OPTIM_WRAPPERS.get('SearchOptimWrapperDict')(**parts)
-        return super().train_step(data, optim_wrapper)
+        return super().train_step(data, stepped_together(optim_wrapper, adaptive))
+
+    # Forward
 
     def loss(
         self, inputs: Tensor, data_samples: Optional[List[BaseDataElement]] = None
