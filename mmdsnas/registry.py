@@ -25,9 +25,9 @@ NEIGHBOURS = ('mmcls', 'mmrazor')
 class SearchRegistry(Registry):
     """A registry that also finds what mmcls and MMRazor register.
 
-    A name without a prefix is looked up here and in mmengine's registry, then in
-    that of mmcls and in that of MMRazor. Under the default scope of another package
-    its registry comes first.
+    A name without a prefix is looked up here and in mmengine's registry, then in that
+    of mmcls, in that of MMRazor and in those of other packages, whatever the default
+    scope is.
     """
 
     def get(self, key: str) -> Optional[Callable]:
@@ -40,31 +40,15 @@ class SearchRegistry(Registry):
         yield self.root
         for scope in NEIGHBOURS:
             import_module(f'{scope}.registry')
-            if scope in self.root.children:
-                yield self.root.children[scope]
+        others = self.root.children
+        yield from (others[scope] for scope in NEIGHBOURS if scope in others)
+        yield from (r for scope, r in others.items() if scope not in NEIGHBOURS)
 
     @contextmanager
     def switch_scope_and_registry(self, scope: Optional[str]) -> Iterator[Registry]:
-        """See mmengine's ``Registry``."""
-        with super().switch_scope_and_registry(scope) as scoped:
-            yield scoped if scoped is self else _Scoped(scoped, self)
-
-
-class _Scoped(Registry):
-    """What a registry of ours is under the default scope of another package."""
-
-    def __init__(self, scoped: Registry, own: SearchRegistry) -> None:
-        super().__init__(scoped.name, scope=scoped.scope)
-        # Not as its child, which it would be ever after.
-        self.parent = own.root
-        self.scoped, self.own = scoped, own
-
-    def get(self, key: str) -> Optional[Callable]:
-        return _found(self.places(), key) or self.scoped.get(key)
-
-    def places(self) -> Iterator[Registry]:
-        yield self.scoped
-        yield from self.own.places()
+        """See mmengine's ``Registry``; what is built inside is looked up so, too."""
+        with super().switch_scope_and_registry(scope or SCOPE) as scoped:
+            yield scoped
 
 
 def _found(places: Iterable[Registry], key: str) -> Optional[Callable]:
