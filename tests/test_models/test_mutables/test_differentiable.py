@@ -141,7 +141,7 @@ def test_a_mutator_takes_over():
 
 def test_counters_see_all_candidates_of_a_block_that_draws():
     op = by_forward_args(three(), sure(0))
-    with all_candidates([op]):
+    with all_candidates(dict(block=op)):
         assert op(torch.zeros(1)) == 100  # the last one's
     assert op(torch.zeros(1)) == 1
 
