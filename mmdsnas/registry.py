@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Callable, Iterable, Iterator, Optional
 
 from mmengine import registry as root
-from mmengine.registry import Registry
+from mmengine.registry import DefaultScope, Registry
 
 SCOPE = 'mmdsnas'
 # Where names without a prefix are looked up last, in this order.
@@ -47,7 +47,10 @@ class SearchRegistry(Registry):
     @contextmanager
     def switch_scope_and_registry(self, scope: Optional[str]) -> Iterator[Registry]:
         """See mmengine's ``Registry``; what is built inside is looked up so, too."""
-        with super().switch_scope_and_registry(scope or SCOPE) as scoped:
+        current = DefaultScope.get_current_instance()
+        if scope is None and current is not None and current.scope_name != SCOPE:
+            scope = SCOPE
+        with super().switch_scope_and_registry(scope) as scoped:
             yield scoped
 
 

@@ -3,9 +3,9 @@ from typing import Any, Dict, Mapping, Optional, Union
 
 from mmengine.config import Config
 from mmengine.evaluator import DumpResults
+from mmengine.registry import RUNNERS
 
 from mmdsnas.models import DSNAS
-from mmdsnas.registry import RUNNERS
 from mmdsnas.running import run_config
 from mmdsnas.running.checkpoints import Checkpoints
 from mmdsnas.running.processes import start_processes

@@ -2,11 +2,11 @@ from pathlib import Path
 from typing import Any, Mapping, Optional, Union
 
 from mmengine.config import Config
+from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmdsnas.engine.evaluation import telling
 from mmdsnas.engine.hooks import DataCheckHook
-from mmdsnas.registry import RUNNERS
 from mmdsnas.running import run_config
 from mmdsnas.running.checkpoints import Checkpoints
 from mmdsnas.running.processes import start_processes
