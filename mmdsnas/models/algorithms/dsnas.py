@@ -154,7 +154,7 @@ class DSNAS(StagedAlgorithm):
 
         Args:
             data (dict): A batch, as a data loader gives it.
-            optim_wrapper (OptimWrapper): See :func:`.parts.stepped_together`.
+            optim_wrapper (OptimWrapper): Of both; see ``stepped_together``.
 
         Returns:
             dict[str, Tensor]: For the log.

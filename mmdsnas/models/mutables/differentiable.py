@@ -14,7 +14,7 @@ from .outputs import map_tensors
 class SampledModule(DiffMutableModule):
     """A block that draws its candidate itself: MMRazor's differentiable mutable.
 
-    For a block that is used without an algorithm. It has :meth:`execute`, a ``gate``,
+    For a block that is used without an algorithm. It has ``execute``, a ``gate``,
     and a ``forward`` that takes ``arch_param``. The numbers come from torch's random
     numbers. In a search the mutator draws a path of all blocks instead.
     """

@@ -47,7 +47,7 @@ class OneHotMutableOP(OneShotMutableOP, SampledModule):
         gate (callable, optional): Executes the block in place of its current
             choice: takes the block and its inputs, and returns the block's output.
             A gradient estimator puts it there for one forward pass,
-            :meth:`set_forward_args` for all.
+            ``set_forward_args`` for all.
         copy_output (bool): Whether gate and block get copies of their own,
             because something works in place on the candidate's output.
 
@@ -146,7 +146,7 @@ class OneHotMutableOP(OneShotMutableOP, SampledModule):
         Args:
             *args (Any): Inputs of the candidates.
             arch_param (Tensor, optional): Draws a candidate in place of the gate, see
-                :meth:`forward_arch_param`.
+                ``forward_arch_param``.
             **kwargs (Any): Inputs that are given by name.
 
         Returns:
