@@ -83,7 +83,13 @@ def evaluate_child(runner: Runner, path: str) -> Optional[Dict[str, Any]]:
         return None
     # Not by what the file says: the run's classes need not be registered, and the
     # file may have lain there before.
-    child = build_child(Config(child_config(runner.cfg)), checkpoint, path)
+    config = child_config(runner.cfg)
+    if config is None:
+        runner.logger.warning(
+            'The child is not tested: its config does not say how it is built.'
+        )
+        return None
+    child = build_child(Config(config), checkpoint, path)
     child.to(next(runner.model.parameters()).device)
     metrics = evaluate(child, runner.test_loop)
     checkpoint['meta'] = {**meta_of(checkpoint), KEY: plain(metrics)}
