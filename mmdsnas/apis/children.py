@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any, List, NamedTuple, Sequence, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 import torch
@@ -99,7 +99,24 @@ def load_child(
         # Of the data there is the pipeline alone.
         parts = {k: part for k, part in config.items() if k != 'test_dataloader'}
         check_config(Config(parts))
-    child = build_child(config, checkpoint, path, overrides)
+    return complete_child(config, checkpoint, path, overrides)
+
+
+def complete_child(
+    config: Config,
+    checkpoint: Dict[str, Any],
+    path: Path,
+    options: Optional[Mapping[str, Any]] = None,
+) -> BaseModel:
+    """A child that knows its pipeline and its classes.
+
+    Args:
+        config (Config): See ``build_child``, as the other ones.
+        checkpoint (dict): Its weights, its subnet and the names of its classes.
+        path (Path): Where that came from, for messages.
+        options (Mapping, optional): ``--cfg-options``.
+    """
+    child = build_child(config, checkpoint, path, options)
     child.cfg = config
     child.dataset_meta = dict(classes=recorded_classes(checkpoint))
     return child

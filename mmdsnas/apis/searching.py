@@ -14,11 +14,11 @@ from mmdsnas.engine.hooks.export_child_hook import SUBNET_PTH
 from mmdsnas.errors import ConfigError
 from mmdsnas.running.run_config import load_config
 from mmdsnas.running.runner_options import is_search
-from mmdsnas.structures import what_is_missing
+from mmdsnas.structures import child_config, what_is_missing
 from mmdsnas.utils.checkpoint import load_checkpoint, meta_of
 from mmdsnas.utils.tables import child_table
 from mmdsnas.visualization.report import FILE
-from .children import load_child
+from .children import complete_child
 from .training import train
 
 COSTS = ('mflops', 'mparams', 'latency_ms')
@@ -133,10 +133,13 @@ def search(
             trust_checkpoint=trust_checkpoint,
         )
     work_dir = Path(runner.work_dir)
-    meta = meta_of(load_checkpoint(work_dir / SUBNET_PTH))
+    path = work_dir / SUBNET_PTH
+    checkpoint = load_checkpoint(path)
+    meta = meta_of(checkpoint)
     return SearchResult(
-        # Its own file, whose classes need not be registered.
-        child=load_child(work_dir / SUBNET_PTH, trust_checkpoint=True),
+        # By the config of the run, whose classes the caller names: the file may have
+        # lain there before a finished run was resumed.
+        child=complete_child(Config(child_config(runner.cfg)), checkpoint, path),
         subnet=dict(meta['subnet']),
         cost={name: meta[name] for name in COSTS if name in meta},
         accuracy=(meta.get('metrics') or {}).get('accuracy/top1'),

@@ -3,13 +3,15 @@
 from typing import Any, Dict, List, Mapping, Optional
 
 import torch
+from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.runner import Runner
 
 from mmdsnas.errors import CheckpointError
-from mmdsnas.structures import recorded_child_config
+from mmdsnas.structures import child_config
 from mmdsnas.utils.checkpoint import load_checkpoint, meta_of
 from mmdsnas.utils.data_sets import data_sets
+from mmdsnas.utils.plain import plain
 from .evaluation import evaluate
 
 # Where the meta of a child's file has the metrics.
@@ -66,18 +68,29 @@ def evaluate_child(runner: Runner, path: str) -> Optional[Dict[str, Any]]:
     # Here, as torch.export takes its time to import.
     from mmdsnas.deployment.child import build_child
 
-    found = [load_checkpoint(path) if is_main_process() else None]
+    found: List[Any] = [None, None]
+    if is_main_process():
+        try:
+            found[0] = load_checkpoint(path)
+        except CheckpointError as error:
+            # The others wait for an answer.
+            found[1] = error
     broadcast_object_list(found)
-    (checkpoint,) = found
+    checkpoint, error = found
+    if error is not None:
+        raise error
     if KEY in meta_of(checkpoint):
         return None
-    config = recorded_child_config(checkpoint)
+    # Not by what the file says: the run's classes need not be registered, and the
+    # file may have lain there before.
+    config = child_config(runner.cfg)
     if config is None:
         runner.logger.warning(
             'The child is not tested: its config does not say how it is built.'
         )
         return None
-    child = build_child(config, checkpoint, path)
+    child = build_child(Config(config), checkpoint, path)
     child.to(next(runner.model.parameters()).device)
-    checkpoint['meta'][KEY] = evaluate(child, runner.test_loop)
+    metrics = evaluate(child, runner.test_loop)
+    checkpoint['meta'] = {**meta_of(checkpoint), KEY: plain(metrics)}
     return checkpoint

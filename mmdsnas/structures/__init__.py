@@ -10,8 +10,9 @@ from .child import (
     save_child,
     use_recorded_subnet,
 )
-from .child_config import child_config, config_input_shape, recorded_child_config
+from .child_config import child_config, config_input_shape
 from .ending import how_it_ended, warn_of_unfinished, what_is_missing
+from .recorded_child import recorded_child_config
 from .sub_model import sub_model
 from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_subnet
 

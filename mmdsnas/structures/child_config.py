@@ -1,18 +1,16 @@
-"""What a checkpoint says of how its child is built and gets its images."""
+"""What the file of a child says of how it is built and gets its images."""
 
-from typing import Any, Dict, Iterator, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, Mapping, Optional, Sequence
 
 from mmengine.config import Config
 
 from mmdsnas import registry
-from mmdsnas.errors import CheckpointError
 from mmdsnas.models.cost import INPUT_SHAPE
-from mmdsnas.options.checkers import shown
-from mmdsnas.utils.checkpoint import meta_of
 from mmdsnas.utils.data_sets import pipeline_of
 from mmdsnas.utils.plain import plain
 
 KEY = 'child_config'
+SUB_MODEL = f'{registry.SCOPE}.sub_model'
 
 
 def child_config(config: Config) -> Optional[Dict[str, Any]]:
@@ -39,8 +37,8 @@ def child_config(config: Config) -> Optional[Dict[str, Any]]:
         dict(
             default_scope=config.get('default_scope', registry.SCOPE),
             model=dict(
-                type='mmdsnas.sub_model',
-                cfg=architecture,
+                type=SUB_MODEL,
+                cfg=_without_files(architecture),
                 channels_last=model.get('channels_last', False),
                 input_shape=config_input_shape(model),
             ),
@@ -70,71 +68,27 @@ def _without_augments(part: Any) -> Any:
     return {**kept, **inside}
 
 
-def recorded_child_config(
-    checkpoint: Mapping[str, Any], trust_checkpoint: bool = False
-) -> Optional[Config]:
-    """The config that a checkpoint has of its child.
-
-    mmengine imports whatever the path of an object names. So that a file of somebody
-    else runs no code, only what is registered may be named here.
-
-    Args:
-        checkpoint (Mapping): From ``mmdsnas.utils.checkpoint.load_checkpoint``.
-        trust_checkpoint (bool): Whether it may name anything that can be imported.
-
-    Returns:
-        Config, optional: See :func:`child_config`; None where there is none.
-
-    Raises:
-        CheckpointError: It is no such config, or names what is not registered.
-    """
-    found = meta_of(checkpoint).get(KEY)
-    if found is None:
-        return None
-    try:
-        found = plain(found)
-        config = Config(found)
-        pipeline = config.test_dataloader.dataset.pipeline
-        sound = isinstance(config.model.cfg, dict) and isinstance(pipeline, list)
-    except (AttributeError, KeyError, TypeError):
-        sound = False
-    if not sound:
-        raise CheckpointError(
-            f'{KEY} that a checkpoint records must be a config with model.cfg and '
-            f'test_dataloader.dataset.pipeline, but is {shown(found)}.'
-        )
-    if trust_checkpoint:
-        return config
-    scopes, names = _registered()
-    for scope in [found.get('default_scope'), *_values(found, '_scope_')]:
-        if scope not in scopes:
-            raise CheckpointError(
-                'the scope that a checkpoint records must be one of '
-                f'{", ".join(sorted(scopes))}, but is {shown(scope)}.'
-            )
-    for kind in _values(found, 'type'):
-        scope, _, name = str(kind).rpartition('.')
-        if name not in names or scope not in {'', *scopes}:
-            raise CheckpointError(
-                'the network that a checkpoint records must be made of registered '
-                f'classes, but has {shown(kind)}; import what registers it first, '
-                'or trust the checkpoint.'
-            )
-    return config
+def _without_files(value: Any) -> Any:
+    """Without the files of initial weights: a child has weights of its own."""
+    if isinstance(value, dict):
+        return {
+            name: _without_files(part)
+            for name, part in value.items()
+            if not (name == 'pretrained' and isinstance(part, str))
+            and not (name == 'init_cfg' and _is_pretrained(part))
+        }
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_without_files, value))
+    return value
 
 
-def _registered() -> Tuple[Set[str], Set[str]]:
-    """Scopes, and names of what a network and a pipeline are built from."""
-    scopes, names = set(), set()
-    for kind in (registry.MODELS, registry.TRANSFORMS, registry.WEIGHT_INITIALIZERS):
-        kind.import_from_location()
-        for place in (kind.root, *kind.root.children.values()):
-            scopes.add(place.scope)
-            names |= set(place.module_dict)
-    return scopes, names
+def _is_pretrained(init_cfg: Any) -> bool:
+    return any(
+        str(t).split('.')[-1] == 'Pretrained' for t in values_of(init_cfg, 'type')
+    )
 
 
-def _values(value: Any, name: str) -> Iterator[Any]:
+def values_of(value: Any, name: str) -> Iterator[Any]:
     """All values of an option in a config."""
     if isinstance(value, dict):
         if name in value:
@@ -142,4 +96,4 @@ def _values(value: Any, name: str) -> Iterator[Any]:
         value = list(value.values())
     if isinstance(value, (list, tuple)):
         for part in value:
-            yield from _values(part, name)
+            yield from values_of(part, name)

@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.registry import MODELS
+from mmdsnas.models.architecture import build_architecture
 from .subnet import block_names
 
 # Layers outside the blocks: our module, that of the authors.
@@ -41,7 +41,7 @@ def empty_architecture(model_cfg: Mapping[str, Any]) -> nn.Module:
             f'{model_cfg.get("type")}.'
         )
     with DefaultScope.overwrite_default_scope('mmdsnas'), torch.device('meta'):
-        return MODELS.build(architecture)
+        return build_architecture(architecture)
 
 
 def official_names(architecture: nn.Module) -> Dict[str, str]:

@@ -14,6 +14,7 @@ from torch import nn
 from mmdsnas.apis import load_child, predict
 from mmdsnas.deployment import Packer
 from mmdsnas.errors import CheckpointError, ConfigError, DataError
+from mmdsnas.registry import MODELS
 from mmdsnas.structures import child_config, ending
 from tests.test_deployment.conftest import MEAN, STD, SUBNET
 from tests.toy import small_shufflenet
@@ -220,6 +221,78 @@ def test_a_file_runs_no_code(recorded, message, saved):
     """mmengine imports, and calls, whatever a path leads to."""
     with pytest.raises(CheckpointError, match=message):
         load_child(saved(child_config=recorded))
+
+
+def test_a_file_names_no_loader_of_code(saved, tmp_path):
+    """Classes that are registered, and parts of a config, open files as they please."""
+    evil = tmp_path / 'evil.yaml'
+    evil.write_text(f'!!python/object/apply:os.mkdir [{tmp_path / "ran"}]')
+    mmrazors = dict(type='mmrazor.sub_model', cfg=small_shufflenet())
+    mmrazors['fix_subnet'] = str(evil)
+    ours = dict(mmrazors, type='sub_model')
+    hub = dict(type='HuggingFaceClassifier', model_name='x')
+    distill = dict(type='SingleTeacherDistill', teacher_ckpt=str(evil))
+    timm = dict(type='TIMMBackbone', model_name='x', checkpoint_path=str(evil))
+    weights = dict(type='Pretrained', checkpoint=str(evil))
+    backend = dict(type='LoadImageFromFile', backend_args=dict(backend='memcached'))
+    pipeline = dict(test_dataloader__dataset__pipeline=[backend])
+    files = [
+        dict(model=mmrazors),
+        dict(model__type='mmrazor.sub_model'),
+        dict(model__fix_subnet=str(evil)),
+        dict(model__init_cfg=weights),
+        dict(model__cfg=mmrazors),
+        dict(model__cfg=ours),
+        dict(model__cfg__backbone=mmrazors),
+        dict(model__cfg__backbone=timm),
+        dict(model__cfg__backbone__init_cfg=weights),
+        dict(
+            model__cfg__backbone__init_cfg=[dict(weights, type='mmengine.Pretrained')]
+        ),
+        dict(model__cfg__neck=dict(cfg_path='mmcls::x.py')),
+        dict(model__cfg__pretrained=str(evil)),
+        dict(model__cfg=hub),
+        dict(model__cfg=dict(hub, type='mmdsnas.HuggingFaceClassifier')),
+        dict(model__cfg=distill),
+        dict(data_preprocessor=ours),
+        pipeline,
+        dict(runner_type='evilmod.X'),
+        dict(optim_wrapper=dict(constructor='evilmod.X')),
+        dict(custom_hooks=[dict(type='EMAHook', ema_type='evilmod.X')]),
+        dict(custom_imports=dict(imports=['evilmod'])),
+        dict(test_dataloader__dataset__type='evilmod.X'),
+    ]
+    for changes in files:
+        with pytest.raises(CheckpointError, match='a checkpoint records must'):
+            load_child(saved(child_config=changed(**changes)))
+    assert not (tmp_path / 'ran').exists()
+
+
+def test_trust_lets_a_file_name_classes_not_other_parts(saved):
+    weights = dict(type='Pretrained', checkpoint='x.pth')
+    child = load_child(
+        saved(child_config=changed(model__cfg__backbone__init_cfg=weights)),
+        trust_checkpoint=True,
+    )
+    assert child.backbone.init_cfg == weights
+    with pytest.raises(CheckpointError, match='a checkpoint records must'):
+        load_child(
+            saved(child_config=changed(runner_type='x.X')), trust_checkpoint=True
+        )
+
+
+@MODELS.register_module()
+class RegisteredByTheCaller(GlobalAveragePooling):
+    """A part of a network that whoever loads the file has imported."""
+
+
+def test_a_file_may_name_what_the_caller_has_registered(saved):
+    name = RegisteredByTheCaller.__name__
+    for prefix in ('', 'mmdsnas.'):
+        loaded = load_child(
+            saved(child_config=changed(model__cfg__neck__type=prefix + name))
+        )
+        assert type(loaded.neck) is RegisteredByTheCaller
 
 
 def test_an_unknown_class_is_to_be_imported_first(saved):

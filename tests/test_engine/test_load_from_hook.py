@@ -90,6 +90,17 @@ def test_checkpoint_with_nothing_in_common(search, kind):
         LoadFromHook().after_load_checkpoint(runner_of(model), exported)
 
 
+@pytest.mark.parametrize('shape', [(1, 2), ()])
+def test_a_search_begins_on_no_search_of_another_network(search, shape):
+    """Of which no weight fits: neither alpha nor a name says that it does."""
+    checkpoint = checkpoint_of(search)
+    for name in checkpoint['state_dict']:
+        if name.startswith('architecture.'):
+            checkpoint['state_dict'][name] = torch.zeros(9, *shape)
+    with pytest.raises(CheckpointError, match='x.pth has no weight of this model'):
+        LoadFromHook().after_load_checkpoint(runner_of(search), checkpoint)
+
+
 def test_part_of_a_child_is_left_to_mmengine(search):
     """As for another number of classes."""
     checkpoint = child_checkpoint(search)

@@ -43,3 +43,47 @@ def test_memory_layout_and_own_preprocessor_are_kept():
 def test_other_models_have_none():
     assert child_config(Config(dict(model=dict(type='ImageClassifier')))) is None
     assert recorded_child_config(dict(meta={})) is None
+
+
+def test_initial_weights_are_not_recorded():
+    """Those of the child are in its file; the others may lie anywhere."""
+    drawn = [dict(type='Kaiming', layer='Conv2d')]
+    read = dict(type='Pretrained', checkpoint='x.pth')
+    architecture = dict(
+        type='ImageClassifier',
+        pretrained='x.pth',
+        backbone=dict(init_cfg=read),
+        neck=dict(init_cfg=[read]),
+        head=dict(init_cfg=drawn),
+    )
+    config = Config(dict(model=dict(architecture=architecture)))
+    kept = dict(type='ImageClassifier', backbone={}, neck={}, head=dict(init_cfg=drawn))
+    assert child_config(config)['model']['cfg'] == kept
+
+
+def test_layers_of_all_packages_may_be_recorded():
+    """And nothing of theirs that reads files while it is built."""
+    model = dict(
+        type='mmcls.ImageClassifier',
+        backbone=dict(type='mmrazor.SearchableShuffleNetV2', norm_cfg=dict(type='BN')),
+        neck=dict(type='GlobalAveragePooling'),
+        head=dict(type='LinearClsHead', loss=dict(type='CrossEntropyLoss')),
+        init_cfg=dict(type='Kaiming', layer='Conv2d'),
+        train_cfg=dict(act_cfg=[dict(type='ReLU'), dict(type='mmcls.LN2d')]),
+    )
+    pipeline = [
+        dict(type='LoadImageFromFile', file_client_args=dict(backend='disk')),
+        dict(type='mmcls.CenterCrop', crop_size=3),
+        dict(type='mmdsnas.LoadResizeEdge', scale=3),
+        dict(type='PackClsInputs'),
+    ]
+    config = Config(
+        dict(
+            model=dict(architecture=model),
+            data_preprocessor=dict(type='ClsDataPreprocessor'),
+            test_dataloader=dict(dataset=dict(pipeline=pipeline)),
+        )
+    )
+    recorded = child_config(config)
+    found = recorded_child_config(dict(meta=dict(child_config=recorded)))
+    assert found.to_dict() == recorded

@@ -2,7 +2,7 @@ import os.path as osp
 from logging import INFO, WARNING
 from typing import Any, Dict, List, Optional
 
-from mmengine.dist import is_main_process, master_only
+from mmengine.dist import broadcast_object_list, is_main_process, master_only
 from mmengine.hooks import Hook
 
 from mmdsnas.registry import HOOKS
@@ -63,8 +63,10 @@ class ExportChildHook(Hook):
                 'there are.'
             )
         # A finished run that is resumed keeps the child of its validation.
-        missing = not all(osp.isfile(path) for path in self._files(runner))
-        if self._exported_epoch != runner.epoch or missing:
+        missing = [not all(osp.isfile(path) for path in self._files(runner))]
+        # All ranks do the same; the files are on the machine of rank 0.
+        broadcast_object_list(missing)
+        if self._exported_epoch != runner.epoch or missing[0]:
             with averaged_weights(runner):
                 self._export(runner, {})
         if has_test_data(runner):
@@ -80,8 +82,12 @@ class ExportChildHook(Hook):
     def _files(self, runner) -> List[str]:
         return [osp.join(runner.work_dir, name) for name in (SUBNET_YAML, SUBNET_PTH)]
 
-    @master_only
     def _export(self, runner, metrics: Dict[str, float]) -> None:
+        self._exported_epoch = runner.epoch
+        if is_main_process():
+            self._save_child(runner, metrics)
+
+    def _save_child(self, runner, metrics: Dict[str, float]) -> None:
         dataset_meta = runner.message_hub.get_info('dataset_meta', {}) or {}
         weights_optimizer = runner.optim_wrapper['architecture']
         checkpoint = child_checkpoint(
@@ -98,7 +104,6 @@ class ExportChildHook(Hook):
         if runner.epoch == self._start_epoch:
             keep_test(checkpoint, self._files(runner)[1])
         self._save(runner, checkpoint)
-        self._exported_epoch = runner.epoch
 
     def _save(self, runner, checkpoint: Dict[str, Any]) -> None:
         yaml, pth = self._files(runner)

@@ -1,5 +1,5 @@
 from logging import INFO, WARNING
-from typing import Dict
+from typing import Dict, Set
 
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop
@@ -38,8 +38,8 @@ class LoadFromHook(Hook):
         """Replaces what the checkpoint has by what the model takes of it.
 
         Raises:
-            CheckpointError: The weights are not those of this child, or the
-                checkpoint has no weight of this model at all.
+            CheckpointError: The weights are not those of this child, or no weight of
+                the checkpoint fits this model, or its architecture.
         """
         model, path = model_of(runner), runner._load_from
         own, given = model.state_dict(), checkpoint['state_dict']
@@ -53,27 +53,34 @@ class LoadFromHook(Hook):
         begins = begins and isinstance(model, DSNAS)
         if begins and not own.keys() & weights.keys():
             weights = {f'{SEARCH_PREFIX}{name}': w for name, w in weights.items()}
-        if not own.keys() & weights.keys():
+        fit = own.keys() & weights.keys()
+        if begins:
+            # By their names alone, alpha and its like are those of any search.
+            fit = {
+                n
+                for n in fit
+                if not n.startswith(SEARCHED) and why_unfit(weights[n], own[n]) is None
+            }
+        if not fit:
             raise CheckpointError(
                 f'checkpoint {path} has no weight of this model, but e.g. '
                 f'{next(iter(given), "none at all")}; files of the authors are '
                 'converted by tools/model_converters/convert_official.py.'
             )
         if begins:
-            checkpoint['state_dict'] = _begin_anew(runner, own, weights, path)
+            checkpoint['state_dict'] = _begin_anew(runner, own, weights, fit)
 
 
-def _begin_anew(runner, own: Dict, given: Dict, path: str) -> Dict:
+def _begin_anew(runner, own: Dict, given: Dict, fit: Set[str]) -> Dict:
     """The architecture's weights that fit, and what the model has of all others."""
     given = {n: w for n, w in given.items() if not n.startswith(SEARCHED)}
     wanted = {n: w for n, w in own.items() if not n.startswith(SEARCHED)}
-    fit = {n for n in wanted if n in given and why_unfit(given[n], wanted[n]) is None}
     left = differences(wanted, given)
     runner.logger.log(
         WARNING if left else INFO,
         f'The search begins anew on {len(fit)} of {len(wanted)} weights, those of '
-        f'load_from={path}; alpha, fixed blocks and multipliers of limits are not '
-        'taken over'
+        f'load_from={runner._load_from}; alpha, fixed blocks and multipliers of limits '
+        'are not taken over'
         + (f', nor what does not fit: {shortened(left)}.' if left else '.'),
     )
     return {n: given[n] if n in fit else value for n, value in own.items()}

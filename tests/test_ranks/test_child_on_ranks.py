@@ -1,0 +1,51 @@
+"""The child's file is written and read by rank 0; the others do as it does."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from mmdsnas.engine import ExportChildHook
+from mmdsnas.engine.child_evaluation import evaluate_child
+from mmdsnas.engine.hooks import export_child_hook
+from mmdsnas.errors import CheckpointError
+from tests.ranks import WRAPPER, on_ranks
+from tests.toy_run import runner_of
+
+
+def load(folder):
+    """What loading a damaged file says."""
+    with pytest.raises(CheckpointError) as told:
+        evaluate_child(SimpleNamespace(), str(folder / 'damaged.pth'))
+    return str(told.value)
+
+
+def export(folder, rank_sees):
+    """How often the averaged weights of a search are asked for when it ends."""
+    asked, hook = [], ExportChildHook()
+    averaged = export_child_hook.averaged_weights
+
+    def counted(runner):
+        asked.append(runner.epoch)
+        return averaged(runner)
+
+    export_child_hook.averaged_weights = counted
+    runner = runner_of(folder, [hook], launcher='pytorch', model_wrapper_cfg=WRAPPER)
+    files = hook._files
+    # A machine of its own has not the files of rank 0.
+    if runner.rank and not rank_sees:
+        hook._files = lambda runner: [f'{path}.absent' for path in files(runner)]
+    runner.train()
+    return asked
+
+
+def both(folder):
+    return [load(folder), *(export(folder / str(sees), sees) for sees in (True, False))]
+
+
+def test_ranks_do_the_same(tmp_path):
+    (tmp_path / 'damaged.pth').write_bytes(b'P')
+    first, second = on_ranks(2, tmp_path, both, tmp_path)
+    assert first == second
+    assert 'damaged.pth' in first[0]
+    # The last epoch was validated, and its child written then.
+    assert first[1:] == [[], []]
