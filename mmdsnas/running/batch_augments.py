@@ -42,7 +42,9 @@ def fill_classes_of_labels(config: Config) -> None:
     _, architecture, preprocessor, augments = _find(config)
     if augments:
         if preprocessor is None:
-            preprocessor = architecture['data_preprocessor'] = {}
+            architecture['data_preprocessor'] = {}
+            # A config keeps a copy of what it is given.
+            preprocessor = architecture['data_preprocessor']
         if preprocessor.get('num_classes') is None:
             head = architecture.get('head') or {}
             preprocessor['num_classes'] = head.get('num_classes')

@@ -218,13 +218,15 @@ class Parts:
         items = given.items() if isinstance(given, dict) else enumerate(given)
         for key, value in items:
             inside = f'{where}.{key}'
-            if isinstance(key, str) and key in HOLDERS:
+            # In a holder they are names that people gave, or numbers.
+            is_option = isinstance(key, str) and inner is None
+            if is_option and key in HOLDERS:
                 self._check_holder(inside, value, HOLDERS[key], quiet)
                 continue
             if isinstance(value, (list, tuple)):
                 self._check_inside(inside, value, inner, quiet)
                 continue
-            part = PARTS.get(key) if isinstance(key, str) else None
+            part = PARTS.get(key) if is_option else None
             if isinstance(value, dict):
                 if part or inner:
                     self.check(inside, value, part or inner, quiet=quiet)

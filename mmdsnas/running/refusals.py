@@ -57,6 +57,8 @@ def _remove_session(work_dir: Path, names: Set[str]) -> None:
     session = Path(logger.log_file or work_dir).absolute().parent
     if session.parent != work_dir or session.name in names or not session.is_dir():
         return
+    # Nothing is written to its file any more, whoever asks for the current logger.
+    del MMLogger._instance_dict[logger.instance_name]
     for handler in list(logger.handlers):
         if isinstance(handler, logging.FileHandler):
             logger.removeHandler(handler)

@@ -1,6 +1,7 @@
 """A refused run leaves its work dir as it was."""
 
 import logging
+import shutil
 import time
 from pathlib import Path
 
@@ -90,6 +91,7 @@ def test_nothing_more_is_written_to_the_log(tmp_path):
     with own_instances():
         logger = refuse(Config(dict(work_dir=str(tmp_path / 'run'))))
         (handler,) = logger.handlers
+        assert MMLogger.get_current_instance().log_file is None
     assert type(handler) is logging.StreamHandler and not list(tmp_path.iterdir())
 
 
@@ -115,7 +117,10 @@ def test_a_work_dir_that_is_a_file(tmp_path):
 def test_a_logger_of_an_earlier_run_whose_folder_is_gone(tmp_path):
     config = Config(dict(work_dir=str(tmp_path / 'run')))
     with own_instances():
-        refuse(config)
+        log = tmp_path / 'run' / 'session' / 'run.log'
+        log.parent.mkdir(parents=True)
+        MMLogger.get_instance('earlier', log_file=str(log))
+        shutil.rmtree(tmp_path / 'run')
         with pytest.raises(ConfigError, match='^another$'):
             with left_as_it_was(config, lambda: False):
                 raise ConfigError('another')

@@ -258,6 +258,15 @@ def test_classes_of_mixed_labels_are_those_of_the_head(tmp_path, place):
     assert 'num_classes' not in load_config(config_of(tmp_path)).data_preprocessor
 
 
+def test_labels_are_mixed_without_a_data_preprocessor(tmp_path):
+    config = config_of(tmp_path, **{AUGMENTS: dict(augments=[MIX])})
+    config.pop('data_preprocessor')
+    fitted = load_config(config).model.architecture.data_preprocessor
+    assert fitted == dict(num_classes=CLASSES)
+    run(config)
+    assert CountedMixup.calls
+
+
 def test_a_runner_of_ones_own_tests_as_well(tmp_path):
     seen = []
 
