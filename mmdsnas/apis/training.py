@@ -69,7 +69,7 @@ def train(
     run_config.check_input_shape(config)
     if amp:
         run_config.enable_amp(config)
-    if auto_scale_lr or config.get('auto_scale_lr', {}).get('enable'):
+    if auto_scale_lr or (config.get('auto_scale_lr') or {}).get('enable'):
         run_config.scale_lr(config)
     data_check = DataCheckHook()
     with left_as_it_was(config, trains=lambda: data_check.training):

@@ -6,6 +6,7 @@ from typing import Any, Dict, NamedTuple, Optional
 from mmcls.models import RandomBatchAugment
 from mmengine.config import Config
 
+from mmdsnas.utils.config_values import type_name
 from .config_parts import Parts
 
 PREPROCESSOR = 'ClsDataPreprocessor'
@@ -63,7 +64,7 @@ def _find(config: Config) -> _Found:
     for owner, part in owners.items():
         preprocessor = part.get('data_preprocessor')
         if isinstance(preprocessor, dict):
-            kind = str(preprocessor.get('type', PREPROCESSOR)).split('.')[-1]
+            kind = type_name(preprocessor) or PREPROCESSOR
             mixes = preprocessor.get('batch_augments') is not None
             # Another one may mean something else by it.
             if mixes and kind == PREPROCESSOR:

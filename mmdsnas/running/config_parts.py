@@ -67,7 +67,6 @@ HOLDERS = {
     'metrics': Part(root.METRICS),
     'vis_backends': Part(root.VISBACKENDS),
 }
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 LOADER_OPTIONS = (
     *('dataset', 'sampler', 'batch_sampler', 'worker_init_fn', 'collate_fn'),
     'num_batch_per_epoch',

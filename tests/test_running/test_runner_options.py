@@ -210,6 +210,14 @@ REFUSED = [
         dict(model_wrapper_cfg=dict(), find_unused_parameters=True),
         ['find_unused_parameters', 'model_wrapper_cfg'],
     ),
+    (
+        dict(model_wrapper_cfg='x', find_unused_parameters=True),
+        ['model_wrapper_cfg', 'x'],
+    ),
+    (dict(optim_wrapper=3), ['optim_wrapper', '3']),
+    (dict(auto_scale_lr=5), ['auto_scale_lr', '5']),
+    (dict(model=None), ['model', 'None']),
+    (dict(data_root='a', custom_hooks=3, train_dataloader=4), ['custom_hooks', '4']),
 ]
 
 
