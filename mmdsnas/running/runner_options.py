@@ -28,6 +28,14 @@ WRAPPER = 'model_wrapper_cfg'
 OPTIMIZERS = ('architecture', 'mutator')
 
 
+def build_runner(config: Config) -> Runner:
+    """Builds the runner of a config, whose default scope stays that of the process.
+
+    ``RUNNERS.build`` would either not find it, or end the scope with the building.
+    """
+    return registry.RUNNERS.get(config.get('runner_type') or 'Runner').from_cfg(config)
+
+
 def is_search(config: Config) -> bool:
     """Whether a config is that of a search, with an optimizer for alpha."""
     wrapper = config.get('optim_wrapper')

@@ -78,12 +78,13 @@ def selecting(images, **options):
     return config
 
 
-@pytest.mark.parametrize('own', [None, dict(val_ratio=0.4)])
+@pytest.mark.parametrize('own', [None, dict(val_ratio=0.4, input_size=80)])
 def test_images_of_a_hook_are_those_of_the_other_loaders(images, own):
     config = load_config(selecting(images), dict(data_root=images, own_images=own))
     found = config.custom_hooks[-1].dataloader.dataset
     assert found == config.val_dataloader.dataset and found.data_root == images
-    assert bool(own) == (found.pipeline[2].crop_size == 96) == ('left_out' in found)
+    assert found.pipeline[2].crop_size == (80 if own else 96)
+    assert found.get('left_out') == (['ant/bad.png'] if own else None)
     assert found.get('val_ratio') == (own and 0.4)
 
 
