@@ -96,7 +96,8 @@ def _problems(config: Config) -> List[str]:
                 parts.problems += found
         if value is not None:
             parts.check(name, value, part)
-    parts.is_dict('model', config.get('model'))
+    if 'model' in config:
+        parts.is_dict('model', config.model)
     for name in EVALUATORS:
         if config.get(name) is not None:
             _check_evaluator(parts, name, config[name])

@@ -216,9 +216,8 @@ class Parts:
     ) -> None:
         items = given.items() if isinstance(given, dict) else enumerate(given)
         for key, value in items:
-            inside = f'{where}.{key}'
             # In a holder they are names that people gave, or numbers.
-            is_option = isinstance(key, str) and inner is None
+            inside, is_option = f'{where}.{key}', isinstance(key, str) and not inner
             if is_option and key in HOLDERS:
                 self._check_holder(inside, value, HOLDERS[key], quiet)
                 continue
