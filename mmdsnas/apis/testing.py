@@ -3,12 +3,12 @@ from typing import Any, Dict, Mapping, Optional, Union
 
 from mmengine.config import Config
 from mmengine.evaluator import DumpResults
-from mmengine.registry import RUNNERS
 
 from mmdsnas.models import DSNAS
 from mmdsnas.running import run_config
 from mmdsnas.running.checkpoints import Checkpoints
 from mmdsnas.running.processes import start_processes
+from mmdsnas.running.runner_options import build_runner
 from mmdsnas.structures import (
     check_classes,
     child_of_search,
@@ -71,7 +71,7 @@ def test(
         )
     check_writable(config.work_dir, 'work_dir')
     with checkpoints.for_mmengine():
-        runner = RUNNERS.build(config)
+        runner = build_runner(config)
         model = getattr(runner.model, 'module', runner.model)
         if is_of_search(loaded) and not isinstance(model, DSNAS):
             weights = child_of_search(loaded['state_dict'], model.state_dict())

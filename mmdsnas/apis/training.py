@@ -2,7 +2,6 @@ from pathlib import Path
 from typing import Any, Mapping, Optional, Union
 
 from mmengine.config import Config
-from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmdsnas.engine.evaluation import telling
@@ -11,6 +10,7 @@ from mmdsnas.running import run_config
 from mmdsnas.running.checkpoints import Checkpoints
 from mmdsnas.running.processes import start_processes
 from mmdsnas.running.refusals import left_as_it_was
+from mmdsnas.running.runner_options import build_runner
 from mmdsnas.running.start import resume as resume_from
 from mmdsnas.running.start import start_from_checkpoint
 from mmdsnas.utils.files import check_writable
@@ -69,14 +69,14 @@ def train(
     run_config.check_input_shape(config)
     if amp:
         run_config.enable_amp(config)
-    if auto_scale_lr or config.get('auto_scale_lr', {}).get('enable'):
+    if auto_scale_lr or (config.get('auto_scale_lr') or {}).get('enable'):
         run_config.scale_lr(config)
     data_check = DataCheckHook()
     with left_as_it_was(config, trains=lambda: data_check.training):
         check_writable(config.work_dir, 'work_dir')
         with checkpoints.for_mmengine():
             with telling('the run cannot be built from its config'):
-                runner = RUNNERS.build(config)
+                runner = build_runner(config)
             runner.register_hook(data_check)
             runner.train()
     return runner

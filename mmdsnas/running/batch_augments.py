@@ -6,6 +6,7 @@ from typing import Any, Dict, NamedTuple, Optional
 from mmcls.models import RandomBatchAugment
 from mmengine.config import Config
 
+from mmdsnas.utils.config_values import type_name
 from .config_parts import Parts
 
 PREPROCESSOR = 'ClsDataPreprocessor'
@@ -42,7 +43,9 @@ def fill_classes_of_labels(config: Config) -> None:
     _, architecture, preprocessor, augments = _find(config)
     if augments:
         if preprocessor is None:
-            preprocessor = architecture['data_preprocessor'] = {}
+            architecture['data_preprocessor'] = {}
+            # A config keeps a copy of what it is given.
+            preprocessor = architecture['data_preprocessor']
         if preprocessor.get('num_classes') is None:
             head = architecture.get('head') or {}
             preprocessor['num_classes'] = head.get('num_classes')
@@ -61,7 +64,7 @@ def _find(config: Config) -> _Found:
     for owner, part in owners.items():
         preprocessor = part.get('data_preprocessor')
         if isinstance(preprocessor, dict):
-            kind = str(preprocessor.get('type', PREPROCESSOR)).split('.')[-1]
+            kind = type_name(preprocessor) or PREPROCESSOR
             mixes = preprocessor.get('batch_augments') is not None
             # Another one may mean something else by it.
             if mixes and kind == PREPROCESSOR:

@@ -17,9 +17,11 @@ from mmdsnas.options import (
     wrapper_type_problem,
 )
 from mmdsnas.options.checkers import shown
+from mmdsnas.utils.config_values import type_name
+from mmdsnas.utils.data_sets import LOADERS
 from .batch_augments import check_batch_augments
 from .check_search import check_search
-from .config_parts import LOADER_OPTIONS, LOADERS, PARTS, Part, Parts
+from .config_parts import LOADER_OPTIONS, PARTS, Part, Parts
 from .runner_options import check_runner_options
 
 # What the Runner builds from an option at the top of a config.
@@ -94,6 +96,8 @@ def _problems(config: Config) -> List[str]:
                 parts.problems += found
         if value is not None:
             parts.check(name, value, part)
+    if 'model' in config:
+        parts.is_dict('model', config.model)
     for name in EVALUATORS:
         if config.get(name) is not None:
             _check_evaluator(parts, name, config[name])
@@ -150,8 +154,7 @@ def _known(hook: Any) -> Any:
 
 
 def _check_hook(parts: Parts, where: str, hook: Any) -> None:
-    kind = str(hook.get('type')) if isinstance(hook, dict) else ''
-    if kind.split('.')[-1] == 'SelectChildHook':
+    if type_name(hook) == 'SelectChildHook':
         # Its data and metrics are given as those of a validation.
         data, evaluator = hook.get('dataloader'), hook.get('evaluator')
         if data is not None:

@@ -67,7 +67,6 @@ HOLDERS = {
     'metrics': Part(root.METRICS),
     'vis_backends': Part(root.VISBACKENDS),
 }
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 LOADER_OPTIONS = (
     *('dataset', 'sampler', 'batch_sampler', 'worker_init_fn', 'collate_fn'),
     'num_batch_per_epoch',
@@ -217,14 +216,15 @@ class Parts:
     ) -> None:
         items = given.items() if isinstance(given, dict) else enumerate(given)
         for key, value in items:
-            inside = f'{where}.{key}'
-            if isinstance(key, str) and key in HOLDERS:
+            # In a holder they are names that people gave, or numbers.
+            inside, is_option = f'{where}.{key}', isinstance(key, str) and not inner
+            if is_option and key in HOLDERS:
                 self._check_holder(inside, value, HOLDERS[key], quiet)
                 continue
             if isinstance(value, (list, tuple)):
                 self._check_inside(inside, value, inner, quiet)
                 continue
-            part = PARTS.get(key) if isinstance(key, str) else None
+            part = PARTS.get(key) if is_option else None
             if isinstance(value, dict):
                 if part or inner:
                     self.check(inside, value, part or inner, quiet=quiet)

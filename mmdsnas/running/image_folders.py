@@ -10,8 +10,8 @@ from mmdsnas.datasets import FolderContents, find_classes
 from mmdsnas.datasets.class_folders import split_folders
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import DATASETS, SCOPE
-from mmdsnas.utils.data_sets import data_sets
-from .config_parts import LOADERS
+from mmdsnas.utils.config_values import type_name, values_in
+from mmdsnas.utils.data_sets import data_sets, loaders
 
 
 def fill_num_classes(config: Config, known: Optional[int] = None) -> None:
@@ -26,9 +26,9 @@ def fill_num_classes(config: Config, known: Optional[int] = None) -> None:
             folders to count.
     """
     unset = [
-        d
-        for d in _dicts(config.get('model', {}))
-        if 'num_classes' in d and d['num_classes'] is None
+        value
+        for value in values_in(config.get('model'))
+        if isinstance(value, dict) and value.get('num_classes', 0) is None
     ]
     if known:
         for part in unset:
@@ -62,19 +62,10 @@ def image_folders(config: Config) -> Dict[str, Dict[str, Any]]:
     """The image folders of all data loaders, by the names of their options."""
     return {
         f'{name}.{part.where}': part.config
-        for name in LOADERS
-        for part in data_sets(config.get(name))
-        if is_a(part.config, 'ImageFolder')
+        for name, loader in loaders(config).items()
+        for part in data_sets(loader)
+        if type_name(part.config) == 'ImageFolder'
     }
-
-
-def _dicts(value: Any):
-    if isinstance(value, dict):
-        yield value
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _dicts(part)
 
 
 def training_folder(config: Config) -> str:
@@ -85,7 +76,8 @@ def training_folder(config: Config) -> str:
     """
     parts = list(data_sets(config.train_dataloader))
     roots = {part.config.get('data_root') for part in parts}
-    if len(roots) == 1 and all(is_a(part.config, 'ImageFolder') for part in parts):
+    kinds = {type_name(part.config) for part in parts}
+    if len(roots) == 1 and kinds == {'ImageFolder'}:
         return roots.pop()
     found = [' of '.join((*part.around, str(part.config.type))) for part in parts]
     raise ConfigError(
@@ -102,8 +94,3 @@ def images_of_an_epoch(config: Config, found: FolderContents) -> int:
     scope = config.get('default_scope') or SCOPE
     with DefaultScope.overwrite_default_scope(scope):
         return len(DATASETS.build(config.train_dataloader.dataset))
-
-
-def is_a(part: Dict[str, Any], name: str) -> bool:
-    """Whether the config of something names a class, of whatever package."""
-    return str(part.get('type')).split('.')[-1] == name

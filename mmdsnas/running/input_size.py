@@ -3,6 +3,7 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 from mmengine.config import Config
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.data_sets import pipeline_of
 
 # Transforms that set the size of an image, and their option.
@@ -23,7 +24,7 @@ def input_size(pipeline: Sequence[Dict[str, Any]]) -> Tuple[int, int]:
     """
     size: Optional[Any] = None
     for transform in pipeline:
-        option = SIZES.get(str(transform['type']).split('.')[-1])
+        option = SIZES.get(type_name(transform))
         size = transform.get(option, size) if option else size
     width, height = (size, size) if isinstance(size, int) else (size or (0, 0))
     if min(width, height) < 1:

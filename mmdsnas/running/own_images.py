@@ -10,9 +10,9 @@ from mmdsnas.datasets import FolderContents, look_at
 from mmdsnas.datasets.folder_contents import BROKEN
 from mmdsnas.errors import ConfigError
 from mmdsnas.options.checkers import shown
-from mmdsnas.utils.data_sets import data_sets
-from .config_parts import LOADERS
-from .image_folders import image_folders, images_of_an_epoch, is_a, training_folder
+from mmdsnas.utils.config_values import type_name
+from mmdsnas.utils.data_sets import data_sets, loaders
+from .image_folders import image_folders, images_of_an_epoch, training_folder
 from .input_size import input_channels
 from .runner_options import schedules_of_weights
 from .training_plan import Plan, plan_for, within
@@ -124,11 +124,10 @@ def _fit_data(config: Config, plan: Plan, num_images: int) -> None:
 
 
 def _resize(config: Config, input_size: int) -> None:
-    for name in LOADERS:
-        for part in data_sets(config.get(name)):
-            for transform in part.config.get('pipeline', ()):
-                kind = str(transform['type']).split('.')[-1]
-                option, part = SIZED.get(kind, (None, 0))
+    for loader in loaders(config).values():
+        for dataset in data_sets(loader):
+            for transform in dataset.config.get('pipeline', ()):
+                option, part = SIZED.get(type_name(transform), (None, 0))
                 if option:
                     transform[option] = round(part * input_size)
 
@@ -151,13 +150,13 @@ def _fit_schedule(config: Config, plan: Plan) -> None:
         model.pretrain_epochs = max(1, round(PRETRAINED * plan.epochs))
         model.finetune_epochs = round(SEARCHED * plan.epochs)
         _set_input_shape(config, plan.input_size)
-    base = config.get('auto_scale_lr', {}).get('base_batch_size')
+    base = (config.get('auto_scale_lr') or {}).get('base_batch_size')
     if base:
         optimizer = wrapper.get('architecture', wrapper).optimizer
         optimizer.lr *= plan.batch_size / base
         # It is the one of this batch now.
         config.auto_scale_lr.base_batch_size = plan.batch_size
     for scheduler in schedules_of_weights(config):
-        if is_a(scheduler, 'CosineAnnealingLR'):
+        if type_name(scheduler) == 'CosineAnnealingLR':
             scheduler.end = plan.epochs
             scheduler.T_max = plan.epochs - scheduler.get('begin', 0)

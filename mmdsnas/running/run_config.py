@@ -6,7 +6,7 @@ import os.path as osp
 import sys
 from logging import WARNING
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Dict, Mapping, Optional, Union
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -14,11 +14,10 @@ from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.utils.data_sets import data_sets, pipeline_of
+from mmdsnas.utils.data_sets import data_sets, loaders, pipeline_of
 from mmdsnas.utils.paths import find_config
 from .batch_augments import fill_classes_of_labels
 from .check_config import check_config
-from .config_parts import LOADERS
 from .image_folders import fill_num_classes, fill_test_split
 from .input_size import input_size as size_of
 from .own_images import fit_to_images, fit_to_size
@@ -60,10 +59,10 @@ def load_config(
     config = plain_config(given)
     _check_options(config, options)
     if 'data_root' in options:
-        for loader in _loaders(config):
+        for loader in loaders(config).values():
             for part in data_sets(loader):
-                root = part.config.get('data_root')
-                if root is not None and root == config.get('data_root'):
+                root = part.config.get('data_root', ...)
+                if root == config.get('data_root'):
                     part.config['data_root'] = options['data_root']
     _merge(config, options)
     if resolve:
@@ -82,14 +81,6 @@ def load_config(
             _merge(config, options)
         fill_schedules(config)
     return config
-
-
-def _loaders(config: Config) -> List[Dict[str, Any]]:
-    """The configs of data loaders, also of those that hooks have."""
-    hooks = config.get('custom_hooks') or []
-    loaders = [config.get(name) for name in LOADERS]
-    loaders += [hook.get('dataloader') for hook in hooks if isinstance(hook, dict)]
-    return [loader for loader in loaders if loader is not None]
 
 
 def _check_options(config: Config, options: Dict[str, Any]) -> None:
@@ -158,7 +149,7 @@ def _keep_latencies(config: Config) -> None:
 def use_device(config: Config) -> None:
     """Fits data loaders and the distributed wrapper to the device."""
     on_cpu = get_device() == 'cpu'
-    for loader in _loaders(config):
+    for loader in loaders(config).values():
         loader.setdefault('pin_memory', not on_cpu)
         # torch refuses workers that persist where there are none.
         if loader.get('num_workers') == 0:
@@ -220,7 +211,7 @@ def scale_lr(config: Config) -> float:
     Raises:
         ConfigError: ``auto_scale_lr.base_batch_size`` is missing.
     """
-    base = config.get('auto_scale_lr', {}).get('base_batch_size')
+    base = (config.get('auto_scale_lr') or {}).get('base_batch_size')
     if not base:
         raise ConfigError(
             '--auto-scale-lr needs auto_scale_lr = '

@@ -28,9 +28,18 @@ WRAPPER = 'model_wrapper_cfg'
 OPTIMIZERS = ('architecture', 'mutator')
 
 
+def build_runner(config: Config) -> Runner:
+    """Builds the runner of a config, whose default scope stays that of the process.
+
+    ``RUNNERS.build`` would either not find it, or end the scope with the building.
+    """
+    return registry.RUNNERS.get(config.get('runner_type') or 'Runner').from_cfg(config)
+
+
 def is_search(config: Config) -> bool:
     """Whether a config is that of a search, with an optimizer for alpha."""
-    return 'mutator' in (config.get('optim_wrapper') or {})
+    wrapper = config.get('optim_wrapper')
+    return isinstance(wrapper, dict) and 'mutator' in wrapper
 
 
 def schedules_of_weights(config: Config) -> List[Dict[str, Any]]:
@@ -74,11 +83,14 @@ def check_runner_options(parts: Parts, config: Config) -> None:
                 parts.problems.append(unknown_option(name, key, known))
     if not isinstance(config.get('compile', False), (bool, dict, type(None))):
         parts.note('compile', f'must be a bool or a dict, but is {config.compile!r}')
+    if config.get('auto_scale_lr') is not None:
+        parts.is_dict('auto_scale_lr', config.auto_scale_lr)
     level = config.get('log_level', 'INFO')
     if isinstance(level, str) and not isinstance(logging.getLevelName(level), int):
         parts.note('log_level', f'must be a level of logging, but is {level!r}')
     own, wrapper = config.get('find_unused_parameters'), config.get(WRAPPER)
-    if None not in (own, wrapper) and own != wrapper.get('find_unused_parameters'):
+    alone = own is not None and isinstance(wrapper, dict)
+    if alone and own != wrapper.get('find_unused_parameters'):
         what = f'must be set in {WRAPPER}, which alone is read where there is one'
         parts.note('find_unused_parameters', what)
     if is_search(config) and config.get('efficient_conv_bn_eval'):

@@ -2,10 +2,12 @@
 
 import difflib
 import inspect
-from typing import Any, Dict, Iterator
+from typing import Any, Dict
 
 from mmengine.config import Config
 from mmengine.runner import Runner
+
+from mmdsnas.utils.config_values import values_in
 
 # What is read beside the Runner's arguments.
 ALSO_READ = (
@@ -49,16 +51,7 @@ def unread_options(config: Config) -> Dict[str, str]:
 
 
 def _used(value: Any, read: Dict[str, Any]) -> bool:
-    parts = list(_parts(read))
+    parts = list(values_in(read))
     if isinstance(value, list):
         return all(part in parts for part in value)
     return value in parts
-
-
-def _parts(value: Any) -> Iterator[Any]:
-    yield value
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _parts(part)

@@ -1,7 +1,8 @@
-"""The data sets in the config of a data loader, whatever stands around them."""
+"""The data loaders of a config, and their data sets, whatever stands around them."""
 
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Where classes such as RepeatDataset and ConcatDataset have what they stand around.
 _INSIDE = ('dataset', 'datasets')
 
@@ -18,6 +19,20 @@ class DataSet(NamedTuple):
     config: Dict[str, Any]
     where: str
     around: Tuple[str, ...]
+
+
+def loaders(config: Mapping[str, Any]) -> Dict[str, Dict[str, Any]]:
+    """The configs of all data loaders by their options, also of those that hooks have.
+
+    Args:
+        config (Mapping): Of a run; its parts themselves are given, not copies.
+    """
+    found = {name: config.get(name) for name in LOADERS}
+    hooks = config.get('custom_hooks')
+    for i, hook in enumerate(hooks if isinstance(hooks, (list, tuple)) else ()):
+        if isinstance(hook, dict):
+            found[f'custom_hooks.{i}.dataloader'] = hook.get('dataloader')
+    return {name: loader for name, loader in found.items() if isinstance(loader, dict)}
 
 
 def data_sets(loader: Optional[Mapping[str, Any]]) -> Iterator[DataSet]:

@@ -7,7 +7,7 @@ import os
 import shutil
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -24,6 +24,9 @@ from mmdsnas.structures.subnet import write_subnet
 from mmdsnas.visualization.options import read_options
 from tests.test_fuzz.nonsense import answered, small_search, values
 
+# What a config has parts in.
+OPTIONS = ('candidates', 'dataset', 'metrics', 'mutator', 'optimizer', 'pipeline')
+OPTIONS += ('sampler', 'strategy', 'transforms', 'norm_cfg')
 # What Python, mmengine, YAML, formats and shells give a meaning to.
 PIECES = st.sampled_from(
     [
@@ -68,6 +71,7 @@ PIECES = st.sampled_from(
             '1e3',
             '__debug__',
         ),
+        *OPTIONS,
         *keyword.kwlist,
     ]
 )
@@ -112,6 +116,7 @@ def test_the_text_of_a_config_gives_it_again(folder, options):
 
 
 @given(st.lists(NAMES, min_size=2, max_size=3, unique=True), NAMES)
+@example(list(OPTIONS), 'candidates')
 def test_candidates_and_blocks(folder, names, block):
     candidates = {name: dict(type='OfficialShuffleXception') for name in names}
     sizes = dict(in_channels=8, out_channels=8, stride=1)

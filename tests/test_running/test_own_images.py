@@ -2,8 +2,9 @@ import pytest
 from mmengine.config import Config
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.running.run_config import LOADERS, load_config
+from mmdsnas.running.run_config import load_config
 from mmdsnas.running.training_plan import Plan, plan_for
+from mmdsnas.utils.data_sets import LOADERS
 from mmdsnas.utils.paths import find_config
 from tests.pictures import write_images
 
@@ -65,6 +66,31 @@ def test_a_search_is_fitted(images):
     assert config.own_images.found['images'] == dict(
         train=[['ant', 20], ['bee', 20]], val=[['ant', 5], ['bee', 5]]
     )
+
+
+def selecting(images, **options):
+    """A config whose paths are compared on images that a hook loads."""
+    config = load_config(SEARCH, resolve=False)
+    held_out = dict(config.val_dataloader)
+    held_out['dataset'] = dict(held_out['dataset'], **options)
+    hook = dict(type='SelectChildHook', strategy=dict(type='RandomSelection'))
+    config.custom_hooks = [*config.custom_hooks, dict(hook, dataloader=held_out)]
+    return config
+
+
+@pytest.mark.parametrize('own', [None, dict(val_ratio=0.4, input_size=80)])
+def test_images_of_a_hook_are_those_of_the_other_loaders(images, own):
+    config = load_config(selecting(images), dict(data_root=images, own_images=own))
+    found = config.custom_hooks[-1].dataloader.dataset
+    assert found == config.val_dataloader.dataset and found.data_root == images
+    assert found.pipeline[2].crop_size == (80 if own else 96)
+    assert found.get('left_out') == (['ant/bad.png'] if own else None)
+    assert found.get('val_ratio') == (own and 0.4)
+
+
+def test_a_hook_without_images_to_test_on_has_those_of_val(images):
+    config = load_config(selecting(images, split='test'), dict(data_root=images))
+    assert config.custom_hooks[-1].dataloader.dataset.split == 'val'
 
 
 def test_one_part_is_held_out_in_all_data_sets(images):

@@ -1,13 +1,21 @@
 """A refused run leaves its work dir as it was."""
 
+import logging
+import shutil
+import time
+from pathlib import Path
+
 import pytest
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
 
 from mmdsnas.apis import train
 from mmdsnas.apis.searching import own_instances
-from mmdsnas.errors import ConfigError
+from mmdsnas.errors import ConfigError, OutputError
+from mmdsnas.registry import HOOKS
 from mmdsnas.running.refusals import left_as_it_was
+from tests.small_search import config_of, run
 
 DIGITS = 'dsnas_supernet_1xb64_digits'
 FAST = {f'{name}_dataloader.num_workers': 0 for name in ('train', 'val', 'test')}
@@ -56,3 +64,88 @@ def test_what_stays(tmp_path, error, trains, left):
             raise error('a reason')
     names = {path.name for path in (tmp_path / 'run').iterdir()}
     assert names == {'latency.json', *(['session'] if left else [])}
+
+
+@HOOKS.register_module(force=True)
+class RefusesAtTheEnd(Hook):
+    """A hook of a user."""
+
+    def after_train(self, runner) -> None:
+        raise ConfigError('the end must be another')
+
+
+def refuse(config, *made):
+    """Refuses a run whose logger writes to a new session, and returns the logger."""
+    with pytest.raises(ConfigError), left_as_it_was(config, lambda: False):
+        session = Path(config.work_dir) / 'session'
+        session.mkdir(parents=True)
+        name = f'{session.parent.name}_{len(MMLogger._instance_dict)}'
+        logger = MMLogger.get_instance(name, log_file=str(session / 'run.log'))
+        for file in made:
+            (session.parent / file).touch()
+        raise ConfigError('a reason')
+    return logger
+
+
+def test_nothing_more_is_written_to_the_log(tmp_path):
+    with own_instances():
+        logger = refuse(Config(dict(work_dir=str(tmp_path / 'run'))))
+        (handler,) = logger.handlers
+        assert MMLogger.get_current_instance().log_file is None
+    assert type(handler) is logging.StreamHandler and not list(tmp_path.iterdir())
+
+
+def test_the_text_of_a_config_without_a_file(tmp_path):
+    """mmengine calls it as the session; a file of that name that was there stays."""
+    for there in ([], ['session.py']):
+        for name in there:
+            (tmp_path / name).touch()
+        with own_instances():
+            refuse(Config(dict(work_dir=str(tmp_path))), 'session.py')
+        assert [path.name for path in tmp_path.iterdir()] == there
+
+
+def test_a_work_dir_that_is_a_file(tmp_path):
+    file = tmp_path / 'work'
+    file.write_text('a file')
+    config = config_of(file)
+    with pytest.raises(OutputError, match='work_dir must be a folder'):
+        run(config)
+    assert content(tmp_path) == dict(work=b'a file')
+
+
+def test_a_logger_of_an_earlier_run_whose_folder_is_gone(tmp_path):
+    config = Config(dict(work_dir=str(tmp_path / 'run')))
+    with own_instances():
+        log = tmp_path / 'run' / 'session' / 'run.log'
+        log.parent.mkdir(parents=True)
+        MMLogger.get_instance('earlier', log_file=str(log))
+        shutil.rmtree(tmp_path / 'run')
+        with pytest.raises(ConfigError, match='^another$'):
+            with left_as_it_was(config, lambda: False):
+                raise ConfigError('another')
+
+
+@pytest.mark.parametrize('written', ['the same', 'other text'])
+def test_the_config_of_an_earlier_run(tmp_path, written):
+    """It is written again only where it changed, and whole or not at all."""
+    own = tmp_path / 'own.py'
+    own.write_text('the same')
+    config = Config(dict(work_dir=str(tmp_path)), filename=str(own))
+    file = own.stat().st_ino
+    with pytest.raises(ConfigError), left_as_it_was(config, lambda: False):
+        own.write_text(written)
+        raise ConfigError('a reason')
+    assert own.read_text() == 'the same'
+    assert (own.stat().st_ino == file) == (written == 'the same')
+
+
+def test_a_finished_run_that_is_resumed_keeps_its_log(tmp_path):
+    run(config_of(tmp_path, train_cfg__max_epochs=1))
+    config = config_of(tmp_path, train_cfg__max_epochs=1, resume=True)
+    config.custom_hooks = [*config.custom_hooks, dict(type='RefusesAtTheEnd')]
+    logs = len(list(tmp_path.glob('*/*.log')))
+    time.sleep(1)  # the names of sessions are seconds
+    with pytest.raises(ConfigError, match='the end'):
+        run(config)
+    assert len(list(tmp_path.glob('*/*.log'))) == logs + 1

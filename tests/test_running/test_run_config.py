@@ -6,6 +6,7 @@ from mmengine.logging import MMLogger
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.running import run_config
+from mmdsnas.utils.data_sets import LOADERS
 from tests.pictures import write_images
 
 
@@ -21,7 +22,7 @@ def test_classes_are_counted_from_the_folders(images):
         'dsnas_supernet_1xb64_folder', dict(data_root=str(images))
     )
     assert config.model.architecture.head.num_classes == 3
-    for loader in run_config.LOADERS:
+    for loader in LOADERS:
         assert config[loader].dataset.data_root == str(images)
 
 

@@ -210,6 +210,14 @@ REFUSED = [
         dict(model_wrapper_cfg=dict(), find_unused_parameters=True),
         ['find_unused_parameters', 'model_wrapper_cfg'],
     ),
+    (
+        dict(model_wrapper_cfg='x', find_unused_parameters=True),
+        ['model_wrapper_cfg', 'x'],
+    ),
+    (dict(optim_wrapper=3), ['optim_wrapper', '3']),
+    (dict(auto_scale_lr=5), ['auto_scale_lr', '5']),
+    (dict(model=None), ['model', 'None']),
+    (dict(data_root='a', custom_hooks=3, train_dataloader=4), ['custom_hooks', '4']),
 ]
 
 
@@ -256,6 +264,15 @@ def test_classes_of_mixed_labels_are_those_of_the_head(tmp_path, place):
     config.data_preprocessor.num_classes = 9
     assert load_config(config).data_preprocessor.num_classes == 9
     assert 'num_classes' not in load_config(config_of(tmp_path)).data_preprocessor
+
+
+def test_labels_are_mixed_without_a_data_preprocessor(tmp_path):
+    config = config_of(tmp_path, **{AUGMENTS: dict(augments=[MIX])})
+    config.pop('data_preprocessor')
+    fitted = load_config(config).model.architecture.data_preprocessor
+    assert fitted == dict(num_classes=CLASSES)
+    run(config)
+    assert CountedMixup.calls
 
 
 def test_a_runner_of_ones_own_tests_as_well(tmp_path):

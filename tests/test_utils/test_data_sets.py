@@ -1,6 +1,6 @@
 import pytest
 
-from mmdsnas.utils.data_sets import data_sets, pipeline_of
+from mmdsnas.utils.data_sets import data_sets, loaders, pipeline_of
 
 INNER, OTHER = dict(type='A', pipeline=[1]), dict(type='B', data_root='b')
 NESTED = dict(
@@ -46,3 +46,11 @@ def test_they_are_no_copies():
 )
 def test_pipeline(dataset, pipeline):
     assert pipeline_of(dict(dataset=dataset)) == pipeline
+
+
+@pytest.mark.parametrize('hooks', [None, 3, [3, dict(dataloader='x'), dict(type='y')]])
+def test_loaders_are_dicts(hooks):
+    found = loaders(
+        dict(train_dataloader=dict(a=1), val_dataloader=4, custom_hooks=hooks)
+    )
+    assert found == dict(train_dataloader=dict(a=1))

@@ -55,6 +55,10 @@ class DataCheckHook(Hook):
         """Notes that the training has begun."""
         self.training = True
 
+    def after_train(self, runner) -> None:
+        """Notes the same of a finished run that is resumed, which has no iteration."""
+        self.training = True
+
 
 def _try_training(
     model: BaseModel, norms: List[_BatchNorm], loader: DataLoader
