@@ -1,22 +1,26 @@
 """Evaluating a network aside from the run: no hook takes it for a validation."""
 
 import copy
-import traceback
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator
 
 import numpy as np
 import torch
 from mmengine.dist import get_world_size
+from mmengine.evaluator import DumpResults
 from mmengine.model import BaseModel
 from mmengine.runner import ValLoop
 from mmengine.runner.amp import autocast
 from torch.utils.data import DataLoader, IterableDataset
 
-from mmdsnas.errors import ConfigError, UserError
+from mmdsnas.errors import ConfigError
+from mmdsnas.models.state import state_kept
+from mmdsnas.utils.foreign import telling
 from mmdsnas.utils.random_state import seeded_aside
 
-# Images that a network is tried on.
+__all__ = ['aside', 'evaluate', 'some_images', 'telling', 'try_evaluation']
+
+# Images that a network is tried on, at most.
 TRIED = 32
 
 
@@ -37,15 +41,16 @@ def evaluate(model: BaseModel, loop: ValLoop) -> Dict[str, Any]:
 
 
 @contextmanager
-def aside(model: BaseModel) -> Iterator[BaseModel]:
-    """A model in eval mode, without gradients; modes and random states are put back."""
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        with seeded_aside(0), torch.no_grad():
-            yield model.eval()
-    finally:
-        for module, training in modes:
-            module.training = training
+def aside(model: BaseModel, training: bool = False) -> Iterator[BaseModel]:
+    """A model without gradients; its state and random states are put back.
+
+    Args:
+        model (BaseModel): The model.
+        training (bool): Whether it is in train mode meanwhile.
+    """
+    with state_kept(model), seeded_aside(0), torch.no_grad():
+        model.train(training)
+        yield model
 
 
 def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> Dict[str, Any]:
@@ -62,7 +67,8 @@ def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> Dict[str, Any]
     Raises:
         ConfigError: Network, data and evaluator do not fit each other.
     """
-    batch = some_images(loop.dataloader)
+    with telling(f'the images of the dataloader of {name} cannot be loaded'):
+        batch = some_images(loop.dataloader)
     if batch is None:
         return {}
     with telling(f'the network cannot take the images of the dataloader of {name}'):
@@ -70,46 +76,38 @@ def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> Dict[str, Any]
             outputs = model.val_step(batch)
     # A copy keeps nothing of them.
     evaluator = copy.deepcopy(loop.evaluator)
+    # Nor is a file written of them.
+    metrics = [m for m in evaluator.metrics if not isinstance(m, DumpResults)]
+    evaluator.metrics = metrics
     _check_topk(evaluator, outputs, name)
     with telling(
         f'the evaluator of {name} cannot judge what the network says of its images'
     ):
         evaluator.process(data_samples=outputs, data_batch=batch)
-        return evaluator.evaluate(len(outputs) * get_world_size())
+        return evaluator.evaluate(_number(loop.dataloader, TRIED) * get_world_size())
 
 
 def some_images(loader: DataLoader, number: int = TRIED) -> Any:
-    """A batch of images that are evenly spread over the data; None of a stream."""
+    """A batch of images that are evenly spread over the data; None of a stream.
+
+    It is no larger than the loader's own batches.
+    """
     data = loader.dataset
-    if isinstance(data, IterableDataset):
+    if isinstance(data, IterableDataset) or loader.batch_sampler is None:
         return None
-    number = min(number, len(data))
-    indices = np.linspace(0, len(data) - 1, number).round().astype(int).tolist()
-    return loader.collate_fn([data[i] for i in indices])
+    places = np.linspace(0, len(data) - 1, _number(loader, number))
+    return loader.collate_fn([data[i] for i in places.round().astype(int).tolist()])
 
 
-@contextmanager
-def telling(what: str) -> Iterator[None]:
-    """Lets errors of foreign code be those of a config that does not fit it."""
-    try:
-        yield
-    except (UserError, torch.OutOfMemoryError):
-        raise
-    except (
-        *(ArithmeticError, AssertionError, AttributeError, LookupError),
-        *(NotImplementedError, RuntimeError, TypeError, ValueError),
-    ) as error:
-        *_, place = traceback.extract_tb(error.__traceback__)
-        reason = ' '.join(str(error).split()) or 'no reason given'
-        raise ConfigError(
-            f'{what}: {type(error).__name__} in {place.filename}, line {place.lineno}: '
-            f'{reason}'
-        ) from error
+def _number(loader: DataLoader, number: int) -> int:
+    size = getattr(loader.batch_sampler, 'batch_size', number)
+    return min(number, size, len(loader.dataset))
 
 
 def _check_topk(evaluator: Any, outputs: Any, name: str) -> None:
     """Refuses metrics of more classes than there are, which torch says in riddles."""
-    label = getattr(outputs[0], 'pred_label', None) if len(outputs) else None
+    first = outputs[0] if isinstance(outputs, (list, tuple)) and outputs else None
+    label = getattr(first, 'pred_label', None)
     if 'score' not in (label or ()):
         return
     classes = len(label.score)

@@ -10,6 +10,8 @@ from mmengine.model import BaseModel
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from .state import state_kept
+
 Statistics = List[Dict[str, Tensor]]
 
 
@@ -85,27 +87,16 @@ def recalibrate(model: BaseModel, batches: Iterable[Any]) -> int:
         int: Number of layers that were executed.
     """
     layers = batch_norms(model)
-    before = copy_statistics(layers)
-    modes = [(module, module.training) for module in model.modules()]
-    momenta = [layer.momentum for layer in layers]
-    model.eval()
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.train()
-        layer.momentum = None  # the plain mean over all batches
-    try:
+    with state_kept(model):
+        model.eval()
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.train()
+            layer.momentum = None  # the plain mean over all batches
         for batch in batches:
             model._run_forward(model.data_preprocessor(batch, False), mode='tensor')
-    finally:
-        for module, training in modes:
-            module.training = training
-        for layer, momentum in zip(layers, momenta):
-            layer.momentum = momentum
-    executed = []
-    for layer, kept in zip(layers, before):
-        if layer.num_batches_tracked == 0:
-            put_statistics([layer], [kept])
-        else:
-            executed.append(layer)
+        executed = [layer for layer in layers if layer.num_batches_tracked]
+        found = copy_statistics(executed)
+    put_statistics(executed, found)
     average_statistics(executed)
     return len(executed)

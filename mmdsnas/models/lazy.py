@@ -7,8 +7,10 @@ import torch
 import torch.nn as nn
 from torch.nn.parameter import is_lazy
 
-from mmdsnas.errors import ConfigError, UserError
+from mmdsnas.errors import ConfigError
+from mmdsnas.utils.foreign import telling
 from .mutables import all_candidates, blocks_of
+from .state import state_kept
 
 
 def lazy_modules(model: nn.Module) -> List[str]:
@@ -48,22 +50,18 @@ def materialise(
             f'network with lazy modules such as {lazy[0]}, but is None.'
         )
     like = next(model.parameters())
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad(), all_candidates(blocks_of(model)):
+    # Lazy modules become others, with attributes of their own.
+    with state_kept(model, attributes=False), torch.no_grad():
+        model.eval()
+        with (
+            telling(
+                f'{option} must be a shape that the network accepts, which has the '
+                f'lazy module {lazy[0]}, but with {tuple(input_shape)} its forward '
+                'fails'
+            ),
+            all_candidates(blocks_of(model)),
+        ):
             model(torch.zeros(*input_shape, dtype=like.dtype, device=like.device))
-    except UserError:
-        raise
-    except (RuntimeError, AssertionError, ValueError, IndexError) as error:
-        raise ConfigError(
-            f'{option} must be a shape that the network accepts, which has the lazy '
-            f'module {lazy[0]}, but with {tuple(input_shape)} its forward fails: '
-            f'{error}'
-        ) from error
-    finally:
-        for module, mode in modes:
-            module.training = mode
     left = lazy_modules(model)
     if left:
         raise ConfigError(

@@ -14,8 +14,9 @@ from mmdsnas.engine.evaluation import some_images, try_evaluation
 from mmdsnas.engine.hooks.data_check_hook import smallest_batch
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import DATASETS, METRICS
-from tests.toy import Apply, Layer, ToyNet, algorithm_of, block
+from tests.toy import Apply, Layer, ToyNet, algorithm_of, block, smooth_block
 from tests.toy_run import (
+    Keep,
     MeanScore,
     NoisyVectors,
     Norm,
@@ -107,17 +108,119 @@ def test_networks_that_take_one_image_are_trained_on_it(tmp_path):
     assert runner.epoch == 3
 
 
-def test_it_leaves_no_trace(tmp_path):
-    states = []
+@pytest.mark.parametrize('estimator', ['DSNASGradient', 'PairedGradient'])
+@pytest.mark.parametrize('norm_training', [False, True])
+def test_it_leaves_no_trace(tmp_path, norm_training, estimator):
+    options = dict(
+        norm_training=norm_training,
+        gradient_estimator=dict(type=estimator),
+        finetune_epochs=2,
+    )
+    seen = []
+
+    def look(runner):
+        blocks = runner.model.architecture.blocks
+        seen.append(
+            dict(
+                told=(runner.model.stage, runner.model.iteration),
+                blocks=[(b.current_choice, b.gate) for b in blocks],
+                gradients=[p.grad for p in runner.model.parameters()],
+                random=torch.get_rng_state(),
+                model=state_of(runner),
+            )
+        )
+
     for folder, hooks in (('without', []), ('with', [CHECK])):
         torch.manual_seed(0)
-        data = loader(noise=True, batch_size=4)
         runner = runner_of(
-            tmp_path / folder, hooks, model=search_in('tail'), train_dataloader=data
+            tmp_path / folder,
+            [*hooks, Keep('before_train', look, 1)],
+            model=algorithm_of(net('tail'), **options),
+            train_dataloader=loader(noise=True, batch_size=4),
         )
         runner.train()
-        states.append(state_of(runner))
-    assert same(*states)
+        look(runner)
+    assert seen[0]['told'] == (None, 0)
+    assert same(seen[0], seen[2]) and same(seen[1]['model'], seen[3]['model'])
+    logs = list(tmp_path.rglob('*.log'))
+    assert len(logs) == 2 and not any('Nothing' in log.read_text() for log in logs)
+
+
+class TrainsOnly(ToyNet):
+    """Has its losses in training mode alone."""
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        losses = super().forward(inputs, data_samples, mode)
+        if mode == 'loss':
+            losses = dict(losses, loss_aux=losses['loss'] if self.training else None)
+        return losses
+
+
+@pytest.mark.parametrize('searched', [False, True])
+def test_losses_that_training_alone_has(tmp_path, searched):
+    model = TrainsOnly([smooth_block()])
+    if searched:
+        model = algorithm_of(model)
+    else:
+        model.blocks[0].current_choice = 'tanh'
+    runner = runner_of(tmp_path, [CHECK], model=model, max_epochs=1)
+    runner.train()
+    assert runner.epoch == 1
+
+
+def test_a_batch_of_one_image_where_layers_stay_in_training(tmp_path):
+    model = algorithm_of(net('tail'), norm_training=True)
+    data = loader(noise=True, batch_size=3)
+    refused(tmp_path, '16 images by 3', model=model, train_dataloader=data)
+
+
+@DATASETS.register_module(force=True)
+class Missing(NoisyVectors):
+    """Its files are not there."""
+
+    def __getitem__(self, index):
+        raise FileNotFoundError('none.png')
+
+
+@pytest.mark.parametrize('name', ['train', 'val'])
+def test_images_that_are_not_there(tmp_path, name):
+    data = {**loader(noise=True), 'dataset': dict(type='Missing', noise=False)}
+    message = f'images of .*{name}.* FileNotFoundError .*none.png'
+    refused(tmp_path, message, **{f'{name}_dataloader': data})
+
+
+def test_a_test_is_tried_where_there_will_be_one(tmp_path):
+    data = {**loader(noise=False), 'dataset': dict(type='Missing', noise=False)}
+    options = dict(
+        test_dataloader=data, test_evaluator=dict(type='MeanScore'), test_cfg=dict()
+    )
+    known = dict(
+        val_dataloader=loader(noise=False), test_dataloader=options['test_dataloader']
+    )
+    child = net('nowhere')
+    for module, choice in zip(child.blocks, 'ab'):
+        module.current_choice = choice
+    runner = runner_of(
+        tmp_path / 'child', [CHECK], model=child, max_epochs=1, cfg=known, **options
+    )
+    runner.train()
+    assert runner.epoch == 1
+    export = dict(type='ExportChildHook')
+    refused(tmp_path, 'of test .*none.png', export, cfg=known, **options)
+
+
+def test_nothing_is_written_before_the_training(tmp_path):
+    path = tmp_path / 'outputs.pkl'
+    dump = dict(type='DumpResults', out_file_path=str(path))
+    found = []
+    runner = runner_of(
+        tmp_path,
+        [CHECK, Keep('before_train', lambda _: found.append(path.exists()), 1)],
+        val_evaluator=[dict(type='MeanScore'), dump],
+        max_epochs=1,
+    )
+    runner.train()
+    assert found == [False] and path.exists()
 
 
 @pytest.mark.parametrize(
@@ -129,6 +232,12 @@ def test_the_smallest_batch(sampler, sizes):
     found = [smallest_batch(DataLoader(range(9), n, sampler=sampler)) for n in (4, 2)]
     assert tuple(found) == sizes
     assert smallest_batch(DataLoader(range(9), 4, drop_last=True)) == 4
+
+
+def test_batches_of_another_kind():
+    data = DataLoader(range(9), batch_sampler=[[0, 1], [2]], collate_fn=list)
+    assert smallest_batch(data) is None and some_images(data, 2) == [0, 8]
+    assert smallest_batch(DataLoader(range(9), None)) is None
 
 
 @DATASETS.register_module(force=True)
@@ -198,7 +307,7 @@ class Scores(nn.Module):
 @pytest.mark.parametrize('classes', [2, 3, 5])
 def test_fewer_classes_than_topk(classes, topk):
     loop = SimpleNamespace(
-        dataloader=DataLoader(range(8), collate_fn=list),
+        dataloader=DataLoader(range(8), 4, collate_fn=list),
         evaluator=Evaluator(Accuracy(topk=topk)),
         fp16=False,
     )
@@ -211,6 +320,28 @@ def test_fewer_classes_than_topk(classes, topk):
         assert loop.evaluator.metrics[0].results == []
 
 
+class Named(nn.Module):
+    """Outputs by their names."""
+
+    def val_step(self, batch):
+        return dict(scores=batch)
+
+
+def test_outputs_by_name():
+    loop = SimpleNamespace(
+        dataloader=DataLoader(range(8), 4, collate_fn=list), fp16=False
+    )
+    loop.evaluator = SimpleNamespace(metrics=[])
+    loop.evaluator.process = lambda data_samples, data_batch: None
+    loop.evaluator.evaluate = lambda size: dict(size=size)
+    assert try_evaluation(Named(), loop, 'val') == dict(size=4)
+
+
 def test_images_from_everywhere():
-    assert some_images(DataLoader(range(100), collate_fn=list), 4) == [0, 33, 66, 99]
-    assert some_images(DataLoader(range(2), collate_fn=list), 4) == [0, 1]
+    def found(size, number=4, of=100):
+        return some_images(DataLoader(range(of), size, collate_fn=list), number)
+
+    assert found(8) == [0, 33, 66, 99]
+    assert found(2) == [0, 99] and found(1) == [0]
+    assert found(8, of=2) == [0, 1]
+    assert found(None) is None

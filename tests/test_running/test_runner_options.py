@@ -42,6 +42,12 @@ class OwnRunner(Runner):
 class HoldsWhatIsMixed(Hook):
     """How many batches were mixed when each epoch had been trained."""
 
+    priority = 'LOWEST'
+
+    def before_train(self, runner) -> None:
+        # What was tried before counts for nothing.
+        CountedMixup.calls = 0
+
     def after_train_epoch(self, runner) -> None:
         runner.mixed = [*getattr(runner, 'mixed', []), CountedMixup.calls]
 

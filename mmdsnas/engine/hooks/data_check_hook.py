@@ -1,9 +1,10 @@
-from typing import Any, List
+from typing import Any, List, Optional, Sized
 
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
+from mmengine.runner import Runner
 from torch.nn import SyncBatchNorm
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import BatchSampler, DataLoader
@@ -14,6 +15,7 @@ from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
 from ..child_evaluation import has_test_data
 from ..evaluation import aside, some_images, telling, try_evaluation
+from .export_child_hook import ExportChildHook
 from .utils import model_of
 
 
@@ -44,12 +46,15 @@ class DataCheckHook(Hook):
         # Some of a backbone may be frozen.
         norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training]
         with aside(model):
-            _try_training(model, norms, runner.train_dataloader)
+            _try_single(model, norms, runner.train_dataloader)
+        with aside(model, training=True):
+            _try_training(model, runner)
+        with aside(model):
             if runner.val_loop is not None:
                 metrics = try_evaluation(model, runner.val_loop, 'val')
                 _check_save_best(runner, list(metrics))
-            if has_test_data(runner):
-                try_evaluation(model, runner.test_loop, 'test')
+            if any(isinstance(hook, ExportChildHook) for hook in runner.hooks):
+                _try_test(model, runner)
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
         """Notes that the training has begun."""
@@ -60,27 +65,49 @@ class DataCheckHook(Hook):
         self.training = True
 
 
-def _try_training(
-    model: BaseModel, norms: List[_BatchNorm], loader: DataLoader
-) -> None:
-    batch = some_images(loader, 2)
+def _try_training(model: BaseModel, runner: Runner) -> None:
+    batch = _training_images(runner.train_dataloader, 2)
     if batch is None:
         return
+    if isinstance(model, DSNAS):
+        # Nothing has told it yet.
+        model.stage = model.stage_of(runner.epoch)
     with telling('the network has no loss of the images of train_dataloader'):
         model._run_forward(model.data_preprocessor(batch, True), mode='loss')
-    if smallest_batch(loader) == 1:
-        one = model.data_preprocessor(some_images(loader, 1), False)
-        _check_single(model, norms, one, loader)
 
 
-def smallest_batch(loader: DataLoader) -> int:
-    """Images of the smallest batch of an epoch, in this process."""
+def _try_test(model: BaseModel, runner: Runner) -> None:
+    with telling('the test of the child cannot be built from its config'):
+        loop = runner.test_loop if has_test_data(runner) else None
+    if loop is not None:
+        try_evaluation(model, loop, 'test')
+
+
+def _try_single(model: BaseModel, norms: List[_BatchNorm], loader: DataLoader) -> None:
+    batch = _training_images(loader, 1) if smallest_batch(loader) == 1 else None
+    if batch is None:
+        return
+    # Also those that stay in training mode where a search is evaluated.
+    for module in model.modules():
+        module.training = False
+    with telling('the network cannot take an image of train_dataloader'):
+        _check_single(model, norms, model.data_preprocessor(batch, False), loader)
+
+
+def _training_images(loader: DataLoader, number: int) -> Any:
+    with telling('the images of train_dataloader cannot be loaded'):
+        return some_images(loader, number)
+
+
+def smallest_batch(loader: DataLoader) -> Optional[int]:
+    """Images of the smallest batch of an epoch, in this process; None if unknown."""
     batches = loader.batch_sampler
+    # A batch sampler of another kind has its own last batch, or no size at all.
+    if type(batches) not in (BatchSampler, NoSingleImageBatchSampler):
+        return getattr(batches, 'batch_size', None)
     size, sampler = batches.batch_size, batches.sampler
-    endless = isinstance(sampler, InfiniteSampler)
-    # A batch sampler of another kind has its own last batch.
-    plain = type(batches) in (BatchSampler, NoSingleImageBatchSampler)
-    if endless or not plain or batches.drop_last:
+    endless = isinstance(sampler, InfiniteSampler) or not isinstance(sampler, Sized)
+    if endless or batches.drop_last:
         return size
     return len(sampler) % size or size
 
@@ -105,8 +132,9 @@ def _check_single(
     if found:
         name = next(name for name, m in model.named_modules() if m is found[0])
         batches = loader.batch_sampler
+        images = len(getattr(batches, 'sampler', loader.dataset))
         raise ConfigError(
-            f'train_dataloader gives a batch of one image ({len(batches.sampler)} '
+            f'train_dataloader gives a batch of one image ({images} '
             f'images by {batches.batch_size}), of which the BatchNorm layer {name} '
             'gets one value a channel, which it cannot train on: set another '
             'batch_size of at least 2, or drop_last=True, or '

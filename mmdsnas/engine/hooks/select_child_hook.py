@@ -12,7 +12,7 @@ from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS, TASK_UTILS
 from mmdsnas.utils.random_state import seeded_aside
-from ..evaluation import aside, try_evaluation
+from ..evaluation import aside, telling, try_evaluation
 from ..selection import PathEvaluator, PathScores, PathSpace, score_of
 from .ema_hook import averaged_weights
 from .utils import algorithm_of, common_seed, train_loader
@@ -81,7 +81,8 @@ class SelectChildHook(Hook):
                 f'when that stage begins, but is {algorithm.finetune_epochs}.'
             )
         if algorithm.mutator.free and self.strategy.max_scores:
-            self._loop = self._build_loop(runner)
+            with telling('the data of SelectChildHook cannot be built'):
+                self._loop = self._build_loop(runner)
             self._check_metric(runner)
 
     def _check_metric(self, runner) -> None:

@@ -138,6 +138,7 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         if isinstance(inner, DSNAS):
             # Without its wrapper, which the finetune stage replaces.
             self._joint.algorithm = inner
+            inner.is_pressed = True
         with self.lead.optim_context(model), autocast:
             yield
 

@@ -6,13 +6,9 @@ from mmengine.runner import ValLoop
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
-from mmdsnas.models.batch_norm import (
-    batch_norms,
-    copy_statistics,
-    put_statistics,
-    recalibrate,
-)
+from mmdsnas.models.batch_norm import recalibrate
 from mmdsnas.models.mutators.grouped_mutator import Path
+from mmdsnas.models.state import state_kept
 from mmdsnas.utils.random_state import seeded_aside
 from ..evaluation import evaluate
 
@@ -22,7 +18,7 @@ class PathEvaluator:
 
     The running statistics of a supernet are mixed over its paths; those of a path
     are computed anew before it is evaluated (Guo et al., ECCV 2020, section 3.4).
-    Statistics, modes and random states are as they were afterwards.
+    The model and random states are as they were afterwards.
 
     Args:
         algorithm (DSNAS): The search.
@@ -56,18 +52,10 @@ class PathEvaluator:
             ConfigError: The evaluator gives no such number.
         """
         model = self.algorithm
-        modes = [(module, module.training) for module in model.modules()]
-        layers = batch_norms(model)
-        kept = copy_statistics(layers)
-        try:
-            with seeded_aside(self.seed), model.evaluating(path):
-                recalibrate(model, self.batches)
-                model.eval()
-                metrics = evaluate(model, self.loop)
-        finally:
-            put_statistics(layers, kept)
-            for module, training in modes:
-                module.training = training
+        with seeded_aside(self.seed), state_kept(model), model.evaluating(path):
+            recalibrate(model, self.batches)
+            model.eval()
+            metrics = evaluate(model, self.loop)
         return score_of(metrics, self.metric)
 
 

@@ -19,8 +19,7 @@ from ..gradient_estimators import BaseGradientEstimator, DSNASGradient
 from ..lazy import materialise, weights_all_there
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, Draw
-from .losses import check_losses
-from .parts import part_of, stepped_together
+from .parts import check_pressed, part_of, stepped_together
 from .staged import StagedAlgorithm
 
 
@@ -118,8 +117,8 @@ class DSNAS(StagedAlgorithm):
         # One that was built may have those of another search.
         self.mutator.lift_limits()
         if self.cost_term.limits:
-            adaptive = self.cost_term.multipliers is not None
-            self.mutator.set_limits(*self.cost_term.constraints(), mean=adaptive)
+            term = self.cost_term
+            self.mutator.set_limits(*term.constraints(), mean=term.adaptive)
         copy_overwritten_outputs(
             self.architecture, estimator.example(self.architecture)
         )
@@ -129,7 +128,7 @@ class DSNAS(StagedAlgorithm):
         )
         self.share_path = share_path
         self.norm_training = norm_training
-        self.trains_alpha = True
+        self.trains_alpha, self.is_pressed = True, False
         self._evaluated: Optional[Mapping[str, str]] = None
         # Looked for when they are needed: a wrapper may have put others in place.
         self._norms: Optional[List[nn.Module]] = None
@@ -159,7 +158,7 @@ class DSNAS(StagedAlgorithm):
         Returns:
             dict[str, Tensor]: For the log.
         """
-        adaptive = self.cost_term.multipliers is not None
+        adaptive = self.cost_term.adaptive
         return super().train_step(data, stepped_together(optim_wrapper, adaptive))
 
     # Forward
@@ -178,7 +177,7 @@ class DSNAS(StagedAlgorithm):
             and ``cost.loss`` where a limit applies.
 
         Raises:
-            ConfigError: The architecture returns no losses.
+            ConfigError: There are no losses, or nothing presses an adaptive limit.
         """
         if not self.training:
             self._set_child()
@@ -194,6 +193,7 @@ class DSNAS(StagedAlgorithm):
             losses = self.gradient_estimator(draw, task)
         else:
             losses = task()
+        check_pressed(self.is_pressed or not (trains_alpha and self.cost_term.adaptive))
         if self.cost_term.limit is not None:
             # 0 and not absent: logs repeat the last value of what is absent.
             losses['cost.loss'] = (
@@ -206,10 +206,10 @@ class DSNAS(StagedAlgorithm):
     def press_alpha(self) -> None:
         """Adds an adaptive limit's part to the complete gradients of ``alpha``.
 
-        ``SearchOptimWrapperDict`` calls it before every step.
+        ``SearchOptimWrapperDict`` calls it before every step; another loop that does
+        sets ``is_pressed``.
         """
-        presses = self.cost_term.multipliers is not None
-        if presses and self.searching and self.trains_alpha:
+        if self.cost_term.adaptive and self.searching and self.trains_alpha:
             alphas = list(self.mutator.arch_params.values())
             self.cost_term.press(alphas, self.mutator.probs())
 
@@ -220,7 +220,7 @@ class DSNAS(StagedAlgorithm):
             with torch.no_grad(), statistics_kept(self._norms):
                 return self._task_losses(inputs, data_samples)
         losses = self.architecture(inputs, data_samples, mode='loss')
-        check_losses(losses, self.training and torch.is_grad_enabled())
+        self.check_losses(losses)
         return {f'task.{name}': value for name, value in losses.items()}
 
     @contextmanager

@@ -1,12 +1,14 @@
 from logging import WARNING
-from typing import Dict, Optional
+from typing import Any, Dict, Optional
 
+import torch
 import torch.nn as nn
 from mmengine.logging import print_log
 from mmrazor.models.algorithms import BaseAlgorithm
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.options import stages_problem
+from .losses import check_losses
 from .stage import Stage
 
 
@@ -53,6 +55,8 @@ class StagedAlgorithm(BaseAlgorithm):
         self.iteration = 0
         self.seed = 0
         self._counts = True
+        # The stage whose losses were looked at; their kind is the same in all of it.
+        self._checked: Optional[Stage] = None
 
     def stage_of(self, epoch: int) -> Stage:
         """The stage that an epoch, counted from 0, belongs to."""
@@ -119,3 +123,19 @@ class StagedAlgorithm(BaseAlgorithm):
         iteration = self.iteration
         self.iteration += self._counts
         return iteration
+
+    def check_losses(self, losses: Any) -> None:
+        """Looks at the losses of the architecture, before the first step of a stage.
+
+        Args:
+            losses (Any): What it returned.
+
+        Raises:
+            ConfigError: See :func:`.losses.check_losses`.
+        """
+        if self._checked is not None and self._checked is self.stage:
+            return
+        trains = self.training and torch.is_grad_enabled()
+        check_losses(losses, trains)
+        if trains:
+            self._checked = self.stage

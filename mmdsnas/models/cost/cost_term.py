@@ -124,6 +124,11 @@ class CostTerm(nn.Module):
             torch.tensor(self.table.sizes),
         )
 
+    @property
+    def adaptive(self) -> bool:
+        """bool: Whether there are multipliers."""
+        return self.multipliers is not None
+
     def allows(self, path: Mapping[str, str]) -> bool:
         """Whether a path is within all limits.
 

@@ -8,9 +8,9 @@ from mmrazor.models.task_modules import ResourceEstimator as MMRazorResourceEsti
 from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 from torch import Tensor
 
-from mmdsnas.errors import ConfigError, UserError
 from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
+from mmdsnas.utils.foreign import telling
 from ..mutables import OneHotMutableOP, all_candidates, blocks_of, one_path
 from .cost_table import Cost, CostTable, total
 from .latency import LatencyMeter
@@ -223,12 +223,8 @@ class ResourceEstimator(MMRazorResourceEstimator):
 
 
 def _try(model: nn.Module, inputs: Tensor) -> None:
-    try:
+    with telling(
+        'the architecture must accept an input of resource_estimator.input_shape, '
+        f'but with {tuple(inputs.shape)} its forward fails'
+    ):
         model(inputs)
-    except UserError:
-        raise
-    except (RuntimeError, AssertionError, ValueError, IndexError) as error:
-        raise ConfigError(
-            'the architecture must accept an input of resource_estimator.input_shape, '
-            f'but with {tuple(inputs.shape)} its forward fails: {error}'
-        ) from error

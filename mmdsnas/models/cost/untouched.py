@@ -1,47 +1,31 @@
 """A model as it was, whatever is executed to look at it."""
 
 import inspect
-from contextlib import contextmanager
-from typing import Any, Dict, Iterator, Optional, Tuple
+from contextlib import ExitStack, contextmanager
+from typing import Dict, Iterator, Optional, Tuple
 
 import torch
 import torch.nn as nn
 from mmrazor.models.task_modules.estimators.counters.flops_params_counter import (
     is_supported_instance,
 )
-from torch import Tensor
+
+from ..state import state_kept
 
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
-    """Eval mode, no graph; modes and other attributes are put back at the end.
+    """Eval mode, no graph; the state is put back at the end, see :func:`state_kept`.
 
     Inputs that are given by name come by place, where MMRazor's counters look.
     """
-    # Those with other values too: what a forward notes would count in the next one.
-    kept = [(module, dict(vars(module))) for module in model.modules()]
-    handles = [
-        module.register_forward_pre_hook(_by_place, with_kwargs=True)
-        for module in model.modules()
-        if is_supported_instance(module)
-    ]
-    try:
+    # All of it: what a forward notes would count in the next one.
+    with state_kept(model), torch.no_grad(), ExitStack() as hooks:
+        for module in filter(is_supported_instance, model.modules()):
+            handle = module.register_forward_pre_hook(_by_place, with_kwargs=True)
+            hooks.callback(handle.remove)
         model.eval()
-        with torch.no_grad():
-            yield
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, attributes in kept:
-            # A weight with a graph is computed by each forward, and cannot be copied.
-            computed = {k for k, v in attributes.items() if _has_graph(v)}
-            computed = {k: v for k, v in vars(module).items() if k in computed}
-            vars(module).clear()
-            vars(module).update(attributes, **computed)
-
-
-def _has_graph(value: Any) -> bool:
-    return isinstance(value, Tensor) and not value.is_leaf
+        yield
 
 
 def _by_place(module: nn.Module, args: Tuple, kwargs: Dict) -> Optional[Tuple]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _NormBase
 
 from mmdsnas.errors import UserError
+from mmdsnas.utils.foreign import FOREIGN
 from .blocks import all_candidates, blocks_of
 from .one_hot_mutable_op import OneHotMutableOP
 from .outputs import check_output, tensors_of
@@ -37,7 +38,7 @@ def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
             found = in_place_readers(probe, blocks_of(probe), inputs)
     except UserError:
         raise
-    except (RuntimeError, AssertionError, ValueError) as error:
+    except FOREIGN as error:
         print_log(
             'operations that work in place in training mode alone were not looked '
             f'for, because the forward fails there with one image: {error}',

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.optim.optimizer import amp_optimizer_wrapper as module
 from torch.optim import SGD
@@ -197,6 +198,21 @@ def test_an_adaptive_limit_presses_with_every_wrapper(kind):
     found, rates = trained(WRAPPERS[kind])
     wanted, _ = trained(separate(SearchOptimWrapperDict, *rates))
     assert all(map(torch.equal, found, wanted))
+
+
+@pytest.mark.parametrize('limit', [None, 2e-4])
+def test_a_wrapper_that_does_not_press_is_refused(limit):
+    """A distributed one steps its optimizer without the ``train_step`` of the model."""
+    algorithm = bare(costly_net, cost=dict(limit=limit))
+    if limit is None:
+        BaseModel.train_step(algorithm, data(), plain(algorithm)[0])
+        return
+    with torch.no_grad():
+        algorithm.loss(*batch())
+    with pytest.raises(ConfigError, match='cost.limit .* SearchOptimWrapperDict'):
+        BaseModel.train_step(algorithm, data(), plain(algorithm)[0])
+    wrapper, _ = WRAPPERS['ours'](algorithm)
+    BaseModel.train_step(algorithm, data(), wrapper)
 
 
 def test_wrappers_that_scale_their_loss_alone_are_refused(monkeypatch):

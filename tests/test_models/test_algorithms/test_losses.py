@@ -5,7 +5,15 @@ import torch
 import torch.nn.functional as F
 
 from mmdsnas.errors import ConfigError
-from tests.toy import ToyNet, batch, searching, smooth_block
+from mmdsnas.models.algorithms import staged
+from tests.toy import (
+    ToyNet,
+    algorithm_of,
+    batch,
+    searching,
+    smooth_block,
+    smooth_net,
+)
 
 
 class Net(ToyNet):
@@ -83,3 +91,17 @@ def test_what_mmengine_adds_up_is_trained_on(make, estimator):
 def test_an_evaluation_needs_no_gradient():
     algorithm = searching(Net(lambda x: dict(loss=x.mean().detach()))).eval()
     assert not algorithm.loss(*batch())['task.loss'].requires_grad
+
+
+def test_losses_are_looked_at_once_in_a_stage(monkeypatch):
+    seen = []
+    monkeypatch.setattr(staged, 'check_losses', lambda _, trains: seen.append(trains))
+    algorithm = algorithm_of(smooth_net(), pretrain_epochs=1, finetune_epochs=2)
+    for epoch, looks in ((0, 1), (0, 0), (1, 1), (2, 1), (3, 0), (0, 1)):
+        algorithm.begin_epoch(epoch)
+        with torch.no_grad():
+            algorithm.loss(*batch())  # says nothing of gradients
+        seen.clear()
+        for _ in range(2):
+            algorithm.loss(*batch())
+        assert seen == [True] * looks

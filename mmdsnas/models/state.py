@@ -1,0 +1,60 @@
+"""The state of a model that is executed to look at it."""
+
+from contextlib import contextmanager
+from typing import Any, Iterator
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+from torch.nn.parameter import is_lazy
+
+
+@contextmanager
+def state_kept(model: nn.Module, attributes: bool = True) -> Iterator[None]:
+    """While open, a model may be executed in any mode; its state is put back.
+
+    That is the modes, the values of all buffers, also of those that a forward
+    replaces, and what else modules have as attributes. Weights are left alone, as are
+    buffers that have no shape yet or are not there yet.
+
+    Args:
+        model (nn.Module): The model.
+        attributes (bool): Whether other attributes than the mode are put back.
+    """
+    kept = [
+        (
+            module,
+            dict(vars(module)) if attributes else {},
+            module.training,
+            {
+                name: (buffer, None if buffer is None else buffer.detach().clone())
+                for name, buffer in module._buffers.items()
+                if not is_lazy(buffer)
+            },
+        )
+        for module in model.modules()
+    ]
+    try:
+        yield
+    finally:
+        for module, before, training, buffers in kept:
+            if attributes:
+                _put_attributes(module, before)
+            module.training = training
+            for name, (buffer, value) in buffers.items():
+                module._buffers[name] = buffer
+                if buffer is not None:
+                    with torch.no_grad():
+                        buffer.copy_(value)
+
+
+def _put_attributes(module: nn.Module, before: dict) -> None:
+    # A weight with a graph is computed by each forward, and cannot be copied.
+    computed = {k for k, v in before.items() if _has_graph(v)}
+    computed = {k: v for k, v in vars(module).items() if k in computed}
+    vars(module).clear()
+    vars(module).update(before, **computed)
+
+
+def _has_graph(value: Any) -> bool:
+    return isinstance(value, Tensor) and not value.is_leaf
