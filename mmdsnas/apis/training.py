@@ -77,6 +77,9 @@ def train(
         with checkpoints.for_mmengine():
             with telling('the run cannot be built from its config'):
                 runner = build_runner(config)
+                # mmengine builds the data when they are first asked for.
+                for loop in ('train_loop', 'val_loop'):
+                    getattr(runner, loop)
             runner.register_hook(data_check)
             runner.train()
     return runner
