@@ -224,11 +224,8 @@ def add_int8(
     out = result.file.with_suffix(f'.int8{onnx.suffix}')
     with write_atomically(out) as temporary:
         quantize(result.file, temporary, network, calibration)
-        runs = [
-            _with_inputs(network, onnx.runner(file))
-            for file in (result.file, temporary)
-        ]
-        comparison = compare(*runs, images)
+        runners = map(onnx.runner, (result.file, temporary))
+        comparison = compare(*(_with_inputs(network, r) for r in runners), images)
     left_out = [*result.left_out, *images.left_out, *calibration.left_out]
     return result._replace(
         int8_file=out,
