@@ -78,9 +78,8 @@ def export(
             folder, or how many of the test set.
         tolerance (float): The largest difference between two logits that is allowed,
             as a part of the largest logit, or of 1 if that is smaller.
-        int8 (str | Path | int, optional): Images to calibrate a file in int8 with: a
-            folder, or how many of the training set. It is written beside the other
-            one, and its accuracy is measured on the test set.
+        int8 (str | Path | int, optional): Images to calibrate a file in int8 with,
+            compared on the test set then: a folder, or how many of the training set.
         options (dict, optional): ``--cfg-options``.
         trust_checkpoint (bool): Whether code in the checkpoint may run.
 
@@ -135,9 +134,8 @@ def export(
         classes=classes or images.classes,
         pipeline=pipeline_of(config.test_dataloader),
     )
-    if calibration is None:
-        return result
-    return add_int8(result, child, calibration, labelled)
+    only_float = calibration is None
+    return result if only_float else add_int8(result, child, calibration, labelled)
 
 
 def export_child(
@@ -187,8 +185,7 @@ def export_child(
         run = _with_inputs(network, file_format.runner(temporary))
         comparison = compare(partial(reference, child), run, images)
         allowed = tolerance * max(comparison.scale, 1.0)
-        # NaN is not within either.
-        if not comparison.largest <= allowed:
+        if not comparison.largest <= allowed:  # NaN is not within either.
             raise ExportError(
                 f'the {format} file gives logits that differ from those of PyTorch by '
                 f'up to {comparison.largest:.2g} on {comparison.images} images, more '

@@ -18,7 +18,7 @@ from mmdsnas import apis
 from mmdsnas.apis import load_child, search, train
 from mmdsnas.apis.searching import own_instances
 from mmdsnas.datasets import Digits
-from mmdsnas.engine import child_evaluation
+from mmdsnas.engine import ExportChildHook, child_evaluation
 from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.running.run_config import load_config
@@ -203,11 +203,17 @@ def test_the_child_is_tested_once(results, tmp_path, monkeypatch):
         'evaluate',
         lambda *args: {k: np.float64(value) for k, value in given(*args).items()},
     )
+    # As where the last epoch is not validated; a validation rewrites the file.
+    monkeypatch.setattr(ExportChildHook, 'after_val_epoch', lambda *_, **__: None)
     again = dict(SHORT, randomness=dict(seed=1), resume=work / 'epoch_3.pth')
     result = search(DIGITS, work, **again)
     assert result.test_metrics == tested
     assert type(result.child.neck) is GlobalAveragePooling
-    # A third time there is nothing to do; another result would be seen.
+    found = torch.load(work / 'subnet.pth', weights_only=True)['meta']
+    assert {type(value) for value in found['test_metrics'].values()} == {float}
+    # Another time there is nothing to do, with a validation too; another result
+    # would be seen.
+    monkeypatch.undo()
     monkeypatch.setattr(child_evaluation, 'evaluate', lambda *_: {})
     assert search(DIGITS, work, **again).test_metrics == tested
 
