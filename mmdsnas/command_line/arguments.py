@@ -45,7 +45,8 @@ class Options(DictAction):
 
 def config_parser(description: str) -> argparse.ArgumentParser:
     """A parser for a tool that starts from a config."""
-    parser = argparse.ArgumentParser(description=description)
+    # A misspelt option is no other one.
+    parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
     parser.add_argument('config', help='config: its path or its name')
     parser.add_argument(
         '--cfg-options',

@@ -30,6 +30,12 @@ def test_option_without_a_value(capsys):
     assert "--cfg-options must be KEY=VALUE, but got 'b.c'" in capsys.readouterr().err
 
 
+def test_a_misspelt_option_is_no_other_one(capsys):
+    with pytest.raises(SystemExit):
+        config_parser('').parse_args(['x', '--cfg-option', 'a=1'])
+    assert '--cfg-option' in capsys.readouterr().err
+
+
 def test_paths_stay_as_they_are(capsys):
     """Of anything else mmengine makes numbers and lists."""
     paths = {
