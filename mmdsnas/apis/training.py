@@ -4,7 +4,6 @@ from typing import Any, Mapping, Optional, Union
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmdsnas.engine.evaluation import telling
 from mmdsnas.engine.hooks import DataCheckHook
 from mmdsnas.running import run_config
 from mmdsnas.running.checkpoints import Checkpoints
@@ -14,6 +13,7 @@ from mmdsnas.running.runner_options import build_runner
 from mmdsnas.running.start import resume as resume_from
 from mmdsnas.running.start import start_from_checkpoint
 from mmdsnas.utils.files import check_writable
+from mmdsnas.utils.foreign import telling
 
 
 def train(

@@ -18,8 +18,6 @@ from mmdsnas.models.state import state_kept
 from mmdsnas.utils.foreign import telling
 from mmdsnas.utils.random_state import seeded_aside
 
-__all__ = ['aside', 'evaluate', 'some_images', 'telling', 'try_evaluation']
-
 # Images that a network is tried on, at most.
 TRIED = 32
 

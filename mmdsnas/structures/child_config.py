@@ -1,11 +1,12 @@
 """What the file of a child says of how it is built and gets its images."""
 
-from typing import Any, Dict, Iterator, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence
 
 from mmengine.config import Config
 
 from mmdsnas import registry
 from mmdsnas.models.cost import INPUT_SHAPE
+from mmdsnas.utils.config_values import type_name, values_in
 from mmdsnas.utils.data_sets import pipeline_of
 from mmdsnas.utils.plain import plain
 
@@ -83,17 +84,4 @@ def _without_files(value: Any) -> Any:
 
 
 def _is_pretrained(init_cfg: Any) -> bool:
-    return any(
-        str(t).split('.')[-1] == 'Pretrained' for t in values_of(init_cfg, 'type')
-    )
-
-
-def values_of(value: Any, name: str) -> Iterator[Any]:
-    """All values of an option in a config."""
-    if isinstance(value, dict):
-        if name in value:
-            yield value[name]
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for part in value:
-            yield from values_of(part, name)
+    return any(type_name(part) == 'Pretrained' for part in values_in(init_cfg))

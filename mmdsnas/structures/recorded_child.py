@@ -16,8 +16,9 @@ from mmdsnas import registry
 from mmdsnas.errors import CheckpointError
 from mmdsnas.options.checkers import shown
 from mmdsnas.utils.checkpoint import meta_of
+from mmdsnas.utils.config_values import values_of
 from mmdsnas.utils.plain import plain
-from .child_config import KEY, SUB_MODEL, values_of
+from .child_config import KEY, SUB_MODEL
 
 # What the parts of such a config have, and nothing else.
 _PARTS = (

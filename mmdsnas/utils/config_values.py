@@ -25,3 +25,9 @@ def values_in(value: Any) -> Iterator[Any]:
     if isinstance(value, (list, tuple)):
         for part in value:
             yield from values_in(part)
+
+
+def values_of(value: Any, name: str) -> Iterator[Any]:
+    """All values of an option, wherever it stands in a value of a config."""
+    dicts = (part for part in values_in(value) if isinstance(part, dict))
+    return (part[name] for part in dicts if name in part)

@@ -13,8 +13,9 @@ from mmdsnas.datasets import NoSingleImageBatchSampler
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
+from mmdsnas.utils.foreign import telling
 from ..child_evaluation import has_test_data
-from ..evaluation import aside, some_images, telling, try_evaluation
+from ..evaluation import aside, some_images, try_evaluation
 from .export_child_hook import ExportChildHook
 from .utils import model_of
 

@@ -11,8 +11,9 @@ from mmdsnas.models.mutators import Stream
 from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS, TASK_UTILS
+from mmdsnas.utils.foreign import telling
 from mmdsnas.utils.random_state import seeded_aside
-from ..evaluation import aside, telling, try_evaluation
+from ..evaluation import aside, try_evaluation
 from ..selection import PathEvaluator, PathScores, PathSpace, score_of
 from .ema_hook import averaged_weights
 from .utils import algorithm_of, common_seed, train_loader
