@@ -27,7 +27,7 @@ DOCS := $(VENV)/.mmdsnas-docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search test docs docs-test notebook fuzz resume-matrix resume-kills truth quality quality-report rewards steps bench bench-report lint wheel clean
+.PHONY: help search test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality quality-report rewards steps bench bench-report lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,8 +44,11 @@ search: $(RUNTIME) ## Search a network for the images in DATA, or handwritten di
 
 # The tests run side by side, so that each process gets one thread; those of a file
 # in one process, which makes what they share once.
-test: $(TESTS) ## Run the tests
-	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+test: $(TESTS) ## Run the quick tests (5 min)
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest $(PYTEST_ARGS) -m "not slow"
+
+test-slow: $(TESTS) ## Run the tests that take seconds each: whole runs, ranks, fuzz
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest $(PYTEST_ARGS) -m slow
 
 docs: $(DOCS) ## Build the documentation into docs/_build
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m sphinx -W --keep-going -b html docs/en docs/_build

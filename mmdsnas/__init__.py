@@ -2,8 +2,18 @@
 
 Importing the package makes MMRazor 1.0.0 usable on current torch and says in
 one sentence if a package has another version than the tested one.
+
+What scripts and notebooks need can be imported from here; its module is loaded when it
+is asked for.
+
+Example:
+    >>> from mmdsnas import predict, search
+    >>> result = search('dsnas_supernet_1xb64_digits', work_dir='work_dirs/digits')
+    >>> result.cost['mflops'], result.accuracy
+    >>> predict(result.child, ['a.png', 'b.png'])
 """
 
+import importlib
 import warnings
 
 from .compat import make_mmrazor_importable
@@ -32,4 +42,33 @@ if untested_versions():
 
 make_mmrazor_importable()
 
-__all__ = ['__version__']
+# Public names by the module that has them.
+_PUBLIC = {
+    'DSNAS': 'models',
+    'DifferentiableMutator': 'models',
+    'ExportResult': 'deployment',
+    'OneHotMutableOP': 'models',
+    'Prediction': 'launch.children',
+    'ResourceEstimator': 'models',
+    'SearchResult': 'launch.searching',
+    'export': 'deployment',
+    'load_child': 'launch.children',
+    'predict': 'launch.children',
+    'report': 'visualization',
+    'search': 'launch.searching',
+    'test': 'launch.testing',
+    'train': 'launch.training',
+}
+
+__all__ = ['__version__', *_PUBLIC]
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    module = importlib.import_module(f'.{_PUBLIC[name]}', __name__)
+    return getattr(module, name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

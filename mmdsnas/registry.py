@@ -85,7 +85,7 @@ DATASETS = _child(root.DATASETS, 'datasets')
 DATA_SAMPLERS = _child(root.DATA_SAMPLERS, 'datasets')
 TRANSFORMS = _child(root.TRANSFORMS, 'datasets')
 
-MODELS = _child(root.MODELS, 'models', 'structures')
+MODELS = _child(root.MODELS, 'models', 'subnets')
 MODEL_WRAPPERS = _child(root.MODEL_WRAPPERS)
 WEIGHT_INITIALIZERS = _child(root.WEIGHT_INITIALIZERS)
 TASK_UTILS = _child(root.TASK_UTILS, 'models', 'engine')

@@ -6,8 +6,8 @@ from mmcls.structures import ClsDataSample
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
-from mmdsnas.apis.searching import own_instances
-from mmdsnas.apis.training import train
+from mmdsnas.launch.searching import own_instances
+from mmdsnas.launch.training import train
 from mmdsnas.registry import DATASETS, MODELS
 
 CLASSES, SIZE = 3, 8

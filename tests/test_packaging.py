@@ -147,9 +147,9 @@ def test_installed_child_is_built_from_its_subnet_file(site, run_python, tmp_pat
     subnet, choices, by_name, blocks = run_python(
         """
 from mmdsnas.registry import MODELS
-from mmdsnas.structures import read_subnet
+from mmdsnas.subnets import read_subnet
 from mmdsnas.utils import find_subnet
-from mmdsnas.running.run_config import load_config
+from mmdsnas.launch.run_config import load_config
 config = load_config('dsnas_subnet_1xb64_digits')
 print(config.model.fix_subnet)
 print(len(MODELS.build(config.model).backbone.layers[1][0].choices))

@@ -7,9 +7,9 @@ from mmengine.registry import DefaultScope, Registry
 
 import mmdsnas.registry
 from mmdsnas.errors import ConfigError
+from mmdsnas.launch.check_config import check_config
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS, SCOPE, TRANSFORMS
-from mmdsnas.running.check_config import check_config
 from mmdsnas.utils.paths import find_config
 from tests.test_fuzz.nonsense import small_search
 

@@ -9,7 +9,7 @@ from mmdsnas.engine.hooks.utils import algorithm_of
 from mmdsnas.engine.selection import PathEvaluator
 from mmdsnas.models import Stage
 from mmdsnas.models.cost import expected_cost
-from mmdsnas.utils.random_state import seeded_aside
+from mmdsnas.utils.random_state import random_states_kept
 
 METRIC = 'accuracy/top1'
 
@@ -58,7 +58,7 @@ class RecordHook(Hook):
         algorithm = algorithm_of(runner)
         if runner.epoch == algorithm.finetune_epochs:
             # The epoch's random numbers are those of a run without this hook.
-            with seeded_aside(runner.seed):
+            with random_states_kept(runner.seed):
                 self.accuracy_in_search = accuracy(runner)
 
     def result(self) -> Dict[str, Any]:

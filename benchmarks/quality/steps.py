@@ -13,7 +13,7 @@ from mmcls.structures import ClsDataSample
 from mmengine.config import Config
 
 from mmdsnas.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
-from mmdsnas.utils.random_state import seeded_aside
+from mmdsnas.utils.random_state import random_states_kept
 from ..output import RESULTS, write_json
 from ..speed.timing import take_turns
 from .training import CONFIGS
@@ -69,7 +69,7 @@ class EstimatorStep:
         config.model.mutator.fix_threshold = None
         config.model.update(pretrain_epochs=0, finetune_epochs=10)
         config.optim_wrapper.mutator.optimizer.lr = 0.0
-        with seeded_aside(0), MODELS.switch_scope_and_registry('mmdsnas'):
+        with random_states_kept(0), MODELS.switch_scope_and_registry('mmdsnas'):
             self.model = MODELS.build(config.model)
             shape = (
                 config.train_dataloader.batch_size,

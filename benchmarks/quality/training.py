@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 # Registers everything that the configs name.
 import mmdsnas.engine  # noqa: F401
-import mmdsnas.structures  # noqa: F401
+import mmdsnas.subnets  # noqa: F401
 from .record_hook import RecordHook
 
 CONFIGS = Path(__file__).parent / 'configs'

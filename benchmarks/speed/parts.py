@@ -18,7 +18,7 @@ from .workload import Workload
 # What is called once or more in a step, by what it is. `forward` has the gates in it.
 PARTS: Dict[str, List[Tuple[Any, str]]] = {
     'draw of the path': [(DifferentiableMutator, 'draw_path')],
-    'log-probabilities and gates': [(dsnas, 'Draw'), (DSNASGradient, 'gates')],
+    'log-probabilities and gates': [(dsnas, 'PathSample'), (DSNASGradient, 'gates')],
     'forward pass': [(DSNAS, '_task_losses')],
     'backward pass': [(OptimWrapper, 'backward')],
     'gradients finite': [(search_optim_wrapper_dict, 'get_total_norm')],

@@ -8,9 +8,9 @@ from torch import nn
 
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS, OPTIM_WRAPPERS
-from mmdsnas.structures.child import child_state_dict
-from mmdsnas.structures.sub_model import sub_model
-from mmdsnas.structures.subnet import subnet_of_path
+from mmdsnas.subnets.child import child_state_dict
+from mmdsnas.subnets.sub_model import sub_model
+from mmdsnas.subnets.subnet import subnet_of_path
 from .workload import SEED, Workload, plain_dict
 
 Path = Dict[str, str]
@@ -103,7 +103,7 @@ class PlainStep:
 
 
 class FinetuneStep:
-    """(e) A step of the finetune stage: all is fixed, the losers are frozen.
+    """(e) A step of the finetune stage: all is fixed, the unselected are frozen.
 
     Args:
         workload (Workload): What is trained.

@@ -11,8 +11,8 @@ from mmengine.registry import init_default_scope
 
 # Registers everything that the configs name.
 import mmdsnas.engine  # noqa: F401
-import mmdsnas.structures  # noqa: F401
-from mmdsnas.running.run_config import load_config
+import mmdsnas.subnets  # noqa: F401
+from mmdsnas.launch.run_config import load_config
 
 BLOCK = 'mmdsnas.OneHotMutableOP'
 SEED = 0

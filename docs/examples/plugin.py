@@ -16,7 +16,7 @@ import pytest
 from sybil import Example, Region, Sybil
 from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
 
-from mmdsnas.running.run_config import load_config
+from mmdsnas.launch.run_config import load_config
 from .documents import DOCUMENTS, Document
 from .scratch import ROOT, make_scratch, run_shell
 

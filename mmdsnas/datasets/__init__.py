@@ -4,7 +4,7 @@ from .alternating_batch_sampler import AlternatingBatchSampler
 from .class_folders import find_classes
 from .digits import Digits
 from .fashion_mnist import FashionMNIST
-from .folder_contents import FolderContents, look_at
+from .folder_contents import FolderContents, scan_folder
 from .image_folder import ImageFolder
 from .imagenet import ImageNet
 from .no_single_image_batch_sampler import NoSingleImageBatchSampler
@@ -21,5 +21,5 @@ __all__ = [
     'LoadResizeEdge',
     'NoSingleImageBatchSampler',
     'find_classes',
-    'look_at',
+    'scan_folder',
 ]

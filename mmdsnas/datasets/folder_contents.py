@@ -52,7 +52,7 @@ class FolderContents(NamedTuple):
     size: tuple[int, int]
 
 
-def look_at(data_root: str, val_ratio: float) -> FolderContents:
+def scan_folder(data_root: str, val_ratio: float) -> FolderContents:
     """Decodes every image of a folder once.
 
     That takes about as long as the decoding in one epoch of training.

@@ -1,9 +1,9 @@
 """Files of a child that run without OpenMMLab."""
 
-from .child import build_child
+from mmdsnas.datasets.packed_images import FolderImages, Images, Packer, find_images
+from mmdsnas.subnets.built_child import build_child
 from .comparison import Comparison
 from .exporting import ExportResult, add_int8, export, export_child
-from .images import FolderImages, Images, Packer, find_images
 
 __all__ = [
     'Comparison',

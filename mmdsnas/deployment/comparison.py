@@ -4,8 +4,8 @@ from typing import Iterable, NamedTuple, Optional
 
 import torch
 
+from mmdsnas.datasets.packed_images import Batch
 from .formats import Run
-from .images import Batch
 
 
 class Comparison(NamedTuple):

@@ -7,16 +7,16 @@ from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Union
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
+from mmdsnas.datasets.packed_images import Images, Source, find_images
 from mmdsnas.errors import ConfigError, ExportError
-from mmdsnas.running.run_config import load_config
-from mmdsnas.structures import check_classes, recorded_classes, recorded_input_size
-from mmdsnas.utils.checkpoint import load_checkpoint
+from mmdsnas.launch.run_config import load_config
+from mmdsnas.subnets import check_classes, recorded_classes, recorded_input_size
+from mmdsnas.subnets.built_child import build_child
+from mmdsnas.subnets.checkpoint import load_checkpoint
 from mmdsnas.utils.data_sets import pipeline_of
 from mmdsnas.utils.files import check_writable, write_atomically
-from .child import build_child
 from .comparison import Comparison, compare
 from .formats import FORMATS, OnnxFormat, Pt2Format
-from .images import Images, Source, find_images
 from .metadata import describe
 from .network import Network, eval_copy, reference, trace
 from .quantization import quantize

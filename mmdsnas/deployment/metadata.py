@@ -7,7 +7,7 @@ import torch.nn as nn
 from mmcls.models import MultiLabelClsHead
 from torch import Tensor
 
-from mmdsnas.structures.subnet import block_names
+from mmdsnas.subnets.subnet import block_names
 from mmdsnas.versions import __version__
 from .network import INPUT, OUTPUT, Network
 

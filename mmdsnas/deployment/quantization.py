@@ -6,7 +6,7 @@ from typing import Dict, Iterable, Iterator, Optional
 
 import numpy as np
 
-from .images import Batch
+from mmdsnas.datasets.packed_images import Batch
 from .network import INPUT, Network
 
 

@@ -8,8 +8,8 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.runner import Runner
 
 from mmdsnas.errors import CheckpointError
-from mmdsnas.structures import child_config
-from mmdsnas.utils.checkpoint import load_checkpoint, meta_of
+from mmdsnas.subnets import child_config
+from mmdsnas.subnets.checkpoint import load_checkpoint, meta_of
 from mmdsnas.utils.data_sets import data_sets
 from mmdsnas.utils.plain import plain
 from .evaluation import evaluate
@@ -66,7 +66,7 @@ def evaluate_child(runner: Runner, path: str) -> Optional[Dict[str, Any]]:
         it had them.
     """
     # Here, as torch.export takes its time to import.
-    from mmdsnas.deployment.child import build_child
+    from mmdsnas.subnets.built_child import build_child
 
     found: List[Any] = [None, None]
     if is_main_process():

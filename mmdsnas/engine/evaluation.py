@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from mmdsnas.errors import ConfigError
 from mmdsnas.models.state import state_kept
 from mmdsnas.utils.foreign import telling
-from mmdsnas.utils.random_state import seeded_aside
+from mmdsnas.utils.random_state import random_states_kept
 
 # Images that a network is tried on, at most.
 TRIED = 32
@@ -39,14 +39,14 @@ def evaluate(model: BaseModel, loop: ValLoop) -> Dict[str, Any]:
 
 
 @contextmanager
-def aside(model: BaseModel, training: bool = False) -> Iterator[BaseModel]:
+def no_side_effects(model: BaseModel, training: bool = False) -> Iterator[BaseModel]:
     """A model without gradients; its state and random states are put back.
 
     Args:
         model (BaseModel): The model.
         training (bool): Whether it is in train mode meanwhile.
     """
-    with state_kept(model), seeded_aside(0), torch.no_grad():
+    with state_kept(model), random_states_kept(0), torch.no_grad():
         model.train(training)
         yield model
 
@@ -55,7 +55,7 @@ def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> Dict[str, Any]
     """Evaluates a few images, so that what does not fit shows before the training.
 
     Args:
-        model (BaseModel): In :func:`aside`.
+        model (BaseModel): In :func:`no_side_effects`.
         loop (ValLoop): Data, evaluator and precision.
         name (str): Whose they are, ``'val'`` for example.
 

@@ -44,7 +44,7 @@ DATA: Dict[str, Dict[str, Checker]] = dict(
         max_corrupt=Integer(0),
         test_mode=Flag(),
     ),
-    # At the top of a config; see mmdsnas/running/own_images.py.
+    # At the top of a config; see mmdsnas/launch/own_images.py.
     own_images=dict(
         input_size=Maybe(Integer(64, 1024)),
         epochs=Maybe(Integer(3)),

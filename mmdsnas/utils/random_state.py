@@ -7,7 +7,7 @@ import torch
 
 
 @contextmanager
-def seeded_aside(seed: int) -> Iterator[None]:
+def random_states_kept(seed: int) -> Iterator[None]:
     """Lets something draw random numbers without a trace.
 
     While open, the generators of Python, NumPy and torch (CPU and CUDA) go by

@@ -94,7 +94,7 @@ class Album:
         ]
         whole, own = run.child.costs.get('mflops'), [b.mflops for b in blocks]
         rest = whole - sum(own) if whole is not None and None not in own else None
-        dearest = max([*costs, rest or 0]) if costs else None
+        costliest = max([*costs, rest or 0]) if costs else None
         columns = dict(
             probability='probability',
             mflops='MFLOPs',
@@ -106,7 +106,7 @@ class Album:
             'child',
             'The child block by block',
             ', '.join(f'{b.name}: {b.candidate}' for b in blocks),
-            child_rows(blocks, rest, dearest, self.paints),
+            child_rows(blocks, rest, costliest, self.paints),
             ['block', 'candidate', *(columns[k] for k in there)],
             [[b.name, b.candidate, *(getattr(b, k) for k in there)] for b in blocks],
         )

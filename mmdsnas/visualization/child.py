@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Union
 
 from mmdsnas.errors import CheckpointError, SubnetError
-from mmdsnas.structures import read_subnet, recorded_classes
-from mmdsnas.utils.checkpoint import load_checkpoint, meta_of, number
+from mmdsnas.subnets import read_subnet, recorded_classes
+from mmdsnas.subnets.checkpoint import load_checkpoint, meta_of, number
 
 SUBNET_PTH, SUBNET_YAML, LAST = 'subnet.pth', 'subnet.yaml', 'last_checkpoint'
 COSTS = ('mflops', 'mparams', 'latency_ms')

@@ -183,7 +183,7 @@ def mean_size(curve: Curve) -> float:
 def child_rows(
     child: Sequence[Block],
     rest: Optional[float],
-    dearest: Optional[float],
+    costliest: Optional[float],
     paints: Mapping[str, str],
 ) -> Canvas:
     """The child from its input to its output, a block a row.
@@ -191,7 +191,7 @@ def child_rows(
     Args:
         child (Sequence[Block]): Its blocks.
         rest (float, optional): MFLOPs of what is not searched.
-        dearest (float, optional): MFLOPs that the longest bar stands for.
+        costliest (float, optional): MFLOPs that the longest bar stands for.
         paints (Mapping[str, str]): Colour by candidate.
     """
     row, radius, spine = 32, 8, 12
@@ -201,23 +201,25 @@ def child_rows(
     canvas.line([(spine, row / 2), (spine, last)], 'muted', 2)
     canvas.circle(spine, row / 2, 4, 'muted')
     canvas.text(spine + 18, row / 2 + 4, 'images', 'muted')
-    if dearest:
+    if costliest:
         canvas.text(WIDTH - 4, row / 2 + 4, 'MFLOPs', 'muted', anchor='end')
     for k, block in enumerate(child):
         y = row * (k + 1.5)
         paint = paints[block.candidate]
         canvas.circle(spine, y, radius, paint)
-        room = start - spine - 26 if dearest else WIDTH - spine - 26
+        room = start - spine - 26 if costliest else WIDTH - spine - 26
         canvas.text(spine + 18, y - 1, shortened(block.candidate, room), bold=True)
         canvas.text(spine + 18, y + 12, shortened(block.name, room, 11), 'muted', 11)
-        if dearest and block.mflops is not None:
-            wide = block.mflops / dearest * (right - start)
+        if costliest and block.mflops is not None:
+            wide = block.mflops / costliest * (right - start)
             canvas.rect(start, y - 7, max(wide, 1), 14, paint)
             canvas.text(WIDTH - 4, y + 4, f'{block.mflops:.3f}', anchor='end')
     canvas.circle(spine, last, 4, 'muted')
     what = 'classes' if rest is None else 'the rest (stem, head)'
     canvas.text(spine + 18, last + 4, what, 'muted')
-    if dearest and rest is not None:
-        canvas.rect(start, last - 7, max(rest / dearest * (right - start), 1), 14, 'c7')
+    if costliest and rest is not None:
+        canvas.rect(
+            start, last - 7, max(rest / costliest * (right - start), 1), 14, 'c7'
+        )
         canvas.text(WIDTH - 4, last + 4, f'{rest:.3f}', anchor='end')
     return canvas

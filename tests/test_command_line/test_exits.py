@@ -19,7 +19,7 @@ from mmengine.model import MMDistributedDataParallel
 from mmdsnas.command_line.arguments import show_user_errors
 from mmdsnas.command_line.exits import Signals
 from mmdsnas.errors import DataError
-from mmdsnas.running.processes import start_processes
+from mmdsnas.launch.processes import start_processes
 
 FORK = multiprocessing.get_context('fork')
 HINT = ' The same command with --resume goes on from the last checkpoint in '

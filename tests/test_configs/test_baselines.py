@@ -1,6 +1,6 @@
 import pytest
 
-from mmdsnas.running.run_config import load_config, use_device
+from mmdsnas.launch.run_config import load_config, use_device
 
 DATA = '1xb128_fashion-mnist'
 OWN = ('model', 'custom_hooks', 'train_dataloader')

@@ -9,8 +9,8 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
 
+from mmdsnas.launch.run_config import load_config
 from mmdsnas.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
-from mmdsnas.running.run_config import load_config
 
 RAZOR = Path(mmrazor.__file__).parent / '.mim/configs/nas/mmcls/dsnas'
 NAME = 'dsnas_supernet_8xb128_in1k'

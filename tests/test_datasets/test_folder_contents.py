@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdsnas.datasets import ImageFolder, folder_contents, look_at
+from mmdsnas.datasets import ImageFolder, folder_contents, scan_folder
 from mmdsnas.datasets.folder_contents import BROKEN, IN_NO_CLASS, NO_IMAGE
 from mmdsnas.errors import DataError
 from tests.pictures import huge_png, write_images
@@ -29,7 +29,7 @@ def mixed(tmp_path):
 
 
 def test_what_is_found(mixed, capfd):
-    found = look_at(str(mixed), val_ratio=0.2)
+    found = scan_folder(str(mixed), val_ratio=0.2)
     assert found.folders == {}
     assert found.images == dict(
         train=dict(ant=8, bee=4, cat=1), val=dict(ant=2, bee=1, cat=1)
@@ -48,7 +48,7 @@ def test_what_is_found(mixed, capfd):
 
 
 def test_the_data_set_has_what_was_counted(mixed):
-    found = look_at(str(mixed), val_ratio=0.4)
+    found = scan_folder(str(mixed), val_ratio=0.4)
     for split, counts in found.images.items():
         data = ImageFolder(
             str(mixed), split, val_ratio=0.4, left_out=found.left_out[BROKEN]
@@ -59,7 +59,7 @@ def test_the_data_set_has_what_was_counted(mixed):
 
 def test_what_is_left_out_counts_as_if_it_were_gone(mixed):
     """Also in the draw of the images that are held out."""
-    left_out = look_at(str(mixed), 0.2).left_out[BROKEN]
+    left_out = scan_folder(str(mixed), 0.2).left_out[BROKEN]
 
     def listed():
         splits = [
@@ -80,16 +80,16 @@ def test_given_splits(tmp_path, monkeypatch):
     write_images(tmp_path / 'val' / 'ant', 1)
     (tmp_path / 'val' / 'ant' / 'bad.png').write_bytes(b'x')
     monkeypatch.setenv('HOME', str(tmp_path.parent))
-    found = look_at(f'~/{tmp_path.name}', 0.2)
+    found = scan_folder(f'~/{tmp_path.name}', 0.2)
     assert found.folders == dict(train='train', val='val')
     assert found.images == dict(train=dict(ant=3, bee=2), val=dict(ant=1, bee=0))
     assert found.left_out[BROKEN] == ['val/ant/bad.png']
 
 
 def test_pieces_make_the_whole(mixed, monkeypatch):
-    whole = look_at(str(mixed), 0.2)
+    whole = scan_folder(str(mixed), 0.2)
     monkeypatch.setattr(folder_contents, 'CHUNK', 3)
-    assert look_at(str(mixed), 0.2) == whole
+    assert scan_folder(str(mixed), 0.2) == whole
 
 
 def test_a_class_of_broken_images(mixed):
@@ -97,7 +97,7 @@ def test_a_class_of_broken_images(mixed):
         (mixed / 'bee' / f'{i:03d}.png').write_bytes(b'x')
     message = rf'"{mixed}/bee" has 1 image\(s\) besides 6 that cannot be decoded: at'
     with pytest.raises(DataError, match=message):
-        look_at(str(mixed), 0.2)
+        scan_folder(str(mixed), 0.2)
 
 
 def test_no_image_at_all(tmp_path):
@@ -105,13 +105,13 @@ def test_no_image_at_all(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / 'x.png').write_bytes(b'x')
     with pytest.raises(DataError, match='^None of the 2 images in .* can be decoded'):
-        look_at(str(tmp_path), 0.2)
+        scan_folder(str(tmp_path), 0.2)
 
 
 def test_what_the_pipeline_cannot_decode_is_broken(mixed):
     """OpenCV loads an image of floats, but not as one of bytes."""
     cv2.imwrite(str(mixed / 'ant' / 'float.tif'), np.zeros((8, 8), np.float32))
-    assert 'ant/float.tif' in look_at(str(mixed), 0.2).left_out[BROKEN]
+    assert 'ant/float.tif' in scan_folder(str(mixed), 0.2).left_out[BROKEN]
 
 
 def test_folders_beside_the_splits_are_named(tmp_path):
@@ -119,7 +119,7 @@ def test_folders_beside_the_splits_are_named(tmp_path):
         for name in ('ant', 'bee'):
             write_images(tmp_path / split / name, 2)
     write_images(tmp_path / 'test' / 'bee', 1, start=2)
-    found = look_at(str(tmp_path), 0.2)
+    found = scan_folder(str(tmp_path), 0.2)
     assert found.left_out[IN_NO_CLASS] == ['raw']
     assert found.folders == dict(train='train', val='Validation', test='test')
     assert found.images['test'] == dict(ant=2, bee=3)
@@ -129,7 +129,7 @@ def test_val_is_drawn_from_train_where_there_is_a_test_alone(tmp_path):
     for name in ('ant', 'bee'):
         write_images(tmp_path / 'train' / name, 10)
         write_images(tmp_path / 'test' / name, 3)
-    found = look_at(str(tmp_path), 0.2)
+    found = scan_folder(str(tmp_path), 0.2)
     numbers = {split: by_class['ant'] for split, by_class in found.images.items()}
     assert numbers == dict(train=8, val=2, test=3)
     assert found.folders == dict(test='test')
@@ -154,10 +154,10 @@ def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch, place):
     monkeypatch.setattr(os, 'listdir', closed(listdir))
     message = f'"{tmp_path / place}" must be readable, but is not: Permission denied'
     with pytest.raises(DataError, match=message):
-        look_at(str(tmp_path), 0.2)
+        scan_folder(str(tmp_path), 0.2)
 
 
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / 'a.png').write_bytes(b'x')
     with pytest.raises(DataError, match='a.png" is a file: data_root must be a folder'):
-        look_at(str(tmp_path / 'a.png'), 0.2)
+        scan_folder(str(tmp_path / 'a.png'), 0.2)

@@ -11,8 +11,8 @@ from PIL import Image
 
 from mmdsnas.datasets import ImageNet
 from mmdsnas.errors import ConfigError, DataError
+from mmdsnas.launch.run_config import load_config
 from mmdsnas.registry import DATASETS
-from mmdsnas.running.run_config import load_config
 from mmdsnas.utils.data_sets import LOADERS
 from tests.jpegs import WNIDS, annotated, damage, jpeg, plain_folders
 

@@ -6,7 +6,7 @@ from mmcls.structures import ClsDataSample
 
 from mmdsnas.deployment import Images
 from mmdsnas.models.batch_norm import batch_norms
-from mmdsnas.structures import sub_model
+from mmdsnas.subnets import sub_model
 from tests.toy import small_shufflenet
 
 SUBNET = {

@@ -7,10 +7,10 @@ import pytest
 import yaml
 from mmengine.registry import init_default_scope
 
+from mmdsnas.launch.run_config import load_config
 from mmdsnas.models.cost import costs_by_stage
 from mmdsnas.registry import MODELS
-from mmdsnas.running.run_config import load_config
-from mmdsnas.structures import read_subnet
+from mmdsnas.subnets import read_subnet
 from mmdsnas.utils import find_config
 
 ROOT = Path(__file__).resolve().parents[2]

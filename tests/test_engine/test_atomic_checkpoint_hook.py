@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 
 from mmdsnas.errors import ConfigError, OutputError
 from mmdsnas.registry import METRICS
-from mmdsnas.running.checkpoints import Checkpoints, find_latest
+from mmdsnas.subnets.checkpoint_files import Checkpoints, find_latest
 from mmdsnas.utils.files import SUFFIX
 from tests.killing import killed_at
 from tests.test_utils.test_files import no_file_longer_than

@@ -1,6 +1,6 @@
 import torch
 
-from mmdsnas.engine.hooks import average_bn_stats_hook
+from mmdsnas.engine.hooks.batch_norm import average_bn_stats_hook
 from mmdsnas.models.batch_norm import batch_norms
 from tests.toy_run import Keep, runner_of
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.logging import MMLogger
 
-from mmdsnas.running.checkpoints import Checkpoints, find_latest
+from mmdsnas.subnets.checkpoint_files import Checkpoints, find_latest
 from tests.test_engine.test_atomic_checkpoint_hook import files_in, train
 
 

@@ -11,7 +11,7 @@ from mmengine.evaluator import Evaluator
 from torch.utils.data import DataLoader
 
 from mmdsnas.engine.evaluation import some_images, try_evaluation
-from mmdsnas.engine.hooks.data_check_hook import smallest_batch
+from mmdsnas.engine.hooks.safety.data_check_hook import smallest_batch
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import DATASETS, METRICS
 from tests.toy import Apply, Layer, ToyNet, algorithm_of, block, smooth_block

@@ -41,11 +41,11 @@ def run(folder, update_buffers, interval):
 def averages(steps, update_buffers, per_epoch):
     """What is to be validated: the average of whatever was trained.
 
-    The losers, which are frozen in the last epoch, are left as they were trained.
+    The unselected, which are frozen in the last epoch, are left as they were trained.
     """
     average, found = {}, []
     for i, state in enumerate(steps):
-        lost = losers(steps[-1]) if i >= 2 * per_epoch else ('none',)
+        lost = unselected(steps[-1]) if i >= 2 * per_epoch else ('none',)
         for name, value in state.items():
             buffer = 'running' in name
             kept = name.startswith('mutator') or name.endswith('num_batches_tracked')
@@ -65,7 +65,7 @@ def choices(state):
     return [('tanh', 'sine')[int(alpha.argmax())] for alpha in alphas]
 
 
-def losers(state):
+def unselected(state):
     """Beginnings of the names of the other ones' weights."""
     return tuple(
         f'architecture.blocks.{i}._candidates.{"sine" if c == "tanh" else "tanh"}.'

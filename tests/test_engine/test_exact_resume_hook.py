@@ -138,10 +138,11 @@ def test_epochs_and_ranks_have_states_of_their_own(tmp_path, monkeypatch):
     seen = []
     for rank in (0, 1):
         monkeypatch.setattr(
-            'mmdsnas.engine.hooks.exact_resume_hook.get_rank', lambda rank=rank: rank
+            'mmdsnas.engine.hooks.checkpoint.exact_resume_hook.get_rank',
+            lambda rank=rank: rank,
         )
         monkeypatch.setattr(
-            'mmdsnas.engine.hooks.exact_resume_hook.seed_all', seen.append
+            'mmdsnas.engine.hooks.checkpoint.exact_resume_hook.seed_all', seen.append
         )
         folder = tmp_path / str(rank)
         folder.mkdir()

@@ -11,8 +11,8 @@ from mmengine.runner import EpochBasedTrainLoop, get_priority
 from mmdsnas.engine import LoadFromHook, RecordSubnetHook
 from mmdsnas.errors import CheckpointError
 from mmdsnas.models import DSNAS
-from mmdsnas.structures import child_checkpoint, sub_model
-from mmdsnas.structures.subnet import block_names
+from mmdsnas.subnets import child_checkpoint, sub_model
+from mmdsnas.subnets.subnet import block_names
 from tests.toy import small_shufflenet
 
 

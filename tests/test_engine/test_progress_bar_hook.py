@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from mmdsnas.engine.hooks import progress_bar_hook
+from mmdsnas.engine.hooks.logging import progress_bar_hook
 from tests.toy_run import Keep, runner_of
 
 HOOK = dict(type='ProgressBarHook')

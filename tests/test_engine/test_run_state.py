@@ -1,7 +1,7 @@
 import torch
 from mmengine.optim import CosineAnnealingLR, LinearLR, OptimWrapper
 
-from mmdsnas.engine.run_state import changed_settings, rescale_progress
+from mmdsnas.engine.hooks.checkpoint.run_state import changed_settings, rescale_progress
 
 EPOCHS = 8
 

@@ -28,7 +28,7 @@ def test_every_batch_is_run_by_a_path_of_its_own(
 ):
     """With the averaged weights, the supernet's statistics, and a draw per rank."""
     monkeypatch.setattr(
-        'mmdsnas.engine.hooks.sampled_path_val_hook.get_rank', lambda: rank
+        'mmdsnas.engine.hooks.logging.sampled_path_val_hook.get_rank', lambda: rank
     )
     model = search_of()
     wanted, found, all_paths = [], [], []

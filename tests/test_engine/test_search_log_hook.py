@@ -53,7 +53,7 @@ def build(rewards, latency=float('nan')):
 def lines(monkeypatch, rewards, **kwargs):
     hook, algorithm = build(rewards, **kwargs)
     monkeypatch.setattr(
-        'mmdsnas.engine.hooks.search_log_hook.algorithm_of', lambda _: algorithm
+        'mmdsnas.engine.hooks.logging.search_log_hook.algorithm_of', lambda _: algorithm
     )
     runner = SimpleNamespace(epoch=4, logger=Logger())
     hook.after_train_epoch(runner)

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from mmdsnas.engine.hooks.search_numbers import probabilities, search_numbers
+from mmdsnas.engine.hooks.logging.search_numbers import probabilities, search_numbers
 from tests.toy import (
     Layer,
     ToyNet,
@@ -61,7 +61,7 @@ def test_a_limit_has_its_numbers():
     algorithm = searching(costly_net(), cost=dict(limit=limit))
     set_alpha(algorithm.mutator, [0, 1], [2, 0], [0, 0])
     # No step follows.
-    algorithm.is_pressed = True
+    algorithm.adds_constraint_grad = True
     algorithm.loss(*batch())
     algorithm.cost_term.multipliers.params.fill_(0.75)
     state, _ = numbers(algorithm)

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from mmdsnas.engine.hooks import search_plan_hook
-from mmdsnas.engine.hooks.search_plan_hook import found_lines, in_words
+from mmdsnas.engine.hooks.logging import search_plan_hook
+from mmdsnas.engine.hooks.logging.search_plan_hook import found_lines, in_words
 from tests.toy_run import runner_of, same, search_of, state_of
 
 FOUND = dict(
@@ -64,8 +64,8 @@ def test_a_process_validates_its_part(tmp_path, monkeypatch):
 
 
 def test_the_plan_is_logged_and_changes_nothing(tmp_path):
-    cheapest, dearest = search_of().cost_table.cost_range()
-    cost = dict(limit=dearest)
+    cheapest, costliest = search_of().cost_table.cost_range()
+    cost = dict(limit=costliest)
     plain = runner_of(tmp_path / 'plain', model=search_of(cost=cost))
     plain.train()
     runner = runner_of(
@@ -84,7 +84,8 @@ def test_the_plan_is_logged_and_changes_nothing(tmp_path):
     plan = plan[number:]
     assert plan[0] == (
         'A search of 2 blocks with 2 candidates each, of networks of '
-        f'{cheapest:.3g} to {dearest:.3g} MFLOPs, with a limit of {dearest:g} MFLOPs'
+        f'{cheapest:.3g} to {costliest:.3g} MFLOPs, '
+        f'with a limit of {costliest:g} MFLOPs'
     )
     assert plan[1] == '  3 epochs: 1 pretrain, 1 search, 1 finetune'
     assert plan[2].endswith(', batches of 4, 4 steps an epoch')

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmdsnas.engine import step_times
-from mmdsnas.engine.step_times import StepTimes, measure, seconds_of
+from mmdsnas.engine.hooks.logging import step_times
+from mmdsnas.engine.hooks.logging.step_times import StepTimes, measure, seconds_of
 from mmdsnas.models import Stage
 from tests.toy_run import runner_of, same, search_of, state_of
 

@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 
+from mmdsnas.launch.check_config import check_config
 from mmdsnas.registry import HOOKS, MODELS
-from mmdsnas.running.check_config import check_config
 from tests.test_fuzz.nonsense import (
     answered,
     declared_options,

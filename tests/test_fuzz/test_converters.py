@@ -14,11 +14,11 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmdsnas.errors import UserError
+from mmdsnas.models.weights import check_weights
 from mmdsnas.registry import MODELS
-from mmdsnas.structures import child_of_search, is_of_search, recorded_subnet
-from mmdsnas.structures.official_names import official_names
-from mmdsnas.utils.checkpoint import last_lr, load_checkpoint
-from mmdsnas.utils.weights import check_weights
+from mmdsnas.subnets import child_of_search, is_of_search, recorded_subnet
+from mmdsnas.subnets.checkpoint import last_lr, load_checkpoint
+from mmdsnas.subnets.official_names import official_names
 from tests.test_fuzz.nonsense import answered, small_search, values
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools' / 'model_converters'

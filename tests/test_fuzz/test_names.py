@@ -14,13 +14,13 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
 from mmdsnas.datasets.class_folders import find_classes
-from mmdsnas.engine.hooks.search_plan_hook import printable
+from mmdsnas.engine.hooks.logging.search_plan_hook import printable
 from mmdsnas.errors import ConfigError
+from mmdsnas.launch.check_config import check_config
+from mmdsnas.launch.plain_config import plain_config
 from mmdsnas.registry import MODELS
-from mmdsnas.running.check_config import check_config
-from mmdsnas.running.plain_config import plain_config
-from mmdsnas.structures import read_subnet
-from mmdsnas.structures.subnet import write_subnet
+from mmdsnas.subnets import read_subnet
+from mmdsnas.subnets.subnet import write_subnet
 from mmdsnas.visualization.options import read_options
 from tests.test_fuzz.nonsense import answered, small_search, values
 

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mmengine.registry import DefaultScope
 
-from mmdsnas.structures import read_subnet, sub_model
+from mmdsnas.subnets import read_subnet, sub_model
 from tests.test_fuzz.nonsense import answered, small_search, values
 
 ARCHITECTURE = small_search()['model']['architecture']

@@ -6,11 +6,11 @@ import torch.nn as nn
 from mmengine.config import Config
 from mmengine.model import BaseModel
 
-from mmdsnas.deployment.child import build_child
 from mmdsnas.errors import ConfigError
 from mmdsnas.models.lazy import lazy_modules, materialise
 from mmdsnas.registry import MODELS
-from mmdsnas.structures import child_checkpoint, child_config, sub_model
+from mmdsnas.subnets import child_checkpoint, child_config, sub_model
+from mmdsnas.subnets.built_child import build_child
 from tests.toy import Apply, ToyNet, block, build, searching
 
 SHAPE = (1, 2, 8, 8)

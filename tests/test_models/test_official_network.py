@@ -8,6 +8,7 @@ import torch.nn as nn
 from mmengine.registry import init_default_scope
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import (
     BiasFreeClsHead,
     OfficialShuffleBlock,
@@ -16,8 +17,7 @@ from mmdsnas.models import (
     SmoothCrossEntropy,
 )
 from mmdsnas.registry import MODELS
-from mmdsnas.running.run_config import load_config
-from mmdsnas.structures import sub_model
+from mmdsnas.subnets import sub_model
 
 BLOCKS = [
     pytest.param(OfficialShuffleBlock, dict(kernel_size=k), id=f'{k}x{k}')

@@ -5,7 +5,7 @@ import torch
 import torch.nn as nn
 from mmengine.model import BaseModel
 
-from mmdsnas.engine.evaluation import aside
+from mmdsnas.engine.evaluation import no_side_effects
 from mmdsnas.errors import ConfigError
 from mmdsnas.models.batch_norm import recalibrate
 from mmdsnas.models.cost.untouched import untouched
@@ -51,12 +51,12 @@ def looks():
         return look
 
     def training(model):
-        with aside(model, training=True):
+        with no_side_effects(model, training=True):
             model(x)
 
     return dict(
         kept=by(state_kept),
-        evaluation=by(aside),
+        evaluation=by(no_side_effects),
         training=training,
         cost=by(untouched),
         lazy=lambda model: materialise(model, (4, 6), 'shape'),
@@ -100,7 +100,7 @@ def test_a_search_is_not_counted_by_its_costs(norm_training):
     algorithm = algorithm_of(net, norm_training=norm_training)
     found = noted(algorithm.architecture.stem)
     assert found == noted(Noting(nn.Identity()))
-    with aside(algorithm):
+    with no_side_effects(algorithm):
         algorithm(torch.randn(4, 6), mode='tensor')
     assert noted(algorithm.architecture.stem) == found
 

@@ -6,7 +6,7 @@ import pytest
 
 from mmdsnas.engine import ExportChildHook
 from mmdsnas.engine.child_evaluation import evaluate_child
-from mmdsnas.engine.hooks import export_child_hook
+from mmdsnas.engine.hooks.checkpoint import export_child_hook
 from mmdsnas.errors import CheckpointError
 from tests.ranks import WRAPPER, on_ranks
 from tests.toy_run import runner_of

@@ -6,7 +6,7 @@ import torch
 from mmengine.dist import get_rank
 
 from mmdsnas.models import ScoreFunctionGradient
-from mmdsnas.models.mutators import Draw
+from mmdsnas.models.mutators import PathSample
 from tests.ranks import on_ranks
 from tests.toy import all_paths, prepared, smooth_net
 
@@ -18,7 +18,7 @@ def baselines():
     estimator, seen = ScoreFunctionGradient(momentum=0.5), []
     for loss in (1.0, 5.0):
         value = torch.tensor(loss + 2 * get_rank())
-        draw = Draw(mutator, all_paths(mutator)[get_rank()])
+        draw = PathSample(mutator, all_paths(mutator)[get_rank()])
         estimator(draw, partial(dict, loss=value))['loss'].backward()
         seen.append(estimator.baseline.item())
     return seen, estimator.block_rewards.tolist()

@@ -1,4 +1,4 @@
-"""At the finetune stage the losers cost nothing, also after a resume past it."""
+"""At the finetune stage the unselected cost nothing, also after a resume past it."""
 
 import weakref
 
@@ -85,7 +85,7 @@ def ranks(tmp_path_factory):
     return on_ranks(2, folder, runs, folder), folder / 'work'
 
 
-def losers(child):
+def unselected(child):
     """Beginnings of the names of the candidates that the child does not have."""
     return tuple(
         f'architecture.blocks.{i}._candidates.{name}.'
@@ -99,7 +99,7 @@ def losers(child):
 def test_losers_cost_nothing(ranks, run):
     for rank in ranks[0]:
         found = rank[run == 'resumed']
-        lost, names = losers(found['child']), list(found['end'])
+        lost, names = unselected(found['child']), list(found['end'])
         buffers = ('running_mean', 'running_var', 'num_batches_tracked')
         gone = [n for n in names if n.startswith(lost) and not n.endswith(buffers)]
         assert len(gone) == 8
@@ -110,7 +110,7 @@ def test_losers_cost_nothing(ranks, run):
         # The rest is exchanged: stem, two blocks and head.
         assert len(found['exchanged']) == 3 * 4 + 2
         assert not set(found['exchanged']) & set(gone + alphas)
-        # All is in the state dict; losers stay, the others are trained.
+        # All is in the state dict; unselected stay, the others are trained.
         assert found['end'].keys() == search_of().state_dict().keys()
         for name in gone:
             assert torch.equal(found['end'][name], found['start'][name])

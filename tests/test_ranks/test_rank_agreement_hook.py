@@ -3,7 +3,7 @@
 import torch
 from mmengine.dist import get_rank
 
-from mmdsnas.engine.hooks.rank_agreement_hook import digests
+from mmdsnas.engine.hooks.safety.rank_agreement_hook import digests
 from mmdsnas.errors import RankError
 from tests.ranks import WRAPPER, on_ranks
 from tests.toy_run import Keep, loader, runner_of, search_of

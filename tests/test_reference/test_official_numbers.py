@@ -5,11 +5,11 @@ import torch
 from mmcls.structures import ClsDataSample
 from mmengine.registry import DefaultScope
 
+from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
-from mmdsnas.models.mutators import Draw
+from mmdsnas.models.mutators import PathSample
 from mmdsnas.registry import MODELS
-from mmdsnas.running.run_config import load_config
-from mmdsnas.structures.official_names import official_names
+from mmdsnas.subnets.official_names import official_names
 from tests.test_reference.filling import (
     CASES,
     REFERENCE,
@@ -122,7 +122,7 @@ def test_losses_and_gradients(algorithm, case, path, monkeypatch):
         torch.testing.assert_close(value, rows(case, key), **TOLERANCE)
 
     close(losses['task.loss'], 'train_loss')
-    draw = Draw(mutator, path)
+    draw = PathSample(mutator, path)
     close(draw.log_prob(draw.chosen).sum(), 'log_prob_sum')
     losses['task.loss'].backward()
     close(algorithm.gradient_estimator.block_rewards, 'block_reward')

@@ -8,8 +8,8 @@ import torch
 
 from mmdsnas.deployment import export
 from mmdsnas.errors import CheckpointError, ConfigError, DataError, UserError
+from mmdsnas.launch.run_config import load_config
 from mmdsnas.registry import MODELS
-from mmdsnas.running.run_config import load_config
 from tests.pictures import write_images
 from tests.test_tools.conftest import DIGITS
 

@@ -18,9 +18,9 @@ def test_child_of_mmrazor(run_tool, tmp_path):
 def test_paths_and_child_of_a_search(run_tool, tmp_path):
     config = 'dsnas_supernet_1xb64_digits'
     printed = run_tool(TOOL, config, cwd=tmp_path).stdout
-    cheapest, dearest = printed.split('The dearest path')
+    cheapest, costliest = printed.split('The most expensive path')
     child = run_tool(TOOL, config, '--subnet', 'dsnas_digits', cwd=tmp_path).stdout
-    columns = [numbers(text, 'in all') for text in (cheapest, child, dearest)]
+    columns = [numbers(text, 'in all') for text in (cheapest, child, costliest)]
     # What `make search` prints for that child.
     assert columns[1][:2] == [0.050, 2.849]
     assert columns[0][1] < columns[1][1] < columns[2][1]

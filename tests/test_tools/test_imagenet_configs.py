@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from mmdsnas.structures import read_subnet
+from mmdsnas.subnets import read_subnet
 from tests.jpegs import annotated, plain_folders
 from tests.test_tools.conftest import ROOT
 from tests.test_tools.test_launchers import free_port

@@ -3,7 +3,7 @@ import random
 import numpy as np
 import torch
 
-from mmdsnas.utils.random_state import seeded_aside
+from mmdsnas.utils.random_state import random_states_kept
 
 
 def draws():
@@ -17,10 +17,10 @@ def test_what_is_drawn_aside_leaves_no_trace():
     for seed in (random.seed, np.random.seed, torch.manual_seed):
         seed(1)
     first = draws()
-    with seeded_aside(2**40):
+    with random_states_kept(2**40):
         aside = [draws(), draws()]
     assert [first, draws()] == undisturbed
-    with seeded_aside(2**40):
+    with random_states_kept(2**40):
         again = [draws(), draws()]
     assert again == aside
     numbers = [number for row in undisturbed + aside for number in row]
@@ -32,7 +32,7 @@ def test_an_error_leaves_no_trace_either():
     wanted = torch.rand(2)
     torch.manual_seed(1)
     try:
-        with seeded_aside(0):
+        with random_states_kept(0):
             raise KeyError
     except KeyError:
         assert torch.equal(torch.rand(2), wanted)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdsnas.utils.checkpoint import save_checkpoint
+from mmdsnas.subnets.checkpoint import save_checkpoint
 from mmdsnas.visualization.child import Progress, read_child
 
 FIRST = Progress(done=2.9, validated=2, begun=None)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmdsnas.errors import DataError
-from mmdsnas.utils.checkpoint import save_checkpoint
+from mmdsnas.subnets.checkpoint import save_checkpoint
 from mmdsnas.visualization import read_run
 from mmdsnas.visualization.summary import summary
 from tests.test_visualization.files import scalars, train, write_session

@@ -2,7 +2,7 @@ import pytest
 from mmengine.config import Config
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.running.run_config import load_config
+from mmdsnas.launch.run_config import load_config
 from mmdsnas.visualization.options import flat, option, read_options
 
 

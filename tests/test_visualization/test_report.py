@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 import torch
 
-from mmdsnas.utils.checkpoint import save_checkpoint
+from mmdsnas.subnets.checkpoint import save_checkpoint
 from mmdsnas.visualization import report
 from mmdsnas.visualization.charts import LEFT, RIGHT, WIDTH
 from tests.test_visualization.files import (

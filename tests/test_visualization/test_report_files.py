@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mmdsnas.errors import ConfigError, DataError, OutputError
-from mmdsnas.utils.checkpoint import save_checkpoint
+from mmdsnas.subnets.checkpoint import save_checkpoint
 from mmdsnas.utils.files import SUFFIX
 from mmdsnas.visualization import report
 from tests.test_visualization.files import columns, page_of, train, write_session

@@ -11,19 +11,19 @@ from mmdsnas.command_line.arguments import (
     show_user_errors,
 )
 from mmdsnas.errors import ConfigError
+from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
+from mmdsnas.models.weights import load_weights
 from mmdsnas.registry import MODELS
-from mmdsnas.running.run_config import load_config
-from mmdsnas.structures import (
+from mmdsnas.subnets import (
     child_checkpoint,
     child_config,
     recorded_classes,
     recorded_input_size,
     save_child,
 )
-from mmdsnas.utils.checkpoint import last_lr, load_checkpoint, meta_of, number
-from mmdsnas.utils.tables import child_table
-from mmdsnas.utils.weights import load_weights
+from mmdsnas.subnets.checkpoint import last_lr, load_checkpoint, meta_of, number
+from mmdsnas.visualization.tables import child_table
 
 
 def parse_args() -> argparse.Namespace:

@@ -8,14 +8,14 @@ from mmengine.registry import init_default_scope
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.errors import ConfigError
+from mmdsnas.launch.input_size import input_channels, input_size
+from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import costs_by_stage
 from mmdsnas.registry import MODELS
-from mmdsnas.running.input_size import input_channels, input_size
-from mmdsnas.running.run_config import load_config
-from mmdsnas.structures import config_input_shape, sub_model, subnet_of_path
+from mmdsnas.subnets import config_input_shape, sub_model, subnet_of_path
 from mmdsnas.utils.data_sets import pipeline_of
-from mmdsnas.utils.tables import stage_table
+from mmdsnas.visualization.tables import stage_table
 
 COLUMNS = {
     'all': 'MFLOPs, all layers',
@@ -28,7 +28,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--subnet',
         help='subnet file of the child to count; without one a search shows its '
-        'cheapest and its dearest path',
+        'cheapest and its most expensive path',
     )
     parser.add_argument(
         '--shape',
@@ -63,7 +63,7 @@ def networks(model_cfg: Dict[str, Any], subnet) -> Dict[str, Any]:
     model: DSNAS = MODELS.build(model_cfg)
     children = {}
     paths = model.cost_table.extreme_paths()
-    for title, path in zip(('The cheapest path', 'The dearest path'), paths):
+    for title, path in zip(('The cheapest path', 'The most expensive path'), paths):
         subnet = subnet_of_path(model.architecture, model.mutator.search_groups, path)
         children[title] = build(subnet)
     return children

@@ -10,13 +10,13 @@ from mmengine.registry import init_default_scope
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.errors import ConfigError
+from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import LatencyMeter, random_paths
 from mmdsnas.registry import MODELS
-from mmdsnas.running.run_config import load_config
-from mmdsnas.structures import config_input_shape, sub_model, subnet_of_path
+from mmdsnas.subnets import config_input_shape, sub_model, subnet_of_path
 from mmdsnas.utils.files import write_atomically
-from mmdsnas.utils.tables import error_table, latency_table
+from mmdsnas.visualization.tables import error_table, latency_table
 
 # Other children than those that the fixed part was measured on.
 SEED = 1

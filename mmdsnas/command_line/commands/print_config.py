@@ -1,7 +1,7 @@
 """Prints a config with everything that it inherits."""
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
-from mmdsnas.running.run_config import load_config
+from mmdsnas.launch.run_config import load_config
 
 
 @show_user_errors

@@ -5,13 +5,13 @@ import argparse
 import mmengine
 from mmengine.dist import is_main_process
 
-from mmdsnas import apis
+import mmdsnas
 from mmdsnas.command_line.arguments import (
     add_run_arguments,
     config_parser,
     show_user_errors,
 )
-from mmdsnas.utils.tables import metric_lines
+from mmdsnas.visualization.tables import metric_lines
 
 
 def parse_args() -> argparse.Namespace:
@@ -42,7 +42,7 @@ def parse_args() -> argparse.Namespace:
 @show_user_errors
 def main() -> None:
     args = parse_args()
-    metrics = apis.test(
+    metrics = mmdsnas.test(
         args.config,
         args.checkpoint,
         args.work_dir,

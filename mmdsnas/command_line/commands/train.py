@@ -3,7 +3,7 @@
 import argparse
 from functools import partial
 
-from mmdsnas.apis import train
+from mmdsnas import train
 from mmdsnas.command_line.arguments import (
     add_run_arguments,
     config_parser,

@@ -45,7 +45,7 @@ class _Joint:
 
     def step(self, only: Optional[str] = None, **kwargs) -> bool:
         if self.algorithm is not None:
-            self.algorithm.press_alpha()
+            self.algorithm.add_constraint_grad()
         for name, wrapper in self._wrappers.items():
             if only not in (None, name):
                 # Not left out: schedules warn of an optimizer that never stepped.
@@ -138,7 +138,7 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         if isinstance(inner, DSNAS):
             # Without its wrapper, which the finetune stage replaces.
             self._joint.algorithm = inner
-            inner.is_pressed = True
+            inner.adds_constraint_grad = True
         with self.lead.optim_context(model), autocast:
             yield
 

@@ -9,7 +9,7 @@ from mmdsnas.models import DSNAS
 from mmdsnas.models.batch_norm import recalibrate
 from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.models.state import state_kept
-from mmdsnas.utils.random_state import seeded_aside
+from mmdsnas.utils.random_state import random_states_kept
 from ..evaluation import evaluate
 
 
@@ -52,7 +52,7 @@ class PathEvaluator:
             ConfigError: The evaluator gives no such number.
         """
         model = self.algorithm
-        with seeded_aside(self.seed), state_kept(model), model.evaluating(path):
+        with random_states_kept(self.seed), state_kept(model), model.evaluating(path):
             recalibrate(model, self.batches)
             model.eval()
             metrics = evaluate(model, self.loop)

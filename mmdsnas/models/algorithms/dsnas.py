@@ -18,8 +18,8 @@ from ..cost import CostTerm, ResourceEstimator
 from ..gradient_estimators import BaseGradientEstimator, DSNASGradient
 from ..lazy import materialise, weights_all_there
 from ..mutables import copy_overwritten_outputs
-from ..mutators import DifferentiableMutator, Draw
-from .parts import check_pressed, part_of, stepped_together
+from ..mutators import DifferentiableMutator, PathSample
+from .parts import check_constraint_grad, part_of, stepped_together
 from .staged import StagedAlgorithm
 
 
@@ -128,7 +128,7 @@ class DSNAS(StagedAlgorithm):
         )
         self.share_path = share_path
         self.norm_training = norm_training
-        self.trains_alpha, self.is_pressed = True, False
+        self.trains_alpha, self.adds_constraint_grad = True, False
         self._evaluated: Optional[Mapping[str, str]] = None
         # Looked for when they are needed: a wrapper may have put others in place.
         self._norms: Optional[List[nn.Module]] = None
@@ -189,11 +189,13 @@ class DSNAS(StagedAlgorithm):
         trains_alpha = self.searching and self.trains_alpha
         task = partial(self._task_losses, inputs, data_samples)
         if trains_alpha or (self.searching and self.gradient_estimator.mixes):
-            draw = Draw(self.mutator, path, (self.seed, iteration, rank))
+            draw = PathSample(self.mutator, path, (self.seed, iteration, rank))
             losses = self.gradient_estimator(draw, task)
         else:
             losses = task()
-        check_pressed(self.is_pressed or not (trains_alpha and self.cost_term.adaptive))
+        check_constraint_grad(
+            self.adds_constraint_grad or not (trains_alpha and self.cost_term.adaptive)
+        )
         if self.cost_term.limit is not None:
             # 0 and not absent: logs repeat the last value of what is absent.
             losses['cost.loss'] = (
@@ -203,15 +205,15 @@ class DSNAS(StagedAlgorithm):
             )
         return losses
 
-    def press_alpha(self) -> None:
+    def add_constraint_grad(self) -> None:
         """Adds an adaptive limit's part to the complete gradients of ``alpha``.
 
         ``SearchOptimWrapperDict`` calls it before every step; another loop that does
-        sets ``is_pressed``.
+        sets ``adds_constraint_grad``.
         """
         if self.cost_term.adaptive and self.searching and self.trains_alpha:
             alphas = list(self.mutator.arch_params.values())
-            self.cost_term.press(alphas, self.mutator.probs())
+            self.cost_term.add_constraint_grad(alphas, self.mutator.probs())
 
     def _task_losses(self, inputs, data_samples, aside=False) -> Dict[str, Tensor]:
         if aside:

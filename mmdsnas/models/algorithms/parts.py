@@ -59,21 +59,21 @@ def stepped_together(optim_wrapper: OptimWrapper, adaptive: bool) -> OptimWrappe
     return OPTIM_WRAPPERS.get('SearchOptimWrapperDict')(**parts)
 
 
-def check_pressed(is_pressed: bool) -> None:
+def check_constraint_grad(adds_constraint_grad: bool) -> None:
     """Refuses a training in which an adaptive limit would do nothing.
 
     A distributed wrapper steps what it is given, without the model's ``train_step``.
 
     Args:
-        is_pressed (bool): Whether something adds the limit's part to the gradients,
-            or nothing has to.
+        adds_constraint_grad (bool): Whether something adds the limit's part to the
+            gradients, or nothing has to.
 
     Raises:
         ConfigError: Nothing does.
     """
-    if torch.is_grad_enabled() and not is_pressed:
+    if torch.is_grad_enabled() and not adds_constraint_grad:
         raise ConfigError(
             "model.cost.limit with form='adaptive' must have a SearchOptimWrapperDict "
-            'as optim_wrapper, which presses alpha to it before each step, but the '
+            'as optim_wrapper, which adds its gradient before each step, but the '
             'loss is computed for another one.'
         )

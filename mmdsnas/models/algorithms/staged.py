@@ -90,7 +90,7 @@ class StagedAlgorithm(BaseAlgorithm):
             child = self.mutator.derive_child()
             settled = {name: child[name] for name in self.mutator.free}
             self.mutator.fix(settled)
-            self.mutator.freeze_losers()
+            self.mutator.freeze_unselected()
             return settled
         return {}
 

@@ -133,7 +133,7 @@ class CostTable:
     def cost_range(
         self, measure: str = 'flops', fixed_part: bool = True
     ) -> Tuple[float, float]:
-        """What the cheapest and the dearest path cost.
+        """What the cheapest and the most expensive path cost.
 
         Args:
             measure (str): A field of ``Cost``, whose unit the range has.
@@ -142,22 +142,22 @@ class CostTable:
         groups = self.by_group.values()
         columns = [[getattr(cost, measure) for cost in g.values()] for g in groups]
         base = [getattr(self.fixed_part, measure)] if fixed_part else []
-        cheapest, dearest = (
+        cheapest, costliest = (
             reduce(operator.add, [*map(pick, columns), *base], 0.0)
             for pick in (min, max)
         )
-        return cheapest, dearest
+        return cheapest, costliest
 
     def extreme_paths(self) -> Tuple[Dict[str, str], Dict[str, str]]:
         """The paths that cost fewest and most MFLOPs, candidate by group."""
-        cheapest, dearest = (
+        cheapest, costliest = (
             {
                 group: pick(costs, key=lambda choice: costs[choice].flops)
                 for group, costs in self.by_group.items()
             }
             for pick in (min, max)
         )
-        return cheapest, dearest
+        return cheapest, costliest
 
     def matrix(self, measure: str) -> Tensor:
         """Costs of the candidates by one measure.

@@ -158,7 +158,9 @@ class CostTerm(nn.Module):
         return self.base + expected_cost(probs, self.costs.to(probs.dtype))
 
     @torch.no_grad()
-    def press(self, alphas: Sequence[nn.Parameter], probs: Tensor) -> None:
+    def add_constraint_grad(
+        self, alphas: Sequence[nn.Parameter], probs: Tensor
+    ) -> None:
         """Adds what the adaptive form has to say to the gradients of ``alpha``.
 
         There must be multipliers, and the gradients must be complete: averaged over
@@ -181,7 +183,7 @@ class CostTerm(nn.Module):
 
         That of the adaptive form, the multipliers times the shares by which the
         limits are exceeded, is for the logs and has no gradient; see
-        :meth:`press`.
+        :meth:`add_constraint_grad`.
 
         Args:
             probs (Tensor): Probabilities of all groups,

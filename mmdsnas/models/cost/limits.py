@@ -80,7 +80,7 @@ def check_limits(
     note = _note(fixed_part)
     for measure, limit in limits.items():
         _check_measured(table, measure)
-        cheapest, dearest = table.cost_range(measure, fixed_part)
+        cheapest, costliest = table.cost_range(measure, fixed_part)
         what = f'cost.limit is {_words({measure: limit})}, but the'
         unit = UNITS[measure] + note
         if limit < cheapest:
@@ -88,10 +88,10 @@ def check_limits(
                 f'{what} cheapest path of this search space costs '
                 f'{cheapest:.6g} {unit}.'
             )
-        if limit > dearest:
+        if limit > costliest:
             print_log(
-                f'{what} dearest path of this search space costs {dearest:.6g} '
-                f'{unit}: the limit has no effect.',
+                f'{what} most expensive path of this search space costs '
+                f'{costliest:.6g} {unit}: the limit has no effect.',
                 'current',
                 level=WARNING,
             )

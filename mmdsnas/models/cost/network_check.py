@@ -18,7 +18,7 @@ def check_networks(
     """Refuses a search space in which the costs of a path are not a sum.
 
     Each candidate of each block is in one of the few networks that are counted, which
-    are also the cheapest and the dearest one.
+    are also the cheapest and the most expensive one.
     Latencies are not checked: they are measurements, whose sum is a prediction.
 
     Args:

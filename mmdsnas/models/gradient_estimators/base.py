@@ -5,7 +5,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from ..mutables.one_hot_mutable_op import Gate
-from ..mutators.draw import Draw
+from ..mutators.path_sample import PathSample
 from ..state_dicts import take_what_fits
 
 Losses = Dict[str, Tensor]
@@ -44,11 +44,11 @@ class BaseGradientEstimator(nn.Module, ABC):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     @abstractmethod
-    def forward(self, draw: Draw, task: Task) -> Losses:
+    def forward(self, sample: PathSample, task: Task) -> Losses:
         """Executes the supernet.
 
         Args:
-            draw (Draw): What was drawn for this iteration.
+            sample (PathSample): What was drawn for this iteration.
             task (callable): Executes the sampled path, or what the gates of the
                 blocks make of it, and returns the losses; with ``aside=True``
                 without a graph and without a trace in running statistics.
@@ -58,17 +58,19 @@ class BaseGradientEstimator(nn.Module, ABC):
             ``alpha`` is computed.
         """
 
-    def keep_rewards(self, scores: Tensor, draw: Optional[Draw] = None) -> Tensor:
+    def keep_rewards(
+        self, scores: Tensor, sample: Optional[PathSample] = None
+    ) -> Tensor:
         """Lets the scores' gradient be kept as ``block_rewards``.
 
         Args:
             scores (Tensor): Shape ``(num_blocks, )``.
-            draw (Draw, optional): Given if the shape is ``(num_groups, )``.
+            sample (PathSample, optional): Given if the shape is ``(num_groups, )``.
         """
 
         def keep(grad: Tensor) -> None:
             grad = grad.detach()
-            self.block_rewards = grad if draw is None else draw.by_block(grad)
+            self.block_rewards = grad if sample is None else sample.by_block(grad)
 
         if scores.requires_grad:
             scores.register_hook(keep)
@@ -79,28 +81,28 @@ class GateEstimator(BaseGradientEstimator):
     """An estimator that is in the gates of the blocks alone."""
 
     @abstractmethod
-    def gates(self, draw: Draw) -> List[Gate]:
+    def gates(self, sample: PathSample) -> List[Gate]:
         """What executes each block in this iteration.
 
         Args:
-            draw (Draw): What was drawn.
+            sample (PathSample): What was drawn.
 
         Returns:
             list[callable]: By block; each takes the block and its inputs.
         """
 
-    def forward(self, draw: Draw, task: Task) -> Losses:
+    def forward(self, sample: PathSample, task: Task) -> Losses:
         """Executes the task with the gates in the blocks.
 
         They are taken out afterwards, so that a model at rest holds no piece of an
         autograd graph and can be copied.
         """
-        for block, gate in zip(draw.blocks, self.gates(draw), strict=True):
+        for block, gate in zip(sample.blocks, self.gates(sample), strict=True):
             block.gate = gate
         try:
             return task()
         finally:
-            for block in draw.blocks:
+            for block in sample.blocks:
                 block.gate = None
 
 
@@ -108,13 +110,13 @@ class ScoreEstimator(BaseGradientEstimator):
     """An estimator that weighs the score ``grad log p(path)`` by an advantage."""
 
     def add_score(
-        self, losses: Losses, draw: Draw, scores: Tensor, advantage: Tensor
+        self, losses: Losses, sample: PathSample, scores: Tensor, advantage: Tensor
     ) -> Losses:
         """Gives ``alpha`` the gradient ``advantage * grad(sum of the scores)``.
 
         Args:
             losses (dict[str, Tensor]): Of the task.
-            draw (Draw): What was drawn.
+            sample (PathSample): What was drawn.
             scores (Tensor): Shape ``(num_groups, )``, with their graph.
             advantage (Tensor): Shape ``()``.
 
@@ -122,7 +124,7 @@ class ScoreEstimator(BaseGradientEstimator):
             dict[str, Tensor]: The losses with their values, one of which has the
             gradient too.
         """
-        score = self.keep_rewards(scores, draw).sum()
+        score = self.keep_rewards(scores, sample).sum()
         name = next(name for name in losses if 'loss' in name)
         # A zero with a gradient, so that logs show the task's loss.
         zero = advantage.detach() * (score - score.detach())

@@ -10,7 +10,7 @@ from ..batch_norm import batch_norms, statistics_kept
 from ..mutables import OneHotMutableOP, map_tensors, tensors_of
 from ..mutables.functional import gate
 from ..mutables.one_hot_mutable_op import Gate
-from ..mutators.draw import Draw
+from ..mutators.path_sample import PathSample
 from .base import GateEstimator
 
 
@@ -84,30 +84,30 @@ class CounterfactualGradient(GateEstimator):
     depend on the scale of the block's output.
     """
 
-    def gates(self, draw: Draw) -> List[Gate]:
-        other = draw.other()
-        scores = (draw.log_prob(draw.chosen) - draw.log_prob(other)) / 2
-        return comparing_gates(self, draw, other, scores)
+    def gates(self, sample: PathSample) -> List[Gate]:
+        other = sample.other()
+        scores = (sample.log_prob(sample.chosen) - sample.log_prob(other)) / 2
+        return comparing_gates(self, sample, other, scores)
 
 
 def comparing_gates(
-    estimator: GateEstimator, draw: Draw, other: List[int], scores: Tensor
+    estimator: GateEstimator, sample: PathSample, other: List[int], scores: Tensor
 ) -> List[Gate]:
     """Gates that compare the sampled candidates with others.
 
     Args:
         estimator (GateEstimator): Keeps the rewards.
-        draw (Draw): What was drawn.
+        sample (PathSample): What was drawn.
         other (list[int]): Index of the other candidate, by group.
         scores (Tensor): By group.
 
     Returns:
         list[callable]: By block.
     """
-    scores = estimator.keep_rewards(draw.by_block(scores))
+    scores = estimator.keep_rewards(sample.by_block(scores))
     return [
         partial(comparing_gate, choice, second, score)
         for choice, second, score in zip(
-            draw.candidates(draw.chosen), draw.candidates(other), scores.unbind()
+            sample.candidates(sample.chosen), sample.candidates(other), scores.unbind()
         )
     ]

@@ -7,7 +7,7 @@ from mmdsnas.registry import TASK_UTILS
 from ..mutables import OneHotMutableOP, map_tensors
 from ..mutables.functional import gate
 from ..mutables.one_hot_mutable_op import Gate
-from ..mutators.draw import Draw
+from ..mutators.path_sample import PathSample
 from .base import GateEstimator
 
 
@@ -27,21 +27,23 @@ def one_hot_gate(
     return map_tensors(partial(gate, score=score), y)
 
 
-def one_hot_gates(estimator: GateEstimator, draw: Draw, scores: Tensor) -> List[Gate]:
+def one_hot_gates(
+    estimator: GateEstimator, sample: PathSample, scores: Tensor
+) -> List[Gate]:
     """Gates that execute the sampled candidates.
 
     Args:
         estimator (GateEstimator): Keeps the rewards.
-        draw (Draw): What was drawn.
+        sample (PathSample): What was drawn.
         scores (Tensor): By group.
 
     Returns:
         list[callable]: By block.
     """
-    scores = estimator.keep_rewards(draw.by_block(scores))
+    scores = estimator.keep_rewards(sample.by_block(scores))
     return [
         partial(one_hot_gate, choice, score)
-        for choice, score in zip(draw.candidates(draw.chosen), scores.unbind())
+        for choice, score in zip(sample.candidates(sample.chosen), scores.unbind())
     ]
 
 
@@ -58,5 +60,5 @@ class DSNASGradient(GateEstimator):
     reason.
     """
 
-    def gates(self, draw: Draw) -> List[Gate]:
-        return one_hot_gates(self, draw, draw.log_prob(draw.chosen))
+    def gates(self, sample: PathSample) -> List[Gate]:
+        return one_hot_gates(self, sample, sample.log_prob(sample.chosen))

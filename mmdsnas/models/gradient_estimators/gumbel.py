@@ -6,7 +6,7 @@ from torch import Tensor
 from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
 from ..mutables.one_hot_mutable_op import Gate
-from ..mutators.draw import Draw
+from ..mutators.path_sample import PathSample
 from .base import GateEstimator
 from .dsnas import one_hot_gates
 
@@ -22,11 +22,11 @@ class Temperature(NamedTuple):
     start: float
     end: float
 
-    def soft_sample(self, draw: Draw, progress: float) -> Tensor:
+    def soft_sample(self, sample: PathSample, progress: float) -> Tensor:
         """Gumbel-softmax sample (Jang et al. 2017) whose argmax is the sampled path.
 
         Args:
-            draw (Draw): What was drawn.
+            sample (PathSample): What was drawn.
             progress (float): How much of the search stage is over.
 
         Returns:
@@ -34,7 +34,7 @@ class Temperature(NamedTuple):
             graph to ``alpha``.
         """
         tau = self.start + (self.end - self.start) * progress
-        return ((draw.log_probs + draw.gumbels()) / tau).softmax(-1)
+        return ((sample.log_probs + sample.gumbels()) / tau).softmax(-1)
 
 
 @TASK_UTILS.register_module()
@@ -57,7 +57,7 @@ class GDASGradient(GateEstimator):
         super().__init__()
         self.temperature = Temperature(tau_start, tau_end)
 
-    def gates(self, draw: Draw) -> List[Gate]:
-        soft = self.temperature.soft_sample(draw, self.progress)
-        chosen = torch.tensor(draw.chosen).to(soft.device, non_blocking=True)
-        return one_hot_gates(self, draw, soft.gather(1, chosen[:, None]).squeeze(1))
+    def gates(self, sample: PathSample) -> List[Gate]:
+        soft = self.temperature.soft_sample(sample, self.progress)
+        chosen = torch.tensor(sample.chosen).to(soft.device, non_blocking=True)
+        return one_hot_gates(self, sample, soft.gather(1, chosen[:, None]).squeeze(1))

@@ -10,7 +10,7 @@ from mmdsnas.registry import TASK_UTILS
 from ..mutables import OneHotMutableOP, map_tensors
 from ..mutables.functional import gate
 from ..mutables.one_hot_mutable_op import Gate
-from ..mutators.draw import Draw
+from ..mutators.path_sample import PathSample
 from .base import GateEstimator
 from .counterfactual import check_input_kept, version_of
 from .gumbel import Temperature
@@ -58,8 +58,8 @@ class DARTSGradient(GateEstimator):
 
     mixes = True
 
-    def gates(self, draw: Draw) -> List[Gate]:
-        weights = draw.by_block(draw.log_probs.exp())
+    def gates(self, sample: PathSample) -> List[Gate]:
+        weights = sample.by_block(sample.log_probs.exp())
         return [partial(mixing_gate, row) for row in weights]
 
 
@@ -83,6 +83,6 @@ class SNASGradient(GateEstimator):
         super().__init__()
         self.temperature = Temperature(tau_start, tau_end)
 
-    def gates(self, draw: Draw) -> List[Gate]:
-        soft = self.temperature.soft_sample(draw, self.progress)
-        return [partial(mixing_gate, row) for row in draw.by_block(soft)]
+    def gates(self, sample: PathSample) -> List[Gate]:
+        soft = self.temperature.soft_sample(sample, self.progress)
+        return [partial(mixing_gate, row) for row in sample.by_block(soft)]

@@ -1,5 +1,5 @@
 from mmdsnas.registry import TASK_UTILS
-from ..mutators.draw import Draw
+from ..mutators.path_sample import PathSample
 from .base import Losses, ScoreEstimator, Task, total_loss
 
 
@@ -14,13 +14,13 @@ class PairedGradient(ScoreEstimator):
     more forward pass.
     """
 
-    def forward(self, draw: Draw, task: Task) -> Losses:
+    def forward(self, sample: PathSample, task: Task) -> Losses:
         # Before the task: it waits for what the device has to do.
-        other = draw.other()
-        scores = (draw.log_prob(draw.chosen) - draw.log_prob(other)) / 2
+        other = sample.other()
+        scores = (sample.log_prob(sample.chosen) - sample.log_prob(other)) / 2
         losses = task()
         first = second = total_loss(losses).detach()
-        if other != draw.chosen:
-            with draw.executing(other):
+        if other != sample.chosen:
+            with sample.executing(other):
                 second = total_loss(task(aside=True))
-        return self.add_score(losses, draw, scores, first - second)
+        return self.add_score(losses, sample, scores, first - second)

@@ -2,7 +2,7 @@ from typing import List
 
 from mmdsnas.registry import TASK_UTILS
 from ..mutables.one_hot_mutable_op import Gate
-from ..mutators.draw import Draw
+from ..mutators.path_sample import PathSample
 from .base import GateEstimator
 from .counterfactual import comparing_gates
 
@@ -23,7 +23,7 @@ class ProxylessGradient(GateEstimator):
     and steps of ``alpha`` on held-out batches (see ``HeldOutBatchHook``).
     """
 
-    def gates(self, draw: Draw) -> List[Gate]:
-        other = draw.other(different=True)
-        odds = draw.log_prob(draw.chosen) - draw.log_prob(other)
-        return comparing_gates(self, draw, other, odds.sigmoid())
+    def gates(self, sample: PathSample) -> List[Gate]:
+        other = sample.other(different=True)
+        odds = sample.log_prob(sample.chosen) - sample.log_prob(other)
+        return comparing_gates(self, sample, other, odds.sigmoid())

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
-from ..mutators.draw import Draw
+from ..mutators.path_sample import PathSample
 from .base import Losses, ScoreEstimator, Task, total_loss
 
 
@@ -30,7 +30,7 @@ class ScoreFunctionGradient(ScoreEstimator):
         # NaN until there is a loss, whose advantage is then 0.
         self.register_buffer('baseline', torch.tensor(float('nan')))
 
-    def forward(self, draw: Draw, task: Task) -> Losses:
+    def forward(self, sample: PathSample, task: Task) -> Losses:
         losses = task()
         loss = total_loss(losses).detach()
         mean = loss.clone()
@@ -39,5 +39,5 @@ class ScoreFunctionGradient(ScoreEstimator):
         moved = baseline + (1 - self.momentum) * (mean - baseline)
         # A loss that is not finite leaves no trace: its step is left out.
         self.baseline.copy_(torch.where(mean.isfinite(), moved, self.baseline))
-        scores = draw.log_prob(draw.chosen)
-        return self.add_score(losses, draw, scores, loss - baseline)
+        scores = sample.log_prob(sample.chosen)
+        return self.add_score(losses, sample, scores, loss - baseline)

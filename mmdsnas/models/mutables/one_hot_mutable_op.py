@@ -122,13 +122,13 @@ class OneHotMutableOP(OneShotMutableOP, SampledModule):
         """
         if choice is not None:
             self._check_choice(choice)
-            losers = (op for name, op in self._candidates.items() if name != choice)
-            for weight in (w for op in losers for w in op.parameters()):
+            unselected = (op for name, op in self._candidates.items() if name != choice)
+            for weight in (w for op in unselected for w in op.parameters()):
                 # One left from accumulation would move it once more.
                 weight.grad = None
         self._fixed_choice = choice
 
-    def freeze_losers(self) -> None:
+    def freeze_unselected(self) -> None:
         """Takes what the flag shut out off the training; cannot be undone."""
         for name, candidate in self._candidates.items():
             if name != self.fixed_choice:

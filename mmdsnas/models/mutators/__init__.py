@@ -1,5 +1,5 @@
 from .differentiable_mutator import DifferentiableMutator
-from .draw import Draw, Stream
 from .most_probable import most_probable_path
+from .path_sample import PathSample, Stream
 
-__all__ = ['DifferentiableMutator', 'Draw', 'Stream', 'most_probable_path']
+__all__ = ['DifferentiableMutator', 'PathSample', 'Stream', 'most_probable_path']

@@ -7,8 +7,8 @@ from torch import Tensor
 from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
 from . import functional as F
+from .constrained_argmax import ConstrainedArgmax
 from .grouped_mutator import GroupedMutator, Path
-from .limited_child import LimitedChild
 
 
 @MODELS.register_module()
@@ -48,7 +48,7 @@ class DifferentiableMutator(GroupedMutator):
     ) -> None:
         super().__init__(custom_groups, init_mean, init_std, init_cfg)
         self.fix_threshold = fix_threshold
-        self._limited_child: Optional[LimitedChild] = None
+        self._constrained_argmax: Optional[ConstrainedArgmax] = None
         self._limits_mean = False
 
     def set_limits(
@@ -64,12 +64,12 @@ class DifferentiableMutator(GroupedMutator):
             mean (bool): Whether :meth:`early_fix` keeps the mean cost of a path
                 within the limits too.
         """
-        self._limited_child = LimitedChild(costs, limits)
+        self._constrained_argmax = ConstrainedArgmax(costs, limits)
         self._limits_mean = mean
 
     def lift_limits(self) -> None:
         """Lets the child cost what it may."""
-        self._limited_child, self._limits_mean = None, False
+        self._constrained_argmax, self._limits_mean = None, False
 
     # Paths
 
@@ -141,8 +141,8 @@ class DifferentiableMutator(GroupedMutator):
         """
         alphas = [state_dict[f'{prefix}_arch_params.{n}'] for n in self._names]
         logits, fixed = F.pad_logits(alphas), state_dict[f'{prefix}_fixed']
-        if self._limited_child is not None:
-            chosen = self._limited_child(logits, fixed)
+        if self._constrained_argmax is not None:
+            chosen = self._constrained_argmax(logits, fixed)
         else:
             chosen = torch.where(fixed < 0, logits.argmax(-1), fixed).tolist()
         return {n: self.choices(n)[k] for n, k in zip(self._names, chosen)}
@@ -188,10 +188,10 @@ class DifferentiableMutator(GroupedMutator):
             for name, done, k in zip(free, decided, best)
             if done and child[name] == self.choices(name)[k]
         }
-        if self._limited_child is not None and self._limits_mean:
+        if self._constrained_argmax is not None and self._limits_mean:
             group = {name: self._names.index(name) for name in settled}
             chosen = {g: self.choices(n).index(settled[n]) for n, g in group.items()}
-            kept = self._limited_child.fixable(self.probs().cpu().numpy(), chosen)
+            kept = self._constrained_argmax.fixable(self.probs().cpu().numpy(), chosen)
             settled = {name: settled[name] for name, g in group.items() if g in kept}
         self.fix(settled)
         return settled

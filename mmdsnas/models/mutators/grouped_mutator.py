@@ -8,7 +8,7 @@ from torch import Tensor
 from mmdsnas.errors import ConfigError
 from ..mutables import OneHotMutableOP, blocks_of
 from . import functional as F
-from .checkpoints import prepare_state_dict
+from .saved_alpha import prepare_state_dict
 from .search_groups import check_search_space, resolve_custom_groups
 
 Path = Dict[str, str]
@@ -171,14 +171,14 @@ class GroupedMutator(NasMutator):
             self._set_fixed(name, choice)
             self._fixed[self._names.index(name)] = self.choices(name).index(choice)
 
-    def freeze_losers(self) -> None:
+    def freeze_unselected(self) -> None:
         """Freezes the candidates that no path can have any more.
 
         They stay in the state dict. Only for good: once all groups are fixed.
         """
         for name in self.fixed:
             for block in self.search_groups[name]:
-                block.freeze_losers()
+                block.freeze_unselected()
 
     def _set_fixed(self, name: str, choice: Optional[str]) -> None:
         for block in self.search_groups[name]:

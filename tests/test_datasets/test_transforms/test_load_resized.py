@@ -11,8 +11,8 @@ from PIL import Image
 from mmdsnas.datasets import ImageFolder, LoadRandomResizedCrop, LoadResizeEdge
 from mmdsnas.datasets.transforms import load_resized
 from mmdsnas.errors import ConfigError, CorruptImageError, DataError
+from mmdsnas.launch.check_config import check_config
 from mmdsnas.registry import TRANSFORMS
-from mmdsnas.running.check_config import check_config
 from mmdsnas.utils.paths import find_config
 from tests.jpegs import damage, jpeg
 

@@ -72,8 +72,8 @@ def test_evolution_finds_the_best_within_the_limits(seed, limit_and_best):
     assert Scores.value(found) == max(score.scores.known.values())
     assert len(score.measured) == EvolutionSelection().max_scores == 1000
     assert len(set(score.measured)) == 1000
-    dearest = max(cost(dict(enumerate(word))) for word in score.measured)
-    assert limit is None or dearest <= limit
+    costliest = max(cost(dict(enumerate(word))) for word in score.measured)
+    assert limit is None or costliest <= limit
 
 
 def generations(size=200, **kwargs):

@@ -205,7 +205,7 @@ def test_a_fixed_block_has_no_gate_and_the_others_have():
 @pytest.mark.parametrize('form', ['expected', 'sampled'])
 def test_the_loss_is_task_and_cost(form):
     net = costly_net()
-    # Between the cheapest path (0.000126) and the dearest (0.002178 MFLOPs).
+    # Between the cheapest path (0.000126) and the most expensive (0.002178 MFLOPs).
     algorithm = searching(net, cost=dict(limit=2e-4, weight=50.0, form=form))
     table = algorithm.cost_table
     penalised = 0

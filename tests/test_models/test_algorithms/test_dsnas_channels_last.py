@@ -7,8 +7,8 @@ from mmcls.structures import ClsDataSample
 import mmdsnas.engine  # noqa: F401
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import OPTIM_WRAPPER_CONSTRUCTORS
-from mmdsnas.structures import sub_model
-from mmdsnas.structures.subnet import subnet_of_path
+from mmdsnas.subnets import sub_model
+from mmdsnas.subnets.subnet import subnet_of_path
 from tests.toy import build, small_shufflenet
 
 SAMPLES = [ClsDataSample().set_gt_label(k) for k in range(4)]

@@ -13,7 +13,7 @@ from mmrazor.structures import export_fix_subnet, load_fix_subnet
 
 from mmdsnas.errors import SubnetError
 from mmdsnas.registry import MODELS
-from mmdsnas.structures import (
+from mmdsnas.subnets import (
     child_checkpoint,
     child_state_dict,
     recorded_input_size,

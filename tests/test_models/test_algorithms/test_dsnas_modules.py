@@ -10,9 +10,9 @@ from mmengine.model import BaseModel, ExponentialMovingAverage
 from torch.nn.utils import parametrizations, spectral_norm, weight_norm
 
 from mmdsnas.deployment import Images, export_child
+from mmdsnas.models.weights import load_weights
 from mmdsnas.registry import MODELS
-from mmdsnas.structures import child_checkpoint, sub_model
-from mmdsnas.utils.weights import load_weights
+from mmdsnas.subnets import child_checkpoint, sub_model
 from tests.toy import Apply, Cut, Standardised, block, build, searching
 
 SHAPE, WIDTH = (1, 3, 4, 4), 4

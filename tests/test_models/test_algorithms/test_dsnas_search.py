@@ -128,8 +128,8 @@ def test_the_candidates_are_equal_but_for_their_cost():
 
 @pytest.mark.parametrize('form', ['expected', 'sampled'])
 def test_the_cheap_candidate_wins_in_every_block(form):
-    cheapest, dearest = equal_candidates().cost_table.cost_range()
-    limit = cheapest + 0.05 * (dearest - cheapest)
+    cheapest, costliest = equal_candidates().cost_table.cost_range()
+    limit = cheapest + 0.05 * (costliest - cheapest)
     for seed in range(5):
         cost = dict(limit=limit, weight=1e4, form=form)
         assert chosen_after_a_search(seed, cost) == ['short'] * 3

@@ -127,4 +127,6 @@ def test_the_fixed_weight_forms_take_a_limit_by_name():
 def test_a_limit_without_effect_is_named(warned):
     CostTerm(table(), limit=dict(flops=30, params=117.5))
     (line,) = warned()
-    assert re.search('is 117.5 million parameters, but the dearest .* costs 117', line)
+    assert re.search(
+        'is 117.5 million parameters, but the most expensive .* costs 117', line
+    )

@@ -175,6 +175,6 @@ def test_a_fixed_group_gets_no_gradient():
     algorithm.mutator.fix(dict(module_1='cheap'))
     for alpha in algorithm.mutator.parameters():
         alpha.grad = None
-    algorithm.press_alpha()
+    algorithm.add_constraint_grad()
     pressed = [alpha.grad is not None for alpha in algorithm.mutator.parameters()]
     assert pressed == [True, False, True]

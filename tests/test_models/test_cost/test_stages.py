@@ -2,9 +2,9 @@ import pytest
 import torch.nn as nn
 from mmengine.registry import init_default_scope
 
+from mmdsnas.launch.run_config import load_config
 from mmdsnas.models.cost import costs_by_stage, stage_names
 from mmdsnas.registry import MODELS
-from mmdsnas.running.run_config import load_config
 
 
 class Backbone(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mmdsnas.models import DSNASGradient, GateEstimator
-from mmdsnas.models.mutators import Draw
+from mmdsnas.models.mutators import PathSample
 from tests.toy import (
     Layer,
     ToyNet,
@@ -75,7 +75,7 @@ def setup():
 def gradients(net, mutator, estimator, path=PATH):
     mutator.zero_grad()
     mutator.set_choices(path)
-    estimator(Draw(mutator, path), task_of(net))['loss'].backward()
+    estimator(PathSample(mutator, path), task_of(net))['loss'].backward()
     return torch.stack([alpha.grad for alpha in mutator.parameters()])
 
 
@@ -92,7 +92,7 @@ def test_only_the_blocks_still_searched_are_gated(setup):
     def task():
         assert [b.gate is None for b in net.blocks] == [False, True, False]
 
-    DSNASGradient()(Draw(mutator, PATH), task)
+    DSNASGradient()(PathSample(mutator, PATH), task)
 
 
 def test_rewards_are_kept_by_block(setup):
@@ -109,7 +109,7 @@ def test_nothing_is_kept_of_a_forward_pass_without_gradient(setup):
     net, mutator = setup
     estimator = DSNASGradient()
     with torch.no_grad():
-        estimator(Draw(mutator, PATH), task_of(net))
+        estimator(PathSample(mutator, PATH), task_of(net))
     assert estimator.block_rewards is None
 
 
@@ -120,7 +120,7 @@ def test_the_gates_are_taken_off(setup):
         assert all(b.gate is not None for b in net.blocks)
         assert graph_tensors(net)
 
-    DSNASGradient()(Draw(mutator, PATH), task)
+    DSNASGradient()(PathSample(mutator, PATH), task)
     assert all(b.gate is None for b in net.blocks)
 
 
@@ -131,7 +131,7 @@ def test_the_gates_are_taken_off_when_the_forward_fails(setup):
         raise KeyError('stop')
 
     with pytest.raises(KeyError, match='stop'):
-        DSNASGradient()(Draw(mutator, PATH), task)
+        DSNASGradient()(PathSample(mutator, PATH), task)
     assert all(b.gate is None for b in net.blocks)
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mmdsnas.models import DSNASGradient
-from mmdsnas.models.mutators import Draw
+from mmdsnas.models.mutators import PathSample
 from mmdsnas.registry import TASK_UTILS
 from tests.toy import (
     all_paths,
@@ -47,7 +47,7 @@ def test_all_gradients_equal_those_of_explicit_gates(path):
     set_alpha(mutator, *ALPHA)
     choice = dict(zip(mutator.search_groups, path, strict=True))
     mutator.set_choices(choice)
-    loss = DSNASGradient()(Draw(mutator, choice), task_of(net))['loss']
+    loss = DSNASGradient()(PathSample(mutator, choice), task_of(net))['loss']
     loss.backward()
 
     wanted_loss, rewards, weights = explicit_gates(net, path, *batch())

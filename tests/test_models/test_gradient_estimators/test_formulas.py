@@ -21,7 +21,7 @@ from mmdsnas.models import (
 from mmdsnas.models.gradient_estimators.counterfactual import comparing_gate
 from mmdsnas.models.gradient_estimators.mixtures import mixing_gate
 from mmdsnas.models.mutables import map_tensors
-from mmdsnas.models.mutators import Draw
+from mmdsnas.models.mutators import PathSample
 from tests.toy import (
     Apply,
     Layer,
@@ -64,7 +64,7 @@ def gradient(estimator, mutator, net, path, other=None, key=(0, 0, 0)):
     choices = {n: CHOICES[k] for n, k in zip(names, path, strict=True)}
     mutator.zero_grad()
     mutator.set_choices(choices)
-    draw = Draw(mutator, choices, key)
+    draw = PathSample(mutator, choices, key)
     if other is not None:
         draw.other = lambda different=False: list(other)
     losses = estimator(draw, task_of(net))
@@ -156,7 +156,7 @@ def test_the_baseline_is_the_moving_average_of_the_losses_before(net):
         baseline = 0.75 * baseline + 0.25 * loss
         assert abs(estimator.state_dict()['baseline'] - baseline) <= 1e-12
     no_number = dict(loss=torch.tensor(float('nan')))
-    estimator(Draw(mutator, all_paths(mutator)[0]), lambda: no_number)
+    estimator(PathSample(mutator, all_paths(mutator)[0]), lambda: no_number)
     assert abs(estimator.baseline - baseline) <= 1e-12
 
 
@@ -220,7 +220,7 @@ def test_binary_gates_by_their_formula(net):
 def soft_sample(net, tau, key):
     alpha = torch.tensor(ALPHA, dtype=torch.float64, requires_grad=True)
     path = {f'module_{i}': CHOICES[k] for i, k in enumerate(PATH)}
-    noise = Draw(mutator_of(net), path, key).gumbels()
+    noise = PathSample(mutator_of(net), path, key).gumbels()
     return alpha, ((alpha + noise) / tau).softmax(-1)
 
 
@@ -249,7 +249,7 @@ def test_the_temperature_is_at_its_ends_in_the_first_and_the_last_epoch():
         finetune_epochs=6,
         gradient_estimator=dict(type='SNASGradient', tau_start=4.0, tau_end=1.0),
     )
-    draw = Draw(algorithm.mutator, all_paths(algorithm.mutator)[0])
+    draw = PathSample(algorithm.mutator, all_paths(algorithm.mutator)[0])
     spread = draw.log_probs + draw.gumbels()
     for epoch, tau in ((2, 4.0), (3, 3.0), (5, 1.0)):
         algorithm.begin_epoch(epoch)
@@ -279,7 +279,7 @@ def test_losses_may_be_lists():
     given = dict(loss_a=[torch.tensor(1.0), torch.tensor(2.0)], acc=torch.tensor(9.0))
     estimator = ScoreFunctionGradient()
     estimator.baseline.fill_(1.0)
-    losses = estimator(Draw(mutator, path), lambda: given)
+    losses = estimator(PathSample(mutator, path), lambda: given)
     assert [loss.item() for loss in losses['loss_a']] == [1.0, 2.0]
     sum(losses['loss_a']).backward()
     chosen = [mutator.choices(n).index(c) for n, c in path.items()]
@@ -318,7 +318,7 @@ def test_what_is_executed_aside_leaves_no_statistics(estimator):
         mutator = mutator_of(net)
         choices = dict(zip(mutator.search_groups, map(CHOICES.__getitem__, PATH)))
         mutator.set_choices(choices)
-        draw = Draw(mutator, choices)
+        draw = PathSample(mutator, choices)
         draw.other = lambda different=False: [0, 1, 2]
         kind()(draw, task_of(net))
         states.append(dict(net.named_buffers()))
@@ -341,7 +341,7 @@ def test_a_candidate_that_overwrites_its_input_is_refused(estimator):
     net = ToyNet([block(**write)]).double()
     mutator = prepared(net).double()
     mutator.set_choices(dict(module_0='fine'))
-    draw = Draw(mutator, dict(module_0='fine'))
+    draw = PathSample(mutator, dict(module_0='fine'))
     draw.other = lambda different=False: [1]
     with pytest.raises(ConfigError, match="'writes' of a block must not work in place"):
         estimator()(draw, task_of(net))

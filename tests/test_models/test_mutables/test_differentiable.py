@@ -187,7 +187,7 @@ def test_candidates_are_removed_once(again):
 def test_what_is_left_of_a_block_stays_trainable():
     op = smooth_block()
     op.fix_chosen('sine')
-    op.freeze_losers()
+    op.freeze_unselected()
     assert all(weight.requires_grad for weight in op.parameters())
 
 

@@ -9,7 +9,7 @@ from mmrazor.structures import export_fix_subnet, load_fix_subnet
 from mmdsnas.errors import ConfigError, SubnetError
 from mmdsnas.models import DSNASGradient, OneHotMutableOP
 from mmdsnas.models.mutables import all_candidates, map_tensors
-from mmdsnas.models.mutators import Draw
+from mmdsnas.models.mutators import PathSample
 from mmdsnas.registry import MODELS
 from tests.toy import (
     Apply,
@@ -171,7 +171,7 @@ def test_a_copy_is_handed_out_where_the_output_is_overwritten():
         mutator = prepared(net).double()
         path = dict(module_0='sine', module_1='tanh')
         mutator.set_choices(path)
-        losses = DSNASGradient()(Draw(mutator, path), task_of(net))
+        losses = DSNASGradient()(PathSample(mutator, path), task_of(net))
         losses['loss'].backward()
         parameters = [*net.parameters(), *mutator.parameters()]
         return [p.grad for p in parameters if p.grad is not None]

@@ -12,9 +12,9 @@ from mmengine.utils import get_installed_path
 from mmrazor.registry import MODELS as RAZOR_MODELS
 
 from mmdsnas.errors import CheckpointError
+from mmdsnas.launch.run_config import load_config
+from mmdsnas.models.weights import load_weights
 from mmdsnas.registry import MODELS
-from mmdsnas.running.run_config import load_config
-from mmdsnas.utils.weights import load_weights
 from tests.toy import algorithm_of, set_alpha, smooth_net
 
 NAME = 'dsnas_supernet_8xb128_in1k'

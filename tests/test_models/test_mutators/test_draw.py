@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from mmdsnas.models.mutators import Draw
+from mmdsnas.models.mutators import PathSample
 from tests.toy import Apply, ToyNet, block, prepared, set_alpha, smooth_net
 
 SIZES = (2, 3, 1, 5)
@@ -28,7 +28,7 @@ def mutator_of(**kwargs):
 
 def draw_of(mutator, chosen=CHOSEN, key=(0, 0, 0)):
     path = {n: f'c{k}' for n, k in zip(mutator.search_groups, chosen, strict=True)}
-    return Draw(mutator, path, key)
+    return PathSample(mutator, path, key)
 
 
 def test_log_probabilities_and_their_gradient():
@@ -49,7 +49,7 @@ def test_blocks_of_a_group_share_what_it_has():
     net = smooth_net('a', 'b', 'a')
     mutator = prepared(net).double()
     path = dict(zip(mutator.search_groups, ('sine', 'square')))
-    draw = Draw(mutator, path)
+    draw = PathSample(mutator, path)
     assert draw.groups == [[net.blocks[0], net.blocks[2]], [net.blocks[1]]]
     assert draw.blocks == [net.blocks[i] for i in (0, 2, 1)]
     assert draw.candidates(draw.chosen) == ['sine', 'sine', 'square']
@@ -103,7 +103,7 @@ def test_gumbel_noise_makes_the_sampled_path_win_and_is_gumbel_noise():
     noise, iterations = [], 3000
     for iteration in range(iterations):
         path = mutator.draw_path(5, iteration, 0)
-        draw = Draw(mutator, path, (5, iteration, 0))
+        draw = PathSample(mutator, path, (5, iteration, 0))
         gumbels = draw.gumbels()
         won = (draw.log_probs + gumbels).argmax(-1).tolist()
         assert won == draw.chosen

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 import torch
 
-from mmdsnas.structures import official
+from mmdsnas.subnets import official
 from tests.test_reference.filling import CASES
 
 TOOL = 'model_converters/convert_official.py'

@@ -5,11 +5,11 @@ import torch
 import yaml
 from mmengine.registry import DefaultScope
 
+from mmdsnas.launch.run_config import load_config
+from mmdsnas.models.weights import load_weights
 from mmdsnas.registry import MODELS
-from mmdsnas.running.run_config import load_config
-from mmdsnas.structures import use_recorded_subnet
-from mmdsnas.utils.checkpoint import load_checkpoint
-from mmdsnas.utils.weights import load_weights
+from mmdsnas.subnets import use_recorded_subnet
+from mmdsnas.subnets.checkpoint import load_checkpoint
 from tests.jpegs import plain_folders
 from tests.test_reference.filling import CASES, REFERENCE, assert_logits, images
 

@@ -1,0 +1,234 @@
+"""Images that a file is compared on, and calibrated with."""
+
+import copy
+import os
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+
+import cv2
+import numpy as np
+import torch
+from mmcv.transforms import LoadImageFromFile
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from torch import Tensor
+
+from mmdsnas.errors import ConfigError, CorruptImageError, DataError
+from mmdsnas.registry import DATASETS, TRANSFORMS
+from mmdsnas.utils.data_sets import data_sets, pipeline_of
+from .class_folders import SUFFIXES, is_image, list_files
+from .corrupt_images import load_image
+from .transforms.load_resized import LoadResized
+
+# A folder, or how many images of a data set.
+Source = Union[str, Path, int]
+
+BATCH_SIZE = 32
+
+# Uint8 images, shape (N, C, H, W), in BGR where C is 3, and their classes; None: not
+# known, or several.
+Batch = Tuple[Tensor, List[Optional[int]]]
+
+
+class Images:
+    """Images of a data set, or of a folder, as a test pipeline packs them.
+
+    Iterating gives batches: the first image alone, then 32 at a time. Images of a
+    folder that cannot be decoded are left out, see ``left_out``.
+
+    Args:
+        samples (Sequence[dict]): What pipelines give: ``inputs``, and
+            ``data_samples`` with labels.
+        number (int, optional): How many of them, evenly spread, because data sets
+            are often sorted by class. All by default.
+    """
+
+    def __init__(
+        self, samples: Sequence[Dict[str, Any]], number: Optional[int] = None
+    ) -> None:
+        self.samples = samples
+        self._broken: Dict[int, str] = {}
+        number = min(number or len(samples), len(samples))
+        self.indices = np.linspace(0, len(samples) - 1, number).round().astype(int)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Class names of the data set; empty if it has none."""
+        return getattr(self.samples, 'metainfo', {}).get('classes') or ()
+
+    def __iter__(self) -> Iterator[Batch]:
+        size, samples = 1, []
+        for sample in filter(None, map(self._sample, self.indices.tolist())):
+            samples.append(sample)
+            if len(samples) == size:
+                yield _batch(samples)
+                size, samples = BATCH_SIZE, []
+        if samples:
+            yield _batch(samples)
+        if size == 1:
+            raise DataError(f'None of the {len(self)} images can be decoded.')
+
+    def _sample(self, index: int) -> Optional[Dict[str, Any]]:
+        """An image; None of one that cannot be decoded."""
+        if index in self._broken:
+            return None
+        try:
+            return self.samples[index]
+        except CorruptImageError as error:
+            self._broken[index] = str(error)
+            return None
+
+    @property
+    def left_out(self) -> List[str]:
+        """What was wrong with each image that could not be decoded so far."""
+        return list(self._broken.values())
+
+
+class Packer:
+    """Turns an image into what a model gets, as a test pipeline does it.
+
+    Args:
+        pipeline (Sequence[dict]): Configs of the transforms. If the first one does
+            not load an image, because the data set has them in memory, one that
+            does is put before it.
+    """
+
+    def __init__(self, pipeline: Sequence[Dict[str, Any]]) -> None:
+        steps = [TRANSFORMS.build(dict(step)) for step in pipeline]
+        loads = bool(steps) and isinstance(steps[0], LoadImageFromFile)
+        self.load = steps.pop(0) if loads else LoadImageFromFile()
+        self.rest = Compose(steps)
+
+    def __call__(self, image: Union[str, Path, np.ndarray]) -> Dict[str, Any]:
+        """Packs an image.
+
+        Args:
+            image (str | Path | np.ndarray): Its file, or its uint8 values in RGB,
+                shape (H, W, 3), or in grey, shape (H, W); a pipeline that loads grey
+                gets grey.
+
+        Returns:
+            dict: ``inputs`` and ``data_samples``.
+
+        Raises:
+            DataError: The file does not exist or cannot be decoded, or the array has
+                another shape or type.
+        """
+        if isinstance(image, np.ndarray):
+            return self.rest(self._given(image))
+        if os.path.islink(image) and not os.path.exists(image):
+            raise CorruptImageError(f'image "{image}" is a link that leads nowhere')
+        if not os.path.isfile(image):
+            raise DataError(f'image "{image}" must be a file, but there is none.')
+        return self.rest(load_image(self.load, dict(img_path=str(image))))
+
+    def _given(self, image: np.ndarray) -> Dict[str, Any]:
+        shape, grey = image.shape[2:], str(self.load.color_type).startswith('gray')
+        known = image.dtype == np.uint8 and image.ndim > 1 and image.size
+        if not known or shape not in ((), (3,)):
+            raise DataError(
+                'an image must be a file, or an uint8 array of shape (height, width, '
+                '3) in RGB or (height, width) in grey, but is an array of '
+                f'{image.dtype} of shape {image.shape}.'
+            )
+        # Pipelines begin with OpenCV's order.
+        if grey != (shape == ()):
+            code = cv2.COLOR_RGB2GRAY if grey else cv2.COLOR_GRAY2BGR
+            image = cv2.cvtColor(image, code)
+        elif not grey:
+            image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        info = dict(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
+        return self.load.resize(info) if isinstance(self.load, LoadResized) else info
+
+
+class FolderImages:
+    """All images below a folder, packed by a test pipeline; without labels.
+
+    Args:
+        folder (str | Path): The folder.
+        pipeline (Sequence[dict]): See :class:`Packer`.
+        option (str): What gave the folder, for messages.
+
+    Raises:
+        DataError: There is no such folder, or no image in it.
+    """
+
+    def __init__(
+        self,
+        folder: Union[str, Path],
+        pipeline: Sequence[Dict[str, Any]],
+        option: str = '--check',
+    ) -> None:
+        folder = Path(folder).expanduser()
+        self.paths = [path for path in list_files(folder) if is_image(Path(path).name)]
+        if not self.paths:
+            what = 'has no images' if folder.is_dir() else 'is not a folder'
+            raise DataError(
+                f'"{folder}" {what}: {option} must be a folder with images '
+                f'({", ".join(SUFFIXES)}) or a number of images of the data set.'
+            )
+        self.pack = Packer(pipeline)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        return self.pack(self.paths[index])
+
+
+def find_images(
+    config: Config, source: Source, split: str = 'test', option: str = '--check'
+) -> Images:
+    """Finds the images that an option names.
+
+    Args:
+        config (Config): Its ``test_dataloader`` has the pipeline, in any case.
+        source (str | Path | int): A folder, or how many images of a data set.
+        split (str): ``'test'`` or ``'train'``: whose data set.
+        option (str): What gave the source, for messages.
+
+    Returns:
+        Images: At least one.
+
+    Raises:
+        ConfigError: The number is below 1.
+        DataError: The folder or the data set has no images.
+    """
+    pipeline = pipeline_of(config.test_dataloader)
+    if not isinstance(source, int):
+        return Images(FolderImages(source, pipeline, option))
+    if source < 1:
+        raise ConfigError(
+            f'{option} must be a folder, or a number of images of at least 1, but is '
+            f'{source}.'
+        )
+    loader = copy.deepcopy(config[f'{split}_dataloader'])
+    for part in data_sets(loader):
+        part.config['pipeline'] = pipeline
+    return Images(DATASETS.build(loader.dataset), source)
+
+
+def _batch(samples: Sequence[Dict[str, Any]]) -> Batch:
+    return _stacked(samples), [_label(sample) for sample in samples]
+
+
+def _stacked(samples: Sequence[Dict[str, Any]]) -> Tensor:
+    images = [sample['inputs'] for sample in samples]
+    shapes = {tuple(image.shape) for image in images}
+    if len(shapes) > 1:
+        sizes = ' and '.join(map(str, sorted(shapes)[:2]))
+        raise ConfigError(
+            'the test pipeline must give images of one size for an export, but gives '
+            f'{sizes}; end it with a CenterCrop or a Resize to a height and width.'
+        )
+    return torch.stack(images)
+
+
+def _label(sample: Dict[str, Any]) -> Optional[int]:
+    """The class of an image; None where it has none or several."""
+    truth = getattr(sample.get('data_samples'), 'gt_label', {})
+    label = truth.label if 'label' in truth else []
+    return int(label) if len(label) == 1 else None

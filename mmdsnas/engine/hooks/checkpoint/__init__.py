@@ -1,0 +1,1 @@
+"""Hooks that write, load and resume checkpoints."""

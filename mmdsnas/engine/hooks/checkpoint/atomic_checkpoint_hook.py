@@ -1,0 +1,127 @@
+import os.path as osp
+from collections import deque
+from typing import Any, Dict, List
+
+from mmengine.dist import is_main_process
+from mmengine.fileio import LocalBackend, get_file_backend
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import EpochBasedTrainLoop
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.registry import HOOKS
+from mmdsnas.utils.files import remove_leftovers, write_atomically
+from .checkpoint_names import best_in, numbers_of
+from .file_backend import NAME, WholeFileBackend
+
+KEPT = 'keep_ckpt_ids'
+SUPERSEDED = 'superseded_ckpts'
+
+
+@HOOKS.register_module()
+class AtomicCheckpointHook(CheckpointHook):
+    """mmengine's ``CheckpointHook``, whose files survive a kill at any moment.
+
+    A checkpoint is first written whole, then named by ``last_checkpoint``, and
+    only then those that it takes the place of are removed; so there must be room
+    for one more than ``max_keep_ckpts``. What a killed run did not come to remove,
+    its successor removes: the checkpoint says what that is. Files outside the
+    hook's own folder are never removed, whatever a checkpoint says.
+
+    With ``backend_args`` or a remote ``out_dir`` the files are as whole as that
+    backend leaves them. Options are those of mmengine's hook.
+
+    Raises:
+        ConfigError: It is to save by iterations in a run of epochs (when training
+            begins).
+    """
+
+    def before_train(self, runner) -> None:
+        """Takes over the files of the run before, and removes its leftovers."""
+        if not self.by_epoch and isinstance(runner.train_loop, EpochBasedTrainLoop):
+            raise ConfigError(
+                'default_hooks.checkpoint.by_epoch must be True in a run of epochs, '
+                'which is resumed at the start of one, but is False.'
+            )
+        folder = str(self.out_dir or runner.work_dir)
+        given = self.backend_args is not None or self.file_client_args is not None
+        if not given and type(get_file_backend(folder)) is LocalBackend:
+            self.backend_args = dict(backend=NAME)
+        hub = runner.message_hub
+        if KEPT in hub.runtime_info:
+            hub.update_info(KEPT, numbers_of(hub.get_info(KEPT)))
+        super().before_train(runner)
+        self._take_over(hub)
+        if is_main_process():
+            for folder in {self.out_dir, runner.work_dir}:
+                remove_leftovers(folder)
+        self._end_saving(hub)
+
+    def _take_over(self, hub) -> None:
+        """Names of the run before as far as they are in the own folder."""
+        if not isinstance(self.file_backend, WholeFileBackend):
+            return
+        # Whether there was one decides what a new best model saves.
+        last = osp.join(self.out_dir, osp.basename(str(hub.get_info('last_ckpt'))))
+        self.last_ckpt = last if osp.isfile(last) else None
+        if self.save_best is None:
+            return
+        best = [key for key in hub.runtime_info if key.startswith('best_ckpt')]
+        for key in best:
+            hub.update_info(key, best_in(self.out_dir, hub.get_info(key)))
+        if len(self.key_indicators) == 1:
+            self.best_ckpt_path = hub.get_info('best_ckpt')
+        else:
+            for name in self.key_indicators:
+                self.best_ckpt_path_dict[name] = hub.get_info(f'best_ckpt_{name}')
+        old = [best_in(self.out_dir, name) for name in hub.get_info(SUPERSEDED) or []]
+        if is_main_process():
+            self.file_backend.superseded += [path for path in old if path is not None]
+
+    def _save_best_checkpoint(self, runner, metrics: Dict[str, Any]) -> None:
+        super()._save_best_checkpoint(runner, metrics)
+        self._end_saving(runner.message_hub)
+
+    def _save_checkpoint_with_step(self, runner, step: int, meta: Dict) -> None:
+        hub, files = runner.message_hub, self.file_backend
+        surplus: List[int] = []
+        if self.max_keep_ckpts > 0:
+            ids = [i for i in self.keep_ckpt_ids if i != step] + [step]
+            surplus = ids[: -self.max_keep_ckpts]
+            self.keep_ckpt_ids = deque(ids, self.max_keep_ckpts)
+            # With the surplus: who resumes this checkpoint removes it.
+            hub.update_info(KEPT, ids)
+        if self.save_best is not None and isinstance(files, WholeFileBackend):
+            names = [osp.basename(path) for path in files.superseded]
+            hub.update_info(SUPERSEDED, names)
+        name = self.filename_tmpl.format(step)
+        self.last_ckpt = files.join_path(self.out_dir, name)
+        hub.update_info('last_ckpt', self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir,
+            name,
+            self.file_client_args,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+        if is_main_process():
+            path = osp.join(runner.work_dir, 'last_checkpoint')
+            with write_atomically(path) as temporary:
+                temporary.write_text(self.last_ckpt, encoding='utf-8')
+            for name in map(self.filename_tmpl.format, surplus):
+                path = files.join_path(self.out_dir, name)
+                if files.isfile(path):
+                    files.remove(path)
+        self._end_saving(hub)
+
+    def _end_saving(self, hub) -> None:
+        """Removes what was superseded, now that all is written."""
+        if isinstance(self.file_backend, WholeFileBackend):
+            self.file_backend.remove_superseded()
+        if self.max_keep_ckpts > 0:
+            hub.update_info(KEPT, list(self.keep_ckpt_ids))
+        if SUPERSEDED in hub.runtime_info:
+            hub.update_info(SUPERSEDED, [])

@@ -1,0 +1,86 @@
+from logging import INFO, WARNING
+from typing import Dict, Set
+
+from mmengine.hooks import Hook
+from mmengine.runner import BaseLoop
+
+from mmdsnas.errors import CheckpointError
+from mmdsnas.models import DSNAS
+from mmdsnas.models.weights import (
+    check_weights,
+    differences,
+    name_of,
+    shortened,
+    why_unfit,
+)
+from mmdsnas.registry import HOOKS
+from mmdsnas.subnets import child_of_search, is_of_search
+from mmdsnas.subnets.child import SEARCH_PREFIX
+from ..utils import model_of
+from .ema_hook import SEARCHED
+
+
+@HOOKS.register_module()
+class LoadFromHook(Hook):
+    """Makes of the checkpoint that a run starts with what its model needs.
+
+    A search takes the weights of its architecture alone, from a search, a child or
+    any network with the same names; ``alpha``, what is fixed and the multipliers of
+    limits begin anew. A child may begin with a checkpoint of a search, which the
+    authors call search-from-search. A checkpoint that has nothing in common with the
+    model is refused; mmengine itself would warn and train from scratch.
+    """
+
+    # Before EMAHook, which copies what is loaded.
+    priority = 'HIGH'
+
+    def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
+        """Replaces what the checkpoint has by what the model takes of it.
+
+        Raises:
+            CheckpointError: The weights are not those of this child, or no weight of
+                the checkpoint fits this model, or its architecture.
+        """
+        model, path = model_of(runner), runner._load_from
+        own, given = model.state_dict(), checkpoint['state_dict']
+        weights = {name_of(n).removeprefix('module.'): w for n, w in given.items()}
+        if is_of_search(checkpoint) and not isinstance(model, DSNAS):
+            weights = checkpoint['state_dict'] = child_of_search(weights, own)
+            check_weights(own, weights, path)
+            return
+        # A test, and a resumed run, take all.
+        begins = isinstance(runner._train_loop, BaseLoop) and not runner._resume
+        begins = begins and isinstance(model, DSNAS)
+        if begins and not own.keys() & weights.keys():
+            weights = {f'{SEARCH_PREFIX}{name}': w for name, w in weights.items()}
+        fit = own.keys() & weights.keys()
+        if begins:
+            # By their names alone, alpha and its like are those of any search.
+            fit = {
+                n
+                for n in fit
+                if not n.startswith(SEARCHED) and why_unfit(weights[n], own[n]) is None
+            }
+        if not fit:
+            raise CheckpointError(
+                f'checkpoint {path} has no weight of this model, but e.g. '
+                f'{next(iter(given), "none at all")}; files of the authors are '
+                'converted by tools/model_converters/convert_official.py.'
+            )
+        if begins:
+            checkpoint['state_dict'] = _begin_anew(runner, own, weights, fit)
+
+
+def _begin_anew(runner, own: Dict, given: Dict, fit: Set[str]) -> Dict:
+    """The architecture's weights that fit, and what the model has of all others."""
+    given = {n: w for n, w in given.items() if not n.startswith(SEARCHED)}
+    wanted = {n: w for n, w in own.items() if not n.startswith(SEARCHED)}
+    left = differences(wanted, given)
+    runner.logger.log(
+        WARNING if left else INFO,
+        f'The search begins anew on {len(fit)} of {len(wanted)} weights, those of '
+        f'load_from={runner._load_from}; alpha, fixed blocks and multipliers of limits '
+        'are not taken over'
+        + (f', nor what does not fit: {shortened(left)}.' if left else '.'),
+    )
+    return {n: given[n] if n in fit else value for n, value in own.items()}

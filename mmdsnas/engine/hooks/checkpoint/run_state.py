@@ -1,0 +1,192 @@
+"""What a checkpoint says of its run, so that another one can go on exactly.
+
+=========================  =====================================================
+state                      where it is
+=========================  =====================================================
+weights, ``alpha``, fixed  ``state_dict``; BatchNorm statistics as the mean over
+blocks, multipliers of     ranks (``AverageBNStatsHook``)
+limits, statistics
+averaged weights           ``ema_state_dict`` (``EMAHook``)
+optimizers, loss scaler    ``optimizer``
+schedules                  ``param_schedulers``
+history of the logs, best  ``message_hub``
+scores, skipped steps
+epoch, iteration, seed     ``meta``
+stage                      a function of the epoch (``DSNAS.stage_of``)
+random states              none is kept: those of an epoch are a function of seed,
+                           epoch and rank (``ExactResumeHook``), a path one of
+                           seed, iteration and rank (``DSNAS``)
+waiting gradients          there are none: accumulation ends with an epoch
+=========================  =====================================================
+
+What all this presumes is in ``meta['run']``, see :func:`run_state`.
+"""
+
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+import torch
+from mmengine.device import get_device
+from mmengine.dist import get_world_size
+from mmengine.hooks import EMAHook
+from mmengine.runner import Runner
+
+from mmdsnas.errors import CheckpointError
+from mmdsnas.models import DSNAS
+from mmdsnas.utils.plain import plain
+from ..stage.held_out_batch_hook import HeldOutBatchHook
+from ..utils import model_of
+
+COST_OPTIONS = ('limits', 'form', 'weight', 'count_fixed_part')
+SearchSpace = Dict[str, Dict[str, List[str]]]
+
+
+def search_space(algorithm: DSNAS) -> SearchSpace:
+    """The blocks and candidates of every search group."""
+    return {
+        name: dict(blocks=list(blocks), choices=list(algorithm.mutator.choices(name)))
+        for name, blocks in algorithm.cost_table.groups.items()
+    }
+
+
+def run_state(runner: Runner, epochs: int) -> Dict[str, Any]:
+    """What the exactness of a resume depends on.
+
+    Args:
+        runner (Runner): The run.
+        epochs (int): Epochs that are done, at least 1.
+
+    Returns:
+        dict: ``setting`` and ``options`` (of optimizers and schedules, by dotted
+        name), whose change makes a resumed run another one; of a search also
+        ``stage``, ``fixed`` (candidate by group) and ``search_space``, whose change
+        cannot be resumed from.
+    """
+    loader = runner.train_dataloader
+    setting = dict(
+        world_size=get_world_size(),
+        iterations_per_epoch=len(loader),
+        batch_size=getattr(loader.batch_sampler, 'batch_size', None),
+        num_workers=loader.num_workers,
+        device=get_device().split(':')[0],
+        torch=torch.__version__,
+        ema=any(isinstance(hook, EMAHook) for hook in runner.hooks),
+    )
+    own = runner.cfg.get('own_images')
+    if own and own.get('found'):
+        images = own['found'].get('images') or {}
+        setting['images'] = {k: dict(plain(counts)) for k, counts in images.items()}
+    parts = {n: runner.cfg.get(n) for n in ('optim_wrapper', 'param_scheduler')}
+    state = dict(setting=setting, options=dict(_flat(plain(parts))))
+    model = model_of(runner)
+    if not isinstance(model, DSNAS):
+        return state
+    setting.update(
+        pretrain_epochs=model.pretrain_epochs,
+        finetune_epochs=model.finetune_epochs,
+        share_path=model.share_path,
+        gradient_estimator=type(model.gradient_estimator).__name__,
+        held_out_batches=any(isinstance(h, HeldOutBatchHook) for h in runner.hooks),
+    )
+    term = model.cost_term
+    if term.limits:
+        setting.update({f'cost.{n}': getattr(term, n) for n in COST_OPTIONS})
+    state.update(
+        stage=model.stage_of(epochs - 1).value,
+        fixed=model.mutator.fixed,
+        search_space=search_space(model),
+    )
+    return state
+
+
+def _flat(value: Any, name: str = '') -> Iterator[Tuple[str, Any]]:
+    if isinstance(value, (dict, list)):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in parts:
+            yield from _flat(part, f'{name}.{key}' if name else str(key))
+    else:
+        yield name, value
+
+
+def changed_settings(saved: Dict[str, Any], now: Dict[str, Any]) -> List[str]:
+    """What differs between two ``setting``, or two ``options``, in words.
+
+    Args:
+        saved (dict): That of a checkpoint.
+        now (dict): That of the run.
+    """
+    return [
+        f'{name} was {saved.get(name)} and is {now.get(name)}'
+        for name in {**saved, **now}
+        if saved.get(name) != now.get(name)
+    ]
+
+
+def is_kept(option: str) -> bool:
+    """Whether a resumed run has an option from its checkpoint, not its config."""
+    return '.optimizer.' in option or option.startswith('param_scheduler')
+
+
+def check_search_space(saved: SearchSpace, own: SearchSpace, path: str) -> None:
+    """Refuses the checkpoint of another search space.
+
+    Args:
+        saved (dict): Of the checkpoint.
+        own (dict): Of the run.
+        path (str): The checkpoint, for the message.
+
+    Raises:
+        CheckpointError: They differ; it names the first difference.
+    """
+    theirs, ours = _by_block(saved), _by_block(own)
+    for block in [*ours, *theirs]:
+        if theirs.get(block) != ours.get(block):
+            raise CheckpointError(
+                f'checkpoint {path} is of another search space: {block} '
+                f'{_words(theirs.get(block))} there and {_words(ours.get(block))} '
+                'here.'
+            )
+    if saved != own:
+        raise CheckpointError(
+            f'checkpoint {path} is of another search space: other blocks share '
+            'one alpha there; see mutator.custom_groups and the aliases of blocks.'
+        )
+
+
+def _by_block(space: SearchSpace) -> Dict[str, List[str]]:
+    return {block: g['choices'] for g in space.values() for block in g['blocks']}
+
+
+def _words(choices: Optional[List[str]]) -> str:
+    return 'is no block' if choices is None else f'has {", ".join(choices)}'
+
+
+def rescale_progress(checkpoint: Dict[str, Any], iterations_per_epoch: int) -> None:
+    """Counts a checkpoint's iterations in those of epochs of another length.
+
+    With another number of ranks an epoch has another number of iterations. The
+    schedules that count them keep what the run's config says of their length, and
+    go on where they would be after the same number of epochs.
+
+    Args:
+        checkpoint (dict): Changed in place.
+        iterations_per_epoch (int): Of the run that goes on.
+    """
+    meta = checkpoint['meta']
+    before, meta['iter'] = meta['iter'], meta['epoch'] * iterations_per_epoch
+    schedulers = checkpoint.get('param_schedulers', [])
+    if isinstance(schedulers, dict):
+        schedulers = [state for states in schedulers.values() for state in states]
+    for state in schedulers:
+        if state['by_epoch'] or not before:
+            continue
+        ratio, begin, last = meta['iter'] / before, state['begin'], state['last_step']
+        progress = dict(
+            _global_step=round(state['_global_step'] * ratio),
+            # It counts from where the schedule begins, -1 before that.
+            last_step=round((begin + last) * ratio) - round(begin * ratio)
+            if last >= 0
+            else last,
+            _last_value=state['_last_value'],
+        )
+        state.clear()
+        state.update(progress)

@@ -1,0 +1,1 @@
+"""Hooks that tell what a run does."""

@@ -1,0 +1,1 @@
+"""Hooks that end a run which cannot be right."""

@@ -1,0 +1,166 @@
+from typing import Any, List, Optional, Sized
+
+from mmengine.dataset import InfiniteSampler
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch.nn import SyncBatchNorm
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.data import BatchSampler, DataLoader
+
+from mmdsnas.datasets import NoSingleImageBatchSampler
+from mmdsnas.errors import ConfigError
+from mmdsnas.models import DSNAS
+from mmdsnas.registry import HOOKS
+from mmdsnas.utils.foreign import telling
+from ...child_evaluation import has_test_data
+from ...evaluation import no_side_effects, some_images, try_evaluation
+from ..checkpoint.export_child_hook import ExportChildHook
+from ..utils import model_of
+
+
+@HOOKS.register_module()
+class DataCheckHook(Hook):
+    """Tries the network on its data before the training, which then goes on as if not.
+
+    A loss of some images, an evaluation of some, and whether a batch of one image
+    would stop a BatchNorm layer. ``mmdsnas.train`` adds it to every run.
+
+    Attributes:
+        training (bool): Whether the training has begun.
+    """
+
+    # Before hooks that train, such as SearchPlanHook on a copy.
+    priority = 'HIGHEST'
+
+    def __init__(self) -> None:
+        self.training = False
+
+    def before_train(self, runner) -> None:
+        """Tries everything.
+
+        Raises:
+            ConfigError: Network, data and metrics do not fit each other.
+        """
+        model = model_of(runner).train()
+        # Some of a backbone may be frozen.
+        norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training]
+        with no_side_effects(model):
+            _try_single(model, norms, runner.train_dataloader)
+        with no_side_effects(model, training=True):
+            _try_training(model, runner)
+        with no_side_effects(model):
+            if runner.val_loop is not None:
+                metrics = try_evaluation(model, runner.val_loop, 'val')
+                _check_save_best(runner, list(metrics))
+            if any(isinstance(hook, ExportChildHook) for hook in runner.hooks):
+                _try_test(model, runner)
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Notes that the training has begun."""
+        self.training = True
+
+    def after_train(self, runner) -> None:
+        """Notes the same of a finished run that is resumed, which has no iteration."""
+        self.training = True
+
+
+def _try_training(model: BaseModel, runner: Runner) -> None:
+    batch = _training_images(runner.train_dataloader, 2)
+    if batch is None:
+        return
+    if isinstance(model, DSNAS):
+        # Nothing has told it yet.
+        model.stage = model.stage_of(runner.epoch)
+    with telling('the network has no loss of the images of train_dataloader'):
+        model._run_forward(model.data_preprocessor(batch, True), mode='loss')
+
+
+def _try_test(model: BaseModel, runner: Runner) -> None:
+    with telling('the test of the child cannot be built from its config'):
+        loop = runner.test_loop if has_test_data(runner) else None
+    if loop is not None:
+        try_evaluation(model, loop, 'test')
+
+
+def _try_single(model: BaseModel, norms: List[_BatchNorm], loader: DataLoader) -> None:
+    batch = _training_images(loader, 1) if smallest_batch(loader) == 1 else None
+    if batch is None:
+        return
+    # Also those that stay in training mode where a search is evaluated.
+    for module in model.modules():
+        module.training = False
+    with telling('the network cannot take an image of train_dataloader'):
+        _check_single(model, norms, model.data_preprocessor(batch, False), loader)
+
+
+def _training_images(loader: DataLoader, number: int) -> Any:
+    with telling('the images of train_dataloader cannot be loaded'):
+        return some_images(loader, number)
+
+
+def smallest_batch(loader: DataLoader) -> Optional[int]:
+    """Images of the smallest batch of an epoch, in this process; None if unknown."""
+    batches = loader.batch_sampler
+    # A batch sampler of another kind has its own last batch, or no size at all.
+    if type(batches) not in (BatchSampler, NoSingleImageBatchSampler):
+        return getattr(batches, 'batch_size', None)
+    size, sampler = batches.batch_size, batches.sampler
+    endless = isinstance(sampler, InfiniteSampler) or not isinstance(sampler, Sized)
+    if endless or batches.drop_last:
+        return size
+    return len(sampler) % size or size
+
+
+def _check_single(
+    model: BaseModel, layers: List[_BatchNorm], one: Any, loader: DataLoader
+) -> None:
+    """Refuses a batch of one where BatchNorm would see one value a channel of it."""
+    found: List[_BatchNorm] = []
+
+    def look(layer: _BatchNorm, inputs: Any) -> None:
+        shared = isinstance(layer, SyncBatchNorm) and get_world_size() > 1
+        if inputs[0].numel() == inputs[0].shape[1] and not shared:
+            found.append(layer)
+
+    handles = [layer.register_forward_pre_hook(look) for layer in layers]
+    try:
+        _run_all(model, one)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if found:
+        name = next(name for name, m in model.named_modules() if m is found[0])
+        batches = loader.batch_sampler
+        images = len(getattr(batches, 'sampler', loader.dataset))
+        raise ConfigError(
+            f'train_dataloader gives a batch of one image ({images} '
+            f'images by {batches.batch_size}), of which the BatchNorm layer {name} '
+            'gets one value a channel, which it cannot train on: set another '
+            'batch_size of at least 2, or drop_last=True, or '
+            "batch_sampler=dict(type='NoSingleImageBatchSampler')."
+        )
+
+
+def _run_all(model: BaseModel, data: Any) -> None:
+    """Runs a network, a search with each of its candidates once."""
+    if not isinstance(model, DSNAS):
+        model._run_forward(data, mode='tensor')
+        return
+    choices = {n: model.mutator.choices(n) for n in model.mutator.search_groups}
+    for k in range(max(map(len, choices.values()), default=1)):
+        path = {name: own[min(k, len(own) - 1)] for name, own in choices.items()}
+        with model.evaluating(path):
+            model._run_forward(data, mode='tensor')
+
+
+def _check_save_best(runner, metrics: List[str]) -> None:
+    for hook in runner.hooks:
+        wanted = getattr(hook, 'key_indicators', None) or []
+        for name in wanted if metrics else []:
+            if name not in ('auto', *metrics):
+                raise ConfigError(
+                    'save_best must be one of the metrics of val_evaluator '
+                    f'({", ".join(metrics)}), but is {name!r}.'
+                )

@@ -1,0 +1,99 @@
+from typing import Dict, Optional
+
+from mmengine.hooks import Hook
+
+from mmdsnas.errors import NonFiniteError
+from mmdsnas.models.batch_norm import batch_norms, copy_statistics, put_statistics
+from mmdsnas.options import checked_options
+from mmdsnas.registry import HOOKS
+from ..utils import algorithm_of
+
+COUNT = 'non_finite_steps'
+
+
+@HOOKS.register_module()
+class NonFiniteHook(Hook):
+    """Ends a search whose losses or gradients stay infinite or NaN.
+
+    ``SearchOptimWrapperDict`` leaves such a step out, for the weights and for
+    ``alpha``. The running statistics of BatchNorm that the forward pass has spoilt
+    become those of the start of the epoch. An overflow of float16 while the loss
+    scale is above 1 does not count: the loss scaler mends it.
+
+    Args:
+        max_consecutive (int): How many steps may be left out one after another;
+            one more ends the run.
+
+    Raises:
+        ConfigError: ``max_consecutive`` is below 0.
+    """
+
+    # Before EMAHook, whose average would take the statistics in.
+    priority = 'ABOVE_NORMAL'
+
+    @checked_options
+    def __init__(self, max_consecutive: int = 10) -> None:
+        self.max_consecutive = max_consecutive
+
+    def before_train_epoch(self, runner) -> None:
+        """Keeps the statistics of BatchNorm."""
+        self._layers = batch_norms(algorithm_of(runner))
+        self._statistics = copy_statistics(self._layers)
+
+    def after_train_iter(
+        self, runner, batch_idx: int, data_batch=None, outputs: Optional[Dict] = None
+    ) -> None:
+        """Counts what was left out.
+
+        Raises:
+            NonFiniteError: It was too much.
+        """
+        wrapper, hub = runner.optim_wrapper, runner.message_hub
+        if wrapper.skipped is False:
+            # The count is state of the run: a resumed one goes on with it.
+            if hub.get_info(COUNT, 0):
+                hub.update_info(COUNT, 0)
+            return
+        # Between two steps the loss alone tells: a look at all statistics is slow.
+        if wrapper.skipped is None and outputs['loss'].isfinite():
+            return
+        self._mend_statistics()
+        if wrapper.skipped is None:
+            return
+        scaler = wrapper.loss_scaler
+        if scaler is not None and scaler.get_scale() > 1:
+            return
+        count = hub.get_info(COUNT, 0) + 1
+        hub.update_info(COUNT, count)
+        runner.logger.warning(
+            f'Iteration {runner.iter + 1}: the loss or a gradient is not finite; the '
+            f'step was left out ({count} in a row).'
+        )
+        if count > self.max_consecutive:
+            raise NonFiniteError(self._report(runner, count))
+
+    def _mend_statistics(self) -> None:
+        for layer, kept in zip(self._layers, self._statistics):
+            mean, variance = layer.running_mean, layer.running_var
+            if not (mean.isfinite().all() and variance.isfinite().all()):
+                put_statistics([layer], [kept])
+
+    def _report(self, runner, count: int) -> str:
+        algorithm = algorithm_of(runner)
+        label = algorithm.cost_table.labels()
+        path = ', '.join(
+            f'{label[name]} {choice}'
+            for name, choice in algorithm.mutator.current_choices.items()
+        )
+        rates = ', '.join(
+            f'{name} {wrapper.param_groups[0]["lr"]:g}'
+            for name, wrapper in runner.optim_wrapper.items()
+        )
+        last = runner.message_hub.get_info('last_ckpt', 'none yet')
+        return (
+            f'the loss or a gradient was not finite {count} times in a row, up to '
+            f'iteration {runner.iter + 1} of epoch {runner.epoch + 1}; nothing of '
+            f'these steps was taken over. Learning rates: {rates}. Path of this rank: '
+            f'{path}. The last checkpoint is {last}. NonFiniteHook.max_consecutive '
+            'says how many are allowed.'
+        )

@@ -1,0 +1,60 @@
+import hashlib
+from typing import Dict
+
+from mmengine.dist import all_gather_object, get_world_size
+from mmengine.hooks import Hook
+
+from mmdsnas.errors import RankError
+from mmdsnas.models import DSNAS
+from mmdsnas.registry import HOOKS
+from ..utils import algorithm_of
+
+
+@HOOKS.register_module()
+class RankAgreementHook(Hook):
+    """Ends a distributed search whose ranks do not search the same.
+
+    All ranks make the same steps from the same gradients, so that ``alpha``, what
+    is fixed and the child are the same on all of them, bit for bit. Once an epoch
+    their digests are compared, a few bytes from each rank.
+    """
+
+    def after_train_epoch(self, runner) -> None:
+        """Compares the ranks.
+
+        Raises:
+            RankError: They differ.
+        """
+        if get_world_size() == 1:
+            return
+        ranks = all_gather_object(digests(algorithm_of(runner)))
+        for rank, theirs in enumerate(ranks):
+            parts = [name for name in theirs if theirs[name] != ranks[0][name]]
+            if parts:
+                raise RankError(
+                    f'rank {rank} differs from rank 0 in {", ".join(parts)} after '
+                    f'epoch {runner.epoch + 1}: this search is not valid. Go on with '
+                    'an earlier checkpoint, by --resume, after the cause is found: '
+                    'code that treats ranks differently, or a faulty device.'
+                )
+
+
+def digests(algorithm: DSNAS) -> Dict[str, str]:
+    """Digests of what all ranks must have in common.
+
+    Args:
+        algorithm (DSNAS): That of this rank.
+
+    Returns:
+        dict[str, str]: By what they are of: alpha, fixed blocks, child.
+    """
+    mutator = algorithm.mutator
+    alpha = hashlib.sha256()
+    for logits in mutator.arch_params.values():
+        alpha.update(logits.detach().cpu().numpy().tobytes())
+    fixed, child = mutator.fixed, mutator.derive_child()
+    return {
+        'alpha': alpha.hexdigest(),
+        'the fixed blocks': hashlib.sha256(repr(fixed).encode()).hexdigest(),
+        'the child': hashlib.sha256(repr(child).encode()).hexdigest(),
+    }

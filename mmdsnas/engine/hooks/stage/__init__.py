@@ -1,0 +1,1 @@
+"""Hooks that lead a search through its stages."""

@@ -1,0 +1,138 @@
+import gc
+
+import mmengine.hooks
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import EpochBasedTrainLoop
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.models import Stage
+from mmdsnas.registry import HOOKS
+from mmdsnas.subnets import what_is_missing
+from ...optimizers import SearchOptimWrapperDict
+from ..checkpoint.ema_hook import EMAHook
+from ..utils import algorithm_of, common_seed, epochs_by_stage, plan_of
+
+# What a search of several days should not be without.
+EXPECTED = (
+    *('ExactResumeHook', 'NonFiniteHook', 'RankAgreementHook', 'AverageBNStatsHook'),
+    *('SafeCheckpointHook', 'ExportChildHook', 'ResumeValidationHook'),
+)
+
+
+@HOOKS.register_module()
+class SearchStageHook(Hook):
+    """Tells the algorithm where the run is: epoch, iteration and seed.
+
+    Every DSNAS config needs it. It keeps nothing: after a resume the
+    algorithm is told the epoch that the run goes on with.
+    """
+
+    # Before whatever else looks at the model in an epoch or iteration.
+    priority = 'VERY_HIGH'
+
+    def before_train(self, runner) -> None:
+        """Logs the plan of the run.
+
+        Raises:
+            ConfigError: The training loop does not count epochs, there is one
+                optimizer only, or blocks are computed again in the backward
+                pass.
+        """
+        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            raise ConfigError(
+                'train_cfg must be epoch-based (by_epoch=True), because the '
+                'stages of DSNAS are counted in epochs, but the loop is '
+                f'{type(runner.train_loop).__name__}.'
+            )
+        if not isinstance(runner.optim_wrapper, SearchOptimWrapperDict):
+            raise ConfigError(
+                'optim_wrapper must have constructor='
+                "'mmdsnas.SearchOptimWrapperConstructor', which builds the "
+                'optimizers of weights and alpha, but it gives a '
+                f'{type(runner.optim_wrapper).__name__}.'
+            )
+        if runner.cfg.get('activation_checkpointing'):
+            raise ConfigError(
+                'activation_checkpointing cannot be used in a search, because what '
+                'it computes again lacks the gates of the blocks; candidates may '
+                'have with_cp=True instead.'
+            )
+        for hook in runner.hooks:
+            if isinstance(hook, mmengine.hooks.EMAHook) and not isinstance(
+                hook, EMAHook
+            ):
+                raise ConfigError(
+                    "custom_hooks has mmengine's EMAHook, which averages alpha; use "
+                    "type='mmdsnas.EMAHook', which takes the same options."
+                )
+        there = {type(hook).__name__ for hook in runner.hooks}
+        missing = [name for name in EXPECTED if name not in there]
+        if missing:
+            runner.logger.warning(
+                f'custom_hooks has no {", ".join(missing)}, so that this run promises '
+                'less than docs/en/user_guides/resume.md says; a config that adds a '
+                'hook has custom_hooks = [*_base_.custom_hooks, dict(...)].'
+            )
+        algorithm = algorithm_of(runner)
+        # After a resume a validation may come before the first iteration.
+        algorithm.begin_iteration(max(runner.iter - 1, 0), common_seed(runner))
+        epochs = epochs_by_stage(algorithm, range(runner.max_epochs))
+        if not algorithm.cost_term.allows(algorithm.mutator.derive_child()):
+            raise ConfigError(
+                'model.cost.limit must leave a path, but all choices are fixed already '
+                'and the child costs more; go on with the limit that the search had.'
+            )
+        cheapest, costliest = algorithm.cost_table.cost_range()
+        runner.logger.info(
+            'Epochs by stage: '
+            + ', '.join(f'{stage.value} {len(of)}' for stage, of in epochs.items())
+            + f'. Paths cost {cheapest:.3f} to {costliest:.3f} MFLOPs.'
+        )
+        end = max(runner.epoch, runner.max_epochs)
+        missing = what_is_missing(dict(epoch=end, plan=plan_of(runner)))
+        if missing is not None:
+            runner.logger.warning(f'This run will not finish its search: {missing}.')
+        fixed = algorithm.mutator.fixed
+        if fixed and runner.epoch == 0:
+            runner.logger.warning(
+                f'{len(fixed)} of {len(algorithm.mutator.search_groups)} choices are '
+                'fixed before the first epoch, so that this run does not search them.'
+            )
+
+    def before_train_epoch(self, runner) -> None:
+        """Enters the epoch; blocks are fixed here and nowhere else."""
+        algorithm = algorithm_of(runner)
+        before = algorithm.stage
+        settled = algorithm.begin_epoch(runner.epoch)
+        if algorithm.stage is not before:
+            runner.logger.info(
+                f'Stage {algorithm.stage.value} from epoch {runner.epoch + 1}.'
+            )
+            if algorithm.stage is Stage.FINETUNE:
+                self._drop_unselected(runner)
+        if settled:
+            label = algorithm.cost_table.labels()
+            runner.logger.info(
+                'Fixed: '
+                + ', '.join(f'{label[name]} {c}' for name, c in settled.items())
+            )
+
+    def _drop_unselected(self, runner) -> None:
+        """Frees optimizers and ranks of what the finetune stage does not use."""
+        runner.optim_wrapper.forget_frozen()
+        if not is_model_wrapper(runner.model):
+            return
+        config = dict(runner.cfg.get('model_wrapper_cfg') or {})
+        config.setdefault('broadcast_buffers', False)
+        # The old wrapper must be gone, or its hooks would exchange gradients too.
+        algorithm, runner.model = algorithm_of(runner), None
+        gc.collect()
+        config['find_unused_parameters'] = False
+        runner.model = runner.wrap_model(config, algorithm)
+        if runner.cfg.get('compile'):
+            runner._maybe_compile('train_step')
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None):
+        """Tells what the draw of this iteration is a function of."""
+        algorithm_of(runner).begin_iteration(runner.iter, common_seed(runner))

@@ -1,0 +1,141 @@
+from itertools import islice
+from typing import Dict, List, Optional, Union
+
+import numpy as np
+from mmengine.hooks import Hook
+from mmengine.runner import ValLoop
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.models import Stage
+from mmdsnas.models.mutators import Stream
+from mmdsnas.models.mutators.grouped_mutator import Path
+from mmdsnas.options import checked_options
+from mmdsnas.registry import HOOKS, TASK_UTILS
+from mmdsnas.utils.foreign import telling
+from mmdsnas.utils.random_state import random_states_kept
+from ...evaluation import no_side_effects, try_evaluation
+from ...selection import PathEvaluator, PathScores, PathSpace, score_of
+from ..checkpoint.ema_hook import averaged_weights
+from ..utils import algorithm_of, common_seed, train_loader
+
+
+@HOOKS.register_module()
+class SelectChildHook(Hook):
+    """Chooses the child by evaluation when the finetune stage begins.
+
+    A strategy draws paths within the limits of the cost and compares them by a
+    metric of the supernet, each with BatchNorm statistics of its own; the path that
+    it chooses is fixed, in place of the most probable one. Groups that are fixed
+    already stay. Training goes on with the statistics and random states that it had,
+    and a run that was resumed chooses the same. With an ``EMAHook`` the averaged
+    weights are evaluated, as in a validation.
+
+    With uniform sampling (``pretrain_epochs`` equal to ``finetune_epochs``, and
+    ``mutator.init_std=0``) it is a baseline of a search, see ``configs/baselines``.
+
+    Args:
+        strategy (dict | BaseSelection): ``RandomSelection`` or
+            ``EvolutionSelection``.
+        dataloader (dict, optional): Data that paths are compared on; the
+            validation's by default. Training data that are left out of the training
+            are better: the best of many scores is partly luck, so that on the data
+            that chose it the child looks better than it is.
+        evaluator (dict | list[dict], optional): Metrics of these data; the
+            validation's by default.
+        metric (str): The number of the evaluator that is the score; greater is
+            better.
+        num_batches (int): Training batches, in each process, that statistics are
+            computed on; they are the same for all paths and kept in memory.
+
+    Raises:
+        ConfigError: An option is wrong, there is no finetune stage, or no data to
+            compare paths on.
+    """
+
+    # Before SearchStageHook, which fixes what is left.
+    priority = 'HIGHEST'
+
+    @checked_options
+    def __init__(
+        self,
+        strategy: Dict,
+        dataloader: Optional[Dict] = None,
+        evaluator: Optional[Union[Dict, List[Dict]]] = None,
+        metric: str = 'accuracy/top1',
+        num_batches: int = 20,
+    ) -> None:
+        if isinstance(strategy, dict):
+            strategy = TASK_UTILS.build(strategy)
+        self.strategy = strategy
+        self.dataloader = dataloader
+        self.evaluator = evaluator
+        self.metric = metric
+        self.num_batches = num_batches
+
+    def before_train(self, runner) -> None:
+        """Builds the data, so that mistakes in them show at the start."""
+        algorithm = algorithm_of(runner)
+        if algorithm.stage_of(runner.max_epochs - 1) is not Stage.FINETUNE:
+            raise ConfigError(
+                'model.finetune_epochs must be below train_cfg.max_epochs, which is '
+                f'{runner.max_epochs}, for SelectChildHook, which chooses the child '
+                f'when that stage begins, but is {algorithm.finetune_epochs}.'
+            )
+        if algorithm.mutator.free and self.strategy.max_scores:
+            with telling('the data of SelectChildHook cannot be built'):
+                self._loop = self._build_loop(runner)
+            self._check_metric(runner)
+
+    def _check_metric(self, runner) -> None:
+        with no_side_effects(algorithm_of(runner)) as model:
+            score_of(try_evaluation(model, self._loop, 'SelectChildHook'), self.metric)
+
+    def before_train_epoch(self, runner) -> None:
+        """Chooses and fixes the child, in the first finetune epoch."""
+        algorithm = algorithm_of(runner)
+        mutator = algorithm.mutator
+        if algorithm.stage_of(runner.epoch) is not Stage.FINETUNE or not mutator.free:
+            return
+        with averaged_weights(runner):
+            path = self._select(runner)
+        mutator.fix(path)
+        label = algorithm.cost_table.labels()
+        chosen = ', '.join(f'{label[name]} {c}' for name, c in path.items())
+        runner.logger.info(f'Selected: {chosen}')
+
+    def _select(self, runner) -> Path:
+        algorithm, most = algorithm_of(runner), self.strategy.max_scores
+        mutator, seed = algorithm.mutator, common_seed(runner)
+        child, free = mutator.derive_child(), mutator.free
+        space = PathSpace(
+            {n: mutator.choices(n) if n in free else [c] for n, c in child.items()},
+            algorithm.cost_term.allows,
+            child,
+            np.random.default_rng([seed, 0, 0, Stream.SELECTION]),
+        )
+        measure = self._path_evaluator(runner) if most else None
+        scores = PathScores(measure, min(most, space.size), runner.logger.info)
+        return self.strategy.select(space, scores)
+
+    def _path_evaluator(self, runner) -> PathEvaluator:
+        with random_states_kept(runner.seed):
+            loader = train_loader(runner, 'SelectChildHook')
+            batches = list(islice(loader, self.num_batches))
+        algorithm = algorithm_of(runner)
+        return PathEvaluator(algorithm, batches, self._loop, self.metric, runner.seed)
+
+    def _build_loop(self, runner) -> ValLoop:
+        own, loop = (self.dataloader, self.evaluator), runner.val_loop
+        if own == (None, None) and loop is not None:
+            return loop
+        if loop is None and None in own:
+            raise ConfigError(
+                'SelectChildHook must have a dataloader and an evaluator where the '
+                'config has no validation to take them from.'
+            )
+        return ValLoop(
+            runner,
+            own[0] or loop.dataloader,
+            own[1] or loop.evaluator,
+            fp16=loop is not None and loop.fp16,
+        )

@@ -1,0 +1,177 @@
+import logging
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterator, Mapping, Optional, Type, Union
+
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.model import BaseModel
+from mmengine.utils import ManagerMixin
+
+from mmdsnas.engine.hooks.checkpoint.export_child_hook import SUBNET_PTH
+from mmdsnas.errors import ConfigError
+from mmdsnas.subnets import child_config, what_is_missing
+from mmdsnas.subnets.checkpoint import load_checkpoint, meta_of
+from mmdsnas.visualization.report import FILE
+from mmdsnas.visualization.tables import child_table
+from .children import complete_child
+from .run_config import load_config
+from .runner_options import is_search
+from .training import train
+
+COSTS = ('mflops', 'mparams', 'latency_ms')
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search ends in; printing it shows the child block by block.
+
+    Attributes:
+        child (BaseModel): The child network with its weights, see :func:`load_child`.
+        subnet (dict[str, str]): Candidate by block.
+        cost (dict[str, float]): ``mflops`` (multiply-adds / 1e6), ``mparams``
+            (parameters / 1e6) and, where latencies were measured, ``latency_ms``.
+        accuracy (float, optional): Top-1 accuracy of the last validation in percent;
+            None without one, or where the evaluator gives other metrics.
+        work_dir (Path): Folder with all that the run left.
+        meta (dict): All that ``subnet.pth`` says of the child, such as the
+            probability and the cost of each block.
+    """
+
+    child: BaseModel = field(repr=False)
+    subnet: Dict[str, str]
+    cost: Dict[str, float]
+    accuracy: Optional[float]
+    work_dir: Path
+    meta: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The child's file, for :func:`load_child`, :func:`export` and the tools."""
+        return self.work_dir / SUBNET_PTH
+
+    @property
+    def report(self) -> Path:
+        """The page that shows what the run did."""
+        return self.work_dir / FILE
+
+    @property
+    def missing(self) -> Optional[str]:
+        """What the search lacks of being done, in words; None if it is done."""
+        return what_is_missing(self.meta)
+
+    @property
+    def metrics(self) -> Dict[str, float]:
+        """The metrics of the last validation, by name."""
+        return dict(self.meta.get('metrics') or {})
+
+    @property
+    def test_metrics(self) -> Dict[str, float]:
+        """The metrics of the child on test data of their own, by name."""
+        return dict(self.meta.get('test_metrics') or {})
+
+    def __str__(self) -> str:
+        files = [os.path.relpath(path) for path in (self.checkpoint, self.report)]
+        return child_table(dict(self.meta), files)
+
+
+def search(
+    config: Union[str, Path, Config],
+    work_dir: Union[str, Path, None] = None,
+    *,
+    resume: Union[bool, str, Path] = False,
+    amp: bool = False,
+    trust_checkpoint: bool = False,
+    **overrides: Any,
+) -> SearchResult:
+    """Runs a search to its end: ``mmdsnas train`` in one process.
+
+    Any number of searches may follow each other: none writes into the log of another.
+
+    Args:
+        config (str | Path | Config): See :func:`train`.
+        work_dir (str | Path, optional): See :func:`train`.
+        resume (bool | str | Path): See :func:`train`.
+        amp (bool): See :func:`train`.
+        trust_checkpoint (bool): See :func:`train`.
+        **overrides: Options that replace those of the config: parts, which are merged
+            (``train_cfg=dict(max_epochs=9)``), or dotted names
+            (``**{'model.cost.limit': 3}``).
+
+    Returns:
+        SearchResult: The child, its cost and its accuracy.
+
+    Raises:
+        ConfigError: The config is not that of a search, or an option is wrong.
+        UserError: Whatever else a user can mend, see :mod:`mmdsnas.errors`.
+
+    Example:
+        >>> result = search(
+        ...     'dsnas_supernet_1xb64_folder',
+        ...     work_dir='work_dirs/mine',
+        ...     data_root='path/to/images',
+        ...     **{'model.cost.limit': 3},
+        ... )
+        >>> print(result)
+    """
+    loaded = load_config(config, overrides, resolve=False)
+    if not is_search(loaded):
+        raise ConfigError(
+            'config must be that of a search, with an optimizer of alpha '
+            f'(optim_wrapper.mutator), but {loaded.filename or "it"} has none; train '
+            'runs it.'
+        )
+    with own_instances():
+        runner = train(
+            config,
+            work_dir,
+            options=overrides,
+            resume=resume,
+            amp=amp,
+            trust_checkpoint=trust_checkpoint,
+        )
+    work_dir = Path(runner.work_dir)
+    path = work_dir / SUBNET_PTH
+    checkpoint = load_checkpoint(path)
+    meta = meta_of(checkpoint)
+    return SearchResult(
+        # By the config of the run, whose classes the caller names: the file may have
+        # lain there before a finished run was resumed.
+        child=complete_child(Config(child_config(runner.cfg)), checkpoint, path),
+        subnet=dict(meta['subnet']),
+        cost={name: meta[name] for name in COSTS if name in meta},
+        accuracy=(meta.get('metrics') or {}).get('accuracy/top1'),
+        work_dir=work_dir,
+        meta=meta,
+    )
+
+
+@contextmanager
+def own_instances() -> Iterator[None]:
+    """While open, what mmengine keeps for all of a process is new.
+
+    Loggers, message hubs, visualizers and scopes have names with the second in which
+    a run began, and the latest ones serve all that asks for none: a second run would
+    log into the files of the first one.
+    """
+    kept = {kind: dict(kind._instance_dict) for kind in _kinds(ManagerMixin)}
+    for kind in kept:
+        kind._instance_dict.clear()
+    try:
+        yield
+    finally:
+        for logger in MMLogger._instance_dict.values():
+            for handler in logger.handlers:
+                if isinstance(handler, logging.FileHandler):
+                    handler.close()
+        for kind in _kinds(ManagerMixin):
+            kind._instance_dict.clear()
+            kind._instance_dict.update(kept.get(kind, {}))
+
+
+def _kinds(base: Type[ManagerMixin]) -> Iterator[Type[ManagerMixin]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _kinds(kind)

@@ -1,0 +1,147 @@
+from contextlib import contextmanager
+from enum import IntEnum
+from functools import cached_property
+from typing import Iterator, List, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..mutables import OneHotMutableOP
+from . import functional as F
+
+
+class Stream(IntEnum):
+    """Random numbers of one iteration, by what they are for."""
+
+    PATH = 0
+    VALIDATION = 1
+    OTHER_PATH = 2
+    GUMBEL = 3
+    SELECTION = 4
+
+
+class PathSample:
+    """What was drawn in one iteration for the groups that are still searched.
+
+    A gradient estimator gets one and sees nothing else of the search. Groups with
+    fewer candidates than others are filled up with log-probabilities of minus
+    infinity. All numbers are functions of ``key`` and ``alpha``.
+
+    Args:
+        mutator (DifferentiableMutator): Owner of ``alpha``.
+        path (Mapping[str, str]): The sampled path, candidate by group.
+        key (Sequence[int]): Seed, iteration and rank.
+
+    Attributes:
+        groups (list[list[OneHotMutableOP]]): The blocks of each searched group.
+        blocks (list[OneHotMutableOP]): The same, group by group.
+        chosen (list[int]): Index of each group's sampled candidate.
+        log_probs (Tensor): ``log p`` with its graph, shape
+            ``(num_groups, max_choices)``.
+    """
+
+    def __init__(
+        self, mutator, path: Mapping[str, str], key: Sequence[int] = (0, 0, 0)
+    ) -> None:
+        free = mutator.free
+        self.groups: List[List[OneHotMutableOP]] = [
+            mutator.search_groups[name] for name in free
+        ]
+        self.blocks = [block for members in self.groups for block in members]
+        self.chosen = [mutator.choices(n).index(path[n]) for n in free]
+        self.log_probs = mutator.log_probs(free)
+        self._key = key
+        self._group_of_block = [i for i, g in enumerate(self.groups) for _ in g]
+
+    @cached_property
+    def probs(self) -> np.ndarray:
+        """``p`` on the host, float64, shape ``(num_groups, max_choices)``."""
+        return self.log_probs.detach().exp().cpu().double().numpy()
+
+    def log_prob(self, chosen: Sequence[int]) -> Tensor:
+        """Log-probability of a candidate of each group.
+
+        Args:
+            chosen (Sequence[int]): Its index, by group.
+
+        Returns:
+            Tensor: Shape ``(num_groups, )``, with its graph.
+        """
+        index = torch.tensor(chosen).to(self.log_probs.device, non_blocking=True)
+        return self.log_probs.gather(1, index[:, None]).squeeze(1)
+
+    def by_block(self, values: Tensor) -> Tensor:
+        """Repeats what groups have for each of their blocks.
+
+        Args:
+            values (Tensor): Shape ``(num_groups, ...)``.
+
+        Returns:
+            Tensor: Shape ``(num_blocks, ...)``; the gradients of a group's blocks
+            add up.
+        """
+        if len(self.blocks) == len(self.groups):
+            return values
+        index = torch.tensor(self._group_of_block)
+        return values[index.to(values.device, non_blocking=True)]
+
+    def candidates(self, chosen: Sequence[int]) -> List[str]:
+        """Names of candidates by block, from their indices by group."""
+        return [
+            self.blocks[i].choices[chosen[g]]
+            for i, g in enumerate(self._group_of_block)
+        ]
+
+    @contextmanager
+    def executing(self, chosen: Sequence[int]) -> Iterator[None]:
+        """While open, other candidates are executed than the sampled ones.
+
+        Args:
+            chosen (Sequence[int]): Index of the candidate, by group.
+        """
+        sampled = self.candidates(self.chosen)
+        for block, choice in zip(self.blocks, self.candidates(chosen)):
+            block.current_choice = choice
+        try:
+            yield
+        finally:
+            for block, choice in zip(self.blocks, sampled):
+                block.current_choice = choice
+
+    def other(self, different: bool = False) -> List[int]:
+        """A second draw, the same in every call.
+
+        Args:
+            different (bool): Whether it must differ from the sampled path in every
+                group that has two candidates or more: drawn from ``p`` without the
+                sampled candidate. Otherwise it is independent of the sampled path.
+
+        Returns:
+            list[int]: Index of a candidate, by group.
+        """
+        probs = self.probs
+        if different:
+            probs = probs.copy()
+            rows = np.arange(len(probs))
+            probs[rows, self.chosen] = 0
+            lost = probs.sum(1) == 0
+            probs[lost] = self.probs[lost]
+        return F.draw(probs, self._uniforms(Stream.OTHER_PATH, 1)[:, 0])
+
+    def gumbels(self) -> Tensor:
+        """Gumbel noise with which the sampled candidates win.
+
+        ``log p + noise`` is largest at the sampled candidate of each group; over
+        paths drawn from ``p`` the noise is standard Gumbel noise.
+
+        Returns:
+            Tensor: Like ``log_probs``, without a graph.
+        """
+        uniform = self._uniforms(Stream.GUMBEL, self.log_probs.shape[1])
+        noise = F.winning_gumbels(self.probs, self.chosen, uniform)
+        return torch.from_numpy(noise).to(self.log_probs)
+
+    def _uniforms(self, stream: Stream, num: int) -> np.ndarray:
+        numbers = F.uniforms(*self._key, len(self.groups) * num, stream)
+        return numbers.reshape(len(self.groups), num)

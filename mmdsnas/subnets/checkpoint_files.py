@@ -1,0 +1,163 @@
+"""The checkpoints that a tool reads."""
+
+import os
+import os.path as osp
+import re
+from contextlib import contextmanager
+from logging import WARNING
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Union
+
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.logging import print_log
+from mmengine.runner import CheckpointLoader
+
+from mmdsnas.errors import CheckpointError
+from .checkpoint import load_checkpoint, load_safely
+
+_NUMBERED = re.compile(r'(.*?)([0-9]{1,15})(\.\w+)')
+# torch makes all its loading safe by the first, and by default unsafe by the second.
+FORCE_SAFE, FORCE_UNSAFE = (
+    'TORCH_FORCE_WEIGHTS_ONLY_LOAD',
+    'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD',
+)
+
+
+class Checkpoints:
+    """Loads checkpoints, each once although mmengine needs it too.
+
+    Args:
+        trust (bool): Whether code in the files may run. Defaults to False.
+    """
+
+    def __init__(self, trust: bool = False) -> None:
+        self.trust = trust
+        self._kept: Dict[str, Any] = {}
+
+    def load(self, path: Union[str, Path]) -> Dict[str, Any]:
+        """Loads a checkpoint and keeps it for mmengine.
+
+        Raises:
+            CheckpointError: See :func:`mmdsnas.subnets.checkpoint.load_checkpoint`.
+        """
+        if str(path) not in self._kept:
+            self._kept = {str(path): load_checkpoint(path, self.trust)}
+        return self._kept[str(path)]
+
+    @contextmanager
+    def for_mmengine(self) -> Iterator[None]:
+        """Lets mmengine load by this object what it loads from local files.
+
+        Unless files are trusted, whatever else loads by ``torch.load`` does it
+        safely, too.
+        """
+        schemes, environment = CheckpointLoader._schemes.copy(), os.environ.copy()
+        CheckpointLoader.register_scheme('', self.load_from_local, force=True)
+        if not self.trust:
+            os.environ.pop(FORCE_UNSAFE, None)
+            os.environ[FORCE_SAFE] = '1'
+        try:
+            yield
+        finally:
+            CheckpointLoader._schemes = schemes
+            for name in (FORCE_SAFE, FORCE_UNSAFE):
+                os.environ.pop(name, None)
+                if name in environment:
+                    os.environ[name] = environment[name]
+
+    def load_from_local(self, filename: str, map_location: Any = None) -> Any:
+        """What mmengine calls, and names in its log."""
+        # Once: who gets it changes it. It is on the CPU, from where it is copied.
+        kept = self._kept.pop(filename, None)
+        return load_safely(filename, self.trust) if kept is None else kept
+
+
+def find_latest(checkpoints: Checkpoints, work_dir: Union[str, Path]) -> Optional[str]:
+    """The newest checkpoint of a work directory that is whole.
+
+    In a distributed run rank 0 looks for it, for all ranks.
+
+    Args:
+        checkpoints (Checkpoints): What loads them.
+        work_dir (str | Path): Its ``last_checkpoint`` names the newest; where that
+            is damaged or missing, the one before is taken with a warning.
+
+    Returns:
+        str, optional: Its path; None if there is no checkpoint.
+
+    Raises:
+        CheckpointError: There are checkpoints, but all are damaged.
+    """
+    found = [None, 'rank 0 failed when it looked for a checkpoint to resume.']
+    try:
+        if is_main_process():
+            found = [_first_whole(checkpoints, Path(work_dir)), None]
+    except CheckpointError as error:
+        found[1] = str(error)
+        raise
+    finally:
+        # Whatever happened to rank 0, the others are waiting for its answer.
+        broadcast_object_list(found)
+    path, error = found
+    if error is not None:
+        raise CheckpointError(error)
+    return path
+
+
+def _first_whole(checkpoints: Checkpoints, work_dir: Path) -> Optional[str]:
+    reasons = []
+    for path in _newest_first(work_dir):
+        try:
+            checkpoints.load(path)
+        except CheckpointError as error:
+            reasons.append(str(error).removesuffix('.'))
+            continue
+        for reason in reasons:
+            print_log(f'{reason}: {path} is resumed.', 'current', WARNING)
+        return str(path)
+    if reasons:
+        raise CheckpointError(
+            f'no checkpoint of {work_dir} can be resumed: {"; ".join(reasons)}.'
+        )
+    return None
+
+
+def _newest_first(work_dir: Path) -> List[Path]:
+    """The one that ``last_checkpoint`` names, those before it, then the others."""
+    named = _last_checkpoint(work_dir)
+    if named is None:
+        number = _siblings(work_dir / 'epoch_0.pth')
+        return sorted(number, key=number.get, reverse=True)
+    # A work directory that was moved or copied has another path than the one noted.
+    places = [work_dir / named.name, named]
+    there = [p for p in places if osp.isfile(p) or _siblings(p)]
+    newest = there[0] if there else named
+    number = _siblings(newest)
+    others = [path for path in number if path != newest]
+    if others:
+        last = int(_NUMBERED.fullmatch(newest.name)[2])
+        others.sort(key=lambda path: (number[path] > last, -number[path]))
+    return [newest, *others]
+
+
+def _last_checkpoint(work_dir: Path) -> Optional[Path]:
+    try:
+        text = (work_dir / 'last_checkpoint').read_text(encoding='utf-8').strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = f'{work_dir}/last_checkpoint cannot be read: {error}.'
+        print_log(reason, 'current', WARNING)
+        return None
+    return Path(text) if text else None
+
+
+def _siblings(path: Path) -> Dict[Path, int]:
+    """Files beside a path, which differ from it in their number: their numbers."""
+    own = _NUMBERED.fullmatch(path.name)
+    if own is None or not osp.isdir(path.parent):
+        return {}
+    parts = {p: _NUMBERED.fullmatch(p.name) for p in path.parent.iterdir()}
+    return {
+        p: int(m[2]) for p, m in parts.items() if m and m.group(1, 3) == own.group(1, 3)
+    }

@@ -1,0 +1,186 @@
+"""The config that a checkpoint has of its child, which may be anybody's.
+
+mmengine imports whatever the path of an object names, and some classes of OpenMMLab
+read files, as code even, while they are built. So that a file of somebody else runs no
+code, it may name no more than the layers that a network is made of.
+"""
+
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from mmcls.models import TIMMBackbone
+from mmengine.config import Config
+from mmengine.model import PretrainedInit
+from mmengine.registry import Registry
+
+from mmdsnas import registry
+from mmdsnas.errors import CheckpointError
+from mmdsnas.options.checkers import shown
+from mmdsnas.utils.config_values import values_of
+from mmdsnas.utils.plain import plain
+from .checkpoint import meta_of
+from .child_config import KEY, SUB_MODEL
+
+# What the parts of such a config have, and nothing else.
+_PARTS = (
+    ((), ('default_scope', 'model', 'data_preprocessor', 'test_dataloader')),
+    (('model',), ('type', 'cfg', 'channels_last', 'input_shape')),
+    (('test_dataloader',), ('dataset',)),
+    (('test_dataloader', 'dataset'), ('pipeline',)),
+)
+# Where the layers, losses and transforms of OpenMMLab and of torch are. What is
+# registered elsewhere is the caller's, who has imported it.
+_PACKAGES = (
+    'mmcls.datasets.transforms',
+    'mmcls.models.backbones',
+    'mmcls.models.classifiers.image',
+    'mmcls.models.heads',
+    'mmcls.models.losses',
+    'mmcls.models.necks',
+    'mmcls.models.utils',
+    'mmcv.cnn.bricks',
+    'mmcv.ops',
+    'mmcv.transforms',
+    'mmdsnas.datasets.transforms',
+    'mmdsnas.models.backbones',
+    'mmdsnas.models.heads',
+    'mmdsnas.models.losses',
+    'mmdsnas.models.mutables',
+    'mmdsnas.models.ops',
+    'mmengine.model.base_model',
+    'mmengine.model.weight_init',
+    'mmengine.utils.dl_utils.parrots_wrapper',
+    'mmrazor.models.architectures.backbones',
+    'mmrazor.models.architectures.classifiers',
+    'mmrazor.models.architectures.dynamic_ops',
+    'mmrazor.models.architectures.heads',
+    'mmrazor.models.architectures.necks',
+    'mmrazor.models.architectures.ops',
+    'mmrazor.models.losses',
+    'mmrazor.models.mutables',
+    'torch.nn',
+)
+# Those among them that read files while they are built.
+_READERS = (PretrainedInit, TIMMBackbone)
+# Options that name files, or what opens them.
+_FILES = ('cfg_path', 'checkpoint', 'fix_subnet', 'pretrained')
+_BACKENDS = ('backend_args', 'file_client_args')
+_DISK = (dict(backend='disk'), dict(backend='local'))
+
+
+def recorded_child_config(
+    checkpoint: Mapping[str, Any], trust_checkpoint: bool = False
+) -> Optional[Config]:
+    """The config that a checkpoint has of its child.
+
+    Args:
+        checkpoint (Mapping): From ``mmdsnas.subnets.checkpoint.load_checkpoint``.
+        trust_checkpoint (bool): Whether it may name anything that can be imported.
+
+    Returns:
+        Config, optional: See :func:`child_config`; None where there is none.
+
+    Raises:
+        CheckpointError: It is no such config, or names what is no registered layer,
+            or files.
+    """
+    found = meta_of(checkpoint).get(KEY)
+    if found is None:
+        return None
+    found = plain(found)
+    if not _is_child_config(found):
+        raise CheckpointError(
+            f'{KEY} that a checkpoint records must be a config with model.cfg and '
+            f'test_dataloader.dataset.pipeline, and of no other parts than a {KEY} '
+            f'has, but is {shown(found)}.'
+        )
+    if not trust_checkpoint:
+        model = [found['model']['cfg'], found.get('data_preprocessor')]
+        pipeline = found['test_dataloader']['dataset']['pipeline']
+        _check_scopes(found)
+        _check_classes(model, registry.MODELS, registry.WEIGHT_INITIALIZERS)
+        _check_classes(pipeline, registry.TRANSFORMS)
+        _check_files([model, pipeline])
+    return Config(found)
+
+
+def _is_child_config(found: Any) -> bool:
+    try:
+        for places, known in _PARTS:
+            part = found
+            for place in places:
+                part = part[place]
+            if not isinstance(part, dict) or not set(part) <= set(known):
+                return False
+        model, data = found['model'], found['test_dataloader']['dataset']
+        sound = isinstance(model['cfg'], dict) and isinstance(data['pipeline'], list)
+        return sound and model['type'] == SUB_MODEL
+    except (KeyError, TypeError):
+        return False
+
+
+def _check_scopes(found: Dict[str, Any]) -> None:
+    scopes = sorted({place.scope for place in _places(registry.MODELS)})
+    for scope in [found.get('default_scope'), *values_of(found, '_scope_')]:
+        if scope not in scopes:
+            raise CheckpointError(
+                'the scope that a checkpoint records must be one of '
+                f'{", ".join(scopes)}, but is {shown(scope)}.'
+            )
+
+
+def _check_classes(config: Any, *kinds: Registry) -> None:
+    """Refuses names of what is not registered, or is no layer."""
+    for kind in values_of(config, 'type'):
+        named = _named(str(kind), kinds)
+        if not named:
+            raise CheckpointError(
+                'the network that a checkpoint records must be made of registered '
+                f'classes, but has {shown(kind)}; import what registers it first, '
+                'or trust the checkpoint.'
+            )
+        if not all(map(_is_layer, named)):
+            raise CheckpointError(
+                'the network that a checkpoint records must be made of layers, losses '
+                f'and transforms alone, but has {shown(kind)}; it is built if you '
+                'trust the checkpoint.'
+            )
+
+
+def _check_files(config: Any) -> None:
+    for name in (*_FILES, *_BACKENDS):
+        for value in values_of(config, name):
+            none = value is None or isinstance(value, bool)
+            if not none and not (name in _BACKENDS and value in _DISK):
+                raise CheckpointError(
+                    'the network that a checkpoint records must name no files, but '
+                    f'has {name}={shown(value)}; it is built if you trust the '
+                    'checkpoint.'
+                )
+
+
+def _named(kind: str, kinds: Tuple[Registry, ...]) -> List[Any]:
+    """All that a name may stand for, whatever scope it is looked up from."""
+    scope, _, name = kind.rpartition('.')
+    places = [place for registered in kinds for place in _places(registered)]
+    if scope in (place.scope for place in places if scope != registry.SCOPE):
+        # Others than our registries look in mmengine's alone, besides themselves.
+        places = [place for place in places if place.scope in (scope, place.root.scope)]
+    elif scope not in ('', registry.SCOPE):
+        return []
+    return [place.module_dict[name] for place in places if name in place.module_dict]
+
+
+def _places(kind: Registry) -> Iterator[Registry]:
+    kind.import_from_location()
+    yield kind.root
+    yield from kind.root.children.values()
+
+
+def _is_layer(cls: Any) -> bool:
+    module = getattr(cls, '__module__', None) or ''
+    package = module.partition('.')[0]
+    # Packages of OpenMMLab import each other, whether the caller wants them or not.
+    if not package.startswith('mm') and package != 'torch':
+        return True
+    inside = any(f'{module}.'.startswith(f'{known}.') for known in _PACKAGES)
+    return inside and cls not in _READERS

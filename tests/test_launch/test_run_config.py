@@ -1,0 +1,199 @@
+import re
+
+import pytest
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.launch import run_config
+from mmdsnas.utils.data_sets import LOADERS
+from tests.pictures import write_images
+
+
+@pytest.fixture
+def images(tmp_path):
+    for name in 'abc':
+        write_images(tmp_path / name, 2)
+    return tmp_path
+
+
+def test_classes_are_counted_from_the_folders(images):
+    config = run_config.load_config(
+        'dsnas_supernet_1xb64_folder', dict(data_root=str(images))
+    )
+    assert config.model.architecture.head.num_classes == 3
+    for loader in LOADERS:
+        assert config[loader].dataset.data_root == str(images)
+
+
+def test_data_root_of_one_loader_alone(images):
+    config = run_config.load_config(
+        'dsnas_supernet_1xb64_folder',
+        {'train_dataloader.dataset.data_root': str(images)},
+    )
+    assert config.model.architecture.head.num_classes == 3
+    assert config.val_dataloader.dataset.data_root == 'data/images'
+
+
+def test_given_number_of_classes_is_kept(images):
+    config = run_config.load_config(
+        'dsnas_supernet_1xb64_folder',
+        {'data_root': str(images), 'model.architecture.head.num_classes': 7},
+    )
+    assert config.model.architecture.head.num_classes == 7
+
+
+def test_nothing_to_count_classes_in():
+    with pytest.raises(ConfigError, match='num_classes of the model is None'):
+        run_config.load_config(
+            'dsnas_supernet_1xb64_digits', {'model.architecture.head.num_classes': None}
+        )
+
+
+def test_scale_lr_leaves_alpha_alone():
+    config = run_config.load_config('dsnas_supernet_1xb64_digits')
+    config.train_dataloader.batch_size = 16
+    config.auto_scale_lr.enable = True
+    assert run_config.scale_lr(config) == 0.25
+    assert config.optim_wrapper.architecture.optimizer.lr == pytest.approx(0.025)
+    assert config.optim_wrapper.mutator.optimizer.lr == 0.02
+    assert not config.auto_scale_lr.enable
+
+
+def test_scale_lr_of_a_child():
+    config = run_config.load_config('dsnas_subnet_1xb64_digits')
+    config.train_dataloader.batch_size = 128
+    run_config.scale_lr(config)
+    assert config.optim_wrapper.optimizer.lr == pytest.approx(0.2)
+
+
+def test_scale_lr_needs_a_base():
+    with pytest.raises(ConfigError, match='auto_scale_lr = dict.base_batch_size'):
+        run_config.scale_lr(Config(dict()))
+
+
+def test_amp():
+    config = run_config.load_config('dsnas_supernet_1xb64_digits')
+    run_config.enable_amp(config)
+    assert config.optim_wrapper.amp == {}
+    config.optim_wrapper.amp = dict(dtype='bfloat16')
+    run_config.enable_amp(config)
+    assert config.optim_wrapper.amp == dict(dtype='bfloat16')
+
+
+def test_amp_of_a_child_depends_on_the_device(monkeypatch):
+    config = run_config.load_config('dsnas_subnet_1xb64_digits')
+    monkeypatch.setattr(run_config, 'get_device', lambda: 'cpu')
+    with pytest.raises(ConfigError, match='--amp needs a GPU'):
+        run_config.enable_amp(config)
+    monkeypatch.setattr(run_config, 'get_device', lambda: 'cuda')
+    run_config.enable_amp(config)
+    assert config.optim_wrapper.type == 'AmpOptimWrapper'
+
+
+@pytest.mark.parametrize('device, ids', [('cpu', None), ('cuda', 'unset')])
+def test_device(monkeypatch, device, ids):
+    monkeypatch.setattr(run_config, 'get_device', lambda: device)
+    config = run_config.load_config('dsnas_supernet_1xb64_digits')
+    run_config.use_device(config)
+    assert config.model_wrapper_cfg.get('device_ids', 'unset') == ids
+    assert config.train_dataloader.pin_memory == (device != 'cpu')
+
+
+def test_work_dir():
+    config = run_config.load_config('dsnas_supernet_1xb64_digits')
+    run_config.set_work_dir(config, None)
+    assert config.work_dir == 'work_dirs/dsnas_supernet_1xb64_digits'
+    run_config.set_work_dir(config, None)
+    assert config.work_dir == 'work_dirs/dsnas_supernet_1xb64_digits'
+    run_config.set_work_dir(config, 'mine')
+    assert config.work_dir == 'mine'
+
+
+@pytest.mark.parametrize(
+    'given, file',
+    [({}, 'mine/latency.json'), (dict(file='a'), 'a'), (dict(file=None), None)],
+)
+def test_the_table_of_latencies_is_kept_in_the_work_dir(given, file):
+    options = {'model.resource_estimator.latency': given}
+    config = run_config.load_config('dsnas_supernet_1xb64_digits', options)
+    run_config.set_work_dir(config, 'mine')
+    assert config.model.resource_estimator.latency == dict(file=file)
+
+
+@pytest.fixture
+def logged():
+    """What is logged."""
+    lines = []
+    keep = lambda record: lines.append(record.getMessage()) or True  # noqa: E731
+    logger = MMLogger.get_current_instance()
+    logger.addFilter(keep)
+    yield lines
+    logger.removeFilter(keep)
+
+
+def test_option_that_no_one_reads():
+    message = "has 'dataroot', .* no option 'dataroot' \\(nearest: 'data_root'\\)"
+    with pytest.raises(ConfigError, match=message):
+        run_config.load_config('dsnas_supernet_8xb128_in1k', {'dataroot': 'x'})
+    with pytest.raises(ConfigError, match="no option 'data_root'"):
+        run_config.load_config('dsnas_supernet_1xb64_digits', {'data_root': 'x'})
+
+
+@pytest.mark.parametrize(
+    'option, warns',
+    [
+        ('max_epochs', True),
+        ('norm_cfg.eps', True),
+        ('train_cfg.max_epochs', False),
+        ('auto_scale_lr.enable', False),
+        ('load_from', False),
+        ('model_wrapper_cfg.find_unused_parameters', False),
+        ('sync_bn', False),
+    ],
+)
+def test_option_that_only_serves_others(capsys, option, warns):
+    run_config.load_config('dsnas_supernet_1xb64_digits', {option: 3})
+    told, warned = capsys.readouterr()
+    assert (f'has {option!r}, which only serves' in warned) == warns
+    assert not told
+
+
+def test_no_worker_can_persist_where_there_is_none():
+    config = run_config.load_config('dsnas_supernet_8xb128_in1k')
+    config.train_dataloader.num_workers = 0
+    run_config.use_device(config)
+    assert not config.train_dataloader.persistent_workers
+    assert config.val_dataloader.persistent_workers
+
+
+@pytest.mark.parametrize('crop', [224, 64])
+def test_costs_of_other_images_than_those_of_the_search(logged, crop):
+    config = run_config.load_config(
+        'dsnas_supernet_8xb128_in1k',
+        {'test_dataloader.dataset.pipeline.2.crop_size': crop},
+    )
+    run_config.check_input_shape(config)
+    told = [line for line in logged if 'gives images of 64 x 64' in line]
+    assert len(told) == (crop == 64)
+
+
+@pytest.mark.parametrize(
+    'name, value',
+    [
+        ('custom_hooks.99.type', 'x'),
+        ('custom_hooks.x.type', 3),
+        ('custom_hooks.0', 3),
+        ('model.mutator.init_std.x', 3),
+    ],
+)
+def test_an_option_that_has_no_place_is_named(name, value):
+    options = {'work_dir': 'x', name: value, 'model.mutator.init_mean': 0.0}
+    with pytest.raises(ConfigError, match=f"has '{re.escape(name)}', but the config"):
+        run_config.load_config('dsnas_supernet_1xb64_digits', options)
+
+
+def test_options_that_have_no_place_beside_each_other():
+    options = {'custom_hooks': 3, 'custom_hooks.0.x': 3}
+    with pytest.raises(ConfigError, match="'custom_hooks' and 'custom_hooks.0.x', but"):
+        run_config.load_config('dsnas_supernet_1xb64_digits', options)

@@ -1,0 +1,89 @@
+import io
+
+import torch
+from mmengine.config import Config
+
+from mmdsnas.launch.run_config import load_config
+from mmdsnas.subnets import child_config, recorded_child_config
+
+
+def test_search_and_child_record_the_same():
+    """A search of the digits, and the training of a child of it."""
+    search = child_config(load_config('dsnas_supernet_1xb64_digits'))
+    # Only what has lazy modules needs the shape, and says it.
+    shape = {'model.input_shape': (1, 3, 64, 64)}
+    child = child_config(load_config('dsnas_subnet_1xb64_digits', shape))
+    assert search == child
+    assert search['model']['cfg']['head']['num_classes'] == 10
+    assert search['test_dataloader']['dataset']['pipeline'][0]['scale'] == (64, 64)
+    assert search['data_preprocessor']['mean'] == [77.9] * 3
+
+
+def test_what_is_recorded_loads_safely():
+    recorded = child_config(load_config('dsnas_supernet_8xb128_in1k'))
+    file = io.BytesIO()
+    torch.save(dict(meta=dict(child_config=recorded)), file)
+    loaded = torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+    assert recorded_child_config(loaded).to_dict() == recorded
+
+
+def test_memory_layout_and_own_preprocessor_are_kept():
+    model = dict(
+        architecture=dict(type='x'),
+        channels_last=True,
+        data_preprocessor=dict(mean=[1]),
+    )
+    config = Config(dict(model=model, data_preprocessor=dict(mean=[2])))
+    recorded = child_config(config)
+    assert recorded['model']['channels_last'] is True
+    assert recorded['data_preprocessor'] == dict(mean=[1])
+    assert recorded['test_dataloader']['dataset']['pipeline'] == []
+
+
+def test_other_models_have_none():
+    assert child_config(Config(dict(model=dict(type='ImageClassifier')))) is None
+    assert recorded_child_config(dict(meta={})) is None
+
+
+def test_initial_weights_are_not_recorded():
+    """Those of the child are in its file; the others may lie anywhere."""
+    drawn = [dict(type='Kaiming', layer='Conv2d')]
+    read = dict(type='Pretrained', checkpoint='x.pth')
+    architecture = dict(
+        type='ImageClassifier',
+        pretrained='x.pth',
+        backbone=dict(init_cfg=read),
+        neck=dict(init_cfg=[read]),
+        head=dict(init_cfg=drawn),
+    )
+    config = Config(dict(model=dict(architecture=architecture)))
+    kept = dict(type='ImageClassifier', backbone={}, neck={}, head=dict(init_cfg=drawn))
+    assert child_config(config)['model']['cfg'] == kept
+
+
+def test_layers_of_all_packages_may_be_recorded():
+    """And nothing of theirs that reads files while it is built."""
+    model = dict(
+        type='mmcls.ImageClassifier',
+        backbone=dict(type='mmrazor.SearchableShuffleNetV2', norm_cfg=dict(type='BN')),
+        neck=dict(type='GlobalAveragePooling'),
+        head=dict(type='LinearClsHead', loss=dict(type='CrossEntropyLoss')),
+        init_cfg=dict(type='Kaiming', layer='Conv2d'),
+        train_cfg=dict(act_cfg=[dict(type='ReLU'), dict(type='mmcls.LN2d')]),
+    )
+    pipeline = [
+        dict(type='LoadImageFromFile', file_client_args=dict(backend='disk')),
+        dict(type='mmcls.CenterCrop', crop_size=3),
+        dict(type='mmdsnas.LoadResizeEdge', scale=3),
+        dict(type='PackClsInputs'),
+    ]
+    config = Config(
+        dict(
+            model=dict(architecture=model),
+            data_preprocessor=dict(type='ClsDataPreprocessor'),
+            test_dataloader=dict(dataset=dict(pipeline=pipeline)),
+        )
+    )
+    recorded = child_config(config)
+    found = recorded_child_config(dict(meta=dict(child_config=recorded)))
+    assert found.to_dict() == recorded
