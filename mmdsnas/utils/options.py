@@ -90,8 +90,8 @@ def problems(where: str, value: Any, adapter: TypeAdapter) -> List[str]:
     depth = max(map(len, places))
     name, _, owner = where.partition(' of ')
     return [
-        f'{".".join((name, *place))} of {owner} must {" or ".join(dict.fromkeys(what))}, '
-        f'but is {shown(inner)}'
-        for place, (inner, what) in places.items()
+        f'{".".join((name, *place))} of {owner} must '
+        f'{" or ".join(dict.fromkeys(told))}, but is {shown(inner)}'
+        for place, (inner, told) in places.items()
         if len(place) == depth
     ]
