@@ -3,12 +3,64 @@
 import functools
 import inspect
 import re
-from typing import Any, Callable, Dict, List, Tuple, get_type_hints
+from dataclasses import is_dataclass
+from math import prod
+from typing import (
+    Annotated,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Sequence,
+    Tuple,
+    TypeVar,
+    get_type_hints,
+)
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+import torch
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mmdsnas.errors import ConfigError
 from .words import shown, unknown_option
+
+# Beyond it a number is infinite in the float32 of a network.
+LARGEST = torch.finfo(torch.float32).max
+# Of the values of an input: a network's memory grows with them.
+_MOST_VALUES = 2**26
+
+
+def _with_type(config: Dict) -> Dict:
+    if 'type' not in config:
+        raise ValueError('have a type')
+    return config
+
+
+def _one_input(shape: Sequence[int]) -> Sequence[int]:
+    if shape[0] != 1 or prod(shape) > _MOST_VALUES:
+        raise ValueError(
+            f'be the shape of one input with batch size 1 and at most {_MOST_VALUES} '
+            'values, e.g. (1, 3, 224, 224)'
+        )
+    return shape
+
+
+_Item = TypeVar('_Item')
+
+Text = Annotated[str, Field(min_length=1)]
+Natural = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Channels = Annotated[int, Field(ge=1, le=8192)]
+NonNegative = Annotated[float, Field(ge=0, le=LARGEST)]
+Positive = Annotated[float, Field(gt=0, le=LARGEST)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+# A part that is neither nothing nor all.
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Items = Annotated[Sequence[_Item], Field(min_length=1)]
+# What something is built from.
+PartConfig = Annotated[Dict[str, Any], AfterValidator(_with_type)]
+InputShape = Annotated[
+    Sequence[Count], Field(min_length=3, max_length=5), AfterValidator(_one_input)
+]
 
 _CONFIG = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
@@ -32,7 +84,9 @@ def checked_options(function: Callable) -> Callable:
     @functools.cache
     def adapters() -> Dict[str, TypeAdapter]:
         hints = get_type_hints(function, include_extras=True)
-        return {n: TypeAdapter(hints[n], config=_CONFIG) for n in names if n in hints}
+        # No config holds an object of a dataclass.
+        given = [n for n in names if n in hints and not is_dataclass(hints[n])]
+        return {n: TypeAdapter(hints[n], config=_CONFIG) for n in given}
 
     @functools.wraps(function)
     def checked(*args, **kwargs):
