@@ -144,18 +144,16 @@ class LoadResized(LoadImageFromFile):
         return img if img is not None and img.shape[:2] == expected else None
 
 
-def _smaller_first(ends: Sequence[float]) -> Sequence[float]:
-    if ends[0] > ends[1]:
-        raise ValueError('have the smaller number first')
+def _range(ends: Sequence[float]) -> Sequence[float]:
+    if len(ends) != 2 or ends[0] > ends[1]:
+        raise ValueError('be two numbers, the smaller one first')
     return ends
 
 
 _ColorType = Literal['color', 'color_ignore_orientation']
-_TWO = Field(min_length=2, max_length=2)
-_SMALLER_FIRST = AfterValidator(_smaller_first)
 _Share = Annotated[float, Field(gt=0, le=1)]
-_Shares = Annotated[Sequence[_Share], _TWO, _SMALLER_FIRST]
-_Ratios = Annotated[Sequence[Positive], _TWO, _SMALLER_FIRST]
+_Shares = Annotated[Sequence[_Share], AfterValidator(_range)]
+_Ratios = Annotated[Sequence[Positive], AfterValidator(_range)]
 
 
 @TRANSFORMS.register_module()
