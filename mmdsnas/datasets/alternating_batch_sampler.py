@@ -2,11 +2,11 @@ from typing import Iterator, List
 
 import torch
 from mmengine.dataset import DefaultSampler
-from torch.utils.data import BatchSampler
+from torch.utils.data import BatchSampler, Sampler
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import checked_options
 from mmdsnas.registry import DATA_SAMPLERS
+from mmdsnas.utils.options import Count, checked_options
 from .no_single_image_batch_sampler import NoSingleImageBatchSampler
 
 
@@ -42,7 +42,7 @@ class AlternatingBatchSampler(BatchSampler):
     """
 
     @checked_options
-    def __init__(self, sampler: DefaultSampler, batch_size: int) -> None:
+    def __init__(self, sampler: Sampler, batch_size: Count) -> None:
         if type(sampler) is not DefaultSampler or not sampler.round_up:
             raise ConfigError(
                 'train_dataloader.sampler must be a DefaultSampler with round_up=True '

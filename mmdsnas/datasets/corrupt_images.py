@@ -10,7 +10,7 @@ from mmengine.dist import get_rank
 from mmengine.logging import print_log
 
 from ..errors import CorruptImageError, DataError
-from ..options import checked_options
+from ..utils.options import Natural, checked_options
 
 # The packages that mmcv decodes with.
 DECODERS = ('PIL', 'tifffile', 'turbojpeg')
@@ -135,7 +135,7 @@ class SkipCorruptImagesMixin:
     """
 
     @checked_options
-    def __init__(self, *args, max_corrupt: int = 100, **kwargs) -> None:
+    def __init__(self, *args, max_corrupt: Natural = 100, **kwargs) -> None:
         self.max_corrupt = max_corrupt
         super().__init__(*args, **kwargs)
 

@@ -1,11 +1,13 @@
 """scikit-learn's handwritten digits: a data set that needs no download."""
 
+from typing import Literal
+
 import numpy as np
 from mmcls.datasets import BaseDataset
 
 from ..errors import DataError
-from ..options import checked_options
 from ..registry import DATASETS
+from ..utils.options import Fraction, checked_options
 from .utils import GrayImagesMixin, choose_split, held_out
 
 
@@ -39,8 +41,8 @@ class Digits(GrayImagesMixin, BaseDataset):
     @checked_options
     def __init__(
         self,
-        split: str | None = None,
-        val_ratio: float = 0.2,
+        split: Literal['train', 'test'] | None = None,
+        val_ratio: Fraction = 0.2,
         test_mode: bool = False,
         **kwargs,
     ) -> None:

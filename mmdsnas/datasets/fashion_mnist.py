@@ -5,13 +5,15 @@ import math
 import os
 import struct
 import zlib
+from typing import Annotated, Literal
 
 import numpy as np
 from mmcls.datasets import FashionMNIST as _FashionMNIST
+from pydantic import Field
 
 from ..errors import ConfigError, DataError
-from ..options import checked_options
 from ..registry import DATASETS
+from ..utils.options import Text, checked_options
 from .utils import GrayImagesMixin, choose_split
 
 # The second one is where Debian's package puts the files.
@@ -96,9 +98,9 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
     @checked_options
     def __init__(
         self,
-        data_root: str | None = None,
-        split: str | None = None,
-        num_samples: int | None = None,
+        data_root: Text | None = None,
+        split: Literal['train', 'test'] | None = None,
+        num_samples: Annotated[int, Field(ge=10)] | None = None,
         test_mode: bool = False,
         **kwargs,
     ) -> None:

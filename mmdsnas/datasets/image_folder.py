@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Sequence
+from typing import Literal
 
 from mmcls.datasets import BaseDataset
 from mmengine.logging import print_log
 
 from ..errors import ConfigError
-from ..options import checked_options
 from ..registry import DATASETS
+from ..utils.options import Fraction, Natural, Text, checked_options
 from .class_folders import find_classes, images_of_split
 from .corrupt_images import SkipCorruptImagesMixin
 from .utils import choose_split
@@ -56,13 +57,13 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
     @checked_options
     def __init__(
         self,
-        data_root: str,
-        split: str | None = None,
-        val_ratio: float = 0.2,
+        data_root: str | None,
+        split: Literal['train', 'val', 'test'] | None = None,
+        val_ratio: Fraction = 0.2,
         test_mode: bool = False,
         lazy_init: bool = False,
-        max_corrupt: int = 100,
-        left_out: Sequence[str] = (),
+        max_corrupt: Natural = 100,
+        left_out: Sequence[Text] = (),
         **kwargs,
     ) -> None:
         self.split = choose_split(split, test_mode, ('train', 'val'))

@@ -8,8 +8,8 @@ from mmcls.datasets.custom import find_folders, get_samples
 from mmengine.fileio import get_file_backend, list_from_file
 
 from ..errors import ConfigError, DataError
-from ..options import checked_options
 from ..registry import DATASETS
+from ..utils.options import Natural, checked_options
 from .corrupt_images import SkipCorruptImagesMixin
 
 
@@ -60,9 +60,9 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
         self,
         ann_file: str | None = None,
         metainfo: dict | None = None,
-        data_root: str = '',
+        data_root: str | None = '',
         data_prefix: str | dict = '',
-        max_corrupt: int = 100,
+        max_corrupt: Natural = 100,
         **kwargs,
     ) -> None:
         if not (data_root or data_prefix):

@@ -1,7 +1,7 @@
 from torch.utils.data import BatchSampler, Sampler
 
-from mmdsnas.options import checked_options
 from mmdsnas.registry import DATA_SAMPLERS
+from mmdsnas.utils.options import Count, checked_options
 
 
 @DATA_SAMPLERS.register_module()
@@ -21,7 +21,7 @@ class NoSingleImageBatchSampler(BatchSampler):
     """
 
     @checked_options
-    def __init__(self, sampler: Sampler, batch_size: int) -> None:
+    def __init__(self, sampler: Sampler, batch_size: Count) -> None:
         number = len(sampler)
         single = number % batch_size == 1 and number > batch_size
         super().__init__(sampler, batch_size, drop_last=single)

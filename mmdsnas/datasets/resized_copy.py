@@ -7,12 +7,14 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import List, NamedTuple, Sequence, Union
+from typing import Annotated, List, NamedTuple, Sequence, Union
 
 import cv2
 import numpy as np
+from pydantic import Field
 
 from mmdsnas.errors import DataError
+from mmdsnas.utils.options import Count, checked_options
 from mmdsnas.utils.progress import progress
 from .class_folders import is_image
 from .decoding import decode
@@ -37,12 +39,13 @@ class Copied(NamedTuple):
     corrupt: List[Path]
 
 
+@checked_options
 def copy_resized(
     source: Union[str, Path],
     target: Union[str, Path],
-    short_edge: int,
-    quality: int,
-    workers: int,
+    short_edge: Count,
+    quality: Annotated[int, Field(ge=1, le=100)],
+    workers: Count,
 ) -> Copied:
     """Copies a folder, with its images reduced to a short edge.
 
@@ -58,6 +61,7 @@ def copy_resized(
         workers (int): Processes.
 
     Raises:
+        ConfigError: A number is out of range.
         DataError: The source is no folder or has no files, the target is in it or no
             folder, or something cannot be read.
     """

@@ -13,12 +13,11 @@ from mmdsnas.options import (
     accumulation_problem,
     decay_problem,
     problems_of,
-    unknown_option,
     wrapper_type_problem,
 )
-from mmdsnas.options.checkers import shown
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.data_sets import LOADERS
+from mmdsnas.utils.words import shown, unknown_option
 from .batch_augments import check_batch_augments
 from .check_search import check_search
 from .config_parts import LOADER_OPTIONS, PARTS, Part, Parts

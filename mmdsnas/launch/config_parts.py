@@ -10,9 +10,9 @@ from torch.utils.data import DataLoader
 
 from mmdsnas import registry
 from mmdsnas.models import DifferentiableMutator
-from mmdsnas.options import OPTIONS, problems_of, unknown_option
-from mmdsnas.options.checkers import nearest, shown
+from mmdsnas.options import OPTIONS, problems_of
 from mmdsnas.options.signatures import is_of, options_of
+from mmdsnas.utils.words import nearest, shown, unknown_option
 
 
 class Part(NamedTuple):

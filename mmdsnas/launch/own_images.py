@@ -9,9 +9,9 @@ from mmengine.config import Config
 from mmdsnas.datasets import FolderContents, scan_folder
 from mmdsnas.datasets.folder_contents import BROKEN
 from mmdsnas.errors import ConfigError
-from mmdsnas.options.checkers import shown
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.data_sets import data_sets, loaders
+from mmdsnas.utils.words import shown
 from .image_folders import image_folders, images_of_an_epoch, training_folder
 from .input_size import input_channels
 from .runner_options import schedules_of_weights

@@ -10,8 +10,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmdsnas import registry
-from mmdsnas.options import unknown_option
-from mmdsnas.options.checkers import shown
+from mmdsnas.utils.words import shown, unknown_option
 from .config_parts import Part, Parts
 
 SCHEDULER = Part(root.PARAM_SCHEDULERS, extra=('convert_to_iter_based',))

@@ -1,13 +1,13 @@
 import copy
+import inspect
 from typing import Any, Dict, Optional
 
 from mmengine.model import BaseModel
 from mmrazor.registry.registry import build_razor_model_from_cfg
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options.checkers import shown
-from mmdsnas.options.signatures import options_of
 from mmdsnas.registry import MODELS
+from mmdsnas.utils.words import shown
 
 
 def build_architecture(
@@ -52,5 +52,7 @@ def _takes(config: Dict[str, Any], option: str) -> bool:
     with MODELS.switch_scope_and_registry(config.get('_scope_')) as scoped:
         cls = kind if callable(kind) else scoped.get(str(kind))
     # What is not there is told by who builds it.
-    known = options_of(cls)[0] if cls else None
-    return known is None or option in known
+    if not cls:
+        return True
+    parameters = inspect.signature(cls).parameters.values()
+    return any(p.name == option or p.kind is p.VAR_KEYWORD for p in parameters)

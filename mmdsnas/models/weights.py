@@ -8,7 +8,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from mmdsnas.errors import CheckpointError
-from mmdsnas.options.checkers import shown
+from mmdsnas.utils.words import shown
 
 # What a weight, and a counter, may be saved as.
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)

@@ -8,8 +8,8 @@ from typing import Any, Dict, Mapping, Optional, Union
 import torch
 
 from mmdsnas.errors import CheckpointError
-from mmdsnas.options.checkers import Real
 from mmdsnas.utils.files import write_atomically
+from mmdsnas.utils.options import LARGEST
 from .unpickling import history_allowed, rebuilt
 
 
@@ -179,7 +179,8 @@ def meta_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def number(value: Any) -> Union[int, float, None]:
     """A number that can be shown and saved; None for anything else."""
-    return value if Real().allows(value) else None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if is_number and abs(value) <= LARGEST else None
 
 
 def _dict(value: Any) -> Mapping[str, Any]:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.models import DSNAS, Cost
 from mmdsnas.models.weights import name_of
-from mmdsnas.options.checkers import shown
 from mmdsnas.utils.plain import plain
+from mmdsnas.utils.words import shown
 from mmdsnas.versions import __version__
 from .checkpoint import meta_of, save_checkpoint
 from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_subnet

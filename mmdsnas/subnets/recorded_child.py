@@ -14,9 +14,9 @@ from mmengine.registry import Registry
 
 from mmdsnas import registry
 from mmdsnas.errors import CheckpointError
-from mmdsnas.options.checkers import shown
 from mmdsnas.utils.config_values import values_of
 from mmdsnas.utils.plain import plain
+from mmdsnas.utils.words import shown
 from .checkpoint import meta_of
 from .child_config import KEY, SUB_MODEL
 

@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, Mapping, Optional, Union
 
 import torch
 from mmengine.model import BaseModel
@@ -8,18 +8,18 @@ from mmrazor.structures import load_fix_subnet
 from mmdsnas.errors import ConfigError
 from mmdsnas.models.architecture import build_architecture
 from mmdsnas.models.lazy import materialise
-from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
+from mmdsnas.utils.options import InputShape, PartConfig, Text, checked_options
 from .subnet import check_subnet, read_subnet
 
 
 @MODELS.register_module()
 @checked_options
 def sub_model(
-    cfg: Dict,
-    fix_subnet: Union[str, Path, Mapping[str, Any], None] = None,
+    cfg: PartConfig,
+    fix_subnet: Union[Text, Path, Mapping[str, Any], None] = None,
     channels_last: bool = False,
-    input_shape: Optional[Sequence[int]] = None,
+    input_shape: Optional[InputShape] = None,
     data_preprocessor: Optional[Dict] = None,
     init_cfg: Optional[Dict] = None,
 ) -> BaseModel:

@@ -13,9 +13,9 @@ from yaml.composer import ComposerError
 
 from mmdsnas.errors import SubnetError
 from mmdsnas.models.mutables import OneHotMutableOP
-from mmdsnas.options.checkers import shown
 from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.paths import find_subnet
+from mmdsnas.utils.words import shown
 
 # Name (or alias) of a block -> name of its candidate.
 Subnet = Dict[str, str]

@@ -2,15 +2,66 @@
 
 import functools
 import inspect
-import re
-from typing import Any, Callable, Dict, List, Tuple, get_type_hints
+from dataclasses import is_dataclass
+from math import prod
+from typing import (
+    Annotated,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Sequence,
+    Tuple,
+    TypeVar,
+    get_type_hints,
+)
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+import torch
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from mmdsnas.errors import ConfigError
 from .words import shown, unknown_option
 
+# Beyond it a number is infinite in the float32 of a network.
+LARGEST = torch.finfo(torch.float32).max
+# Of the values of an input: a network's memory grows with them.
+_MOST_VALUES = 2**26
+
+
+def _with_type(config: Dict) -> Dict:
+    if 'type' not in config:
+        raise ValueError('have a type')
+    return config
+
+
+def _one_input(shape: Sequence[int]) -> Sequence[int]:
+    if not 3 <= len(shape) <= 5 or shape[0] != 1 or prod(shape) > _MOST_VALUES:
+        raise ValueError(
+            'be the shape of one input with its batch size, 3 to 5 whole numbers, at '
+            f'most {_MOST_VALUES} values in all, e.g. (1, 3, 224, 224)'
+        )
+    return shape
+
+
+_Item = TypeVar('_Item')
+
+Text = Annotated[str, Field(min_length=1)]
+Natural = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Channels = Annotated[int, Field(ge=1, le=8192)]
+NonNegative = Annotated[float, Field(ge=0, le=LARGEST)]
+Positive = Annotated[float, Field(gt=0, le=LARGEST)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+# A part that is neither nothing nor all.
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Items = Annotated[Sequence[_Item], Field(min_length=1)]
+# What something is built from.
+PartConfig = Annotated[Dict[str, Any], AfterValidator(_with_type)]
+InputShape = Annotated[Sequence[Count], AfterValidator(_one_input)]
+
 _CONFIG = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
+_REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def checked_options(function: Callable) -> Callable:
@@ -23,16 +74,21 @@ def checked_options(function: Callable) -> Callable:
         function (Callable): What is called with options of a config.
 
     Returns:
-        Callable: Raises a ``ConfigError`` that names all options that are wrong.
+        Callable: Raises a ``ConfigError`` that names all options that are wrong. Its
+        ``adapters()`` are pydantic's, by argument.
     """
     owner = function.__qualname__.split('.')[0]
     signature = inspect.signature(function)
-    names = [n for n in signature.parameters if n != 'self']
+    parameters = signature.parameters.values()
+    names = [p.name for p in parameters if p.kind not in _REST and p.name != 'self']
+    takes_others = any(p.kind is p.VAR_KEYWORD for p in parameters)
 
     @functools.cache
     def adapters() -> Dict[str, TypeAdapter]:
         hints = get_type_hints(function, include_extras=True)
-        return {n: TypeAdapter(hints[n], config=_CONFIG) for n in names if n in hints}
+        # No config holds an object of a dataclass.
+        given = [n for n in names if n in hints and not is_dataclass(hints[n])]
+        return {name: TypeAdapter(hints[name], config=_CONFIG) for name in given}
 
     @functools.wraps(function)
     def checked(*args, **kwargs):
@@ -40,28 +96,57 @@ def checked_options(function: Callable) -> Callable:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
             unknown = [n for n in kwargs if n not in names]
-            if not unknown:
+            if takes_others or not unknown:
                 raise ConfigError(f'{owner}: {error}.') from error
             raise ConfigError(f'{unknown_option(owner, unknown[0], names)}.') from error
         found: List[str] = []
         for name, value in bound.arguments.items():
-            if name in adapters() and signature.parameters[name].kind not in _REST:
+            if name in adapters():
                 found += problems(f'{name} of {owner}', value, adapters()[name])
         if found:
             raise ConfigError(f'{"; ".join(found)}.')
         return function(*args, **kwargs)
 
+    checked.adapters = adapters
     return checked
 
 
-_REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+# By pydantic's type of error; another one is told in pydantic's words.
+_MUST = dict(
+    int_type='be a whole number',
+    float_type='be a finite number',
+    bool_type='be True or False',
+    string_type='be a string',
+    string_too_short='not be empty',
+    dict_type='be a dict',
+    tuple_type='be a list or tuple',
+    list_type='be a list or tuple',
+    sequence_str='be a list or tuple',
+    missing='have more items',
+    too_short='have a length of at least {min_length}',
+    too_long='have a length of at most {max_length}',
+    greater_than='be above {gt:.12g}',
+    greater_than_equal='be at least {ge:.12g}',
+    less_than='be below {lt:.12g}',
+    less_than_equal='be at most {le:.12g}',
+    value_error='{error}',
+)
+
+
+def _must(error: ErrorDetails) -> str:
+    context = error.get('ctx', {})
+    if context.get('class') == 'Sequence':
+        return _MUST['list_type']
+    if error['type'] in _MUST:
+        return _MUST[error['type']].format(**context)
+    return error['msg'].replace('Input should ', '')
 
 
 def problems(where: str, value: Any, adapter: TypeAdapter) -> List[str]:
     """What is wrong with a value.
 
     Args:
-        where (str): Its name.
+        where (str): Its name, e.g. ``'limit of CostTerm'``.
         value (Any): The value.
         adapter (TypeAdapter): What it may be.
 
@@ -71,7 +156,7 @@ def problems(where: str, value: Any, adapter: TypeAdapter) -> List[str]:
     try:
         adapter.validate_python(value)
     except ValidationError as error:
-        errors = error.errors(include_url=False, include_context=False)
+        errors = error.errors(include_url=False)
     else:
         return []
     places: Dict[Tuple, Tuple[Any, List[str]]] = {}
@@ -84,14 +169,14 @@ def problems(where: str, value: Any, adapter: TypeAdapter) -> List[str]:
             except (LookupError, TypeError):
                 continue
             place.append(str(step))
-        what = re.sub(r'^[\w ]+? should ', '', error['msg'])
-        places.setdefault(tuple(place), (inner, []))[1].append(what)
+        musts = places.setdefault(tuple(place), (error['input'], []))[1]
+        musts.append(_must(error))
     # Inside a value of the right kind rather than that another kind would do, too.
     depth = max(map(len, places))
     name, _, owner = where.partition(' of ')
     return [
         f'{".".join((name, *place))} of {owner} must '
-        f'{" or ".join(dict.fromkeys(told))}, but is {shown(inner)}'
-        for place, (inner, told) in places.items()
+        f'{" or ".join(dict.fromkeys(musts))}, but is {shown(given)}'
+        for place, (given, musts) in places.items()
         if len(place) == depth
     ]

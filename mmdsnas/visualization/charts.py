@@ -4,7 +4,7 @@ import math
 import sys
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
-from mmdsnas.options.checkers import LARGEST
+from mmdsnas.utils.options import LARGEST
 from .history import Curve, Stage
 from .svg import Canvas, shortened, width_of
 

@@ -341,10 +341,6 @@ def test_every_rank_is_heard(tmp_path, said, monkeypatch, rank, level):
 
 @pytest.mark.parametrize('value', [-1, 1.5, True, '7', None])
 def test_wrong_max_corrupt(tmp_path, value):
-    with pytest.raises(
-        ConfigError,
-        match=(
-            f'^max_corrupt of .* must be a whole number, at least 0, but is {value!r}.$'
-        ),
-    ):
+    sentence = f'^max_corrupt of .* must be (a whole|at least 0).*, but is {value!r}.$'
+    with pytest.raises(ConfigError, match=sentence):
         Images(tmp_path, max_corrupt=value)

@@ -136,7 +136,7 @@ def test_the_tool(tmp_path):
 
     wrong = run('--quality', '101')
     assert wrong.returncode
-    assert '--quality must be a whole number, from 1 to 100,' in wrong.stderr
+    assert 'quality of copy_resized must be at most 100, but is 101.' in wrong.stderr
     done = run('--short-edge', '40')
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [

@@ -1,13 +1,16 @@
 """What the fuzz tests share: values of any kind, a small search, a limit on time."""
 
+import inspect
 import signal
 from contextlib import contextmanager
 
 from hypothesis import strategies as st
+from mmengine.registry import Registry
 
+from mmdsnas import registry
+from mmdsnas.engine import SearchOptimWrapperDict
 from mmdsnas.errors import UserError
-from mmdsnas.options import OPTIONS
-from mmdsnas.options.containers import Maybe, Options
+from mmdsnas.models.cost import CostTerm, LatencyMeter
 
 SECONDS = 60
 HOOKS = (
@@ -70,28 +73,48 @@ def small_search() -> dict:
     )
 
 
+def registered() -> dict:
+    """All classes and functions of ours, by the name that a config gives."""
+    found = {}
+    for place in vars(registry).values():
+        if isinstance(place, Registry) and place.scope == 'mmdsnas':
+            place.import_from_location()
+            found.update(place.module_dict)
+    return {n: c for n, c in found.items() if c.__module__.startswith('mmdsnas.')}
+
+
+def _options_of(function) -> list:
+    parameters = inspect.signature(function).parameters.values()
+    return [
+        p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    ]
+
+
+OPTIONS = {name: _options_of(cls) for name, cls in registered().items()}
+# Options that are dicts of options.
+INNER = dict(
+    cost=_options_of(CostTerm),
+    latency=_options_of(LatencyMeter),
+    amp=_options_of(SearchOptimWrapperDict._set_up_amp)[1:],
+)
+
+
 def _options_in(owner: str):
-    """Dotted names of the declared options, also of dicts of options."""
-    for name, checker in OPTIONS.get(owner, {}).items():
+    """Dotted names of the options of a class, also of dicts of options."""
+    for name in OPTIONS.get(owner, ()):
         yield name
-        inner = checker.checker if isinstance(checker, Maybe) else checker
-        if isinstance(inner, Options):
-            yield from (f'{name}.{option}' for option in inner.options)
+        yield from (f'{name}.{option}' for option in INNER.get(name, ()))
 
 
 def declared_options(config, where: str = '') -> list:
-    """Dotted names of all declared options of the classes that a config names."""
+    """Dotted names of all options of the classes of ours that a config names."""
     if isinstance(config, (list, tuple)):
         config = dict(enumerate(config))
     if not isinstance(config, dict):
         return []
     names = {f'{where}{option}' for option in _options_in(config.get('type', ''))}
     if 'constructor' in config:
-        names.add(f'{where}amp')
         names |= {f'{where}{o}' for o in _options_in('SearchOptimWrapperDict')}
-    if 'paramwise_cfg' in config:
-        owner = 'GroupedOptimWrapperConstructor'
-        names |= {f'{where}{o}' for o in _options_in(owner) if 'wrapper' not in o}
     for key, value in config.items():
         names |= set(declared_options(value, f'{where}{key}.'))
     return sorted(names)

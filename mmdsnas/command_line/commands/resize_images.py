@@ -8,10 +8,7 @@ import os
 
 from mmdsnas.command_line.arguments import show_user_errors
 from mmdsnas.datasets.resized_copy import copy_resized
-from mmdsnas.errors import ConfigError
-from mmdsnas.options.checkers import Integer
 
-ALLOWED = dict(short_edge=Integer(1), quality=Integer(1, 100), workers=Integer(1))
 # Of corrupt images that are named.
 NAMED = 10
 
@@ -40,11 +37,6 @@ def parse_args() -> argparse.Namespace:
 @show_user_errors
 def main() -> None:
     args = parse_args()
-    for name, allowed in ALLOWED.items():
-        given = getattr(args, name)
-        if not allowed.allows(given):
-            option = name.replace('_', '-')
-            raise ConfigError(f'--{option} must be {allowed}, but is {given}.')
     found = copy_resized(
         args.source, args.target, args.short_edge, args.quality, args.workers
     )

@@ -1,7 +1,7 @@
 """Images decoded no larger than they are needed."""
 
 from abc import abstractmethod
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Annotated, Dict, Literal, Optional, Sequence, Tuple
 
 import cv2
 import mmcv
@@ -9,10 +9,11 @@ import numpy as np
 from mmcls.datasets.transforms import RandomResizedCrop, ResizeEdge
 from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmengine import fileio
+from pydantic import AfterValidator, Field
 
 from mmdsnas.errors import CorruptImageError
-from mmdsnas.options import checked_options
 from mmdsnas.registry import TRANSFORMS
+from mmdsnas.utils.options import Count, Positive, checked_options
 from ..decoding import decode
 from .box import Box
 from .jpeg_header import decoded_size
@@ -143,6 +144,18 @@ class LoadResized(LoadImageFromFile):
         return img if img is not None and img.shape[:2] == expected else None
 
 
+def _range(ends: Sequence[float]) -> Sequence[float]:
+    if len(ends) != 2 or ends[0] > ends[1]:
+        raise ValueError('be two numbers, the smaller one first')
+    return ends
+
+
+_ColorType = Literal['color', 'color_ignore_orientation']
+_Share = Annotated[float, Field(gt=0, le=1)]
+_Shares = Annotated[Sequence[_Share], AfterValidator(_range)]
+_Ratios = Annotated[Sequence[Positive], AfterValidator(_range)]
+
+
 @TRANSFORMS.register_module()
 class LoadRandomResizedCrop(LoadResized):
     """Loads a random part of an image, see :class:`LoadResized`.
@@ -176,10 +189,10 @@ class LoadRandomResizedCrop(LoadResized):
     @checked_options
     def __init__(
         self,
-        scale: int,
-        crop_ratio_range: Sequence[float] = (0.08, 1.0),
-        aspect_ratio_range: Sequence[float] = (3 / 4, 4 / 3),
-        color_type: str = 'color',
+        scale: Count,
+        crop_ratio_range: _Shares = (0.08, 1.0),
+        aspect_ratio_range: _Ratios = (3 / 4, 4 / 3),
+        color_type: _ColorType = 'color',
         backend_args: Optional[dict] = None,
     ) -> None:
         crop = RandomResizedCrop(scale, crop_ratio_range, aspect_ratio_range)
@@ -216,8 +229,8 @@ class LoadResizeEdge(LoadResized):
     @checked_options
     def __init__(
         self,
-        scale: int,
-        color_type: str = 'color',
+        scale: Count,
+        color_type: _ColorType = 'color',
         backend_args: Optional[dict] = None,
     ) -> None:
         super().__init__(ResizeEdge(scale), scale, color_type, backend_args)

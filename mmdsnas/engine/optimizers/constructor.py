@@ -1,11 +1,11 @@
-from typing import Dict, Optional
+from typing import Any, Dict
 
 import torch.nn as nn
 from mmrazor.engine.optimizers import SeparateOptimWrapperConstructor
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import check_options, checked_options, wrapper_type_problem
 from mmdsnas.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from mmdsnas.utils.options import checked_options
 from .grouped_constructor import GroupedOptimWrapperConstructor
 from .search_optim_wrapper_dict import SearchOptimWrapperDict
 
@@ -34,20 +34,15 @@ class SearchOptimWrapperConstructor(SeparateOptimWrapperConstructor):
 
     @checked_options
     def __init__(
-        self, optim_wrapper_cfg: Dict, paramwise_cfg: Optional[Dict] = None
+        self, optim_wrapper_cfg: Dict[str, Any], paramwise_cfg: None = None
     ) -> None:
         config = dict(optim_wrapper_cfg)
         self.amp = config.pop('amp', None)
-        check_options('SearchOptimWrapperDict', dict(amp=self.amp))
         if set(config) != set(KEYS):
             raise ConfigError(
                 'optim_wrapper must have the keys architecture and mutator '
                 f'(and may have amp), but has {", ".join(sorted(config))}.'
             )
-        for key in KEYS:
-            alone = wrapper_type_problem(key, config[key])
-            if alone:
-                raise ConfigError(f'{alone}.')
         super().__init__(config, paramwise_cfg)
         for key in KEYS:
             part = dict(config[key])

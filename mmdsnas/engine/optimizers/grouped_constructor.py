@@ -1,12 +1,12 @@
+from itertools import chain
 from logging import WARNING
-from typing import Dict, List, Optional
+from typing import Dict, List
 
 import torch.nn as nn
 from mmengine.logging import MMLogger
 from mmengine.optim import DefaultOptimWrapperConstructor
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import checked_options, decay_problem
 from mmdsnas.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 
@@ -23,18 +23,18 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         paramwise_cfg (dict, optional): See mmengine's constructor.
 
     Raises:
-        ConfigError: An option is wrong, or a decay is to be multiplied that the
-            optimizer does not have.
+        ConfigError: A decay is to be multiplied that the optimizer does not have.
     """
 
-    @checked_options
-    def __init__(
-        self, optim_wrapper_cfg: Dict, paramwise_cfg: Optional[Dict] = None
-    ) -> None:
-        no_decay = decay_problem(optim_wrapper_cfg, paramwise_cfg)
-        if no_decay:
-            raise ConfigError(f'{no_decay}.')
-        super().__init__(optim_wrapper_cfg, paramwise_cfg)
+    def _validate_cfg(self) -> None:
+        custom = self.paramwise_cfg.get('custom_keys', {}).values()
+        for name in chain(self.paramwise_cfg, *custom):
+            if name.endswith('decay_mult') and self.base_wd is None:
+                raise ConfigError(
+                    f'paramwise_cfg has {name}, so optimizer.weight_decay must be a '
+                    'number, but there is none.'
+                )
+        super()._validate_cfg()
 
     def add_params(
         self, params: List[Dict], module: nn.Module, prefix: str = '', **kwargs

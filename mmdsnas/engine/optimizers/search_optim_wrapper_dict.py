@@ -1,22 +1,23 @@
 from contextlib import contextmanager, nullcontext
-from typing import Dict, Iterator, List, Optional, Union
+from typing import Annotated, Any, Dict, Iterator, List, Literal, Optional, Union
 
 import torch
 import torch.nn as nn
 from mmengine.device import get_device
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
+from pydantic import Field
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
-from mmdsnas.options import (
-    accumulation_problem,
-    checked_options,
-    wrapper_type_problem,
-)
 from mmdsnas.registry import OPTIM_WRAPPERS
+from mmdsnas.utils.options import LARGEST, Fraction, Positive, checked_options
+
+_Growth = Annotated[float, Field(gt=1, le=LARGEST)]
+# torch keeps the number of steps in 32 bits.
+_Interval = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class _Joint:
@@ -89,7 +90,7 @@ class SearchOptimWrapperDict(OptimWrapperDict):
 
     @checked_options
     def __init__(
-        self, amp: Optional[Dict] = None, **optim_wrappers: OptimWrapper
+        self, amp: Optional[Dict[str, Any]] = None, **optim_wrappers: OptimWrapper
     ) -> None:
         super().__init__(**optim_wrappers)
         if 'architecture' not in optim_wrappers:
@@ -99,32 +100,50 @@ class SearchOptimWrapperDict(OptimWrapperDict):
             )
         self.lead = self.optim_wrappers['architecture']
         for name, wrapper in self.items():
-            alone = wrapper_type_problem(name, dict(type=type(wrapper).__name__))
-            if alone:
-                raise ConfigError(f'{alone}.')
+            if type(wrapper) is AmpOptimWrapper:
+                raise ConfigError(
+                    f'optim_wrapper.{name}.type is AmpOptimWrapper, but weights and '
+                    'alpha share one loss scaler; set optim_wrapper.amp = '
+                    "dict(dtype='float16') instead."
+                )
         counts = {name: wrapper._accumulative_counts for name, wrapper in self.items()}
-        unequal = accumulation_problem(counts)
-        if unequal:
-            raise ConfigError(f'{unequal}.')
+        if len(set(counts.values())) > 1:
+            raise ConfigError(
+                'accumulative_counts must be the same for all optimizers, because they '
+                'share the backward pass, but is '
+                + ', '.join(f'{n} for {name}' for name, n in counts.items())
+                + '.'
+            )
         self._joint = _Joint(self.optim_wrappers)
         self.loss_factor: Union[float, Tensor] = 1.0
         self.only: Optional[str] = None
         self.skipped: Optional[bool] = None
-        self._set_up_amp(amp)
-
-    def _set_up_amp(self, amp: Optional[Dict]) -> None:
         self.device_type = get_device().split(':')[0]
         self.amp_dtype: Optional[torch.dtype] = None
         self.loss_scaler: Optional[torch.amp.GradScaler] = None
-        if amp is None:
-            return
-        amp = dict(amp)
-        dtype = amp.pop('dtype', None)
+        if amp is not None:
+            self._set_up_amp(**amp)
+
+    @checked_options
+    def _set_up_amp(
+        self,
+        dtype: Optional[Literal['bfloat16', 'float16']] = None,
+        init_scale: Positive = 2.0**16,
+        growth_factor: _Growth = 2.0,
+        backoff_factor: Fraction = 0.5,
+        growth_interval: _Interval = 2000,
+    ) -> None:
         if dtype is None:
             dtype = 'float16' if self.device_type == 'cuda' else 'bfloat16'
         self.amp_dtype = getattr(torch, dtype)
         if self.amp_dtype is torch.float16:
-            self.loss_scaler = torch.amp.GradScaler(self.device_type, **amp)
+            self.loss_scaler = torch.amp.GradScaler(
+                self.device_type,
+                init_scale,
+                growth_factor,
+                backoff_factor,
+                growth_interval,
+            )
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:

@@ -1,8 +1,8 @@
 from typing import Callable, List, Set, Tuple
 
 from mmdsnas.models.mutators.grouped_mutator import Path
-from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
+from mmdsnas.utils.options import Count, Natural, Probability, checked_options
 from .base import BaseSelection, Score
 from .path_space import PathSpace
 
@@ -39,12 +39,12 @@ class EvolutionSelection(BaseSelection):
     @checked_options
     def __init__(
         self,
-        population: int = 50,
-        generations: int = 20,
-        top: int = 10,
-        num_mutation: int = 25,
-        num_crossover: int = 25,
-        mutate_prob: float = 0.1,
+        population: Count = 50,
+        generations: Count = 20,
+        top: Count = 10,
+        num_mutation: Natural = 25,
+        num_crossover: Natural = 25,
+        mutate_prob: Probability = 0.1,
     ) -> None:
         self.population = population
         self.generations = generations

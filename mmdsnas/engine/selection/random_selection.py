@@ -1,6 +1,6 @@
 from mmdsnas.models.mutators.grouped_mutator import Path
-from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
+from mmdsnas.utils.options import Count, checked_options
 from .base import BaseSelection, Score
 from .path_space import PathSpace
 
@@ -18,7 +18,7 @@ class RandomSelection(BaseSelection):
     """
 
     @checked_options
-    def __init__(self, num_paths: int = 1) -> None:
+    def __init__(self, num_paths: Count = 1) -> None:
         self.num_paths = num_paths
 
     @property

@@ -10,8 +10,8 @@ from mmengine.optim import OptimWrapper
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS, TASK_UTILS
+from mmdsnas.utils.options import Natural, PartConfig, checked_options
 from ..architecture import build_architecture
 from ..batch_norm import batch_norms, statistics_kept
 from ..cost import CostTerm, ResourceEstimator
@@ -78,13 +78,13 @@ class DSNAS(StagedAlgorithm):
     @checked_options
     def __init__(
         self,
-        architecture: Union[BaseModel, Dict],
+        architecture: Union[BaseModel, PartConfig],
         mutator: Union[DifferentiableMutator, Dict, None] = None,
-        pretrain_epochs: int = 0,
-        finetune_epochs: int = 80,
-        resource_estimator: Optional[Dict] = None,
-        cost: Optional[Dict] = None,
-        gradient_estimator: Optional[Dict] = None,
+        pretrain_epochs: Natural = 0,
+        finetune_epochs: Natural = 80,
+        resource_estimator: Union[ResourceEstimator, Dict, None] = None,
+        cost: Optional[Dict[str, Any]] = None,
+        gradient_estimator: Union[BaseGradientEstimator, Dict, None] = None,
         share_path: bool = False,
         channels_last: bool = False,
         norm_training: bool = False,

@@ -5,7 +5,7 @@ from typing import Any, Mapping
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options.checkers import shown
+from mmdsnas.utils.words import shown
 
 
 def check_losses(losses: Any, trains: bool) -> None:

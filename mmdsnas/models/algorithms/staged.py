@@ -7,7 +7,6 @@ from mmengine.logging import print_log
 from mmrazor.models.algorithms import BaseAlgorithm
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import stages_problem
 from .losses import check_losses
 from .stage import Stage
 
@@ -43,9 +42,12 @@ class StagedAlgorithm(BaseAlgorithm):
         pretrain_epochs: int,
         finetune_epochs: int,
     ) -> None:
-        wrong_order = stages_problem(pretrain_epochs, finetune_epochs)
-        if wrong_order:
-            raise ConfigError(f'{wrong_order}.')
+        if pretrain_epochs > finetune_epochs:
+            raise ConfigError(
+                'the pretrain stage comes before the finetune stage, but '
+                f'pretrain_epochs is {pretrain_epochs} and finetune_epochs is '
+                f'{finetune_epochs}.'
+            )
         # MMRazor's search for `inplace` attributes finds nothing on torch 2
         # and is not needed: copy_overwritten_outputs looks at what is executed.
         super().__init__(architecture, data_preprocessor, init_cfg, module_inplace=True)

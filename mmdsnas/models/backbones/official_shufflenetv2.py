@@ -1,9 +1,10 @@
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Annotated, Dict, Optional, Tuple
 
 from mmrazor.models.architectures import SearchableShuffleNetV2
+from pydantic import Field, Strict
 
-from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
+from mmdsnas.utils.options import Channels, Items, checked_options
 
 # Channels and number of blocks of the stages.
 STAGES = ((64, 4), (160, 4), (320, 8), (640, 4))
@@ -13,6 +14,10 @@ CANDIDATES = dict(
     shuffle_7x7=dict(type='mmdsnas.OfficialShuffleBlock', kernel_size=7),
     shuffle_xception=dict(type='mmdsnas.OfficialShuffleXception'),
 )
+
+_Blocks = Annotated[int, Field(ge=1, le=1000)]
+# A list as well.
+_Stage = Annotated[Tuple[Channels, _Blocks], Strict(False)]
 
 
 @MODELS.register_module()
@@ -38,8 +43,8 @@ class OfficialShuffleNetV2(SearchableShuffleNetV2):
     @checked_options
     def __init__(
         self,
-        stages: Sequence[Tuple[int, int]] = STAGES,
-        candidates: Optional[Dict[str, Dict]] = None,
+        stages: Items[_Stage] = STAGES,
+        candidates: Optional[Annotated[Dict[str, Dict], Field(min_length=1)]] = None,
         norm_cfg: Optional[Dict] = None,
         **kwargs,
     ) -> None:

@@ -1,13 +1,14 @@
-from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
+from typing import Annotated, Dict, Literal, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 import torch.nn as nn
+from pydantic import Field
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import checked_options, cost_problem
+from mmdsnas.utils.options import NonNegative, Positive, checked_options
 from ..state_dicts import take_what_fits
 from .cost_table import Cost, CostTable
 from .limits import check_limits, check_network, constraints, limits_of
@@ -40,6 +41,11 @@ def sampled_cost(probs: Tensor, costs: Tensor, chosen: Tensor) -> Tensor:
         Tensor: Shape ``()``, in the unit of ``costs``.
     """
     return (probs * costs).gather(1, chosen[:, None]).sum()
+
+
+_Limits = Annotated[
+    Dict[Literal['flops', 'params', 'latency'], Positive], Field(min_length=1)
+]
 
 
 class CostTerm(nn.Module):
@@ -78,21 +84,29 @@ class CostTerm(nn.Module):
     def __init__(
         self,
         table: CostTable,
-        limit: Union[None, float, Dict[str, float]] = None,
-        weight: Optional[float] = None,
-        form: str = 'adaptive',
+        limit: Union[Positive, _Limits, None] = None,
+        weight: Optional[NonNegative] = None,
+        form: Literal['adaptive', 'expected', 'sampled'] = 'adaptive',
         count_fixed_part: bool = True,
     ) -> None:
         super().__init__()
-        unfit = cost_problem(dict(limit=limit, weight=weight, form=form))
-        if unfit:
-            raise ConfigError(f'{unfit}.')
+        if form == 'adaptive' and weight is not None:
+            raise ConfigError(
+                "cost.weight must be left out with cost.form='adaptive', which finds "
+                f'its weight by itself, but is {weight}; the forms expected and '
+                'sampled have one.'
+            )
+        self.limits = limits_of(limit)
+        if form != 'adaptive' and set(self.limits) - {'flops'}:
+            raise ConfigError(
+                "cost.limit must be one on flops with cost.form other than 'adaptive', "
+                f'but is {limit} with cost.form={form!r}.'
+            )
         self.table = table
         self.limit = limit
         self.weight = 1e-2 if weight is None else weight
         self.form = form
         self.count_fixed_part = count_fixed_part
-        self.limits = limits_of(limit)
         check_limits(table, self.limits, count_fixed_part)
         self.base = table.fixed_part.flops if count_fixed_part else 0.0
         self.register_buffer('costs', table.matrix('flops'), persistent=False)

@@ -2,17 +2,29 @@ import copy
 import statistics
 from logging import WARNING
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import (
+    Annotated,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Literal,
+    Mapping,
+    Optional,
+    Tuple,
+    Union,
+)
 
 import torch
 import torch.nn as nn
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
+from pydantic import Field
 from torch import Tensor
 
 from mmdsnas.errors import UserError
-from mmdsnas.options import checked_options
 from mmdsnas.utils.files import check_writable
+from mmdsnas.utils.options import InputShape, Text, checked_options
 from mmdsnas.utils.progress import progress
 from ..mutables import blocks_of
 from .latency_backends import BACKENDS, hardware
@@ -60,13 +72,13 @@ class LatencyMeter:
     @checked_options
     def __init__(
         self,
-        input_shape: Sequence[int],
-        backend: str = 'pytorch',
-        device: Optional[str] = None,
-        threads: int = 1,
-        batch_size: int = 1,
-        repeats: int = 100,
-        file: Union[str, Path, None] = None,
+        input_shape: InputShape,
+        backend: Literal['pytorch', 'onnxruntime'] = 'pytorch',
+        device: Optional[Literal['cpu', 'cuda']] = None,
+        threads: Annotated[int, Field(ge=1, le=1024)] = 1,
+        batch_size: Annotated[int, Field(ge=1, le=1024)] = 1,
+        repeats: Annotated[int, Field(ge=1, le=1000)] = 100,
+        file: Union[Text, Path, None] = None,
     ) -> None:
         self.input_shape = (batch_size, *input_shape[1:])
         self.backend_name = backend

@@ -4,7 +4,7 @@ from math import isclose
 from typing import Callable, Dict, Mapping
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options.checkers import shown
+from mmdsnas.utils.words import shown
 from .cost_table import Cost, CostTable
 from .limits import ROUNDING, UNITS
 from .search_space import covering_paths

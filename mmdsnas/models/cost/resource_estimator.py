@@ -1,6 +1,16 @@
 from contextlib import contextmanager
 from functools import partial
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Literal,
+    Mapping,
+    Optional,
+    Union,
+)
 
 import torch
 import torch.nn as nn
@@ -8,9 +18,9 @@ from mmrazor.models.task_modules import ResourceEstimator as MMRazorResourceEsti
 from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 from torch import Tensor
 
-from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
 from mmdsnas.utils.foreign import telling
+from mmdsnas.utils.options import InputShape, checked_options
 from ..mutables import OneHotMutableOP, all_candidates, blocks_of, one_path
 from .cost_table import Cost, CostTable, total
 from .latency import LatencyMeter
@@ -56,9 +66,9 @@ class ResourceEstimator(MMRazorResourceEstimator):
     @checked_options
     def __init__(
         self,
-        input_shape: Tuple = INPUT_SHAPE,
-        count: str = 'all',
-        latency: Optional[Dict] = None,
+        input_shape: InputShape = INPUT_SHAPE,
+        count: Literal['all', 'conv_linear', 'conv'] = 'all',
+        latency: Optional[Dict[str, Any]] = None,
         **kwargs,
     ) -> None:
         self.count = count

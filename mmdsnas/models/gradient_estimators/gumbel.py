@@ -3,8 +3,8 @@ from typing import List, NamedTuple
 import torch
 from torch import Tensor
 
-from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
+from mmdsnas.utils.options import Positive, checked_options
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.path_sample import PathSample
 from .base import GateEstimator
@@ -53,7 +53,7 @@ class GDASGradient(GateEstimator):
     """
 
     @checked_options
-    def __init__(self, tau_start: float = 10.0, tau_end: float = 0.1) -> None:
+    def __init__(self, tau_start: Positive = 10.0, tau_end: Positive = 0.1) -> None:
         super().__init__()
         self.temperature = Temperature(tau_start, tau_end)
 

@@ -5,8 +5,8 @@ from typing import Any, List
 
 from torch import Tensor
 
-from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
+from mmdsnas.utils.options import Positive, checked_options
 from ..mutables import OneHotMutableOP, map_tensors
 from ..mutables.functional import gate
 from ..mutables.one_hot_mutable_op import Gate
@@ -79,7 +79,7 @@ class SNASGradient(GateEstimator):
     mixes = True
 
     @checked_options
-    def __init__(self, tau_start: float = 1.0, tau_end: float = 0.1) -> None:
+    def __init__(self, tau_start: Positive = 1.0, tau_end: Positive = 0.1) -> None:
         super().__init__()
         self.temperature = Temperature(tau_start, tau_end)
 

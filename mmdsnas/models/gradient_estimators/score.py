@@ -1,9 +1,12 @@
+from typing import Annotated
+
 import torch
 from mmengine.dist import all_reduce
+from pydantic import Field
 from torch import Tensor
 
-from mmdsnas.options import checked_options
 from mmdsnas.registry import TASK_UTILS
+from mmdsnas.utils.options import checked_options
 from ..mutators.path_sample import PathSample
 from .base import Losses, ScoreEstimator, Task, total_loss
 
@@ -24,7 +27,7 @@ class ScoreFunctionGradient(ScoreEstimator):
     baseline: Tensor
 
     @checked_options
-    def __init__(self, momentum: float = 0.9) -> None:
+    def __init__(self, momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9) -> None:
         super().__init__()
         self.momentum = momentum
         # NaN until there is a loss, whose advantage is then 0.

@@ -1,12 +1,13 @@
-from typing import Tuple
+from typing import Annotated, Optional, Tuple
 
 import torch.nn as nn
 from mmcls.models.heads import LinearClsHead
+from pydantic import Field
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
+from mmdsnas.utils.options import Channels, checked_options
 
 
 @MODELS.register_module()
@@ -23,7 +24,11 @@ class BiasFreeClsHead(LinearClsHead):
 
     @checked_options
     def __init__(
-        self, num_classes: int, in_channels: int, dropout: float = 0.0, **kwargs
+        self,
+        num_classes: Optional[Annotated[int, Field(ge=1, le=10**6)]],
+        in_channels: Channels,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        **kwargs,
     ) -> None:
         if num_classes is None:
             raise ConfigError(

@@ -4,8 +4,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
+from mmdsnas.utils.options import NonNegative, Probability, checked_options
 
 
 @MODELS.register_module()
@@ -21,7 +21,9 @@ class SmoothCrossEntropy(nn.Module):
     """
 
     @checked_options
-    def __init__(self, label_smooth_val: float = 0.1, loss_weight: float = 1.0) -> None:
+    def __init__(
+        self, label_smooth_val: Probability = 0.1, loss_weight: NonNegative = 1.0
+    ) -> None:
         super().__init__()
         self.label_smooth_val = label_smooth_val
         self.loss_weight = loss_weight

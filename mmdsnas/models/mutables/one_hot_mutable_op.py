@@ -1,16 +1,34 @@
-from typing import Any, Callable, Dict, Iterable, Optional, Union
+from typing import Annotated, Any, Callable, Dict, Iterable, Optional, Union
 
 import torch
 import torch.nn as nn
 from mmrazor.models.mutables import OneShotMutableOP
+from pydantic import AfterValidator
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError, NoChoiceError, SubnetError
-from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
+from mmdsnas.utils.options import Text, checked_options
+from mmdsnas.utils.words import shown
 from .differentiable import SampledModule
 from .outputs import map_tensors
 
+
+def _named(candidates: Union[Dict, nn.ModuleDict]) -> Union[Dict, nn.ModuleDict]:
+    if not candidates:
+        raise ValueError('have at least 1 candidate')
+    for name in candidates:
+        try:
+            nn.ModuleDict().add_module(name, None)
+        except KeyError as error:
+            what = f'have other names than {shown(name)}: {error.args[0]}'
+            raise ValueError(what) from error
+    return candidates
+
+
+Candidates = Annotated[
+    Union[nn.ModuleDict, Dict[str, Union[nn.Module, Dict]]], AfterValidator(_named)
+]
 # Takes the block and its inputs.
 Gate = Callable[..., Any]
 
@@ -65,9 +83,9 @@ class OneHotMutableOP(OneShotMutableOP, SampledModule):
     @checked_options
     def __init__(
         self,
-        candidates: Union[Dict[str, Dict], nn.ModuleDict],
+        candidates: Candidates,
         module_kwargs: Optional[Dict] = None,
-        alias: Optional[str] = None,
+        alias: Optional[Text] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
         super().__init__(

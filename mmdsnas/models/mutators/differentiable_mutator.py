@@ -1,11 +1,12 @@
-from typing import Dict, List, Mapping, Optional
+from typing import Annotated, Dict, Mapping, Optional, Sequence
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
+from mmdsnas.utils.options import Text, checked_options
 from . import functional as F
 from .constrained_argmax import ConstrainedArgmax
 from .grouped_mutator import GroupedMutator, Path
@@ -40,10 +41,10 @@ class DifferentiableMutator(GroupedMutator):
     @checked_options
     def __init__(
         self,
-        custom_groups: Optional[List[List[str]]] = None,
-        init_mean: float = 0.0,
-        init_std: float = 1e-3,
-        fix_threshold: Optional[float] = None,
+        custom_groups: Optional[Sequence[Sequence[Text]]] = None,
+        init_mean: Annotated[float, Field(ge=-100, le=100)] = 0.0,
+        init_std: Annotated[float, Field(ge=0, le=100)] = 1e-3,
+        fix_threshold: Optional[Annotated[float, Field(gt=0, le=1)]] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
         super().__init__(custom_groups, init_mean, init_std, init_cfg)

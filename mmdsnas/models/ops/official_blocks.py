@@ -6,17 +6,18 @@ stride-2 block keeps the width of its input. The layers have the positions that
 they have in the authors' checkpoints.
 """
 
-from typing import Dict, List, Optional
+from typing import Annotated, Dict, List, Literal, Optional
 
 import torch
 import torch.nn as nn
 from mmcv.cnn import build_norm_layer
 from mmrazor.models.architectures.ops.base import BaseOP
+from pydantic import Field
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import checked_options
 from mmdsnas.registry import MODELS
+from mmdsnas.utils.options import Channels, checked_options
 
 
 class _OfficialBlock(BaseOP):
@@ -88,10 +89,10 @@ class OfficialShuffleBlock(_OfficialBlock):
     @checked_options
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        stride: int = 1,
-        kernel_size: int = 3,
+        in_channels: Channels,
+        out_channels: Channels,
+        stride: Literal[1, 2] = 1,
+        kernel_size: Annotated[int, Field(ge=1, le=99)] = 3,
         norm_cfg: Optional[Dict] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
@@ -121,9 +122,9 @@ class OfficialShuffleXception(_OfficialBlock):
     @checked_options
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        stride: int = 1,
+        in_channels: Channels,
+        out_channels: Channels,
+        stride: Literal[1, 2] = 1,
         norm_cfg: Optional[Dict] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:

@@ -78,11 +78,11 @@ def test_a_gradient_estimator_can_be_given():
         ((5, 3), 'pretrain stage comes before.*pretrain_epochs is 5.*epochs is 3'),
         (
             (-1, 3),
-            'pretrain_epochs of DSNAS must be a whole number, at least 0, but is -1',
+            'pretrain_epochs of DSNAS must be at least 0, but is -1',
         ),
         (
             (0, -2),
-            'finetune_epochs of DSNAS must be a whole number.*at least 0, but is -2',
+            'finetune_epochs of DSNAS must be at least 0, but is -2',
         ),
         ((0.5, 3), r'pretrain_epochs of .* a whole number.*but is 0\.5'),
         (('1', 3), "pretrain_epochs of .* a whole number.*but is '1'"),
@@ -116,7 +116,7 @@ def test_a_supernet_without_blocks():
 
 def test_an_unknown_option_of_the_cost_term():
     with pytest.raises(
-        ConfigError, match="cost of DSNAS has no option 'limits' .nearest: 'limit'"
+        ConfigError, match="CostTerm has no option 'limits' .nearest: 'limit'"
     ):
         algorithm_of(smooth_net(), cost=dict(limits=1.0))
 

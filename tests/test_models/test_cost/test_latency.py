@@ -270,7 +270,7 @@ def test_a_device_that_is_not_there(monkeypatch):
 
 
 def test_options_are_checked():
-    message = "latency.backend of ResourceEstimator must be .*, but is 'x'"
+    message = "^backend of LatencyMeter must be .*, but is 'x'"
     with pytest.raises(ConfigError, match=message):
         ResourceEstimator(VECTOR, latency=dict(backend='x'))
     assert ResourceEstimator(VECTOR).latency_meter is None

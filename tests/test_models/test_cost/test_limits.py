@@ -99,9 +99,15 @@ def test_limits_within_reach_together():
 @pytest.mark.parametrize(
     ('options', 'match'),
     [
-        (dict(limit={}), 'limit of CostTerm must be None or .*flops, params, latency'),
-        (dict(limit=dict(flop=1.0)), "among flops, params, latency, but is {'flop'"),
-        (dict(limit=dict(flops=0)), "but is {'flops': 0}"),
+        (
+            dict(limit={}),
+            r'limit of CostTerm must .* a length of at least 1, but is \{\}',
+        ),
+        (dict(limit=dict(flop=1.0)), "'flops', 'params' or 'latency', but is 'flop'"),
+        (
+            dict(limit=dict(flops=0)),
+            'limit.flops of CostTerm must be above 0, but is 0',
+        ),
         (
             dict(limit=30, weight=0.1),
             "weight must be left out .*'adaptive'.* but is 0.1",

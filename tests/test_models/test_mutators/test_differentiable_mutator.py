@@ -52,7 +52,7 @@ def test_it_is_registered_and_has_an_alpha_for_every_group():
     [
         (
             dict(init_std=-1e-3),
-            'init_std of Diff.* a finite number, from 0 to 100, but is -0.001',
+            'init_std of Diff.* at least 0, but is -0.001',
         ),
         (dict(fix_threshold=0.0), r'fix_threshold of .*above 0.*but is 0\.0'),
         (dict(fix_threshold=-0.3), r'fix_threshold of .*but is -0\.3'),

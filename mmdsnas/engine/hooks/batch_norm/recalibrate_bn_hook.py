@@ -11,8 +11,8 @@ from mmdsnas.models.batch_norm import (
     put_statistics,
     recalibrate,
 )
-from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS
+from mmdsnas.utils.options import Count, checked_options
 from mmdsnas.utils.random_state import random_states_kept
 from ..utils import model_of, train_loader
 
@@ -51,7 +51,7 @@ class RecalibrateBNHook(Hook):
     priority = 45
 
     @checked_options
-    def __init__(self, num_batches: int = 20) -> None:
+    def __init__(self, num_batches: Count = 20) -> None:
         self.num_batches = num_batches
         self._loader: Optional[DataLoader] = None
         self._kept: Optional[Statistics] = None

@@ -2,8 +2,8 @@ from mmengine.hooks import Hook
 
 from mmdsnas.models import DSNAS
 from mmdsnas.models.batch_norm import batch_norms
-from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS
+from mmdsnas.utils.options import checked_options
 from ..utils import model_of
 
 

@@ -1,8 +1,8 @@
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 
-from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS
+from mmdsnas.utils.options import Natural, checked_options
 
 
 @HOOKS.register_module()
@@ -22,7 +22,7 @@ class ReportHook(Hook):
     priority = 'VERY_LOW'
 
     @checked_options
-    def __init__(self, interval: int = 10) -> None:
+    def __init__(self, interval: Natural = 10) -> None:
         self.interval = interval
         self._training = False
 

@@ -6,8 +6,8 @@ from mmengine.hooks import Hook, LoggerHook
 from torch import Tensor
 
 from mmdsnas.models import DSNAS
-from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS
+from mmdsnas.utils.options import Count, checked_options
 from ..utils import algorithm_of
 from .search_numbers import probabilities, search_numbers, searched_blocks
 
@@ -34,7 +34,7 @@ class SearchLogHook(Hook):
     priority = 'NORMAL'
 
     @checked_options
-    def __init__(self, interval: Optional[int] = None) -> None:
+    def __init__(self, interval: Optional[Count] = None) -> None:
         self.interval = interval
         self._reward_sum: Optional[Tensor] = None
         self._num_rewards: Optional[Tensor] = None

@@ -4,8 +4,8 @@ from mmengine.hooks import Hook
 
 from mmdsnas.errors import NonFiniteError
 from mmdsnas.models.batch_norm import batch_norms, copy_statistics, put_statistics
-from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS
+from mmdsnas.utils.options import Natural, checked_options
 from ..utils import algorithm_of
 
 COUNT = 'non_finite_steps'
@@ -32,7 +32,7 @@ class NonFiniteHook(Hook):
     priority = 'ABOVE_NORMAL'
 
     @checked_options
-    def __init__(self, max_consecutive: int = 10) -> None:
+    def __init__(self, max_consecutive: Natural = 10) -> None:
         self.max_consecutive = max_consecutive
 
     def before_train_epoch(self, runner) -> None:

@@ -1,5 +1,5 @@
 from itertools import islice
-from typing import Dict, List, Optional, Union
+from typing import Dict, Optional, Union
 
 import numpy as np
 from mmengine.hooks import Hook
@@ -9,12 +9,12 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.models import Stage
 from mmdsnas.models.mutators import Stream
 from mmdsnas.models.mutators.grouped_mutator import Path
-from mmdsnas.options import checked_options
 from mmdsnas.registry import HOOKS, TASK_UTILS
 from mmdsnas.utils.foreign import telling
+from mmdsnas.utils.options import Count, Items, PartConfig, Text, checked_options
 from mmdsnas.utils.random_state import random_states_kept
 from ...evaluation import no_side_effects, try_evaluation
-from ...selection import PathEvaluator, PathScores, PathSpace, score_of
+from ...selection import BaseSelection, PathEvaluator, PathScores, PathSpace, score_of
 from ..checkpoint.ema_hook import averaged_weights
 from ..utils import algorithm_of, common_seed, train_loader
 
@@ -58,11 +58,11 @@ class SelectChildHook(Hook):
     @checked_options
     def __init__(
         self,
-        strategy: Dict,
+        strategy: Union[PartConfig, BaseSelection],
         dataloader: Optional[Dict] = None,
-        evaluator: Optional[Union[Dict, List[Dict]]] = None,
-        metric: str = 'accuracy/top1',
-        num_batches: int = 20,
+        evaluator: Union[Dict, Items[Dict], None] = None,
+        metric: Text = 'accuracy/top1',
+        num_batches: Count = 20,
     ) -> None:
         if isinstance(strategy, dict):
             strategy = TASK_UTILS.build(strategy)

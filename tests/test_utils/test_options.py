@@ -1,0 +1,397 @@
+"""Each option refuses what it must, and none is forgotten."""
+
+import inspect
+from typing import Annotated, Any, Dict, Literal, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import pytest
+import torch.nn as nn
+from mmengine.config import ConfigDict
+from mmengine.dataset import DefaultSampler
+from pydantic import Field, Strict
+
+from mmdsnas.datasets.corrupt_images import SkipCorruptImagesMixin
+from mmdsnas.datasets.resized_copy import copy_resized
+from mmdsnas.engine import RandomSelection, SearchOptimWrapperDict
+from mmdsnas.errors import ConfigError
+from mmdsnas.models import BiasFreeClsHead, DifferentiableMutator
+from mmdsnas.models.cost import CostTerm, LatencyMeter
+from mmdsnas.models.gradient_estimators import DSNASGradient
+from mmdsnas.utils.options import (
+    InputShape,
+    Items,
+    Natural,
+    PartConfig,
+    Positive,
+    Probability,
+    Text,
+    checked_options,
+    problems,
+)
+from tests.test_fuzz.nonsense import registered
+
+NAN, INF = float('nan'), float('inf')
+HUGE = 10**400
+
+
+def call(annotation, value):
+    @checked_options
+    def function(x: annotation):
+        return x
+
+    return function(x=value)
+
+
+@pytest.mark.parametrize(
+    'annotation, allowed, refused',
+    [
+        (int, [0, -3, HUGE], [True, 1.0, '1', None, NAN, [1], np.ones(2)]),
+        (Natural, [0], [-1, False]),
+        (Positive, [1e-9, 3, 3e38], [0, True, NAN, INF, 1e39, HUGE, '1', 1j, None]),
+        (Probability, [0, 1, 0.5], [-1e-9, 1 + 1e-9, NAN]),
+        (bool, [True, False], [0, 1, 'True', None, np.ones(2)]),
+        (Text, ['x'], ['', b'x', None]),
+        (Literal['a', 'b'], ['a'], ['c', None, ['a'], np.array(['a', 'a'])]),
+        (Optional[Natural], [None, 1], [-1, 'None']),
+        (Items[int], [[1], (1, 2)], [[], 1, 'ab', b'ab', [1, 'a'], {1: 2}, None]),
+        (Sequence[Text], [[], ('a',)], ['a', [''], None]),
+        (Annotated[Tuple[int, Natural], Strict(False)], [[-1, 0]], [[1], [1, -1], 3]),
+        (Dict[str, Any], [{}, {'a': 1}, ConfigDict(a=1)], [{1: 2}, [], None]),
+        (PartConfig, [{'type': 'x'}], [{}, 'x', None]),
+        (Union[nn.Module, Dict], [nn.ReLU(), {}], [nn.ReLU, None, 'x']),
+        (
+            InputShape,
+            [(1, 1, 16000), [1, 3, 4096, 5000]],
+            [(1, 1), (2, 3, 8, 8), (1, 3, 0, 8), (1, 3, HUGE), (1, 3, 8192, 8192)],
+        ),
+    ],
+)
+def test_values(annotation, allowed, refused):
+    for value in allowed:
+        assert call(annotation, value) is value
+    for value in refused:
+        with pytest.raises(ConfigError, match=r'^x\S* of \w+ must .*, but is '):
+            call(annotation, value)
+
+
+@pytest.mark.parametrize(
+    'annotation, value, sentence',
+    [
+        (Natural, -1, 'x of test must be at least 0, but is -1'),
+        (Positive, 0, 'x of test must be above 0, but is 0'),
+        (Annotated[float, Field(lt=1)], 1.5, 'x of test must be below 1, but is 1.5'),
+        (Annotated[int, Field(le=10**6)], 10**7, 'must be at most 1000000, but is 1'),
+        (int, True, 'x of test must be a whole number, but is True'),
+        (float, NAN, 'x of test must be a finite number, but is nan'),
+        (bool, 1, 'x of test must be True or False, but is 1'),
+        (Text, '', "x of test must not be empty, but is ''"),
+        (Literal['a', 'b'], 'c', "x of test must be 'a' or 'b', but is 'c'"),
+        (Sequence[int], 'ab', "x of test must be a list or tuple, but is 'ab'"),
+        (Sequence[Sequence[int]], [[], [1, '']], 'x.1.1 of test must be a whole numb'),
+        (Items[int], [], 'x of test must have a length of at least 1, but is []'),
+        (Dict[str, int], dict(a=''), "x.a of test must be a whole number, but is ''"),
+        (Dict[str, int], {3: 1}, 'x.3 of test must be a string, but is 3'),
+        # What is wrong inside of the kind that was given is told, and that alone.
+        (Union[int, Dict[str, int]], dict(a=''), 'x.a of test must be a whole number'),
+        (
+            Union[int, Dict],
+            '',
+            "must be a whole number or be a dict, but is ''",
+        ),
+        (PartConfig, dict(typ=1), "x of test must have a type, but is {'typ': 1}"),
+        (Optional[Natural], '', "x of test must be a whole number, but is ''"),
+    ],
+)
+def test_sentences(annotation, value, sentence):
+    with pytest.raises(ConfigError) as found:
+        call(annotation, value)
+    told = str(found.value).replace('of call ', 'of test ')
+    assert sentence in told and told.endswith('.') and 'validation' not in told
+
+
+def test_all_wrong_arguments_are_in_one_sentence():
+    message = (
+        '^custom_groups.1.0 of DifferentiableMutator must be a string, but is 3; '
+        "init_std of DifferentiableMutator must be a finite number, but is 'a'.$"
+    )
+    with pytest.raises(ConfigError, match=message):
+        DifferentiableMutator(init_std='a', custom_groups=[[], [3]])
+
+
+def test_arguments_are_checked_however_they_are_given():
+    for args, kwargs, sentence in (
+        (('a', 8), {}, 'num_classes of BiasFreeClsHead must be a whole number'),
+        ((10, 8), dict(dropout=2), 'dropout of BiasFreeClsHead must be below 1'),
+        # It has **kwargs.
+        ((10,), dict(topk=1), "BiasFreeClsHead: missing .* argument: 'in_channels'"),
+    ):
+        with pytest.raises(ConfigError, match=f'^{sentence}'):
+            BiasFreeClsHead(*args, **kwargs)
+    unknown = "RandomSelection has no option 'num_path' .nearest: 'num_paths'"
+    with pytest.raises(ConfigError, match=unknown):
+        RandomSelection(num_path=3)
+
+
+def test_nothing_is_converted():
+    given = ConfigDict(a=(1, 2))
+    assert call(Dict[str, Sequence[int]], given) is given
+
+
+# What can be given by a config
+
+
+CHANNELS = ([1, 8192], [0, 8193, True, 1.0])
+COUNT = ([1, HUGE], [0, -1, 1.0, True, '1', None])
+NATURAL = ([0, HUGE], [-1, 1.0, False, '1', None])
+POSITIVE = ([1e-9, 3e38], [0, NAN, INF, 1e39, HUGE, True, '1', None])
+FRACTION = ([1e-9, 1 - 1e-9], [0, 1, NAN, '0.5', None])
+PROBABILITY = ([0, 1], [-1e-9, 1 + 1e-9, NAN, '0.5', None])
+TEXT = (['x'], ['', 3, None])
+FLAG = ([True, False], [0, 1, 'True', None])
+# What mmengine, MMRazor or mmcv read: that it is a dict is enough.
+THEIRS = ([{}, {'x': 1}], [3, 'x'])
+SHAPE = ([(1, 1, 1), [1, 3, 4096, 5000]], [(1, 3), (2, 3, 8, 8), (1, 3, 0, 8), None])
+PART = ([{'type': 'x'}], [{}, None, 'x', 3])
+COLOR = (['color', 'color_ignore_orientation'], ['gray', None])
+FILE = (['x', None], ['', 3])
+
+
+def or_none(values):
+    allowed, refused = values
+    return [None, *allowed], [value for value in refused if value is not None]
+
+
+BLOCK = dict(
+    in_channels=CHANNELS,
+    out_channels=CHANNELS,
+    stride=([1, 2], [0, 3, None]),
+    norm_cfg=or_none(THEIRS),
+    init_cfg=or_none(THEIRS),
+)
+LATENCY = dict(
+    backend=(['pytorch', 'onnxruntime'], ['onnx', None]),
+    device=([None, 'cpu', 'cuda'], ['gpu', 0]),
+    threads=([1, 1024], [0, 1025, None]),
+    batch_size=([1, 1024], [0, 1025, None]),
+    repeats=([1, 1000], [0, 1001, None]),
+    file=FILE,
+    input_shape=SHAPE,
+)
+TEMPERATURE = dict(tau_start=POSITIVE, tau_end=POSITIVE)
+SAMPLER = ([DefaultSampler([0])], [3, None, 'x'])
+# By class and option: values at the edge of what is allowed, and beyond it.
+OPTIONS = dict(
+    DSNAS=dict(
+        architecture=PART,
+        mutator=([None, {}, DifferentiableMutator()], ['x', 3, nn.ReLU()]),
+        pretrain_epochs=NATURAL,
+        finetune_epochs=NATURAL,
+        resource_estimator=([None, {}], ['x', 3]),
+        cost=([None, {'x': 1}], [{1: 2}, 3, 'x']),
+        gradient_estimator=([None, {}, DSNASGradient()], ['x', 3]),
+        share_path=FLAG,
+        channels_last=FLAG,
+        norm_training=FLAG,
+        data_preprocessor=([None, {}, nn.Identity()], ['x', 3]),
+        init_cfg=([None, {}], [3]),
+    ),
+    sub_model=dict(
+        cfg=PART,
+        fix_subnet=([None, 'x', {'a': 'b'}], ['', 3]),
+        channels_last=FLAG,
+        input_shape=or_none(SHAPE),
+        data_preprocessor=or_none(THEIRS),
+        init_cfg=or_none(THEIRS),
+    ),
+    DifferentiableMutator=dict(
+        custom_groups=([None, [], (('a', 'b'),)], ['a', ['a'], [['']], [[3]]]),
+        init_mean=([-100, 100], [-100.1, 100.1, NAN, None]),
+        init_std=([0, 100], [-1e-9, 100.1, NAN, None]),
+        fix_threshold=([None, 1e-9, 1], [0, 1 + 1e-9, NAN, '1']),
+        init_cfg=or_none(THEIRS),
+    ),
+    OneHotMutableOP=dict(
+        candidates=(
+            [{'a': {}}, nn.ModuleDict({'a': nn.ReLU()}), {'a': nn.ReLU()}],
+            [
+                {},
+                nn.ModuleDict(),
+                {'a.b': {}},
+                {'': {}},
+                {'type': {}},
+                [{}],
+                None,
+                {3: {}},
+            ],
+        ),
+        module_kwargs=or_none(THEIRS),
+        alias=or_none(TEXT),
+        init_cfg=or_none(THEIRS),
+    ),
+    OfficialShuffleNetV2=dict(
+        stages=(
+            [[(1, 1)], ([8192, 1000],)],
+            [[], [(0, 1)], [(8193, 1)], [(8, 0)], [(8, 1001)], [(8,)], [8, 1], None],
+        ),
+        candidates=([None, {'a': {}}], [{}, {'a': 3}, {3: {}}, 'x']),
+        norm_cfg=or_none(THEIRS),
+    ),
+    OfficialShuffleBlock=dict(kernel_size=([1, 99], [0, 100, 3.0, None]), **BLOCK),
+    OfficialShuffleXception=BLOCK,
+    BiasFreeClsHead=dict(
+        num_classes=([None, 1, 10**6], [0, 10**6 + 1, 1.0]),
+        in_channels=CHANNELS,
+        dropout=([0, 1 - 1e-9], [-1e-9, 1, NAN, None]),
+    ),
+    SmoothCrossEntropy=dict(
+        label_smooth_val=PROBABILITY, loss_weight=([0, 3e38], [-1e-9, 1e39, INF, None])
+    ),
+    ResourceEstimator=dict(
+        input_shape=SHAPE,
+        count=(['all', 'conv_linear', 'conv'], ['linear', None]),
+        latency=([None, {}], [{1: 2}, 3]),
+    ),
+    CostTerm=dict(
+        limit=(
+            [None, 1e-9, 3e38, dict(flops=1, params=1, latency=1e-9)],
+            [0, NAN, INF, 1e39, True, '1', {}, dict(flops=0), dict(flop=1)],
+        ),
+        weight=([None, 0, 3e38], [-1e-9, 1e39, NAN, '1']),
+        form=(['adaptive', 'expected', 'sampled'], ['mean', None]),
+        count_fixed_part=FLAG,
+    ),
+    LatencyMeter=LATENCY,
+    ScoreFunctionGradient=dict(momentum=([0, 1 - 1e-9], [-1e-9, 1, NAN, None])),
+    SNASGradient=TEMPERATURE,
+    GDASGradient=TEMPERATURE,
+    SearchOptimWrapperConstructor=dict(
+        optim_wrapper_cfg=([{}], [{1: 2}, 3, None]), paramwise_cfg=([None], [{}, 3])
+    ),
+    SearchOptimWrapperDict=dict(amp=([None, {}], [{1: 2}, True])),
+    _set_up_amp=dict(
+        dtype=([None, 'bfloat16', 'float16'], ['float32', 'int8', 3]),
+        init_scale=POSITIVE,
+        growth_factor=([1.1, 3e38], [1, NAN, INF, None]),
+        backoff_factor=FRACTION,
+        growth_interval=([1, 2**31 - 1], [0, 2**31, 1.0, None]),
+    ),
+    NonFiniteHook=dict(max_consecutive=NATURAL),
+    RecalibrateBNHook=dict(num_batches=COUNT),
+    ReportHook=dict(interval=NATURAL),
+    ResetBNStatsHook=dict(affine=FLAG),
+    SearchLogHook=dict(interval=or_none(COUNT)),
+    SelectChildHook=dict(
+        strategy=([{'type': 'x'}, RandomSelection()], [{}, RandomSelection, None]),
+        dataloader=or_none(THEIRS),
+        evaluator=([None, {}, [{}], ({}, {})], [[], [3], 'x']),
+        metric=TEXT,
+        num_batches=COUNT,
+    ),
+    RandomSelection=dict(num_paths=COUNT),
+    EvolutionSelection=dict(
+        population=COUNT,
+        generations=COUNT,
+        top=COUNT,
+        num_mutation=NATURAL,
+        num_crossover=NATURAL,
+        mutate_prob=PROBABILITY,
+    ),
+    AlternatingBatchSampler=dict(sampler=SAMPLER, batch_size=COUNT),
+    NoSingleImageBatchSampler=dict(sampler=SAMPLER, batch_size=COUNT),
+    Digits=dict(
+        split=([None, 'train', 'test'], ['val', '', 3]),
+        val_ratio=FRACTION,
+        test_mode=FLAG,
+    ),
+    FashionMNIST=dict(
+        data_root=or_none(TEXT),
+        split=([None, 'train', 'test'], ['val', '', 3]),
+        num_samples=([None, 10], [9, 10.0, '10']),
+        test_mode=FLAG,
+    ),
+    ImageFolder=dict(
+        data_root=([None, '', 'x'], [3]),
+        split=([None, 'train', 'val', 'test'], ['', 'all', 3]),
+        val_ratio=FRACTION,
+        test_mode=FLAG,
+        lazy_init=FLAG,
+        max_corrupt=NATURAL,
+        left_out=([[], ('x',)], ['x', [''], [3], None]),
+    ),
+    ImageNet=dict(
+        ann_file=([None, '', 'x'], [3]),
+        metainfo=or_none(THEIRS),
+        data_root=([None, '', 'x'], [3]),
+        data_prefix=(['', 'x', {}], [3, None]),
+        max_corrupt=NATURAL,
+    ),
+    SkipCorruptImagesMixin=dict(max_corrupt=NATURAL),
+    LoadRandomResizedCrop=dict(
+        scale=COUNT,
+        crop_ratio_range=(
+            [(1e-9, 1), [0.5, 0.5]],
+            [(0, 1), (0.5, 1.1), (0.6, 0.5), (0.5,), (0.1, 0.2, 0.3), 0.5, None],
+        ),
+        aspect_ratio_range=([(1e-9, 3e38)], [(0, 1), (1, INF), (2, 1), (1,), None]),
+        color_type=COLOR,
+        backend_args=or_none(THEIRS),
+    ),
+    LoadResizeEdge=dict(scale=COUNT, color_type=COLOR, backend_args=or_none(THEIRS)),
+    copy_resized=dict(
+        source=(['x'], [3]),
+        target=(['x'], [3]),
+        short_edge=COUNT,
+        quality=([1, 100], [0, 101, 1.0]),
+        workers=COUNT,
+    ),
+)
+
+
+def checked():
+    """Every constructor and function of ours that a config gives options to."""
+    found = dict(
+        copy_resized=copy_resized,
+        _set_up_amp=SearchOptimWrapperDict._set_up_amp,
+        CostTerm=CostTerm.__init__,
+        LatencyMeter=LatencyMeter.__init__,
+        SkipCorruptImagesMixin=SkipCorruptImagesMixin.__init__,
+    )
+    for name, cls in registered().items():
+        function = cls.__init__ if inspect.isclass(cls) else cls
+        if getattr(function, '__module__', '').startswith('mmdsnas.'):
+            found[name] = function
+    # torch gives it its argument.
+    del found['seed_worker']
+    assert {'DSNAS', 'Digits', 'SearchLogHook', 'sub_model'} <= set(found)
+    return found
+
+
+CHECKED = checked()
+
+
+@pytest.mark.parametrize('owner', CHECKED)
+def test_no_option_is_forgotten(owner):
+    parameters = inspect.signature(CHECKED[owner]).parameters.values()
+    named = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    # The cost table is no option.
+    options = {p.name: p.default for p in named if p.name not in ('self', 'table')}
+    assert set(options) == set(OPTIONS.get(owner, ()))
+    adapters = CHECKED[owner].adapters() if options else {}
+    for name, default in options.items():
+        if default is not inspect.Parameter.empty:
+            adapters[name].validate_python(default)
+
+
+@pytest.mark.parametrize(
+    'owner, option',
+    [(owner, option) for owner, options in OPTIONS.items() for option in options],
+)
+def test_options(owner, option):
+    adapter = CHECKED[owner].adapters()[option]
+    allowed, refused = OPTIONS[owner][option]
+    wrong = [v for v in allowed if not allows(adapter, v)]
+    assert wrong == [] and [v for v in refused if allows(adapter, v)] == []
+
+
+def allows(adapter, value):
+    return not problems('x of y', value, adapter)
