@@ -1,10 +1,14 @@
-"""Every ImageNet config trains and validates, on one process and on two."""
+"""Every ImageNet config trains and validates; a search and its child on two ranks."""
 
+import argparse
 import re
 
 import pytest
 import torch
 
+from mmdsnas import train as train_in_process
+from mmdsnas.command_line.arguments import Options
+from mmdsnas.launch.searching import own_instances
 from mmdsnas.subnets import read_subnet
 from tests.jpegs import annotated, plain_folders
 from tests.test_tools.conftest import ROOT
@@ -40,7 +44,14 @@ CHILDREN = {
 }
 CONFIGS = (*SEARCHES, *FROM_SEARCH, *CHILDREN)
 CLASSES = ('n01440764', 'n01443537')
-PROCESSES = pytest.mark.parametrize('processes', [1, 2])
+TWO_RANKS = ('dsnas_supernet_8xb128_in1k', 'dsnas_official-finetune_8xb128_in1k')
+pytestmark = pytest.mark.slow
+
+
+def runs(configs):
+    """All of them on one process, and some on two."""
+    both = [(c, n) for c in configs for n in (1, 2) if n == 1 or c in TWO_RANKS]
+    return pytest.mark.parametrize(('config', 'processes'), both)
 
 
 @pytest.fixture(scope='module')
@@ -53,7 +64,7 @@ def images(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def train(images, run_tool, tmp_path_factory):
+def train(images, tmp_path_factory):
     """Runs a config for two iterations in each epoch, each time once.
 
     Returns:
@@ -68,22 +79,31 @@ def train(images, run_tool, tmp_path_factory):
             work_dir = tmp_path_factory.mktemp('run')
             # The layouts take turns.
             layout = ('annotated', 'folders')[processes - 1]
-            args = (
-                *(config, '--work-dir', work_dir, '--cfg-options'),
+            options = [
                 *small(images / layout, processes),
                 f'train_cfg.max_epochs={epochs}',
                 *more,
-            )
+            ]
             if processes == 1:
-                finished = run_tool('train.py', *args, cwd=work_dir)
+                # In this process, which has imported everything already.
+                with own_instances():
+                    train_in_process(config, work_dir, options=parsed(options))
             else:
                 script = ROOT / 'tools' / 'dist_train.sh'
-                args = (args[0], processes, *args[1:])
-                finished = run_script(script, *args, cwd=work_dir, PORT=free_port())
-            done[key] = work_dir, finished.stdout + finished.stderr
+                args = (config, 2, '--work-dir', work_dir, '--cfg-options', *options)
+                run_script(script, *args, cwd=work_dir, PORT=free_port())
+            (log,) = work_dir.glob('*/*.log')
+            done[key] = work_dir, log.read_text()
         return done[key]
 
     return run
+
+
+def parsed(options):
+    """Options of the command line as the command hands them on."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=Options)
+    return parser.parse_args(['--cfg-options', *options]).cfg_options
 
 
 def small(data_root, processes):
@@ -117,8 +137,7 @@ def loaded(work_dir, epoch):
     return torch.load(work_dir / f'epoch_{epoch}.pth', weights_only=True)
 
 
-@PROCESSES
-@pytest.mark.parametrize('config', SEARCHES)
+@runs(SEARCHES)
 def test_search(train, config, processes):
     stages, options = SEARCHES[config]
     work_dir, printed = train(config, processes, len(stages), *options)
@@ -140,8 +159,7 @@ def test_search(train, config, processes):
     assert untouched == (config == 'spos_official-supernet_8xb128_in1k')
 
 
-@PROCESSES
-@pytest.mark.parametrize('config', FROM_SEARCH)
+@runs(FROM_SEARCH)
 def test_child_of_a_search(train, config, processes):
     """The child, its weights and the learning rate come from the checkpoint."""
     search, _ = train(OFFICIAL_SEARCH, 1, 1, *SEARCHES[OFFICIAL_SEARCH][1])
@@ -160,20 +178,19 @@ def test_child_of_a_search(train, config, processes):
     assert 0 < max(moved.values()) < 0.1, moved
 
 
-@PROCESSES
-@pytest.mark.parametrize('config', CHILDREN)
+@runs(CHILDREN)
 def test_child_from_scratch(train, config, processes):
     work_dir, _ = train(config, processes, 1)
     check_logs(work_dir, 1)
     assert loaded(work_dir, 1)['meta']['subnet'] == read_subnet(CHILDREN[config])
 
 
-@PROCESSES
+@pytest.mark.parametrize('processes', [1, 2])
 def test_evaluation_gives_the_accuracy_of_the_last_validation(
     train, images, run_tool, tmp_path, processes
 ):
     search, _ = train(OFFICIAL_SEARCH, 1, 1, *SEARCHES[OFFICIAL_SEARCH][1])
-    config = FROM_SEARCH[1]
+    config = FROM_SEARCH[0]
     work_dir, _ = train(config, 2, 1, f'load_from={search / "epoch_1.pth"}')
     validated = [line for line in log_of(work_dir) if 'accuracy/top1' in line][-1]
     args = (config, work_dir / 'epoch_1.pth')
