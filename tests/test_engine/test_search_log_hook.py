@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmdsnas.engine import SearchLogHook
-from mmdsnas.models import Cost, CostTable
+from mmdsnas.models import CostTable
 from tests.toy_run import Keep, runner_of, search_of
 
 
@@ -28,13 +28,15 @@ class Mutator:
         return {f'module_{i}': 0.5 for i in range(3)}
 
 
-def build(rewards, latency=float('nan')):
+def build(rewards, **measured):
     """A hook after an epoch of these rewards, one row an iteration."""
     blocks = {
-        f'net.{i}': dict(a=Cost(flops=1.0, params=2.0, latency=latency)) for i in 'wxyz'
+        f'net.{i}': dict(a=dict(flops=1.0, params=2.0, **measured)) for i in 'wxyz'
     }
     groups = dict(module_0=['net.w'], module_1=['net.x', 'net.z'], module_2=['net.y'])
-    table = CostTable(blocks, groups, Cost(0.0, 0.0, latency))
+    table = CostTable(
+        blocks, groups, dict.fromkeys(('flops', 'params', *measured), 0.0)
+    )
     estimator = SimpleNamespace(block_rewards=None)
     algorithm = SimpleNamespace(
         mutator=Mutator(), cost_table=table, gradient_estimator=estimator

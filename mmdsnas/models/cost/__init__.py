@@ -1,25 +1,27 @@
-from .cost_table import MEASURES, Cost, CostTable
+from .cost_table import CostTable
 from .cost_term import CostTerm, expected_cost, sampled_cost
+from .costs import COSTS, Amounts, Cost
 from .latency import LatencyMeter
-from .limits import EXPECTED, UNITS
+from .limits import cost_problem, limits_of
 from .multipliers import Multipliers
 from .resource_estimator import INPUT_SHAPE, ResourceEstimator
 from .search_space import random_paths
 from .stages import costs_by_stage, stage_names
 
 __all__ = [
-    'EXPECTED',
+    'COSTS',
     'INPUT_SHAPE',
-    'MEASURES',
-    'UNITS',
+    'Amounts',
     'Cost',
     'CostTable',
     'CostTerm',
     'LatencyMeter',
     'Multipliers',
     'ResourceEstimator',
+    'cost_problem',
     'costs_by_stage',
     'expected_cost',
+    'limits_of',
     'random_paths',
     'sampled_cost',
     'stage_names',

@@ -7,10 +7,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import checked_options, cost_problem
+from mmdsnas.options import checked_options
 from ..state_dicts import take_what_fits
-from .cost_table import Cost, CostTable
-from .limits import check_limits, check_network, constraints, limits_of
+from .cost_table import CostTable
+from .costs import Amounts
+from .limits import check_limits, check_network, constraints, cost_problem, limits_of
 from .multipliers import Multipliers
 
 
@@ -43,7 +44,7 @@ def sampled_cost(probs: Tensor, costs: Tensor, chosen: Tensor) -> Tensor:
 
 
 class CostTerm(nn.Module):
-    """Limits on the cost of the child, and what presses a search towards them.
+    """Limits on the costs of the child, and what presses a search towards them.
 
     Whatever the form, the child is within the limits (see
     :func:`~mmdsnas.models.mutators.most_probable_path`); the form says how the
@@ -53,8 +54,8 @@ class CostTerm(nn.Module):
     Args:
         table (CostTable): Costs of the search space.
         limit (float | dict, optional): Limit in MFLOPs, or a dict with any of
-            ``flops`` (MFLOPs), ``params`` (millions) and ``latency`` (ms); None: no
-            limit.
+            ``COSTS``: ``flops`` (MFLOPs), ``params`` (millions), ``latency`` (ms);
+            None: no limit.
         weight (float, optional): Factor of the penalty (lambda), per MFLOP, 1e-2 by
             default; the adaptive form has none.
         form (str): ``'adaptive'`` has a multiplier for each limit that finds its
@@ -66,7 +67,7 @@ class CostTerm(nn.Module):
             limit. The official limit of 290 counts the blocks only.
 
     Attributes:
-        limits (dict[str, float]): By measure, in the unit of ``Cost``.
+        limits (dict[str, float]): By cost, in its unit.
         multipliers (Multipliers, optional): Of the adaptive form, with a limit.
 
     Raises:
@@ -94,35 +95,20 @@ class CostTerm(nn.Module):
         self.count_fixed_part = count_fixed_part
         self.limits = limits_of(limit)
         check_limits(table, self.limits, count_fixed_part)
-        self.base = table.fixed_part.flops if count_fixed_part else 0.0
         self.register_buffer('costs', table.matrix('flops'), persistent=False)
         self.multipliers: Optional[Multipliers] = None
         if self.limits and form == 'adaptive':
-            self.multipliers = self._multipliers()
+            self.multipliers = Multipliers(
+                list(self.limits),
+                torch.stack([table.matrix(name) for name in self.limits]),
+                torch.tensor([self._base(n) for n in self.limits], dtype=torch.float64),
+                torch.tensor(list(self.limits.values()), dtype=torch.float64),
+                torch.tensor(table.sizes),
+            )
 
-    @classmethod
-    def from_options(cls, table: CostTable, options: Optional[Dict]) -> 'CostTerm':
-        """Builds the term from the config's ``cost``.
-
-        Args:
-            table (CostTable): Costs of the search space.
-            options (dict, optional): The other arguments; None: no penalty.
-
-        Raises:
-            ConfigError: One is wrong.
-        """
-        return cls(table, **(options or {}))
-
-    def _multipliers(self) -> Multipliers:
-        fixed, measures = self.table.fixed_part, list(self.limits)
-        bases = [getattr(fixed, m) if self.count_fixed_part else 0.0 for m in measures]
-        return Multipliers(
-            measures,
-            torch.stack([self.table.matrix(measure) for measure in measures]),
-            torch.tensor(bases, dtype=torch.float64),
-            torch.tensor(list(self.limits.values()), dtype=torch.float64),
-            torch.tensor(self.table.sizes),
-        )
+    def _base(self, name: str) -> float:
+        """What counts besides the blocks."""
+        return self.table.fixed_part[name] if self.count_fixed_part else 0.0
 
     @property
     def adaptive(self) -> bool:
@@ -130,19 +116,15 @@ class CostTerm(nn.Module):
         return self.multipliers is not None
 
     def allows(self, path: Mapping[str, str]) -> bool:
-        """Whether a path is within all limits.
+        """Whether a path, candidate by group, is within all limits."""
+        costs = self.table.cost(path, self.count_fixed_part)
+        return all(costs[name] <= limit for name, limit in self.limits.items())
 
-        Args:
-            path (Mapping[str, str]): Candidate by group.
-        """
-        cost = self.table.cost(path, self.count_fixed_part)
-        return all(getattr(cost, m) <= limit for m, limit in self.limits.items())
-
-    def check_network(self, costs: Mapping[str, Cost]) -> None:
+    def check_network(self, costs: Mapping[str, Amounts]) -> None:
         """Refuses a network that is not within the limits on what can be counted.
 
         Args:
-            costs (Mapping[str, Cost]): See ``ResourceEstimator.network_costs``.
+            costs (Mapping[str, dict]): See ``ResourceEstimator.network_costs``.
 
         Raises:
             ConfigError: It costs more.
@@ -155,13 +137,13 @@ class CostTerm(nn.Module):
 
     def expected(self, probs: Tensor) -> Tensor:
         """Mean MFLOPs of a path, with the fixed part if that counts."""
-        return self.base + expected_cost(probs, self.costs.to(probs.dtype))
+        return self._base('flops') + expected_cost(probs, self.costs.to(probs.dtype))
 
     @torch.no_grad()
     def add_constraint_grad(
         self, alphas: Sequence[nn.Parameter], probs: Tensor
     ) -> None:
-        """Adds what the adaptive form has to say to the gradients of ``alpha``.
+        """Adds the gradient of the constraints, with their multipliers, to ``alpha``.
 
         There must be multipliers, and the gradients must be complete: averaged over
         ranks and micro-batches, and unscaled.
@@ -203,12 +185,11 @@ class CostTerm(nn.Module):
             cost = self.expected(probs)
             # A product, because a branch would wait for the device.
             return self.weight * cost * (cost.detach() > self.limits['flops'])
-        sampled = self.table.cost(path, self.count_fixed_part).flops
+        sampled = self.table.cost(path, self.count_fixed_part)['flops']
         if sampled < self.limits['flops']:
             return probs.new_zeros(())
-        chosen = [
-            list(costs).index(path[name]) for name, costs in self.table.by_group.items()
-        ]
+        groups = self.table.by_group.items()
+        chosen = [list(costs).index(path[name]) for name, costs in groups]
         index = probs.new_tensor(chosen).long()
         return self.weight * sampled_cost(probs, self.costs.to(probs.dtype), index)
 

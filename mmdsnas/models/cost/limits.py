@@ -2,30 +2,51 @@
 
 import math
 from logging import WARNING
-from typing import Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 import numpy as np
 from mmengine.logging import print_log
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.options.checkers import shown
 from ..mutators.most_probable import most_probable_path
-from .cost_table import MEASURES, Cost, CostTable, total
+from .cost_table import CostTable, total_costs
+from .costs import COSTS, Amounts
 
-UNITS = dict(flops='MFLOPs', params='million parameters', latency='ms')
-# Names of mean costs in logs.
-EXPECTED = dict(
-    flops='expected_mflops', params='expected_mparams', latency='expected_ms'
-)
 # Counts are whole numbers, which were divided by a million and added up.
 ROUNDING = dict(rel_tol=1e-9, abs_tol=1e-9)
 
 
 def limits_of(limit: Union[None, float, Mapping[str, float]]) -> Dict[str, float]:
-    """The limits by measure, in the order of ``Cost``; a number is one on FLOPs."""
+    """The limits by cost, in the order of ``COSTS``; a number is one on FLOPs."""
     if limit is None:
         return {}
     given = dict(limit) if isinstance(limit, Mapping) else dict(flops=limit)
-    return {name: float(given[name]) for name in UNITS if name in given}
+    return {name: float(given[name]) for name in COSTS if name in given}
+
+
+def cost_problem(cost: Mapping[str, Any]) -> Optional[str]:
+    """Says it if options of a search's ``cost``, each allowed, do not fit together.
+
+    Args:
+        cost (Mapping): Allowed options.
+    """
+    form, limit = cost.get('form', 'adaptive'), cost.get('limit')
+    names = set(limit) if isinstance(limit, Mapping) else set()
+    if not names <= set(COSTS):
+        return f'cost.limit must be among {", ".join(COSTS)}, but is {shown(limit)}'
+    if form == 'adaptive' and cost.get('weight') is not None:
+        return (
+            "cost.weight must be left out with cost.form='adaptive', which finds its "
+            f'weight by itself, but is {shown(cost["weight"])}; the forms expected and '
+            'sampled have one'
+        )
+    if form != 'adaptive' and not names <= {'flops'}:
+        return (
+            "cost.limit must be one on flops with cost.form other than 'adaptive', "
+            f'but is {shown(limit)} with cost.form={form!r}'
+        )
+    return None
 
 
 def constraints(
@@ -35,7 +56,7 @@ def constraints(
 
     Args:
         table (CostTable): Costs of the search space.
-        limits (Mapping[str, float]): By measure.
+        limits (Mapping[str, float]): By cost.
         fixed_part (bool): Whether the fixed part counts.
 
     Returns:
@@ -43,9 +64,11 @@ def constraints(
         max_choices)``, and what their sum may be, shape ``(num_limits, )``: exactly
         those paths are within whose ``table.cost(path, fixed_part)`` is.
     """
-    costs = np.stack([table.matrix(measure).numpy() for measure in limits])
-    bases = [getattr(table.fixed_part, m) if fixed_part else 0.0 for m in limits]
-    rest = [_rest(limit, base) for limit, base in zip(limits.values(), bases)]
+    costs = np.stack([table.matrix(name).numpy() for name in limits])
+    rest = [
+        _rest(limit, table.fixed_part[name] if fixed_part else 0.0)
+        for name, limit in limits.items()
+    ]
     return costs, np.array(rest)
 
 
@@ -70,105 +93,73 @@ def check_limits(
 
     Args:
         table (CostTable): Costs of the search space.
-        limits (Mapping[str, float]): By measure.
+        limits (Mapping[str, float]): By cost.
         fixed_part (bool): Whether the fixed part counts.
 
     Raises:
-        ConfigError: A measure is not in the table, or no path is within the limits;
-            it names the cheapest possible cost.
+        ConfigError: A cost is not in the table, or no path is within the limits.
     """
-    note = _note(fixed_part)
-    for measure, limit in limits.items():
-        _check_measured(table, measure)
-        cheapest, costliest = table.cost_range(measure, fixed_part)
-        what = f'cost.limit is {_words({measure: limit})}, but the'
-        unit = UNITS[measure] + note
+    for name, limit in limits.items():
+        if name not in table.fixed_part:
+            raise ConfigError(
+                f'cost.limit has {name}, so resource_estimator.{name} must say how it '
+                f'is to be measured, e.g. {name}=dict(), but nothing measured it.'
+            )
+        cheapest, costliest = table.cost_range(name, fixed_part)
+        what = f'cost.limit is {_words({name: limit})}, but the'
         if limit < cheapest:
             raise ConfigError(
                 f'{what} cheapest path of this search space costs '
-                f'{cheapest:.6g} {unit}.'
+                f'{_words({name: cheapest}, fixed_part)}.'
             )
         if limit > costliest:
             print_log(
                 f'{what} most expensive path of this search space costs '
-                f'{costliest:.6g} {unit}: the limit has no effect.',
+                f'{_words({name: costliest}, fixed_part)}: the limit has no effect.',
                 'current',
                 level=WARNING,
             )
-    names = list(limits)
-    for count in range(2, len(names) + 1):
-        cheapest = _cheapest(table, limits, names[:count], fixed_part)
-        if cheapest is not None:
-            kept = {name: limits[name] for name in names[: count - 1]}
-            raise ConfigError(
-                f'cost.limit is {_words(limits)}, but the cheapest path of this '
-                f'search space within {_words(kept)} costs {cheapest:.6g} '
-                f'{UNITS[names[count - 1]]}{note}.'
-            )
+    if len(limits) < 2:
+        return
+    matrices, most = constraints(table, limits, fixed_part)
+    there = np.arange(matrices.shape[-1]) < np.array(table.sizes)[:, None]
+    if most_probable_path(np.where(there, 0.0, -np.inf), matrices, most) is None:
+        raise ConfigError(
+            f'cost.limit is {_words(limits, fixed_part)}, but no path of this search '
+            'space is within all of them.'
+        )
 
 
 def check_network(
-    costs: Mapping[str, Cost], limits: Mapping[str, float], fixed_part: bool
+    costs: Mapping[str, Amounts], limits: Mapping[str, float], fixed_part: bool
 ) -> None:
     """Refuses a network that was counted as a whole and is not within the limits.
 
-    The limit on latency is one on the table's sum alone: measurements vary, and a
+    What is measured has a limit on the table's sum alone: measurements vary, and a
     child that was found must not be lost to the next one.
 
     Args:
-        costs (Mapping[str, Cost]): Its cost by block; ``''`` is the whole network.
-        limits (Mapping[str, float]): By measure.
+        costs (Mapping[str, dict]): Its counted costs by block; ``''`` is the whole
+            network.
+        limits (Mapping[str, float]): By cost.
         fixed_part (bool): Whether the fixed part counts.
 
     Raises:
         ConfigError: It costs more, by more than rounding.
     """
-    blocks = total(cost for name, cost in costs.items() if name)
-    cost = costs[''] if fixed_part else blocks
-    for measure, limit in limits.items():
-        found = getattr(cost, measure)
-        if found > limit and not math.isclose(found, limit, **ROUNDING):
+    blocks = total_costs(cost for name, cost in costs.items() if name)
+    found = costs[''] if fixed_part else blocks
+    for name, limit in limits.items():
+        amount = found.get(name, -math.inf)
+        if amount > limit and not math.isclose(amount, limit, **ROUNDING):
             raise ConfigError(
-                f'cost.limit is {_words({measure: limit})}, but the child costs '
-                f'{found:.6g} {UNITS[measure]}{_note(fixed_part)} as it would be '
-                'written, so that it is not.'
+                f'cost.limit is {_words({name: limit})}, but the child costs '
+                f'{_words({name: amount}, fixed_part)} as it would be written, so that '
+                'it is not.'
             )
 
 
-def _check_measured(table: CostTable, measure: str) -> None:
-    measured = measure in MEASURES and not math.isnan(
-        sum(table.cost_range(measure)) + float(table.matrix(measure).sum())
-    )
-    if not measured:
-        raise ConfigError(
-            f'cost.limit has {measure}, so resource_estimator.{measure} must say how '
-            'it is to be measured, e.g. '
-            'model.resource_estimator.latency.threads=1, but nothing measured it.'
-        )
-
-
-def _cheapest(
-    table: CostTable, limits: Mapping[str, float], names: List[str], fixed_part: bool
-) -> Optional[float]:
-    """Least cost by the last measure within the others' limits, if it is too much."""
-    last = names[-1]
-    both = constraints(table, {name: limits[name] for name in names}, fixed_part)
-    there = np.arange(both[0].shape[-1]) < np.array(table.sizes)[:, None]
-    scores = np.where(there, -both[0][-1], -np.inf)
-    if most_probable_path(scores, *both) is not None:
-        return None
-    path = most_probable_path(scores, both[0][:-1], both[1][:-1])
-    assert path is not None, 'the limits before the last one leave a path'
-    child = {
-        group: list(costs)[k] for k, (group, costs) in zip(path, table.by_group.items())
-    }
-    return getattr(table.cost(child, fixed_part), last)
-
-
-def _words(limits: Mapping[str, float]) -> str:
+def _words(amounts: Mapping[str, float], fixed_part: bool = True) -> str:
     """``7 MFLOPs and 0.5 million parameters``."""
-    return ' and '.join(f'{limit:g} {UNITS[m]}' for m, limit in limits.items())
-
-
-def _note(fixed_part: bool) -> str:
-    return '' if fixed_part else ' (blocks only, count_fixed_part=False)'
+    words = ' and '.join(f'{n:.6g} {COSTS[name].unit}' for name, n in amounts.items())
+    return words if fixed_part else f'{words} (blocks only, count_fixed_part=False)'

@@ -2,7 +2,7 @@ from typing import Dict, List, Sequence, Tuple
 
 import torch.nn as nn
 
-from .cost_table import Cost
+from .costs import Amounts
 from .resource_estimator import ResourceEstimator
 
 
@@ -27,8 +27,8 @@ def stage_names(model: nn.Module) -> List[str]:
 
 def costs_by_stage(
     model: nn.Module, input_shape: Sequence[int], counts: Sequence[str]
-) -> Tuple[Dict[str, List[Cost]], List[Cost]]:
-    """Cost of a network in all and stage by stage.
+) -> Tuple[Dict[str, List[Amounts]], List[Amounts]]:
+    """Costs of a network in all and stage by stage.
 
     Args:
         model (nn.Module): A network without alternatives, e.g. a child.
@@ -46,8 +46,8 @@ def costs_by_stage(
     ]
     by_stage = {name: [column[name] for column in columns] for name in names}
     by_stage = {
-        name: costs
-        for name, costs in by_stage.items()
-        if any(cost.flops or cost.params for cost in costs)
+        name: columns
+        for name, columns in by_stage.items()
+        if any(amount for costs in columns for amount in costs.values())
     }
     return by_stage, [column[''] for column in columns]
