@@ -9,6 +9,9 @@ from torch import Tensor
 
 from .costs import Amounts
 
+# Counts are whole numbers, which were divided by a million and added up.
+ROUNDING = dict(rel_tol=1e-9, abs_tol=1e-9)
+
 
 def total(amounts: Iterable[float]) -> float:
     """Sum of amounts, added up from the first to the last."""
@@ -77,13 +80,7 @@ class CostTable:
     def measured(
         self, name: str, blocks: Mapping[str, Mapping[str, float]], fixed_part: float
     ) -> 'CostTable':
-        """This table with one more cost.
-
-        Args:
-            name (str): Of the cost.
-            blocks (Mapping[str, Mapping[str, float]]): Amount by block and candidate.
-            fixed_part (float): Amount of what every path contains.
-        """
+        """This table with one more cost, by block and candidate, and of the rest."""
         table = {
             block: {c: {**cost, name: blocks[block][c]} for c, cost in row.items()}
             for block, row in self.blocks.items()
@@ -99,7 +96,7 @@ class CostTable:
 
         Args:
             path (Mapping[str, str]): Candidate by group.
-            counted (Mapping[str, dict]): Costs by block; ``''`` is the whole network.
+            counted (Mapping[str, dict]): Costs by block, of the whole under ``''``.
         """
         own = {b: self.blocks[b][c] for b, c in self.choices(path).items()}
         own[''] = self.cost(path)
@@ -118,12 +115,7 @@ class CostTable:
     def cost_range(
         self, name: str = 'flops', fixed_part: bool = True
     ) -> Tuple[float, float]:
-        """What the cheapest and the most expensive path cost.
-
-        Args:
-            name (str): Of the cost.
-            fixed_part (bool): Whether the fixed part counts.
-        """
+        """The least and the most that a path costs, by the name of the cost."""
         columns = [[c[name] for c in g.values()] for g in self.by_group.values()]
         base = [self.fixed_part[name]] if fixed_part else []
         cheapest, costliest = (
@@ -133,20 +125,16 @@ class CostTable:
 
     def extreme_paths(self) -> Tuple[Dict[str, str], Dict[str, str]]:
         """The paths that cost fewest and most MFLOPs, candidate by group."""
+        groups = self.by_group.items()
+        mflops = {g: {c: cost['flops'] for c, cost in row.items()} for g, row in groups}
         cheapest, costliest = (
-            {
-                group: pick(costs, key=lambda choice: costs[choice]['flops'])
-                for group, costs in self.by_group.items()
-            }
+            {group: pick(row, key=row.get) for group, row in mflops.items()}
             for pick in (min, max)
         )
         return cheapest, costliest
 
     def matrix(self, name: str) -> Tensor:
-        """One cost of the candidates.
-
-        Args:
-            name (str): Of the cost.
+        """One cost of the candidates, by its name.
 
         Returns:
             Tensor: float64, shape ``(num_groups, max_choices)``, filled up

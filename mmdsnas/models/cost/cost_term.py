@@ -1,17 +1,21 @@
+import math
+from logging import WARNING
 from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 import torch.nn as nn
+from mmengine.logging import print_log
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.options import checked_options
+from ..mutators.most_probable import most_probable_path
 from ..state_dicts import take_what_fits
-from .cost_table import CostTable
+from .cost_table import ROUNDING, CostTable, total_costs
 from .costs import Amounts
-from .limits import check_limits, check_network, constraints, cost_problem, limits_of
+from .limits import cost_problem, in_words, limits_of, rest_of
 from .multipliers import Multipliers
 
 
@@ -20,10 +24,7 @@ def expected_cost(probs: Tensor, costs: Tensor) -> Tensor:
 
     Args:
         probs (Tensor): Shape ``(num_groups, max_choices)``.
-        costs (Tensor): The same shape, padding is 0.
-
-    Returns:
-        Tensor: Shape ``()``, in the unit of ``costs``.
+        costs (Tensor): The same shape, padding is 0; the result has their unit.
     """
     return (probs * costs).sum()
 
@@ -33,12 +34,8 @@ def sampled_cost(probs: Tensor, costs: Tensor, chosen: Tensor) -> Tensor:
 
     Args:
         probs (Tensor): Shape ``(num_groups, max_choices)``.
-        costs (Tensor): The same shape.
-        chosen (Tensor): Index of the sampled candidates,
-            shape ``(num_groups, )``.
-
-    Returns:
-        Tensor: Shape ``()``, in the unit of ``costs``.
+        costs (Tensor): The same shape; the result has their unit.
+        chosen (Tensor): Index of the sampled candidates, shape ``(num_groups, )``.
     """
     return (probs * costs).gather(1, chosen[:, None]).sum()
 
@@ -94,7 +91,7 @@ class CostTerm(nn.Module):
         self.form = form
         self.count_fixed_part = count_fixed_part
         self.limits = limits_of(limit)
-        check_limits(table, self.limits, count_fixed_part)
+        self._check_limits()
         self.register_buffer('costs', table.matrix('flops'), persistent=False)
         self.multipliers: Optional[Multipliers] = None
         if self.limits and form == 'adaptive':
@@ -106,14 +103,48 @@ class CostTerm(nn.Module):
                 torch.tensor(table.sizes),
             )
 
-    def _base(self, name: str) -> float:
-        """What counts besides the blocks."""
-        return self.table.fixed_part[name] if self.count_fixed_part else 0.0
-
     @property
     def adaptive(self) -> bool:
         """bool: Whether there are multipliers."""
         return self.multipliers is not None
+
+    def _base(self, name: str) -> float:
+        """What counts besides the blocks."""
+        return self.table.fixed_part[name] if self.count_fixed_part else 0.0
+
+    def _check_limits(self) -> None:
+        """Refuses limits that no path is within; warns of those that all are within."""
+        own = self.count_fixed_part
+        for name, limit in self.limits.items():
+            if name not in self.table.fixed_part:
+                raise ConfigError(
+                    f'cost.limit has {name}, so resource_estimator.{name} must say how '
+                    f'it is to be measured, e.g. {name}=dict(), but nothing measured '
+                    'it.'
+                )
+            cheapest, costliest = self.table.cost_range(name, own)
+            what = f'cost.limit is {in_words({name: limit})}, but the'
+            if limit < cheapest:
+                raise ConfigError(
+                    f'{what} cheapest path of this search space costs '
+                    f'{in_words({name: cheapest}, own)}.'
+                )
+            if limit > costliest:
+                print_log(
+                    f'{what} most expensive path of this search space costs '
+                    f'{in_words({name: costliest}, own)}: the limit has no effect.',
+                    'current',
+                    level=WARNING,
+                )
+        if len(self.limits) < 2:
+            return
+        costs, rest = self.constraints()
+        there = np.arange(costs.shape[-1]) < np.array(self.table.sizes)[:, None]
+        if most_probable_path(np.where(there, 0.0, -np.inf), costs, rest) is None:
+            raise ConfigError(
+                f'cost.limit is {in_words(self.limits, own)}, but no path of this '
+                'search space is within all of them.'
+            )
 
     def allows(self, path: Mapping[str, str]) -> bool:
         """Whether a path, candidate by group, is within all limits."""
@@ -121,19 +152,39 @@ class CostTerm(nn.Module):
         return all(costs[name] <= limit for name, limit in self.limits.items())
 
     def check_network(self, costs: Mapping[str, Amounts]) -> None:
-        """Refuses a network that is not within the limits on what can be counted.
+        """Refuses a network that was counted as a whole and is not within the limits.
+
+        What is measured has a limit on the table's sum alone: measurements vary, and
+        a child that was found must not be lost to the next one.
 
         Args:
             costs (Mapping[str, dict]): See ``ResourceEstimator.network_costs``.
 
         Raises:
-            ConfigError: It costs more.
+            ConfigError: It costs more, by more than rounding.
         """
-        check_network(costs, self.limits, self.count_fixed_part)
+        blocks = total_costs(cost for name, cost in costs.items() if name)
+        found = costs[''] if self.count_fixed_part else blocks
+        for name, limit in self.limits.items():
+            amount = found.get(name, -math.inf)
+            if amount > limit and not math.isclose(amount, limit, **ROUNDING):
+                raise ConfigError(
+                    f'cost.limit is {in_words({name: limit})}, but the child costs '
+                    f'{in_words({name: amount}, self.count_fixed_part)} as it would be '
+                    'written, so that it is not.'
+                )
 
     def constraints(self) -> Tuple[np.ndarray, np.ndarray]:
-        """The limits for ``DifferentiableMutator.set_limits``; there must be one."""
-        return constraints(self.table, self.limits, self.count_fixed_part)
+        """The limits as numbers on the searched groups alone; there must be one.
+
+        Returns:
+            tuple: Costs of the candidates, shape ``(num_limits, num_groups,
+            max_choices)``, and what their sum may be, shape ``(num_limits, )``:
+            exactly those paths are within that :meth:`allows` allows.
+        """
+        costs = [self.table.matrix(name).numpy() for name in self.limits]
+        rest = [rest_of(limit, self._base(n)) for n, limit in self.limits.items()]
+        return np.stack(costs), np.array(rest)
 
     def expected(self, probs: Tensor) -> Tensor:
         """Mean MFLOPs of a path, with the fixed part if that counts."""

@@ -107,7 +107,7 @@ class LatencyMeter:
         )
 
     def table(self, model: nn.Module) -> LatencyTable:
-        """The latencies of a supernet, see :meth:`table_and_networks`."""
+        """Measures a supernet, see :meth:`table_and_networks`."""
         return self.table_and_networks(model, {})[0]
 
     def table_and_networks(
@@ -120,15 +120,13 @@ class LatencyMeter:
 
         Args:
             model (nn.Module): The supernet; it stays as it was.
-            networks (Mapping[Any, nn.Module]): Networks without alternatives by any
-                key; they stay as they were.
+            networks (Mapping[Any, nn.Module]): Networks without alternatives by key.
 
         Returns:
             tuple: The table, and the networks' milliseconds by key.
 
         Raises:
-            UserError: The file is no such file or cannot be written, or the
-                backend cannot execute the model.
+            UserError: The file or the backend is of no use.
         """
         found: List[Any] = [None, None]
         if is_main_process():
@@ -177,14 +175,10 @@ class LatencyMeter:
         choices = {n: list(b.choices) for n, b in blocks_of(model).items()}
         paths = random_paths(choices, CHILDREN, seed=0)
         children = {('child', k): _child(model, path) for k, path in enumerate(paths)}
-        calls = self._candidate_calls(model)
-        calls.update(self._network_calls({**children, **networks}))
-        times = self._times(calls)
+        calls = self._network_calls({**children, **networks})
+        times = self._times({**self._candidate_calls(model), **calls})
         table = {
-            block: {
-                choice: max(0.0, times[block, choice] - times[block, None])
-                for choice in options
-            }
+            block: {c: max(0.0, times[block, c] - times[block, None]) for c in options}
             for block, options in choices.items()
         }
         rest = statistics.median(
@@ -205,25 +199,22 @@ class LatencyMeter:
     @torch.no_grad()
     def _candidate_calls(self, model: nn.Module) -> Dict[Any, List[Call]]:
         """By block and candidate (None: does nothing), for each call of the block."""
-        calls = {}
-        inputs = block_inputs(model, self._inputs(model))
-        blocks = list(blocks_of(model).items())
-        for name, block in progress(blocks, 'Preparing blocks'):
-            for choice, module in [*block._candidates.items(), (None, Nothing())]:
-                calls[name, choice] = [
-                    self.backend.prepare(module, *each) for each in inputs[name]
-                ]
-        return calls
+        inputs, prepare = block_inputs(model, self._inputs(model)), self.backend.prepare
+        return {
+            (name, choice): [prepare(module, *given) for given in inputs[name]]
+            for name, block in progress(blocks_of(model).items(), 'Preparing blocks')
+            for choice, module in [*block._candidates.items(), (None, Nothing())]
+        }
 
     @torch.no_grad()
     def _network_calls(
         self, networks: Mapping[Any, nn.Module]
     ) -> Dict[Any, List[Call]]:
-        calls = {}
-        for key, network in progress(list(networks.items()), 'Preparing networks'):
-            network = self._copy(network)
-            calls[key] = [self.backend.prepare(network, (self._inputs(network),), {})]
-        return calls
+        copies = {key: self._copy(network) for key, network in networks.items()}
+        return {
+            key: [self.backend.prepare(network, (self._inputs(network),), {})]
+            for key, network in progress(copies.items(), 'Preparing networks')
+        }
 
     @torch.no_grad()
     def _times(self, calls: Mapping[Any, List[Call]]) -> Dict[Any, float]:

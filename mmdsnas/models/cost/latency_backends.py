@@ -48,10 +48,7 @@ class PyTorchBackend:
 class OfTensors(nn.Module):
     """A module as a function of tensors alone, which ONNX files are.
 
-    Args:
-        module (nn.Module): The module.
-        args (tuple): Its inputs; what is no tensor stays as it is.
-        kwargs (Mapping[str, Any]): And those that are given by name.
+    What is no tensor among its inputs stays as it is.
     """
 
     def __init__(

@@ -5,9 +5,8 @@ from typing import Callable, Dict, Mapping
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.options.checkers import shown
-from .cost_table import CostTable
+from .cost_table import ROUNDING, CostTable
 from .costs import COSTS, Amounts
-from .limits import ROUNDING
 from .search_space import covering_paths
 
 

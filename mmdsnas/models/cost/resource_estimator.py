@@ -1,6 +1,6 @@
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 import torch
 import torch.nn as nn
@@ -96,14 +96,13 @@ class ResourceEstimator(MMRazorResourceEstimator):
     ) -> CostTable:
         """Counts every candidate of every group in one forward pass; measures others.
 
+        Counts are exact, not rounded as those of ``estimate``. A model stays as it
+        was, here as in the other methods.
+
         Args:
-            model (nn.Module): The supernet; its weights, statistics and
-                training mode do not change.
+            model (nn.Module): The supernet.
             groups (Mapping[str, list[OneHotMutableOP]]): The mutator's
                 search groups.
-
-        Returns:
-            CostTable: Exact counts, not rounded as ``estimate`` does.
 
         Raises:
             ConfigError: The model does not accept ``input_shape``, candidates of a
@@ -112,9 +111,9 @@ class ResourceEstimator(MMRazorResourceEstimator):
         """
         names = {block: name for name, block in model.named_modules()}
         blocks = {names[b]: b for members in groups.values() for b in members}
-        with all_candidates(blocks) as calls, self.probing(model) as inputs:
-            counts = self._count(model, inputs)
-            uncounted = uncounted_modules(model, inputs, counts['flops'])
+        with all_candidates(blocks) as calls, untouched(model):
+            counts = self._count(model)
+            uncounted = uncounted_modules(model, self.example(model), counts['flops'])
         if self.count != 'all':
             uncounted = {k: n for k, n in uncounted.items() if 'MFLOPs' in k}
         warn_of_uncounted(uncounted, [n for n, number in calls.items() if not number])
@@ -143,19 +142,18 @@ class ResourceEstimator(MMRazorResourceEstimator):
         """Counts modules in one forward pass.
 
         Args:
-            model (nn.Module): The model; it stays as it was.
+            model (nn.Module): The model.
             names (Iterable[str]): Names of modules in it; ``''`` is all of it.
 
         Returns:
-            dict[str, dict[str, float]]: Costs by name, in the order of the model;
-            exact counts, not rounded as ``estimate`` does.
+            dict[str, dict[str, float]]: Costs by name, in the order of the model.
 
         Raises:
             ConfigError: The model does not accept ``input_shape``.
         """
         names = set(names)
-        with self.probing(model) as inputs:
-            counts = self._count(model, inputs)
+        with untouched(model):
+            counts = self._count(model)
         modules = model.named_modules(remove_duplicate=False)
         return {name: _costs(counts, m) for name, m in modules if name in names}
 
@@ -165,7 +163,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
         """Counts the network of a path, without the other candidates.
 
         Args:
-            model (nn.Module): The supernet; it stays as it was.
+            model (nn.Module): The supernet.
             path (Mapping[str, str]): Candidate by block.
 
         Returns:
@@ -179,8 +177,9 @@ class ResourceEstimator(MMRazorResourceEstimator):
             counted = self.module_costs(model, ['', *names])
         return {names.get(name, name): costs for name, costs in counted.items()}
 
-    def _count(self, model: nn.Module, inputs: Tensor) -> Counts:
-        """Executes a model, and counts what its modules add."""
+    def _count(self, model: nn.Module) -> Counts:
+        """Executes a model in eval mode, and counts what its modules add."""
+        inputs = self.example(model)
         counters = {name: cost.count for name, cost in COSTS.items() if cost.count}
         counts: Counts = {name: {} for name in counters}
 
@@ -200,19 +199,6 @@ class ResourceEstimator(MMRazorResourceEstimator):
             ):
                 model(inputs)
         return counts
-
-    @contextmanager
-    def probing(self, model: nn.Module) -> Iterator[Tensor]:
-        """Eval mode without a graph, to look at a model; undone at the end.
-
-        Args:
-            model (nn.Module): The model.
-
-        Yields:
-            Tensor: See :meth:`example`.
-        """
-        with untouched(model):
-            yield self.example(model)
 
     def example(self, model: nn.Module) -> Tensor:
         """An input of zeros for a model, shape ``input_shape``."""

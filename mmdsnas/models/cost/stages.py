@@ -7,14 +7,9 @@ from .resource_estimator import ResourceEstimator
 
 
 def stage_names(model: nn.Module) -> List[str]:
-    """Parts of a network that are worth a line each.
+    """Names of the parts of a network that are worth a line each.
 
-    Args:
-        model (nn.Module): A model; what stands in a list counts one by one, and
-            a backbone is taken apart.
-
-    Returns:
-        list[str]: Names of modules that do not overlap.
+    What stands in a list counts one by one, and a backbone is taken apart.
     """
     names: List[str] = []
     for name, child in model.named_children():
@@ -39,15 +34,12 @@ def costs_by_stage(
         tuple: By stage the costs in the order of ``counts``, where there are any,
         and those of the whole network.
     """
-    names = stage_names(model)
+    names = ['', *stage_names(model)]
     columns = [
-        ResourceEstimator(input_shape, count).module_costs(model, ['', *names])
+        ResourceEstimator(input_shape, count).module_costs(model, names)
         for count in counts
     ]
     by_stage = {name: [column[name] for column in columns] for name in names}
-    by_stage = {
-        name: columns
-        for name, columns in by_stage.items()
-        if any(amount for costs in columns for amount in costs.values())
-    }
-    return by_stage, [column[''] for column in columns]
+    whole = by_stage.pop('')
+    there = {n for n, row in by_stage.items() if any(any(c.values()) for c in row)}
+    return {n: row for n, row in by_stage.items() if n in there}, whole

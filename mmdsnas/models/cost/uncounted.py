@@ -17,22 +17,10 @@ from ..mutables import tensors_of
 # They compute nothing that counts as a multiply-add. Activations that MMRazor
 # does not know are not among them: it counts an addition for those it knows.
 FREE = (
-    nn.Sequential,
-    nn.Identity,
-    nn.Flatten,
-    nn.Unflatten,
-    nn.Dropout,
-    nn.Dropout1d,
-    nn.Dropout2d,
-    nn.Dropout3d,
-    nn.AlphaDropout,
-    nn.ZeroPad2d,
-    nn.ConstantPad2d,
-    nn.ReflectionPad2d,
-    nn.ReplicationPad2d,
-    nn.ChannelShuffle,
-    nn.PixelShuffle,
-    nn.PixelUnshuffle,
+    *(nn.Sequential, nn.Identity, nn.Flatten, nn.Unflatten),
+    *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout),
+    *(nn.ZeroPad2d, nn.ConstantPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d),
+    *(nn.ChannelShuffle, nn.PixelShuffle, nn.PixelUnshuffle),
 )
 
 
