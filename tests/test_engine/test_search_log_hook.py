@@ -78,7 +78,7 @@ def test_child_names_the_blocks(monkeypatch):
     assert 'Child after epoch 5: 4.000 MFLOPs, 8.000 M parameters, 1 of 3' in child
     assert child.endswith('w a (0.50)  x+z a (0.50)  y a (0.50)')
     (child,) = lines(monkeypatch, [], latency=0.5)
-    assert '8.000 M parameters, 2.500 ms, 1 of 3' in child
+    assert '8.000 M parameters, 2.0000 ms, 1 of 3' in child
 
 
 def test_numbers_by_block_are_written_where_a_log_is_due(tmp_path):
