@@ -46,7 +46,7 @@ class RecordHook(Hook):
             probs = algorithm.mutator.probs().double()
         if algorithm.stage is Stage.SEARCH:
             costs = algorithm.cost_table.matrix('flops')
-            base = algorithm.cost_table.fixed_part.flops
+            base = algorithm.cost_table.fixed_part['flops']
             self.expected.append(base + expected_cost(probs, costs).item())
         if runner.epoch + 1 == algorithm.finetune_epochs:
             self.probabilities = probs.tolist()

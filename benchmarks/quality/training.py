@@ -92,5 +92,5 @@ def run_search(
         **result,
         **record.result(),
         child=list(child.values()),
-        mflops=algorithm.cost_table.cost(child).flops,
+        mflops=algorithm.cost_table.cost(child)['flops'],
     )

@@ -90,8 +90,8 @@ def main() -> None:
 def _row(child, cost, runs) -> Dict[str, Any]:
     return dict(
         child=list(child.values()),
-        mflops=cost.flops,
-        mparams=cost.params,
+        mflops=cost['flops'],
+        mparams=cost['params'],
         accuracy=[run['accuracy'] for run in runs],
         cpu_seconds=[round(run['cpu_seconds'], 1) for run in runs],
     )

@@ -8,7 +8,8 @@ from mmengine.registry import HOOKS, MODELS, DefaultScope, Registry
 
 from mmdsnas.engine import SearchStageHook
 from mmdsnas.models import DSNAS
-from mmdsnas.options import cost_problem, problems_of, stages_problem
+from mmdsnas.models.cost import cost_problem
+from mmdsnas.options import problems_of, stages_problem
 from .config_parts import Parts
 
 

@@ -14,6 +14,7 @@ from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.models import COSTS
 from mmdsnas.utils.data_sets import data_sets, loaders, pipeline_of
 from mmdsnas.utils.paths import find_config
 from .batch_augments import fill_classes_of_labels
@@ -135,15 +136,16 @@ def set_work_dir(config: Config, work_dir: Union[str, Path, None]) -> None:
         # A config that was made in Python has no file.
         name = osp.splitext(osp.basename(config.filename or 'config.py'))[0]
         config.work_dir = osp.join('work_dirs', name)
-    _keep_latencies(config)
+    _keep_measurements(config)
 
 
-def _keep_latencies(config: Config) -> None:
+def _keep_measurements(config: Config) -> None:
     """A resumed run must have the same table, which a second measurement is not."""
     estimator = config.model.get('resource_estimator') or {}
-    if estimator.get('latency') is not None:
-        file = osp.join(config.work_dir, 'latency.json')
-        estimator.latency.setdefault('file', file)
+    for name, cost in COSTS.items():
+        if cost.meter and estimator.get(name) is not None:
+            file = osp.join(config.work_dir, f'{name}.json')
+            estimator[name].setdefault('file', file)
 
 
 def use_device(config: Config) -> None:

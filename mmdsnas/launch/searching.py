@@ -12,6 +12,7 @@ from mmengine.utils import ManagerMixin
 
 from mmdsnas.engine.hooks.checkpoint.export_child_hook import SUBNET_PTH
 from mmdsnas.errors import ConfigError
+from mmdsnas.models import COSTS
 from mmdsnas.subnets import child_config, what_is_missing
 from mmdsnas.subnets.checkpoint import load_checkpoint, meta_of
 from mmdsnas.visualization.report import FILE
@@ -20,8 +21,6 @@ from .children import complete_child
 from .run_config import load_config
 from .runner_options import is_search
 from .training import train
-
-COSTS = ('mflops', 'mparams', 'latency_ms')
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ def search(
         # lain there before a finished run was resumed.
         child=complete_child(Config(child_config(runner.cfg)), checkpoint, path),
         subnet=dict(meta['subnet']),
-        cost={name: meta[name] for name in COSTS if name in meta},
+        cost={c.key: meta[c.key] for c in COSTS.values() if c.key in meta},
         accuracy=(meta.get('metrics') or {}).get('accuracy/top1'),
         work_dir=work_dir,
         meta=meta,

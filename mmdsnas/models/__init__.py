@@ -7,7 +7,7 @@ with warnings.catch_warnings():
 
 from .algorithms import DSNAS, Stage
 from .backbones import OfficialShuffleNetV2
-from .cost import Cost, CostTable, CostTerm, ResourceEstimator
+from .cost import COSTS, Cost, CostTable, CostTerm, ResourceEstimator
 from .gradient_estimators import (
     BaseGradientEstimator,
     CounterfactualGradient,
@@ -28,6 +28,7 @@ from .mutators import DifferentiableMutator
 from .ops import OfficialShuffleBlock, OfficialShuffleXception
 
 __all__ = [
+    'COSTS',
     'BaseGradientEstimator',
     'BiasFreeClsHead',
     'Cost',

@@ -90,29 +90,6 @@ def stages_problem(pretrain_epochs: int, finetune_epochs: int) -> Optional[str]:
     )
 
 
-def cost_problem(cost: Mapping[str, Any]) -> Optional[str]:
-    """Says it if options of a search's ``cost``, each allowed, do not fit together.
-
-    Args:
-        cost (Mapping): Allowed options.
-    """
-    form, limit = cost.get('form', 'adaptive'), cost.get('limit')
-    if form == 'adaptive':
-        if cost.get('weight') is None:
-            return None
-        return (
-            "cost.weight must be left out with cost.form='adaptive', which finds its "
-            f'weight by itself, but is {shown(cost["weight"])}; the forms expected and '
-            'sampled have one'
-        )
-    if not isinstance(limit, dict) or set(limit) == {'flops'}:
-        return None
-    return (
-        "cost.limit must be one on flops with cost.form other than 'adaptive', but is "
-        f'{shown(limit)} with cost.form={form!r}'
-    )
-
-
 def decay_problem(
     wrapper: Mapping[str, Any], paramwise_cfg: Optional[Mapping[str, Any]]
 ) -> Optional[str]:

@@ -71,7 +71,8 @@ PARAMWISE: Dict[str, Checker] = dict(
     bypass_duplicate=Flag(),
     custom_keys=Mapping(Options(dict(lr_mult=Real(0), decay_mult=Real(0)))),
 )
-_LIMITS = Mapping(Real(above=0), 1, keys=('flops', 'params', 'latency'))
+# Of the costs of a network, whose table is in mmdsnas.models.cost.
+_LIMITS = Mapping(Real(above=0), 1)
 COST: Dict[str, Checker] = dict(
     limit=Maybe(Either(Real(above=0), _LIMITS)),
     weight=Maybe(Real(0)),

@@ -1,6 +1,5 @@
 """The child network that a search ends in: its weights and what made it."""
 
-from math import isnan
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
@@ -8,7 +7,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmdsnas.errors import CheckpointError, SubnetError
-from mmdsnas.models import DSNAS, Cost
+from mmdsnas.models import COSTS, DSNAS
 from mmdsnas.models.weights import name_of
 from mmdsnas.utils.plain import plain
 from mmdsnas.utils.words import shown
@@ -61,11 +60,11 @@ def child_checkpoint(
 
     Returns:
         dict: ``state_dict`` and ``meta`` with ``subnet`` (candidate by
-        block), ``blocks`` (by block: candidate, probability, mflops, mparams),
-        ``mflops``, ``mparams``, the ``input_shape`` that these are of, and
-        ``mmdsnas_version``; where latencies were
-        measured, also ``latency_ms``, in ``blocks`` too. FLOPs and parameters are
-        counted in the child itself, latencies are those of the cost table.
+        block), ``blocks`` (by block: candidate, probability, costs), the costs of the
+        whole, the ``input_shape`` that these are of, and ``mmdsnas_version``. Costs
+        have the keys of ``COSTS``: ``mflops``, ``mparams`` and, where it was
+        measured, ``latency_ms``. What can be counted is counted in the child itself;
+        the others are those of the cost table.
 
     Raises:
         ConfigError: The child is not within the limits of the search.
@@ -76,7 +75,7 @@ def child_checkpoint(
         architecture, table.choices(path)
     )
     algorithm.cost_term.check_network(counted)
-    costs = table.network_latencies(path, counted)
+    costs = table.completed(path, counted)
     subnet = subnet_of_path(architecture, algorithm.mutator.search_groups, path)
     meta = dict(
         subnet=subnet,
@@ -168,13 +167,12 @@ def child_of_search(
     return {names[key]: weights[key] for key in weights if key in names}
 
 
-def _costs(cost: Cost) -> Dict[str, float]:
-    costs = dict(mflops=cost.flops, mparams=cost.params)
-    return costs if isnan(cost.latency) else dict(costs, latency_ms=cost.latency)
+def _costs(costs: Mapping[str, float]) -> Dict[str, float]:
+    return {COSTS[name].key: amount for name, amount in costs.items()}
 
 
 def _blocks(
-    algorithm: DSNAS, path: Mapping[str, str], costs: Mapping[str, Cost]
+    algorithm: DSNAS, path: Mapping[str, str], costs: Mapping[str, Mapping[str, float]]
 ) -> Dict[str, Dict[str, Any]]:
     confidence = algorithm.mutator.confidence()
     groups = algorithm.cost_table.groups.items()

@@ -2,7 +2,7 @@
 
 from typing import Iterable, List, Optional, Sequence
 
-from mmdsnas.models.cost import EXPECTED, UNITS
+from mmdsnas.models.cost import COSTS
 from .charts import Line, finite, line_chart, thinned
 from .history import Run, Stage
 from .pictures import Picture, Section, apart, table_of
@@ -89,26 +89,26 @@ class Album:
         blocks = run.child.blocks
         if not blocks:
             return None
-        costs = [
-            b.mflops for r in self.runs for b in r.child.blocks if b.mflops is not None
-        ]
-        whole, own = run.child.costs.get('mflops'), [b.mflops for b in blocks]
+        every = [b.costs.get('flops') for r in self.runs for b in r.child.blocks]
+        costs = [cost for cost in every if cost is not None]
+        whole, own = (
+            run.child.costs.get('flops'),
+            [b.costs.get('flops') for b in blocks],
+        )
         rest = whole - sum(own) if whole is not None and None not in own else None
         costliest = max([*costs, rest or 0]) if costs else None
-        columns = dict(
-            probability='probability',
-            mflops='MFLOPs',
-            mparams='million parameters',
-            latency_ms='ms',
-        )
-        there = [k for k in columns if any(getattr(b, k) is not None for b in blocks)]
+        columns = {
+            'probability': [b.probability for b in blocks],
+            **{c.unit: [b.costs.get(n) for b in blocks] for n, c in COSTS.items()},
+        }
+        columns = {name: of for name, of in columns.items() if set(of) != {None}}
         return Picture(
             'child',
             'The child block by block',
             ', '.join(f'{b.name}: {b.candidate}' for b in blocks),
             child_rows(blocks, rest, costliest, self.paints),
-            ['block', 'candidate', *(columns[k] for k in there)],
-            [[b.name, b.candidate, *(getattr(b, k) for k in there)] for b in blocks],
+            ['block', 'candidate', *columns],
+            [[b.name, b.candidate, *of] for b, *of in zip(blocks, *columns.values())],
         )
 
     def _probabilities(self, run: Run) -> Optional[Picture]:
@@ -191,7 +191,7 @@ class Album:
 
     def _costs(self) -> List[Picture]:
         pictures = []
-        for measure, expected in EXPECTED.items():
+        for measure, cost in COSTS.items():
             lines: List[Line] = []
             levels = []
             for k, (run, title) in enumerate(zip(self.runs, self.names)):
@@ -199,16 +199,16 @@ class Album:
                 if alone and measure == 'flops' and 'sampled_mflops' in run.train:
                     sampled = run.train['sampled_mflops']
                     lines.append(Line('sampled', sampled, 'c5', 0, None, 0.8))
-                if expected in run.train:
+                if cost.expected in run.train:
                     label = 'expected' if alone else title
-                    lines.append(Line(label, run.train[expected], colour(k), 2.5))
+                    expected = run.train[cost.expected]
+                    lines.append(Line(label, expected, colour(k), 2.5))
                 limit = run.limits.get(measure)
                 if limit is not None:
                     label = 'limit' if alone else f'limit of {title}'
                     levels.append((label, limit, 'c1' if alone else colour(k)))
-            unit = UNITS[measure]
-            title = f'Cost in {unit}'
-            pictures += self._chart(f'cost-{measure}', title, unit, lines, levels)
+            title = f'Cost in {cost.unit}'
+            pictures += self._chart(f'cost-{measure}', title, cost.unit, lines, levels)
         return pictures
 
     def _chart(

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Union
 
 from mmdsnas.errors import CheckpointError, SubnetError
+from mmdsnas.models.cost import COSTS
 from mmdsnas.subnets import read_subnet, recorded_classes
 from mmdsnas.subnets.checkpoint import load_checkpoint, meta_of, number
 
 SUBNET_PTH, SUBNET_YAML, LAST = 'subnet.pth', 'subnet.yaml', 'last_checkpoint'
-COSTS = ('mflops', 'mparams', 'latency_ms')
 
 
 @dataclass
@@ -20,9 +20,7 @@ class Block:
     name: str
     candidate: str
     probability: Optional[float] = None
-    mflops: Optional[float] = None
-    mparams: Optional[float] = None
-    latency_ms: Optional[float] = None
+    costs: Dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -31,8 +29,7 @@ class Child:
 
     Attributes:
         blocks (list[Block]): From the input to the output.
-        costs (dict[str, float]): Of the whole: ``mflops``, ``mparams``,
-            ``latency_ms``.
+        costs (dict[str, float]): Of the whole, by the names of ``COSTS``.
         test (dict[str, float]): Metrics of the test, by name.
         classes (list[str]): Names of the classes.
         facts (dict[str, str]): Versions, and the seed.
@@ -117,7 +114,7 @@ def _child(checkpoint: Mapping[str, Any]) -> Child:
     names = dict(mmdsnas_version='mmdsnas', mmengine_version='MMEngine', seed='seed')
     return Child(
         blocks=_blocks(meta),
-        costs={k: n for k, n in _numbers(meta).items() if k in COSTS},
+        costs=_costs(meta),
         test=_numbers(meta.get('test_metrics')),
         classes=recorded_classes(checkpoint),
         facts={name: str(meta[key]) for key, name in names.items() if key in meta},
@@ -130,13 +127,22 @@ def _numbers(told: Any) -> Dict[str, float]:
     return {str(name): value for name, value in items if number(value) is not None}
 
 
+def _costs(told: Mapping[str, Any]) -> Dict[str, float]:
+    found = {name: number(told.get(cost.key)) for name, cost in COSTS.items()}
+    return {name: amount for name, amount in found.items() if amount is not None}
+
+
 def _blocks(meta: Mapping[str, Any]) -> List[Block]:
     blocks = meta.get('blocks')
     if isinstance(blocks, Mapping):
-        names = ('probability', *COSTS)
         return [
-            Block(str(n), str(b.get('candidate')), *(number(b.get(k)) for k in names))
-            for n, b in blocks.items()
+            Block(
+                str(name),
+                str(b.get('candidate')),
+                number(b.get('probability')),
+                _costs(b),
+            )
+            for name, b in blocks.items()
             if isinstance(b, Mapping)
         ]
     # A path in a checkpoint would name a file that is not of the run.

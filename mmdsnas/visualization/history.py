@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Union
 
 from mmdsnas.errors import ConfigError, DataError
 from mmdsnas.models import DSNAS
-from mmdsnas.models.cost import UNITS
+from mmdsnas.models.cost import COSTS
 from mmdsnas.subnets import what_is_missing
 from mmdsnas.subnets.checkpoint import number
 from .child import Child, Progress, read_child
@@ -86,7 +86,7 @@ class Run:
         """The limits on the cost, by measure: the sound ones of the config."""
         limit = option(self.options, 'model.cost.limit')
         given = limit if isinstance(limit, dict) else {'flops': limit}
-        return {m: given[m] for m in UNITS if number(given.get(m)) is not None}
+        return {m: given[m] for m in COSTS if number(given.get(m)) is not None}
 
     def by_block(self, kind: str) -> Dict[str, Curve]:
         """Curves such as ``reward/<block>``, by block.

@@ -210,10 +210,11 @@ def child_rows(
         room = start - spine - 26 if costliest else WIDTH - spine - 26
         canvas.text(spine + 18, y - 1, shortened(block.candidate, room), bold=True)
         canvas.text(spine + 18, y + 12, shortened(block.name, room, 11), 'muted', 11)
-        if costliest and block.mflops is not None:
-            wide = block.mflops / costliest * (right - start)
+        mflops = block.costs.get('flops')
+        if costliest and mflops is not None:
+            wide = mflops / costliest * (right - start)
             canvas.rect(start, y - 7, max(wide, 1), 14, paint)
-            canvas.text(WIDTH - 4, y + 4, f'{block.mflops:.3f}', anchor='end')
+            canvas.text(WIDTH - 4, y + 4, f'{mflops:.3f}', anchor='end')
     canvas.circle(spine, last, 4, 'muted')
     what = 'classes' if rest is None else 'the rest (stem, head)'
     canvas.text(spine + 18, last + 4, what, 'muted')

@@ -2,7 +2,7 @@
 
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
-from mmdsnas.models.cost import UNITS
+from mmdsnas.models.cost import COSTS
 from .history import Run
 from .options import flat, option
 
@@ -32,11 +32,10 @@ def summary(runs: Sequence[Run]) -> List[Tuple[str, List[str]]]:
             f'{name} (test of the child)': lambda run, n=name: _tested(run, n)
             for name in tested
         },
-        'MFLOPs of the child': lambda run: _number(run.child.costs.get('mflops')),
-        'parameters of the child': lambda run: _millions(
-            run.child.costs.get('mparams')
-        ),
-        'latency of the child': lambda run: _ms(run.child.costs.get('latency_ms')),
+        **{
+            f'{cost.unit} of the child': lambda run, n=name: _cost(run, n)
+            for name, cost in COSTS.items()
+        },
         'limit': _limit,
         'length': _length,
         'time': lambda run: duration(run.seconds),
@@ -61,8 +60,7 @@ def figures(run: Run) -> List[Tuple[str, str]]:
     names = sorted((n for n in run.val if '/' in n), key=lambda n: 'accuracy/' not in n)
     found = [(_last(run, n), n) for n in names[:1]]
     found += [
-        (_number(run.child.costs.get('mflops')), 'MFLOPs'),
-        (_number(run.child.costs.get('mparams')), 'million parameters'),
+        *((_cost(run, name), cost.unit) for name, cost in COSTS.items()),
         (duration(run.seconds), 'of time'),
     ]
     return [(value, name) for value, name in found if value]
@@ -140,20 +138,13 @@ def _tested(run: Run, name: str) -> str:
     return '' if value is None else f'{value:.2f}'
 
 
-def _number(value) -> str:
-    return '' if value is None else f'{value:.3f}'
-
-
-def _millions(value) -> str:
-    return '' if value is None else f'{value:.3f} million'
-
-
-def _ms(value) -> str:
-    return '' if value is None else f'{value:.3f} ms'
+def _cost(run: Run, name: str) -> str:
+    cost = run.child.costs.get(name)
+    return '' if cost is None else COSTS[name].shown(cost)
 
 
 def _limit(run: Run) -> str:
-    limits = [f'{value:g} {UNITS[m]}' for m, value in run.limits.items()]
+    limits = [f'{value:g} {COSTS[m].unit}' for m, value in run.limits.items()]
     return ', '.join(limits) or ('none' if run.stages else '')
 
 

@@ -6,22 +6,22 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from mmdsnas.models.cost import Cost, CostTable
+from mmdsnas.models.cost import COSTS, Amounts, CostTable
 from mmdsnas.subnets import how_it_ended
 
 
 def stage_table(
     title: str,
-    by_stage: Dict[str, List[Cost]],
-    whole: List[Cost],
+    by_stage: Dict[str, List[Amounts]],
+    whole: List[Amounts],
     columns: List[str],
 ) -> str:
     """Cost of a network stage by stage.
 
     Args:
         title (str): What is counted.
-        by_stage (dict[str, list[Cost]]): By stage, one cost for each column.
-        whole (list[Cost]): Those of the whole network.
+        by_stage (dict[str, list[dict]]): By stage, one cost for each column.
+        whole (list[dict]): Those of the whole network.
         columns (list[str]): What the columns of MFLOPs count.
     """
     table = Table(box=box.SIMPLE, title=title, title_justify='left')
@@ -30,7 +30,7 @@ def stage_table(
         table.add_column(column, justify='right')
     rows = [*by_stage.items(), ('in all', whole)]
     for name, costs in rows:
-        numbers = [costs[0].params, *(cost.flops for cost in costs)]
+        numbers = [costs[0]['params'], *(cost['flops'] for cost in costs)]
         table.add_row(
             name,
             *(f'{number:.3f}' for number in numbers),
@@ -53,23 +53,23 @@ def child_table(meta: Dict[str, Any], files: List[str]) -> str:
     table = Table(box=box.SIMPLE)
     table.add_column('block')
     table.add_column('candidate')
-    costs = dict(mflops='MFLOPs', mparams='M parameters', latency_ms='ms')
-    costs = {key: column for key, column in costs.items() if key in meta}
-    for column in ('probability', *costs.values()):
+    costs = [cost for cost in COSTS.values() if cost.key in meta]
+    for column in ('probability', *(cost.heading for cost in costs)):
         table.add_column(column, justify='right')
-    rest = whole = [meta[key] for key in costs]
+    rest = whole = [meta[cost.key] for cost in costs]
     for name, block in meta['blocks'].items():
-        cost = [block[key] for key in costs]
-        rest = [total - part for total, part in zip(rest, cost)]
+        own = [block[cost.key] for cost in costs]
+        rest = [total - part for total, part in zip(rest, own)]
         table.add_row(
             name,
             block['candidate'],
             f'{block["probability"]:.3f}',
-            *(f'{number:.3f}' for number in cost),
+            *(cost.shown(n) for cost, n in zip(costs, own)),
         )
     table.add_section()
-    table.add_row('the rest', '', '', *(f'{abs(number):.3f}' for number in rest))
-    table.add_row('child', '', '', *(f'{number:.3f}' for number in whole))
+    for name, of in (('the rest', map(abs, rest)), ('child', whole)):
+        numbers = [cost.shown(n) for cost, n in zip(costs, of)]
+        table.add_row(name, '', '', *numbers)
     ended = how_it_ended(meta)
     tested = {f'test: {k}': v for k, v in (meta.get('test_metrics') or {}).items()}
     lines = [*metric_lines({**(meta.get('metrics') or {}), **tested}), *files]
@@ -84,25 +84,20 @@ def _text(table: Table) -> str:
     return text.getvalue()
 
 
-def latency_table(costs: CostTable) -> str:
-    """Measured latencies beside MFLOPs, in the order of the blocks.
-
-    Args:
-        costs (CostTable): With latencies.
-    """
+def cost_table(costs: CostTable) -> str:
+    """The costs of all candidates, in the order of the blocks."""
     table = Table(box=box.SIMPLE)
     for column in ('block', 'candidate'):
         table.add_column(column)
-    for column in ('ms', 'MFLOPs'):
-        table.add_column(column, justify='right')
-    for name, candidates in costs.blocks.items():
-        for choice, cost in candidates.items():
-            first = name if choice == next(iter(candidates)) else ''
-            numbers = (f'{cost.latency:.4f}', f'{cost.flops:.3f}')
-            table.add_row(first, choice, *numbers)
+    for name in costs.fixed_part:
+        table.add_column(COSTS[name].heading, justify='right')
+    for block, candidates in costs.blocks.items():
+        for choice, own in candidates.items():
+            first = block if choice == next(iter(candidates)) else ''
+            table.add_row(first, choice, *(COSTS[n].shown(c) for n, c in own.items()))
     table.add_section()
-    fixed = costs.fixed_part
-    table.add_row('the rest', '', f'{fixed.latency:.4f}', f'{fixed.flops:.3f}')
+    rest = costs.fixed_part.items()
+    table.add_row('the rest', '', *(COSTS[n].shown(c) for n, c in rest))
     return _text(table)
 
 

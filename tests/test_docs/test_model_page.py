@@ -91,9 +91,9 @@ def test_metafile(name):
     _, (everything, part) = costs_by_stage(
         MODELS.build(config.model), (1, 3, 224, 224), ['all', 'conv_linear']
     )
-    assert model['Metadata']['FLOPs'] == round(everything.flops, 3) * 1e6
-    assert model['Metadata']['Parameters'] == round(everything.params, 3) * 1e6
-    numbers = (everything.params, everything.flops, part.flops)
+    assert model['Metadata']['FLOPs'] == round(everything['flops'], 3) * 1e6
+    assert model['Metadata']['Parameters'] == round(everything['params'], 3) * 1e6
+    numbers = (everything['params'], everything['flops'], part['flops'])
     row = ' | '.join(f'{number:.3f}' for number in numbers)
     assert f'| {row} |' in PAGE.read_text()
     top1 = model['Results'][0]['Metrics']['Top 1 Accuracy']

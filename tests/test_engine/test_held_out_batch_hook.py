@@ -160,7 +160,7 @@ def costly():
     net = ToyNet([block(cheap=Norm(torch.tanh), dear=op) for op in dear])
     table = algorithm_of(net).cost_table
     paths = itertools.product(['cheap', 'dear'], repeat=2)
-    costs = sorted(table.cost(dict(zip(table.groups, p))).flops for p in paths)
+    costs = sorted(table.cost(dict(zip(table.groups, p)))['flops'] for p in paths)
     return net, (costs[0] + costs[1]) / 2
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmdsnas.engine import SearchLogHook
-from mmdsnas.models import Cost, CostTable
+from mmdsnas.models import CostTable
 from tests.toy_run import Keep, runner_of, search_of
 
 
@@ -28,13 +28,15 @@ class Mutator:
         return {f'module_{i}': 0.5 for i in range(3)}
 
 
-def build(rewards, latency=float('nan')):
+def build(rewards, **measured):
     """A hook after an epoch of these rewards, one row an iteration."""
     blocks = {
-        f'net.{i}': dict(a=Cost(flops=1.0, params=2.0, latency=latency)) for i in 'wxyz'
+        f'net.{i}': dict(a=dict(flops=1.0, params=2.0, **measured)) for i in 'wxyz'
     }
     groups = dict(module_0=['net.w'], module_1=['net.x', 'net.z'], module_2=['net.y'])
-    table = CostTable(blocks, groups, Cost(0.0, 0.0, latency))
+    table = CostTable(
+        blocks, groups, dict.fromkeys(('flops', 'params', *measured), 0.0)
+    )
     estimator = SimpleNamespace(block_rewards=None)
     algorithm = SimpleNamespace(
         mutator=Mutator(), cost_table=table, gradient_estimator=estimator
@@ -76,7 +78,7 @@ def test_child_names_the_blocks(monkeypatch):
     assert 'Child after epoch 5: 4.000 MFLOPs, 8.000 M parameters, 1 of 3' in child
     assert child.endswith('w a (0.50)  x+z a (0.50)  y a (0.50)')
     (child,) = lines(monkeypatch, [], latency=0.5)
-    assert '8.000 M parameters, 2.500 ms, 1 of 3' in child
+    assert '8.000 M parameters, 2.0000 ms, 1 of 3' in child
 
 
 def test_numbers_by_block_are_written_where_a_log_is_due(tmp_path):

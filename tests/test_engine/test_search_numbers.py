@@ -28,7 +28,7 @@ def test_the_search_as_a_whole():
     algorithm.loss(*batch())
     table, mutator = algorithm.cost_table, algorithm.mutator
     state, _ = numbers(algorithm)
-    assert state['sampled_mflops'] == table.cost(mutator.current_choices).flops
+    assert state['sampled_mflops'] == table.cost(mutator.current_choices)['flops']
     probs = torch.tensor([[0.0, 1], [2, 0], [0, 0]], dtype=torch.float64).softmax(-1)
     # A linear map of 6 x 6 against two of 6 x 60.
     mean = (18 + (probs @ torch.tensor([36.0, 720.0]).double()).sum()) / 1e6

@@ -89,13 +89,13 @@ def test_cost_table_is_the_authors(algorithm):
     table = algorithm.cost_table
     assert algorithm.resource_estimator.count == 'conv'
     assert [
-        [cost.flops for cost in row.values()] for row in table.blocks.values()
+        [cost['flops'] for cost in row.values()] for row in table.blocks.values()
     ] == REFERENCE['block_mflops']
     assert list(table.groups.values()) == [[name] for name in table.blocks]
 
 
 def test_cost_of_the_path(algorithm, case, path):
-    cost = algorithm.cost_table.cost(path, fixed_part=False).flops
+    cost = algorithm.cost_table.cost(path, fixed_part=False)['flops']
     assert cost == pytest.approx(case['sampled_block_mflops'], rel=1e-12)
 
 

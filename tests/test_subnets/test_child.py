@@ -49,7 +49,7 @@ def test_the_costs_are_those_of_the_child_that_is_written():
     cost = algorithm.cost_table.cost(algorithm.mutator.derive_child())
     algorithm.architecture.tail.times = 3
     meta = child_checkpoint(algorithm)['meta']
-    assert meta['mflops'] == pytest.approx(cost.flops + 2 * LAYER[0])
+    assert meta['mflops'] == pytest.approx(cost['flops'] + 2 * LAYER[0])
     assert meta['blocks']['blocks.0']['mflops'] == pytest.approx(20 * LAYER[0])
 
 
@@ -82,7 +82,7 @@ def test_a_child_that_costs_just_the_limit_is_written():
     paths = all_paths(plain.mutator)
     for measure in ('flops', 'params'):
         for path in (paths[0], paths[1], paths[-1]):
-            limit = {measure: getattr(plain.cost_table.cost(path), measure)}
+            limit = {measure: plain.cost_table.cost(path)[measure]}
             algorithm = algorithm_of(costly_net(), cost=dict(limit=limit))
             algorithm.mutator.fix(path)
             assert child_checkpoint(algorithm)['meta']['blocks']
@@ -98,7 +98,7 @@ def test_a_finished_search_under_a_lower_limit():
 def test_a_latency_that_was_measured_again_refuses_nothing():
     algorithm = search()
     blocks = dict(cheap=1.0, dear=2.0)
-    table = algorithm.cost_table.with_latencies({'blocks.0': blocks}, 1.0)
+    table = algorithm.cost_table.measured('latency', {'blocks.0': blocks}, 1.0)
     algorithm.cost_table = algorithm.cost_term.table = table
     algorithm.cost_term.limits = dict(latency=1.5)
     meta = child_checkpoint(algorithm)['meta']

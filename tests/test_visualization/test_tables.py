@@ -1,10 +1,10 @@
 import rich.console
 
-from mmdsnas.models import Cost, CostTable
+from mmdsnas.models import CostTable
 from mmdsnas.visualization.tables import (
     child_table,
+    cost_table,
     error_table,
-    latency_table,
     metric_lines,
     subnet_table,
 )
@@ -37,17 +37,21 @@ def test_a_child_with_a_latency():
     meta = dict(blocks=blocks, mflops=4.0, mparams=1.0, latency_ms=2.0)
     rows = [line.split() for line in child_table(meta, []).splitlines()]
     assert rows[1] == 'block candidate probability MFLOPs M parameters ms'.split()
-    assert ['x', 'a', '0.500', '1.500', '0.500', '0.250'] in rows
-    assert ['the', 'rest', '2.500', '0.500', '1.750'] in rows
-    assert ['child', '4.000', '1.000', '2.000'] in rows
+    assert ['x', 'a', '0.500', '1.500', '0.500', '0.2500'] in rows
+    assert ['the', 'rest', '2.500', '0.500', '1.7500'] in rows
+    assert ['child', '4.000', '1.000', '2.0000'] in rows
 
 
-def test_latencies():
-    blocks = dict(x=dict(a=Cost(1, 9, 0.25), b=Cost(2, 9, 0.5)))
-    text = latency_table(CostTable(blocks, dict(g=['x']), Cost(3, 9, 0.125)))
+def costs_of(flops, latency):
+    return dict(flops=flops, latency=latency)
+
+
+def test_the_costs_of_all_candidates():
+    blocks = dict(x=dict(a=costs_of(1, 0.25), b=costs_of(2, 0.5)))
+    text = cost_table(CostTable(blocks, dict(g=['x']), costs_of(3, 0.125)))
     rows = [line.split() for line in text.splitlines()]
-    assert ['x', 'a', '0.2500', '1.000'] in rows and ['b', '0.5000', '2.000'] in rows
-    assert ['the', 'rest', '0.1250', '3.000'] in rows
+    assert ['x', 'a', '1.000', '0.2500'] in rows and ['b', '2.000', '0.5000'] in rows
+    assert ['the', 'rest', '3.000', '0.1250'] in rows
 
 
 def test_errors_of_latencies():

@@ -16,7 +16,7 @@ from mmdsnas.models.cost import LatencyMeter, random_paths
 from mmdsnas.registry import MODELS
 from mmdsnas.subnets import config_input_shape, sub_model, subnet_of_path
 from mmdsnas.utils.files import write_atomically
-from mmdsnas.visualization.tables import error_table, latency_table
+from mmdsnas.visualization.tables import cost_table, error_table
 
 # Other children than those that the fixed part was measured on.
 SEED = 1
@@ -83,14 +83,14 @@ def main() -> None:
     children = {k: build(subnet) for k, subnet in enumerate(subnets)}
 
     table, measured = meter.table_and_networks(supernet, children)
-    costs = model.cost_table.with_latencies(*table)
-    setting = meter.setting(supernet)
+    costs = model.cost_table.measured('latency', table.blocks, table.fixed_part)
+    setting = table.setting
     print('\n'.join(f'{name}: {value}' for name, value in setting.items()))
-    print(latency_table(costs))
+    print(cost_table(costs))
     rows = [
         dict(
             measured_ms=measured[k],
-            predicted_ms=costs.cost(path).latency,
+            predicted_ms=costs.cost(path)['latency'],
             subnet=subnets[k],
         )
         for k, path in enumerate(paths)
@@ -100,7 +100,7 @@ def main() -> None:
         write_report(
             args.report,
             setting['backend'],
-            dict(config=args.config, setting=setting, **table._asdict(), paths=rows),
+            dict(config=args.config, **table.model_dump(), paths=rows),
         )
 
 

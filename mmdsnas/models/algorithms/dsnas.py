@@ -113,7 +113,7 @@ class DSNAS(StagedAlgorithm):
             self.cost_table = estimator.cost_table(
                 self.architecture, self.mutator.search_groups
             )
-        self.cost_term = CostTerm.from_options(self.cost_table, cost)
+        self.cost_term = CostTerm(self.cost_table, **(cost or {}))
         # One that was built may have those of another search.
         self.mutator.lift_limits()
         if self.cost_term.limits:

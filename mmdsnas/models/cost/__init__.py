@@ -1,17 +1,17 @@
-from .cost_table import MEASURES, Cost, CostTable
+from .cost_table import CostTable
 from .cost_term import CostTerm, expected_cost, sampled_cost
+from .costs import COSTS, Amounts, Cost
 from .latency import LatencyMeter
-from .limits import EXPECTED, UNITS
+from .limits import limits_of
 from .multipliers import Multipliers
 from .resource_estimator import INPUT_SHAPE, ResourceEstimator
 from .search_space import random_paths
 from .stages import costs_by_stage, stage_names
 
 __all__ = [
-    'EXPECTED',
+    'COSTS',
     'INPUT_SHAPE',
-    'MEASURES',
-    'UNITS',
+    'Amounts',
     'Cost',
     'CostTable',
     'CostTerm',
@@ -20,6 +20,7 @@ __all__ = [
     'ResourceEstimator',
     'costs_by_stage',
     'expected_cost',
+    'limits_of',
     'random_paths',
     'sampled_cost',
     'stage_names',

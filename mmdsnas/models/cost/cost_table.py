@@ -2,63 +2,54 @@ import operator
 import os
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
-from math import nan
-from typing import Dict, Iterable, List, Mapping, NamedTuple, Tuple
+from typing import Dict, Iterable, List, Mapping, Tuple
 
 import torch
 from torch import Tensor
 
+from .costs import Amounts
 
-class Cost(NamedTuple):
-    """Cost of a network for one input.
-
-    Attributes:
-        flops (float): MFLOPs: multiply-adds / 1e6.
-        params (float): Parameters / 1e6.
-        latency (float): Milliseconds; NaN where it was not measured.
-    """
-
-    flops: float
-    params: float
-    latency: float = nan
+# Counts are whole numbers, which were divided by a million and added up.
+ROUNDING = dict(rel_tol=1e-9, abs_tol=1e-9)
 
 
-# Names of what is counted or measured.
-MEASURES = Cost._fields
-
-
-def total(costs: Iterable[Cost]) -> Cost:
-    """Sum of costs, added up from the first to the last."""
-    costs = list(costs)
+def total(amounts: Iterable[float]) -> float:
+    """Sum of amounts, added up from the first to the last."""
     # Not sum(), which newer Pythons compensate: the child within a limit is found by
     # adding up group by group, and its cost must be this one to the last bit.
-    return Cost(
-        *(reduce(operator.add, (getattr(c, m) for c in costs), 0.0) for m in MEASURES)
-    )
+    return reduce(operator.add, amounts, 0.0)
+
+
+def total_costs(parts: Iterable[Amounts]) -> Amounts:
+    """Sum of all costs of some parts, see :func:`total`; there must be a part."""
+    parts = list(parts)
+    return {name: total(part[name] for part in parts) for name in parts[0]}
 
 
 @dataclass(frozen=True)
 class CostTable:
-    """Cost of every candidate of every block, measured once.
+    """Costs of every candidate of every block, measured once.
+
+    Costs are dicts: amount by the name of the cost, see ``COSTS`` for the units.
 
     Attributes:
-        blocks (dict[str, dict[str, Cost]]): Cost by block and candidate.
+        blocks (dict[str, dict[str, dict[str, float]]]): Costs by block and candidate.
         groups (dict[str, list[str]]): Blocks of each search group, in the
             mutator's order.
-        fixed_part (Cost): What every path contains: stem, head and whatever
-            else is not searched.
+        fixed_part (dict[str, float]): What every path contains: stem, head and
+            whatever else is not searched.
     """
 
-    blocks: Dict[str, Dict[str, Cost]]
+    blocks: Dict[str, Dict[str, Amounts]]
     groups: Dict[str, List[str]]
-    fixed_part: Cost
+    fixed_part: Amounts
 
     @cached_property
-    def by_group(self) -> Dict[str, Dict[str, Cost]]:
-        """Cost by group and candidate, summed over the group's blocks."""
+    def by_group(self) -> Dict[str, Dict[str, Amounts]]:
+        """Costs by group and candidate, summed over the group's blocks."""
         return {
             group: {
-                choice: total(self.blocks[b][choice] for b in members)
+                choice: total_costs(self.blocks[b][choice] for b in members)
                 for choice in self.blocks[members[0]]
             }
             for group, members in self.groups.items()
@@ -73,52 +64,43 @@ class CostTable:
         """A path by block instead of by group."""
         return {b: path[g] for g, blocks in self.groups.items() for b in blocks}
 
-    def cost(self, path: Mapping[str, str], fixed_part: bool = True) -> Cost:
-        """Cost of a path.
+    def cost(self, path: Mapping[str, str], fixed_part: bool = True) -> Amounts:
+        """Costs of a path.
 
         Args:
             path (Mapping[str, str]): Candidate by group.
             fixed_part (bool): Whether the fixed part counts.
 
         Returns:
-            Cost: Added up in the order of the groups, the fixed part last.
+            dict[str, float]: Added up in the order of the groups, the fixed part last.
         """
         parts = [costs[path[name]] for name, costs in self.by_group.items()]
-        if fixed_part:
-            parts.append(self.fixed_part)
-        return total(parts)
+        return total_costs([*parts, self.fixed_part] if fixed_part else parts)
 
-    def with_latencies(
-        self, blocks: Mapping[str, Mapping[str, float]], fixed_part: float
+    def measured(
+        self, name: str, blocks: Mapping[str, Mapping[str, float]], fixed_part: float
     ) -> 'CostTable':
-        """This table with measured latencies.
-
-        Args:
-            blocks (Mapping[str, Mapping[str, float]]): Milliseconds by block and
-                candidate.
-            fixed_part (float): Milliseconds of what every path contains.
-        """
+        """This table with one more cost, by block and candidate, and of the rest."""
         table = {
-            name: {c: cost._replace(latency=blocks[name][c]) for c, cost in row.items()}
-            for name, row in self.blocks.items()
+            block: {c: {**cost, name: blocks[block][c]} for c, cost in row.items()}
+            for block, row in self.blocks.items()
         }
-        fixed = self.fixed_part._replace(latency=fixed_part)
-        return replace(self, blocks=table, fixed_part=fixed)
+        return replace(
+            self, blocks=table, fixed_part={**self.fixed_part, name: fixed_part}
+        )
 
-    def network_latencies(
-        self, path: Mapping[str, str], counted: Mapping[str, Cost]
-    ) -> Dict[str, Cost]:
-        """What was counted in a path's network, with this table's latencies.
+    def completed(
+        self, path: Mapping[str, str], counted: Mapping[str, Amounts]
+    ) -> Dict[str, Amounts]:
+        """What was counted in a path's network, with what this table has besides.
 
         Args:
             path (Mapping[str, str]): Candidate by group.
-            counted (Mapping[str, Cost]): Cost by block; ``''`` is the whole network.
+            counted (Mapping[str, dict]): Costs by block, of the whole under ``''``.
         """
-        latencies = {
-            b: self.blocks[b][c].latency for b, c in self.choices(path).items()
-        }
-        latencies[''] = self.cost(path).latency
-        return {n: cost._replace(latency=latencies[n]) for n, cost in counted.items()}
+        own = {b: self.blocks[b][c] for b, c in self.choices(path).items()}
+        own[''] = self.cost(path)
+        return {name: {**own[name], **costs} for name, costs in counted.items()}
 
     def labels(self) -> Dict[str, str]:
         """What to call the groups: their blocks, without what all names share."""
@@ -131,46 +113,35 @@ class CostTable:
         }
 
     def cost_range(
-        self, measure: str = 'flops', fixed_part: bool = True
+        self, name: str = 'flops', fixed_part: bool = True
     ) -> Tuple[float, float]:
-        """What the cheapest and the most expensive path cost.
-
-        Args:
-            measure (str): A field of ``Cost``, whose unit the range has.
-            fixed_part (bool): Whether the fixed part counts.
-        """
-        groups = self.by_group.values()
-        columns = [[getattr(cost, measure) for cost in g.values()] for g in groups]
-        base = [getattr(self.fixed_part, measure)] if fixed_part else []
+        """The least and the most that a path costs, by the name of the cost."""
+        columns = [[c[name] for c in g.values()] for g in self.by_group.values()]
+        base = [self.fixed_part[name]] if fixed_part else []
         cheapest, costliest = (
-            reduce(operator.add, [*map(pick, columns), *base], 0.0)
-            for pick in (min, max)
+            total([*map(pick, columns), *base]) for pick in (min, max)
         )
         return cheapest, costliest
 
     def extreme_paths(self) -> Tuple[Dict[str, str], Dict[str, str]]:
         """The paths that cost fewest and most MFLOPs, candidate by group."""
+        groups = self.by_group.items()
+        mflops = {g: {c: cost['flops'] for c, cost in row.items()} for g, row in groups}
         cheapest, costliest = (
-            {
-                group: pick(costs, key=lambda choice: costs[choice].flops)
-                for group, costs in self.by_group.items()
-            }
+            {group: pick(row, key=row.get) for group, row in mflops.items()}
             for pick in (min, max)
         )
         return cheapest, costliest
 
-    def matrix(self, measure: str) -> Tensor:
-        """Costs of the candidates by one measure.
-
-        Args:
-            measure (str): A field of ``Cost``, whose unit they have.
+    def matrix(self, name: str) -> Tensor:
+        """One cost of the candidates, by its name.
 
         Returns:
             Tensor: float64, shape ``(num_groups, max_choices)``, filled up
             with 0 like the mutator's probabilities.
         """
         rows = [
-            torch.tensor([getattr(c, measure) for c in g.values()], dtype=torch.float64)
+            torch.tensor([cost[name] for cost in g.values()], dtype=torch.float64)
             for g in self.by_group.values()
         ]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)

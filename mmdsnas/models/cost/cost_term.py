@@ -1,17 +1,22 @@
+import math
+from logging import WARNING
 from typing import Annotated, Dict, Literal, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 import torch.nn as nn
+from mmengine.logging import print_log
 from pydantic import Field
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.options import NonNegative, Positive, checked_options
+from ..mutators.most_probable import most_probable_path
 from ..state_dicts import take_what_fits
-from .cost_table import Cost, CostTable
-from .limits import check_limits, check_network, constraints, limits_of
+from .cost_table import ROUNDING, CostTable, total_costs
+from .costs import Amounts
+from .limits import in_words, limits_of, rest_of
 from .multipliers import Multipliers
 
 
@@ -20,10 +25,7 @@ def expected_cost(probs: Tensor, costs: Tensor) -> Tensor:
 
     Args:
         probs (Tensor): Shape ``(num_groups, max_choices)``.
-        costs (Tensor): The same shape, padding is 0.
-
-    Returns:
-        Tensor: Shape ``()``, in the unit of ``costs``.
+        costs (Tensor): The same shape, padding is 0; the result has their unit.
     """
     return (probs * costs).sum()
 
@@ -33,23 +35,14 @@ def sampled_cost(probs: Tensor, costs: Tensor, chosen: Tensor) -> Tensor:
 
     Args:
         probs (Tensor): Shape ``(num_groups, max_choices)``.
-        costs (Tensor): The same shape.
-        chosen (Tensor): Index of the sampled candidates,
-            shape ``(num_groups, )``.
-
-    Returns:
-        Tensor: Shape ``()``, in the unit of ``costs``.
+        costs (Tensor): The same shape; the result has their unit.
+        chosen (Tensor): Index of the sampled candidates, shape ``(num_groups, )``.
     """
     return (probs * costs).gather(1, chosen[:, None]).sum()
 
 
-_Limits = Annotated[
-    Dict[Literal['flops', 'params', 'latency'], Positive], Field(min_length=1)
-]
-
-
 class CostTerm(nn.Module):
-    """Limits on the cost of the child, and what presses a search towards them.
+    """Limits on the costs of the child, and what presses a search towards them.
 
     Whatever the form, the child is within the limits (see
     :func:`~mmdsnas.models.mutators.most_probable_path`); the form says how the
@@ -59,8 +52,8 @@ class CostTerm(nn.Module):
     Args:
         table (CostTable): Costs of the search space.
         limit (float | dict, optional): Limit in MFLOPs, or a dict with any of
-            ``flops`` (MFLOPs), ``params`` (millions) and ``latency`` (ms); None: no
-            limit.
+            ``COSTS``: ``flops`` (MFLOPs), ``params`` (millions), ``latency`` (ms);
+            None: no limit.
         weight (float, optional): Factor of the penalty (lambda), per MFLOP, 1e-2 by
             default; the adaptive form has none.
         form (str): ``'adaptive'`` has a multiplier for each limit that finds its
@@ -72,7 +65,7 @@ class CostTerm(nn.Module):
             limit. The official limit of 290 counts the blocks only.
 
     Attributes:
-        limits (dict[str, float]): By measure, in the unit of ``Cost``.
+        limits (dict[str, float]): By cost, in its unit.
         multipliers (Multipliers, optional): Of the adaptive form, with a limit.
 
     Raises:
@@ -84,7 +77,9 @@ class CostTerm(nn.Module):
     def __init__(
         self,
         table: CostTable,
-        limit: Union[Positive, _Limits, None] = None,
+        limit: Union[
+            Positive, Annotated[Dict[str, Positive], Field(min_length=1)], None
+        ] = None,
         weight: Optional[NonNegative] = None,
         form: Literal['adaptive', 'expected', 'sampled'] = 'adaptive',
         count_fixed_part: bool = True,
@@ -107,75 +102,110 @@ class CostTerm(nn.Module):
         self.weight = 1e-2 if weight is None else weight
         self.form = form
         self.count_fixed_part = count_fixed_part
-        check_limits(table, self.limits, count_fixed_part)
-        self.base = table.fixed_part.flops if count_fixed_part else 0.0
+        self._check_limits()
         self.register_buffer('costs', table.matrix('flops'), persistent=False)
         self.multipliers: Optional[Multipliers] = None
         if self.limits and form == 'adaptive':
-            self.multipliers = self._multipliers()
-
-    @classmethod
-    def from_options(cls, table: CostTable, options: Optional[Dict]) -> 'CostTerm':
-        """Builds the term from the config's ``cost``.
-
-        Args:
-            table (CostTable): Costs of the search space.
-            options (dict, optional): The other arguments; None: no penalty.
-
-        Raises:
-            ConfigError: One is wrong.
-        """
-        return cls(table, **(options or {}))
-
-    def _multipliers(self) -> Multipliers:
-        fixed, measures = self.table.fixed_part, list(self.limits)
-        bases = [getattr(fixed, m) if self.count_fixed_part else 0.0 for m in measures]
-        return Multipliers(
-            measures,
-            torch.stack([self.table.matrix(measure) for measure in measures]),
-            torch.tensor(bases, dtype=torch.float64),
-            torch.tensor(list(self.limits.values()), dtype=torch.float64),
-            torch.tensor(self.table.sizes),
-        )
+            self.multipliers = Multipliers(
+                list(self.limits),
+                torch.stack([table.matrix(name) for name in self.limits]),
+                torch.tensor([self._base(n) for n in self.limits], dtype=torch.float64),
+                torch.tensor(list(self.limits.values()), dtype=torch.float64),
+                torch.tensor(table.sizes),
+            )
 
     @property
     def adaptive(self) -> bool:
         """bool: Whether there are multipliers."""
         return self.multipliers is not None
 
+    def _base(self, name: str) -> float:
+        """What counts besides the blocks."""
+        return self.table.fixed_part[name] if self.count_fixed_part else 0.0
+
+    def _check_limits(self) -> None:
+        """Refuses limits that no path is within; warns of those that all are within."""
+        own = self.count_fixed_part
+        for name, limit in self.limits.items():
+            if name not in self.table.fixed_part:
+                raise ConfigError(
+                    f'cost.limit has {name}, so resource_estimator.{name} must say how '
+                    f'it is to be measured, e.g. {name}=dict(), but nothing measured '
+                    'it.'
+                )
+            cheapest, costliest = self.table.cost_range(name, own)
+            what = f'cost.limit is {in_words({name: limit})}, but the'
+            if limit < cheapest:
+                raise ConfigError(
+                    f'{what} cheapest path of this search space costs '
+                    f'{in_words({name: cheapest}, own)}.'
+                )
+            if limit > costliest:
+                print_log(
+                    f'{what} most expensive path of this search space costs '
+                    f'{in_words({name: costliest}, own)}: the limit has no effect.',
+                    'current',
+                    level=WARNING,
+                )
+        if len(self.limits) < 2:
+            return
+        costs, rest = self.constraints()
+        there = np.arange(costs.shape[-1]) < np.array(self.table.sizes)[:, None]
+        if most_probable_path(np.where(there, 0.0, -np.inf), costs, rest) is None:
+            raise ConfigError(
+                f'cost.limit is {in_words(self.limits, own)}, but no path of this '
+                'search space is within all of them.'
+            )
+
     def allows(self, path: Mapping[str, str]) -> bool:
-        """Whether a path is within all limits.
+        """Whether a path, candidate by group, is within all limits."""
+        costs = self.table.cost(path, self.count_fixed_part)
+        return all(costs[name] <= limit for name, limit in self.limits.items())
+
+    def check_network(self, costs: Mapping[str, Amounts]) -> None:
+        """Refuses a network that was counted as a whole and is not within the limits.
+
+        What is measured has a limit on the table's sum alone: measurements vary, and
+        a child that was found must not be lost to the next one.
 
         Args:
-            path (Mapping[str, str]): Candidate by group.
-        """
-        cost = self.table.cost(path, self.count_fixed_part)
-        return all(getattr(cost, m) <= limit for m, limit in self.limits.items())
-
-    def check_network(self, costs: Mapping[str, Cost]) -> None:
-        """Refuses a network that is not within the limits on what can be counted.
-
-        Args:
-            costs (Mapping[str, Cost]): See ``ResourceEstimator.network_costs``.
+            costs (Mapping[str, dict]): See ``ResourceEstimator.network_costs``.
 
         Raises:
-            ConfigError: It costs more.
+            ConfigError: It costs more, by more than rounding.
         """
-        check_network(costs, self.limits, self.count_fixed_part)
+        blocks = total_costs(cost for name, cost in costs.items() if name)
+        found = costs[''] if self.count_fixed_part else blocks
+        for name, limit in self.limits.items():
+            amount = found.get(name, -math.inf)
+            if amount > limit and not math.isclose(amount, limit, **ROUNDING):
+                raise ConfigError(
+                    f'cost.limit is {in_words({name: limit})}, but the child costs '
+                    f'{in_words({name: amount}, self.count_fixed_part)} as it would be '
+                    'written, so that it is not.'
+                )
 
     def constraints(self) -> Tuple[np.ndarray, np.ndarray]:
-        """The limits for ``DifferentiableMutator.set_limits``; there must be one."""
-        return constraints(self.table, self.limits, self.count_fixed_part)
+        """The limits as numbers on the searched groups alone; there must be one.
+
+        Returns:
+            tuple: Costs of the candidates, shape ``(num_limits, num_groups,
+            max_choices)``, and what their sum may be, shape ``(num_limits, )``:
+            exactly those paths are within that :meth:`allows` allows.
+        """
+        costs = [self.table.matrix(name).numpy() for name in self.limits]
+        rest = [rest_of(limit, self._base(n)) for n, limit in self.limits.items()]
+        return np.stack(costs), np.array(rest)
 
     def expected(self, probs: Tensor) -> Tensor:
         """Mean MFLOPs of a path, with the fixed part if that counts."""
-        return self.base + expected_cost(probs, self.costs.to(probs.dtype))
+        return self._base('flops') + expected_cost(probs, self.costs.to(probs.dtype))
 
     @torch.no_grad()
     def add_constraint_grad(
         self, alphas: Sequence[nn.Parameter], probs: Tensor
     ) -> None:
-        """Adds what the adaptive form has to say to the gradients of ``alpha``.
+        """Adds the gradient of the constraints, with their multipliers, to ``alpha``.
 
         There must be multipliers, and the gradients must be complete: averaged over
         ranks and micro-batches, and unscaled.
@@ -217,12 +247,11 @@ class CostTerm(nn.Module):
             cost = self.expected(probs)
             # A product, because a branch would wait for the device.
             return self.weight * cost * (cost.detach() > self.limits['flops'])
-        sampled = self.table.cost(path, self.count_fixed_part).flops
+        sampled = self.table.cost(path, self.count_fixed_part)['flops']
         if sampled < self.limits['flops']:
             return probs.new_zeros(())
-        chosen = [
-            list(costs).index(path[name]) for name, costs in self.table.by_group.items()
-        ]
+        groups = self.table.by_group.items()
+        chosen = [list(costs).index(path[name]) for name, costs in groups]
         index = probs.new_tensor(chosen).long()
         return self.weight * sampled_cost(probs, self.costs.to(probs.dtype), index)
 

@@ -19,16 +19,15 @@ import torch
 import torch.nn as nn
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError
 from torch import Tensor
 
-from mmdsnas.errors import UserError
-from mmdsnas.utils.files import check_writable
+from mmdsnas.errors import ConfigError, UserError
+from mmdsnas.utils.files import check_writable, write_atomically
 from mmdsnas.utils.options import InputShape, Text, checked_options
 from mmdsnas.utils.progress import progress
 from ..mutables import blocks_of
 from .latency_backends import BACKENDS, hardware
-from .latency_file import LatencyTable, read_latencies, write_latencies
 from .search_space import block_inputs, digest, random_paths
 from .stopwatch import median_times
 
@@ -36,6 +35,22 @@ from .stopwatch import median_times
 CHILDREN = 5
 
 Call = Callable[[], Any]
+
+
+class LatencyTable(BaseModel):
+    """Measured latencies of a supernet; a JSON file keeps them.
+
+    Attributes:
+        setting (dict[str, Any]): What they depend on, see ``LatencyMeter.setting``.
+        blocks (dict[str, dict[str, float]]): Milliseconds by block and candidate.
+        fixed_part (float): Milliseconds of what every path contains.
+    """
+
+    model_config = ConfigDict(extra='forbid', strict=True, allow_inf_nan=False)
+
+    setting: Dict[str, Any]
+    blocks: Dict[str, Dict[str, NonNegativeFloat]]
+    fixed_part: NonNegativeFloat
 
 
 class Nothing(nn.Module):
@@ -103,7 +118,7 @@ class LatencyMeter:
         )
 
     def table(self, model: nn.Module) -> LatencyTable:
-        """The latencies of a supernet, see :meth:`table_and_networks`."""
+        """Measures a supernet, see :meth:`table_and_networks`."""
         return self.table_and_networks(model, {})[0]
 
     def table_and_networks(
@@ -116,15 +131,13 @@ class LatencyMeter:
 
         Args:
             model (nn.Module): The supernet; it stays as it was.
-            networks (Mapping[Any, nn.Module]): Networks without alternatives by any
-                key; they stay as they were.
+            networks (Mapping[Any, nn.Module]): Networks without alternatives by key.
 
         Returns:
             tuple: The table, and the networks' milliseconds by key.
 
         Raises:
-            UserError: The file is no such file or cannot be written, or the
-                backend cannot execute the model.
+            UserError: The file or the backend is of no use.
         """
         found: List[Any] = [None, None]
         if is_main_process():
@@ -141,47 +154,42 @@ class LatencyMeter:
     def _read_or_measure(self, model, networks):
         setting = self.setting(model)
         if self.file is None:
-            return self._measure(model, networks)
-        kept = read_latencies(self.file)
+            return self._measure(model, networks, setting)
+        path = Path(self.file)
+        kept = read_latencies(path)
         if kept is not None:
             changed = [
-                f'{name} was {kept[0].get(name)} and is {setting.get(name)}'
-                for name in {**kept[0], **setting}
-                if kept[0].get(name) != setting.get(name)
+                f'{name} was {kept.setting.get(name)} and is {setting.get(name)}'
+                for name in {**kept.setting, **setting}
+                if kept.setting.get(name) != setting.get(name)
             ]
             if not changed:
-                print_log(f'Latencies are those in {self.file}.', 'current')
-                return kept[1], self._times(self._network_calls(networks))
+                print_log(f'Latencies are those in {path}.', 'current')
+                return kept, self._times(self._network_calls(networks))
             print_log(
-                f'The latencies in {self.file} are not those of this run, and are '
+                f'The latencies in {path} are not those of this run, and are '
                 f'measured again: {"; ".join(changed)}.',
                 'current',
                 level=WARNING,
             )
         # Before minutes of measuring.
-        check_writable(
-            Path(self.file).parent, 'the folder of resource_estimator.latency.file'
-        )
-        table, times = self._measure(model, networks)
-        write_latencies(self.file, setting, table)
+        check_writable(path.parent, 'the folder of resource_estimator.latency.file')
+        table, times = self._measure(model, networks, setting)
+        with write_atomically(path) as temporary:
+            text = f'{table.model_dump_json(indent=2)}\n'
+            temporary.write_text(text, encoding='utf-8')
         return table, times
 
-    def _measure(self, model, networks):
+    def _measure(self, model, networks, setting):
         """Times candidates and whole networks side by side."""
         model = self._copy(model)
         choices = {n: list(b.choices) for n, b in blocks_of(model).items()}
         paths = random_paths(choices, CHILDREN, seed=0)
-        children = {
-            ('child', k): self._child(model, path) for k, path in enumerate(paths)
-        }
-        calls = self._candidate_calls(model)
-        calls.update(self._network_calls({**children, **networks}))
-        times = self._times(calls)
+        children = {('child', k): _child(model, path) for k, path in enumerate(paths)}
+        calls = self._network_calls({**children, **networks})
+        times = self._times({**self._candidate_calls(model), **calls})
         table = {
-            block: {
-                choice: max(0.0, times[block, choice] - times[block, None])
-                for choice in options
-            }
+            block: {c: max(0.0, times[block, c] - times[block, None]) for c in options}
             for block, options in choices.items()
         }
         rest = statistics.median(
@@ -196,30 +204,28 @@ class LatencyMeter:
                 'current',
                 level=WARNING,
             )
-        return LatencyTable(table, max(0.0, rest)), {k: times[k] for k in networks}
+        table = LatencyTable(setting=setting, blocks=table, fixed_part=max(0.0, rest))
+        return table, {key: times[key] for key in networks}
 
     @torch.no_grad()
     def _candidate_calls(self, model: nn.Module) -> Dict[Any, List[Call]]:
         """By block and candidate (None: does nothing), for each call of the block."""
-        calls = {}
-        inputs = block_inputs(model, self._inputs(model))
-        blocks = list(blocks_of(model).items())
-        for name, block in progress(blocks, 'Preparing blocks'):
-            for choice, module in [*block._candidates.items(), (None, Nothing())]:
-                calls[name, choice] = [
-                    self.backend.prepare(module, *each) for each in inputs[name]
-                ]
-        return calls
+        inputs, prepare = block_inputs(model, self._inputs(model)), self.backend.prepare
+        return {
+            (name, choice): [prepare(module, *given) for given in inputs[name]]
+            for name, block in progress(blocks_of(model).items(), 'Preparing blocks')
+            for choice, module in [*block._candidates.items(), (None, Nothing())]
+        }
 
     @torch.no_grad()
     def _network_calls(
         self, networks: Mapping[Any, nn.Module]
     ) -> Dict[Any, List[Call]]:
-        calls = {}
-        for key, network in progress(list(networks.items()), 'Preparing networks'):
-            network = self._copy(network)
-            calls[key] = [self.backend.prepare(network, (self._inputs(network),))]
-        return calls
+        copies = {key: self._copy(network) for key, network in networks.items()}
+        return {
+            key: [self.backend.prepare(network, (self._inputs(network),), {})]
+            for key, network in progress(copies.items(), 'Preparing networks')
+        }
 
     @torch.no_grad()
     def _times(self, calls: Mapping[Any, List[Call]]) -> Dict[Any, float]:
@@ -240,12 +246,33 @@ class LatencyMeter:
         noise = torch.randn(self.input_shape, generator=generator)
         return noise.to(_like(model))
 
-    def _child(self, model: nn.Module, path: Mapping[str, str]) -> nn.Module:
-        child = copy.deepcopy(model)
-        for name, block in blocks_of(child).items():
-            block.fix_chosen(path[name])
-        return child
+
+def read_latencies(path: Path) -> Optional[LatencyTable]:
+    """Reads a file of latencies; None if there is none.
+
+    Raises:
+        ConfigError: It is another file, or damaged.
+    """
+    try:
+        return LatencyTable.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        reason = f'cannot be read: {error.strerror}'
+    except ValidationError as error:
+        reason = f'is another one: {error.errors()[0]["msg"]}'
+    raise ConfigError(
+        'resource_estimator.latency.file must be a file of measured latencies, or one '
+        f'that does not exist yet, but {path} {reason}.'
+    )
 
 
 def _like(model: nn.Module) -> Tensor:
     return next(model.parameters(), torch.zeros(()))
+
+
+def _child(model: nn.Module, path: Mapping[str, str]) -> nn.Module:
+    child = copy.deepcopy(model)
+    for name, block in blocks_of(child).items():
+        block.fix_chosen(path[name])
+    return child

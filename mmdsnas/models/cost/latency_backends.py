@@ -1,4 +1,9 @@
-"""What executes a network whose latency is measured."""
+"""What executes a network whose latency is measured.
+
+A backend is built of ``device`` and ``threads``. Its ``device`` is what it runs on,
+``versions()`` is what latencies depend on, by package, and ``prepare(module, args,
+kwargs)`` gives what executes a module once, which is on the device and in eval mode.
+"""
 
 import io
 import platform
@@ -15,16 +20,9 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from mmdsnas.errors import ConfigError
 
-NONE: Mapping[str, Any] = {}
-
 
 class PyTorchBackend:
     """Eager PyTorch.
-
-    Args:
-        device (str, optional): ``'cpu'`` or ``'cuda'``; by default the GPU where
-            there is one.
-        threads (int): Threads on the CPU.
 
     Raises:
         ConfigError: There is no such device.
@@ -39,29 +37,18 @@ class PyTorchBackend:
             )
 
     def versions(self) -> Dict[str, str]:
-        """What the latency depends on, by package."""
         return dict(torch=torch.__version__)
 
     def prepare(
-        self, module: nn.Module, args: Tuple, kwargs: Mapping[str, Any] = NONE
+        self, module: nn.Module, args: Tuple, kwargs: Mapping[str, Any]
     ) -> Callable[[], Any]:
-        """What executes a module once.
-
-        Args:
-            module (nn.Module): In eval mode, on the device.
-            args (tuple): Its inputs.
-            kwargs (Mapping[str, Any]): And those that are given by name.
-        """
         return partial(module, *args, **kwargs)
 
 
 class OfTensors(nn.Module):
     """A module as a function of tensors alone, which ONNX files are.
 
-    Args:
-        module (nn.Module): The module.
-        args (tuple): Its inputs; what is no tensor stays as it is.
-        kwargs (Mapping[str, Any]): And those that are given by name.
+    What is no tensor among its inputs stays as it is.
     """
 
     def __init__(
@@ -70,11 +57,7 @@ class OfTensors(nn.Module):
         super().__init__()
         self.module = module
         self.leaves, self.structure = tree_flatten((args, dict(kwargs)))
-
-    @property
-    def tensors(self) -> Tuple[Tensor, ...]:
-        """The tensors among the inputs."""
-        return tuple(leaf for leaf in self.leaves if isinstance(leaf, Tensor))
+        self.tensors = tuple(leaf for leaf in self.leaves if isinstance(leaf, Tensor))
 
     def forward(self, *tensors: Tensor) -> Tuple[Tensor, ...]:
         """Executes the module, and leaves the tensors of its output."""
@@ -88,12 +71,9 @@ class OfTensors(nn.Module):
 class OnnxRuntimeBackend:
     """ONNX Runtime on the CPU, which among others folds BatchNorm layers.
 
-    Args:
-        device (str, optional): None or ``'cpu'``.
-        threads (int): Threads of an operator.
-
     Raises:
-        ConfigError: Its packages are not installed, or the device is another.
+        ConfigError: Its packages are not installed, the device is another, or a
+            module cannot be exported or executed.
     """
 
     device = 'cpu'
@@ -117,22 +97,11 @@ class OnnxRuntimeBackend:
         self.threads = threads
 
     def versions(self) -> Dict[str, str]:
-        """What the latency depends on, by package."""
         return dict(torch=torch.__version__, onnxruntime=self.version)
 
     def prepare(
-        self, module: nn.Module, args: Tuple, kwargs: Mapping[str, Any] = NONE
+        self, module: nn.Module, args: Tuple, kwargs: Mapping[str, Any]
     ) -> Callable[[], Any]:
-        """What executes a module once, after it was exported.
-
-        Args:
-            module (nn.Module): In eval mode, on the CPU.
-            args (tuple): Its inputs.
-            kwargs (Mapping[str, Any]): And those that are given by name.
-
-        Raises:
-            ConfigError: It cannot be exported, or not be executed.
-        """
         import onnxruntime
 
         # Made here: a search is copied with what measured its latencies, and these
@@ -181,7 +150,7 @@ def hardware(device: str) -> str:
     if device == 'cuda':
         return torch.cuda.get_device_name()
     info = Path('/proc/cpuinfo')
-    names = (
-        re.findall(r'model name\s*:\s*(.+)', info.read_text()) if info.exists() else []
+    names = re.findall(
+        r'model name\s*:\s*(.+)', info.read_text() if info.exists() else ''
     )
     return names[0] if names else platform.processor() or platform.machine()

@@ -1,14 +1,14 @@
-from contextlib import contextmanager
+from contextlib import ExitStack
 from functools import partial
 from typing import (
     Any,
     Dict,
     Iterable,
-    Iterator,
     List,
     Literal,
     Mapping,
     Optional,
+    Tuple,
     Union,
 )
 
@@ -22,29 +22,25 @@ from mmdsnas.registry import TASK_UTILS
 from mmdsnas.utils.foreign import telling
 from mmdsnas.utils.options import InputShape, checked_options
 from ..mutables import OneHotMutableOP, all_candidates, blocks_of, one_path
-from .cost_table import Cost, CostTable, total
-from .latency import LatencyMeter
+from .cost_table import CostTable, total
+from .costs import COSTS, LAYERS, Amounts
 from .network_check import check_networks
-from .uncounted import own_forwards, uncounted_modules, warn_of_uncounted
+from .uncounted import uncounted_modules, warn_of_uncounted
 from .untouched import untouched
 
 # Of one image, where a config has none.
 INPUT_SHAPE = (1, 3, 224, 224)
 
-# Option -> beginnings of the names of MMRazor's counters that count.
-COUNTS = {
-    'all': ('',),
-    'conv_linear': ('Conv', 'DynamicConv', 'Linear', 'DynamicLinear'),
-    'conv': ('Conv', 'DynamicConv'),
-}
+# What modules add, by the name of a cost: its numbers, not scaled, by module.
+Counts = Dict[str, Dict[nn.Module, float]]
 
 
 @TASK_UTILS.register_module()
 class ResourceEstimator(MMRazorResourceEstimator):
-    """MMRazor's estimator, with a cost table of a whole search space.
+    """MMRazor's estimator, with a table of all ``COSTS`` of a whole search space.
 
-    MMRazor's counters do the counting, so that the cost of a path from the
-    table is what MMRazor gives for the exported child. What MMRazor's
+    MMRazor's counters count FLOPs and parameters, so that the cost of a path from
+    the table is what MMRazor gives for the exported child. What MMRazor's
     ``estimate`` leaves behind on the model (eval mode, counter attributes,
     a graph) is undone here.
 
@@ -55,12 +51,16 @@ class ResourceEstimator(MMRazorResourceEstimator):
             Parameters are counted in all layers.
         latency (dict, optional): Arguments of ``LatencyMeter`` but the input's
             shape: the cost table has measured latencies, too. None: it has none.
-        **kwargs: See MMRazor's ``ResourceEstimator``.
+        **kwargs: See MMRazor's ``ResourceEstimator``; other measured costs have an
+            option like ``latency``.
+
+    Attributes:
+        meters (dict[str, Any]): What measures, by the name of the cost.
 
     Examples:
         >>> estimator = ResourceEstimator(input_shape=(1, 3, 32, 32))
         >>> table = estimator.cost_table(architecture, mutator.search_groups)
-        >>> table.cost(mutator.derive_child()).flops
+        >>> table.cost(mutator.derive_child())['flops']
     """
 
     @checked_options
@@ -72,9 +72,12 @@ class ResourceEstimator(MMRazorResourceEstimator):
         **kwargs,
     ) -> None:
         self.count = count
-        self.latency_meter = (
-            None if latency is None else LatencyMeter(input_shape, **latency)
-        )
+        kwargs['latency'] = latency
+        self.meters: Dict[str, Any] = {}
+        for name, cost in COSTS.items():
+            options = kwargs.pop(name, None) if cost.meter else None
+            if options is not None:
+                self.meters[name] = cost.meter(input_shape, **options)
         super().__init__(input_shape=tuple(input_shape), **kwargs)
 
     def estimate(
@@ -88,34 +91,28 @@ class ResourceEstimator(MMRazorResourceEstimator):
         with untouched(model):
             result = super().estimate(model, flops_params_cfg, latency_cfg)
         if self.count != 'all':
-            flops_params_cfg['disabled_counters'] = self._disabled_counters()
+            flops_params_cfg['disabled_counters'] = [
+                name
+                for name in RAZOR_TASK_UTILS.module_dict
+                if name.endswith('Counter') and not name.startswith(LAYERS[self.count])
+            ]
             with untouched(model):
                 counted = super().estimate(model, flops_params_cfg)
             result['flops'] = counted['flops']
         return result
 
-    def _disabled_counters(self) -> List[str]:
-        """Names of MMRazor's counters of layers that do not count."""
-        kept = COUNTS[self.count]
-        return [
-            name
-            for name in RAZOR_TASK_UTILS.module_dict
-            if name.endswith('Counter') and not name.startswith(kept)
-        ]
-
     def cost_table(
         self, model: nn.Module, groups: Mapping[str, List[OneHotMutableOP]]
     ) -> CostTable:
-        """Counts every candidate of every group in one forward pass.
+        """Counts every candidate of every group in one forward pass; measures others.
+
+        Counts are exact, not rounded as those of ``estimate``. A model stays as it
+        was, here as in the other methods.
 
         Args:
-            model (nn.Module): The supernet; its weights, statistics and
-                training mode do not change.
+            model (nn.Module): The supernet.
             groups (Mapping[str, list[OneHotMutableOP]]): The mutator's
                 search groups.
-
-        Returns:
-            CostTable: Exact counts, not rounded as ``estimate`` does.
 
         Raises:
             ConfigError: The model does not accept ``input_shape``, candidates of a
@@ -124,86 +121,63 @@ class ResourceEstimator(MMRazorResourceEstimator):
         """
         names = {block: name for name, block in model.named_modules()}
         blocks = {names[b]: b for members in groups.values() for b in members}
-        spec_modules = [
-            f'{name}._candidates.{choice}'
-            for name, block in blocks.items()
-            for choice in block.choices
-        ]
-        with all_candidates(blocks) as calls:
-            own = own_forwards(model)
-            counted = self.module_costs(model, ['', *spec_modules, *own])
-            mflops = {n: counted[n].flops for n in own if counted[n].flops}
-            with self.probing(model) as inputs:
-                uncounted = uncounted_modules(model, inputs, mflops)
+        with all_candidates(blocks) as calls, untouched(model):
+            counts = self._count(model)
+            uncounted = uncounted_modules(model, self.example(model), counts['flops'])
         if self.count != 'all':
             uncounted = {k: n for k, n in uncounted.items() if 'MFLOPs' in k}
-        idle = [name for name, number in calls.items() if not number]
-        warn_of_uncounted(uncounted, idle)
+        warn_of_uncounted(uncounted, [n for n, number in calls.items() if not number])
         table = {
-            name: {
-                choice: counted[f'{name}._candidates.{choice}']
-                for choice in block.choices
-            }
+            name: {c: _costs(counts, block._candidates[c]) for c in block.choices}
             for name, block in blocks.items()
         }
-        searched = total(counted[name] for name in spec_modules)
-        everything = counted['']
+        parts = [costs for row in table.values() for costs in row.values()]
         costs = CostTable(
             blocks=table,
             groups={g: [names[b] for b in m] for g, m in groups.items()},
-            fixed_part=Cost(
-                everything.flops - searched.flops, everything.params - searched.params
-            ),
+            fixed_part={
+                name: whole - total(part[name] for part in parts)
+                for name, whole in _costs(counts, model).items()
+            },
         )
         check_networks(costs, partial(self.network_costs, model))
-        if self.latency_meter is None:
-            return costs
-        return costs.with_latencies(*self.latency_meter.table(model))
+        for name, meter in self.meters.items():
+            measured = meter.table(model)
+            costs = costs.measured(name, measured.blocks, measured.fixed_part)
+        return costs
 
-    def module_costs(self, model: nn.Module, names: Iterable[str]) -> Dict[str, Cost]:
-        """Counts modules in one forward pass, two where not all layers count.
+    def module_costs(
+        self, model: nn.Module, names: Iterable[str]
+    ) -> Dict[str, Amounts]:
+        """Counts modules in one forward pass.
 
         Args:
-            model (nn.Module): The model; it stays as it was.
+            model (nn.Module): The model.
             names (Iterable[str]): Names of modules in it; ``''`` is all of it.
 
         Returns:
-            dict[str, Cost]: Cost by name, in the order of the model; exact
-            counts, not rounded as ``estimate`` does.
+            dict[str, dict[str, float]]: Costs by name, in the order of the model.
 
         Raises:
             ConfigError: The model does not accept ``input_shape``.
         """
-        config = dict(
-            input_shape=self.input_shape,
-            units=None,
-            as_strings=False,
-            spec_modules=list(names),
-        )
-        with self.probing(model) as inputs:
-            _try(model, inputs)
-            counted = super().estimate_separation_modules(model, config)
-        flops = counted
-        if self.count != 'all':
-            config['disabled_counters'] = self._disabled_counters()
-            with self.probing(model):
-                flops = super().estimate_separation_modules(model, config)
-        return {
-            name: Cost(flops[name]['flops'] / 1e6, counted[name]['params'] / 1e6)
-            for name in counted
-        }
+        names = set(names)
+        with untouched(model):
+            counts = self._count(model)
+        modules = model.named_modules(remove_duplicate=False)
+        return {name: _costs(counts, m) for name, m in modules if name in names}
 
     def network_costs(
         self, model: nn.Module, path: Mapping[str, str]
-    ) -> Dict[str, Cost]:
+    ) -> Dict[str, Amounts]:
         """Counts the network of a path, without the other candidates.
 
         Args:
-            model (nn.Module): The supernet; it stays as it was.
+            model (nn.Module): The supernet.
             path (Mapping[str, str]): Candidate by block.
 
         Returns:
-            dict[str, Cost]: Cost by block; ``''`` is the whole network.
+            dict[str, dict[str, float]]: Costs by block; ``''`` is the whole network.
 
         Raises:
             ConfigError: The network does not accept ``input_shape``.
@@ -211,20 +185,30 @@ class ResourceEstimator(MMRazorResourceEstimator):
         names = {f'{block}._candidates.{c}': block for block, c in path.items()}
         with one_path(blocks_of(model), path):
             counted = self.module_costs(model, ['', *names])
-        return {names.get(name, name): cost for name, cost in counted.items()}
+        return {names.get(name, name): costs for name, costs in counted.items()}
 
-    @contextmanager
-    def probing(self, model: nn.Module) -> Iterator[Tensor]:
-        """Eval mode without a graph, to look at a model; undone at the end.
+    def _count(self, model: nn.Module) -> Counts:
+        """Executes a model in eval mode, and counts what its modules add."""
+        inputs = self.example(model)
+        counters = {name: cost.count for name, cost in COSTS.items() if cost.count}
+        counts: Counts = {name: {} for name in counters}
 
-        Args:
-            model (nn.Module): The model.
+        def note(module: nn.Module, args: Tuple, output: Any) -> None:
+            for name, count in counters.items():
+                number = count(self, module, args, output)
+                if number is not None:
+                    counts[name][module] = counts[name].get(module, 0.0) + number
 
-        Yields:
-            Tensor: See :meth:`example`.
-        """
-        with untouched(model):
-            yield self.example(model)
+        with ExitStack() as hooks:
+            for module in model.modules():
+                hooks.callback(module.register_forward_hook(note).remove)
+            with telling(
+                'the architecture must accept an input of '
+                f'resource_estimator.input_shape, but with {tuple(inputs.shape)} its '
+                'forward fails'
+            ):
+                model(inputs)
+        return counts
 
     def example(self, model: nn.Module) -> Tensor:
         """An input of zeros for a model, shape ``input_shape``."""
@@ -232,9 +216,11 @@ class ResourceEstimator(MMRazorResourceEstimator):
         return like.new_zeros(self.input_shape)
 
 
-def _try(model: nn.Module, inputs: Tensor) -> None:
-    with telling(
-        'the architecture must accept an input of resource_estimator.input_shape, '
-        f'but with {tuple(inputs.shape)} its forward fails'
-    ):
-        model(inputs)
+def _costs(counts: Counts, module: nn.Module) -> Amounts:
+    return {n: _sum(of, module) / COSTS[n].scale for n, of in counts.items()}
+
+
+def _sum(counts: Mapping[nn.Module, float], module: nn.Module) -> float:
+    if module in counts:
+        return counts[module]
+    return sum(_sum(counts, child) for child in module.children())

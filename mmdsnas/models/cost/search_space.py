@@ -1,6 +1,7 @@
 import hashlib
 import random
 import re
+from contextlib import ExitStack
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import torch.nn as nn
@@ -15,13 +16,7 @@ Inputs = Tuple[Tuple[Any, ...], Dict[str, Any]]
 def random_paths(
     choices: Mapping[str, Sequence[str]], num: int, seed: int
 ) -> List[Dict[str, str]]:
-    """Draws paths uniformly, each candidate by block or group.
-
-    Args:
-        choices (Mapping[str, Sequence[str]]): Candidates by block or group.
-        num (int): Number of paths.
-        seed (int): The same seed gives the same paths.
-    """
+    """Draws paths uniformly, each candidate by block or group, as in ``choices``."""
     draw = random.Random(seed)
     return [
         {n: draw.choice(options) for n, options in choices.items()} for _ in range(num)
@@ -29,11 +24,7 @@ def random_paths(
 
 
 def covering_paths(choices: Mapping[str, Sequence[str]]) -> List[Dict[str, str]]:
-    """The fewest paths that have every candidate of every block.
-
-    Args:
-        choices (Mapping[str, Sequence[str]]): Candidates by block or group.
-    """
+    """The fewest paths that have every candidate of every block or group."""
     num = max(map(len, choices.values()))
     return [
         {n: options[k % len(options)] for n, options in choices.items()}
@@ -52,31 +43,22 @@ def block_inputs(model: nn.Module, inputs: Tensor) -> Dict[str, List[Inputs]]:
         dict[str, list[Inputs]]: The arguments of each call by block; none for a
         block that is not executed.
     """
-    blocks = blocks_of(model)
-    found: Dict[str, List[Inputs]] = {name: [] for name in blocks}
-    handles = []
-    for name, block in blocks.items():
-        block.fix_choice(None)
-        block.current_choice = block.choices[0]
-        handles.append(
-            block.register_forward_pre_hook(
-                lambda _, args, kwargs, name=name: found[name].append((args, kwargs)),
-                with_kwargs=True,
+    found: Dict[str, List[Inputs]] = {}
+    with ExitStack() as hooks:
+        for name, block in blocks_of(model).items():
+            block.fix_choice(None)
+            block.current_choice = block.choices[0]
+            calls = found[name] = []
+            handle = block.register_forward_pre_hook(
+                lambda _, *given, calls=calls: calls.append(given), with_kwargs=True
             )
-        )
-    model(inputs)
-    for handle in handles:
-        handle.remove()
+            hooks.callback(handle.remove)
+        model(inputs)
     return found
 
 
 def digest(model: nn.Module) -> str:
-    """A hash of a model's layers and of the shapes of its tensors.
-
-    Args:
-        model (nn.Module): Two whose latencies differ on the same machine have
-            different hashes, as far as their ``repr`` tells.
-    """
+    """A hash of the ``repr`` of a model's layers, and of the shapes of its tensors."""
     shapes = [(name, tuple(t.shape)) for name, t in model.state_dict().items()]
     text = re.sub(r' at 0x[0-9a-f]+', '', f'{model}{shapes}')
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -2,19 +2,14 @@ from typing import Dict, List, Sequence, Tuple
 
 import torch.nn as nn
 
-from .cost_table import Cost
+from .costs import Amounts
 from .resource_estimator import ResourceEstimator
 
 
 def stage_names(model: nn.Module) -> List[str]:
-    """Parts of a network that are worth a line each.
+    """Names of the parts of a network that are worth a line each.
 
-    Args:
-        model (nn.Module): A model; what stands in a list counts one by one, and
-            a backbone is taken apart.
-
-    Returns:
-        list[str]: Names of modules that do not overlap.
+    What stands in a list counts one by one, and a backbone is taken apart.
     """
     names: List[str] = []
     for name, child in model.named_children():
@@ -27,8 +22,8 @@ def stage_names(model: nn.Module) -> List[str]:
 
 def costs_by_stage(
     model: nn.Module, input_shape: Sequence[int], counts: Sequence[str]
-) -> Tuple[Dict[str, List[Cost]], List[Cost]]:
-    """Cost of a network in all and stage by stage.
+) -> Tuple[Dict[str, List[Amounts]], List[Amounts]]:
+    """Costs of a network in all and stage by stage.
 
     Args:
         model (nn.Module): A network without alternatives, e.g. a child.
@@ -39,15 +34,12 @@ def costs_by_stage(
         tuple: By stage the costs in the order of ``counts``, where there are any,
         and those of the whole network.
     """
-    names = stage_names(model)
+    names = ['', *stage_names(model)]
     columns = [
-        ResourceEstimator(input_shape, count).module_costs(model, ['', *names])
+        ResourceEstimator(input_shape, count).module_costs(model, names)
         for count in counts
     ]
     by_stage = {name: [column[name] for column in columns] for name in names}
-    by_stage = {
-        name: costs
-        for name, costs in by_stage.items()
-        if any(cost.flops or cost.params for cost in costs)
-    }
-    return by_stage, [column[''] for column in columns]
+    whole = by_stage.pop('')
+    there = {n for n, row in by_stage.items() if any(any(c.values()) for c in row)}
+    return {n: row for n, row in by_stage.items() if n in there}, whole

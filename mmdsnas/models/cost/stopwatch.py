@@ -1,11 +1,9 @@
 import math
-import resource
-import statistics
 from logging import WARNING
-from typing import Any, Callable, Dict, Hashable, List, Mapping, Tuple, TypeVar
+from typing import Any, Callable, Dict, Hashable, List, Mapping, TypeVar
 
 from mmengine.logging import print_log
-from torch.utils.benchmark import Timer, timer
+from torch.utils.benchmark import Measurement, Timer
 
 from mmdsnas.utils.progress import progress
 
@@ -16,82 +14,46 @@ Key = TypeVar('Key', bound=Hashable)
 # the slices in which processes share a core, so that most are not interrupted.
 SECONDS = 0.001
 MOST_CALLS = 1000
-# With fewer undisturbed measurements than this share, all of them count.
-ENOUGH = 0.05
-
-
-def interruptions() -> int:
-    """How often this process had to leave a core to another one."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+# Interquartile range of the rounds, in medians, above which a machine is busy.
+BUSY = 0.25
 
 
 def median_times(
-    calls: Mapping[Key, Callable[[], Any]],
-    repeats: int,
-    threads: int = 1,
-    clock: Callable[[], float] = timer,
-    interrupted: Callable[[], int] = interruptions,
+    calls: Mapping[Key, Callable[[], Any]], repeats: int, threads: int = 1, **options
 ) -> Dict[Key, float]:
     """Times functions side by side.
 
     In each round every function is measured once, after a warm-up, so that a
-    machine that becomes slower meanwhile slows all of them alike. Measurements in
-    which the process was interrupted do not count where others are left: on a busy
-    machine they say more of its other processes than of the function.
+    machine that becomes slower meanwhile slows all of them alike.
 
     Args:
         calls (Mapping[Key, callable]): What is timed.
         repeats (int): Number of rounds.
         threads (int): Threads of torch.
-        clock (callable): The time in seconds; by default torch's, which waits
-            for the GPU.
-        interrupted (callable): How often the process was interrupted so far.
+        **options: Of torch's ``Timer``, e.g. another clock; its own one waits for
+            the GPU.
 
     Returns:
         dict[Key, float]: Milliseconds of one call, the median over the rounds.
     """
-    read: List[int] = []
-
-    def noting_clock() -> float:
-        read.append(interrupted())
-        return clock()
-
-    timers = {
-        key: Timer(
-            'call()', globals=dict(call=call), timer=noting_clock, num_threads=threads
-        )
-        for key, call in calls.items()
-    }
+    options.update(stmt='call()', num_threads=threads)
+    timers = {k: Timer(globals=dict(call=c), **options) for k, c in calls.items()}
     numbers = {}
-    for key, watch in timers.items():
-        seconds = max(watch.timeit(1).mean, SECONDS / MOST_CALLS)
+    for key, timer in timers.items():
+        seconds = max(timer.timeit(1).mean, SECONDS / MOST_CALLS)
         numbers[key] = max(1, math.ceil(SECONDS / seconds))
-    times: Dict[Key, List[Tuple[float, bool]]] = {key: [] for key in timers}
+    rounds: Dict[Key, List[Measurement]] = {key: [] for key in timers}
     for _ in progress(range(repeats), 'Measuring latencies'):
-        for key, watch in timers.items():
-            milliseconds = watch.timeit(numbers[key]).mean * 1e3
-            # The clock's last two readings are start and end of the measurement.
-            times[key].append((milliseconds, read[-1] == read[-2]))
-            read.clear()
-    return _medians(times, repeats)
-
-
-def _medians(
-    times: Mapping[Key, List[Tuple[float, bool]]], repeats: int
-) -> Dict[Key, float]:
-    medians, busy = {}, 0
-    for key, measured in times.items():
-        undisturbed = [time for time, is_whole in measured if is_whole]
-        if len(undisturbed) < max(1, ENOUGH * repeats):
-            undisturbed = [time for time, _ in measured]
-            busy += 1
-        medians[key] = statistics.median(undisturbed)
+        for key, timer in timers.items():
+            rounds[key].append(timer.timeit(numbers[key]))
+    merged = {key: Measurement.merge(parts)[0] for key, parts in rounds.items()}
+    busy = sum(not times.meets_confidence(BUSY) for times in merged.values())
     if busy:
         print_log(
-            f'other processes kept interrupting {busy} of {len(times)} measurements of '
-            'latencies, which are too large therefore; measure while the machine has '
-            'nothing else to do.',
+            f'{busy} of {len(merged)} latencies vary by more than {BUSY:.0%} from one '
+            'measurement to the next; measure while the machine has nothing else to '
+            'do.',
             'current',
             level=WARNING,
         )
-    return medians
+    return {key: times.median * 1e3 for key, times in merged.items()}

@@ -1,11 +1,14 @@
 from collections import defaultdict
+from contextlib import ExitStack
 from functools import partial
 from logging import WARNING
-from typing import Dict, List, Mapping, Sequence
+from typing import Dict, Mapping, Sequence
 
 import torch.nn as nn
 from mmengine.logging import print_log
-from mmrazor.models.task_modules.estimators.counters import flops_params_counter
+from mmrazor.models.task_modules.estimators.counters.flops_params_counter import (
+    is_supported_instance,
+)
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -14,40 +17,15 @@ from ..mutables import tensors_of
 # They compute nothing that counts as a multiply-add. Activations that MMRazor
 # does not know are not among them: it counts an addition for those it knows.
 FREE = (
-    nn.Sequential,
-    nn.Identity,
-    nn.Flatten,
-    nn.Unflatten,
-    nn.Dropout,
-    nn.Dropout1d,
-    nn.Dropout2d,
-    nn.Dropout3d,
-    nn.AlphaDropout,
-    nn.ZeroPad2d,
-    nn.ConstantPad2d,
-    nn.ReflectionPad2d,
-    nn.ReplicationPad2d,
-    nn.ChannelShuffle,
-    nn.PixelShuffle,
-    nn.PixelUnshuffle,
+    *(nn.Sequential, nn.Identity, nn.Flatten, nn.Unflatten),
+    *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout),
+    *(nn.ZeroPad2d, nn.ConstantPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d),
+    *(nn.ChannelShuffle, nn.PixelShuffle, nn.PixelUnshuffle),
 )
 
 
-def own_forwards(model: nn.Module) -> List[str]:
-    """Names of the modules that are counted by their class, with another forward.
-
-    Such a one may compute its weight, and use less of it than there is.
-    """
-    return [
-        name
-        for name, module in model.named_modules()
-        if not type(module).forward.__module__.startswith('torch.')
-        and flops_params_counter.is_supported_instance(module)
-    ]
-
-
 def uncounted_modules(
-    model: nn.Module, inputs: Tensor, mflops: Mapping[str, float]
+    model: nn.Module, inputs: Tensor, counted: Mapping[nn.Module, float]
 ) -> Dict[str, str]:
     """Finds what MMRazor's counters do not see in one forward pass.
 
@@ -60,50 +38,46 @@ def uncounted_modules(
     Args:
         model (nn.Module): The model, in eval mode.
         inputs (Tensor): Its input.
-        mflops (Mapping[str, float]): What MMRazor counts for :func:`own_forwards`.
+        counted (Mapping[nn.Module, float]): Multiply-adds of modules by MMRazor.
 
     Returns:
         dict[str, str]: Type of the module -> name of one such module.
     """
-    is_counted = flops_params_counter.is_supported_instance
-    executed: Dict[str, int] = defaultdict(int)
+    outputs: Dict[str, int] = defaultdict(int)
 
     def note(module, args, output, name: str) -> None:
-        executed[name] += sum(tensor.numel() for tensor in tensors_of(output))
+        outputs[name] += sum(tensor.numel() for tensor in tensors_of(output))
 
-    handles = [
-        module.register_forward_hook(partial(note, name=name))
-        for name, module in model.named_modules()
-    ]
-    try:
-        with FlopCounterMode(display=False) as counter:
-            model(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with ExitStack() as hooks, FlopCounterMode(display=False) as counter:
+        for name, module in model.named_modules():
+            handle = module.register_forward_hook(partial(note, name=name))
+            hooks.callback(handle.remove)
+        model(inputs)
 
     unseen: Dict[str, str] = {}
-    for name in executed:
+    for name in outputs:
         module = model.get_submodule(name)
         leaf = not any(True for _ in module.children())
         owns = any(True for _ in module.parameters(recurse=False))
         free = isinstance(module, FREE) or not leaf
-        if (owns or not free) and not is_counted(module):
+        if (owns or not free) and not is_supported_instance(module):
             unseen.setdefault(type(module).__name__, name)
     for name, flops in _own_flops(counter, type(model).__name__).items():
         module = model.get_submodule(name)
-        if flops > 0 and not is_counted(module):
-            kind = type(module).__name__
+        kind, found = type(module).__name__, counted.get(module, 0.0)
+        if flops > 0 and not is_supported_instance(module):
             unseen.pop(kind, None)
-            unseen.setdefault(
-                f'{kind} (about {flops / 1e6:.3f} MFLOPs in its forward)',
-                name or 'the root',
-            )
-        elif abs(flops - 1e6 * mflops.get(name, flops / 1e6)) > executed[name]:
-            kind = type(module).__name__
-            true = f'{flops / 1e6:.3f} MFLOPs'
-            unseen.setdefault(f'{kind} ({mflops[name]:.3f} for about {true})', name)
+            kind += f' (about {flops / 1e6:.3f} MFLOPs in its forward)'
+            unseen.setdefault(kind, name or 'the root')
+        elif _has_own_forward(module) and found and abs(flops - found) > outputs[name]:
+            kind += f' ({found / 1e6:.3f} for about {flops / 1e6:.3f} MFLOPs)'
+            unseen.setdefault(kind, name)
     return unseen
+
+
+def _has_own_forward(module: nn.Module) -> bool:
+    """Whether it is no layer of torch: it may use less of a weight than there is."""
+    return not type(module).forward.__module__.startswith('torch.')
 
 
 def warn_of_uncounted(uncounted: Mapping[str, str], idle: Sequence[str]) -> None:
@@ -116,10 +90,8 @@ def warn_of_uncounted(uncounted: Mapping[str, str], idle: Sequence[str]) -> None
     if uncounted:
         print_log(
             'the cost table counts nothing, or something else, for modules of '
-            'these types: '
-            f'{", ".join(f"{k} at {n}" for k, n in uncounted.items())}; '
-            "to count one, register a counter for it in mmrazor's "
-            'TASK_UTILS.',
+            f'these types: {", ".join(f"{k} at {n}" for k, n in uncounted.items())}; '
+            "to count one, register a counter for it in mmrazor's TASK_UTILS.",
             'current',
             level=WARNING,
         )
@@ -139,12 +111,12 @@ def _own_flops(counter: FlopCounterMode, root: str) -> Dict[str, float]:
         for name, ops in counter.get_flop_counts().items()
         if name == root or name.startswith(f'{root}.')
     }
-    total = dict(own)
-    for name, flops in total.items():
+    whole = dict(own)
+    for name, flops in whole.items():
         parent = name
         while parent:
             parent = parent.rpartition('.')[0]
-            if parent in total:
+            if parent in whole:
                 own[parent] -= flops
                 break
     return own

@@ -1,25 +1,17 @@
-from ..mutables.functional import gate, inner_product
-from .base import BaseGradientEstimator, GateEstimator, ScoreEstimator
-from .counterfactual import CounterfactualGradient
-from .dsnas import DSNASGradient
-from .gumbel import GDASGradient
-from .mixtures import DARTSGradient, SNASGradient
-from .paired import PairedGradient
-from .proxyless import ProxylessGradient
-from .score import ScoreFunctionGradient
+"""Estimators of the gradient of ``alpha``: a new one is a module here, no more."""
 
-__all__ = [
-    'BaseGradientEstimator',
-    'CounterfactualGradient',
-    'DARTSGradient',
-    'DSNASGradient',
-    'GDASGradient',
-    'GateEstimator',
-    'PairedGradient',
-    'ProxylessGradient',
-    'SNASGradient',
-    'ScoreEstimator',
-    'ScoreFunctionGradient',
-    'gate',
-    'inner_product',
-]
+from importlib import import_module
+from pkgutil import iter_modules
+
+from ..mutables.functional import gate, inner_product
+from .base import BaseGradientEstimator
+
+_modules = [import_module(f'{__name__}.{m.name}') for m in iter_modules(__path__)]
+_estimators = {
+    name: value
+    for module in _modules
+    for name, value in vars(module).items()
+    if isinstance(value, type) and issubclass(value, BaseGradientEstimator)
+}
+globals().update(_estimators)
+__all__ = ['gate', 'inner_product', *sorted(_estimators)]

@@ -110,7 +110,7 @@ def test_the_checkpoint_tells_a_latency_that_was_measured(measured):
     table = algorithm.cost_table
     if measured:
         blocks = {n: dict.fromkeys(row, 0.25) for n, row in table.blocks.items()}
-        algorithm.cost_table = table.with_latencies(blocks, 8.0)
+        algorithm.cost_table = table.measured('latency', blocks, 8.0)
     meta = child_checkpoint(algorithm)['meta']
     assert meta.get('latency_ms') == (9.0 if measured else None)
     found = {block.get('latency_ms') for block in meta['blocks'].values()}

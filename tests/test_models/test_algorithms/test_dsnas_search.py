@@ -120,10 +120,10 @@ def test_the_candidates_are_equal_but_for_their_cost():
     ):
         outputs = [candidate(x) for candidate in op._candidates.values()]
         assert all(torch.equal(y, outputs[0]) for y in outputs)
-        unit = costs['short'].flops
+        unit = costs['short']['flops']
         assert unit * 1e6 == pytest.approx(WIDTH * WIDTH)
-        assert costs['middle'].flops == pytest.approx(2 * unit)
-        assert costs['long'].flops == pytest.approx(4 * unit)
+        assert costs['middle']['flops'] == pytest.approx(2 * unit)
+        assert costs['long']['flops'] == pytest.approx(4 * unit)
 
 
 @pytest.mark.parametrize('form', ['expected', 'sampled'])

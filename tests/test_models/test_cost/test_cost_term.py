@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.models import Cost, CostTable, CostTerm, ResourceEstimator
+from mmdsnas.models import CostTable, CostTerm, ResourceEstimator
 from mmdsnas.models.cost import expected_cost, sampled_cost
 from tests.toy import ToyNet, all_paths, block, prepared, set_alpha, smooth_block
 
@@ -18,11 +18,11 @@ def make_table():
     """Groups of two, three and one candidates; 4.5 to 15 MFLOPs and 20."""
     return CostTable(
         blocks={
-            name: {f'c{k}': Cost(flops, 0.0) for k, flops in enumerate(row)}
+            name: {f'c{k}': dict(flops=flops) for k, flops in enumerate(row)}
             for name, row in COSTS.items()
         },
         groups={name: [name] for name in COSTS},
-        fixed_part=Cost(BASE, 1.0),
+        fixed_part=dict(flops=BASE),
     )
 
 
@@ -71,11 +71,11 @@ def test_the_expected_cost_of_a_supernet_is_the_mean_over_all_paths():
             row[mutator.choices(name).index(path[name])]
             for name, row in zip(path, rows, strict=True)
         )
-        mean += p * table.cost(path).flops
+        mean += p * table.cost(path)['flops']
     limit = sum(table.cost_range()) / 2
     for count_fixed_part in (True, False):
         term = CostTerm(table, limit=limit, count_fixed_part=count_fixed_part)
-        wanted = mean - (0 if count_fixed_part else table.fixed_part.flops)
+        wanted = mean - (0 if count_fixed_part else table.fixed_part['flops'])
         found = term.expected(mutator.probs()).item()
         assert found == pytest.approx(wanted, rel=1e-6)
 
@@ -248,9 +248,9 @@ def test_options_out_of_range(options, match):
 
 def test_the_sentence_on_a_limit_is_true_for_small_costs():
     table = CostTable(
-        blocks=dict(a=dict(x=Cost(4e-4, 0.0))),
+        blocks=dict(a=dict(x=dict(flops=4e-4))),
         groups=dict(a=['a']),
-        fixed_part=Cost(0.0, 0.0),
+        fixed_part=dict(flops=0.0),
     )
     with pytest.raises(ConfigError, match='0.0004 MFLOPs'):
         CostTerm(table, limit=1e-4)

@@ -30,10 +30,10 @@ def test_onnxruntime_computes_what_the_module_computes(meter):
     conv = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()).eval()
     conv[1].running_var.uniform_(0.5, 2)
     x = torch.randn(2, 3, 8, 8)
-    (found,) = meter.backend.prepare(conv, (x,))()
+    (found,) = meter.backend.prepare(conv, (x,), {})()
     np.testing.assert_allclose(found, conv(x).detach(), rtol=1e-4, atol=1e-5)
     tree = ([x[:1], (x[1:],)],)
-    (found,) = meter.backend.prepare(Apply(lambda t: t[0] - 2 * t[1][0]), tree)()
+    (found,) = meter.backend.prepare(Apply(lambda t: t[0] - 2 * t[1][0]), tree, {})()
     np.testing.assert_allclose(found, x[:1] - 2 * x[1:], rtol=1e-6)
     named = Apply(lambda a, b, c, flag: dict(y=a - (2 * c if flag else b), size=3))
     call = meter.backend.prepare(named, (x,), dict(flag=True, c=x + 1, b=x))
@@ -52,7 +52,7 @@ def test_what_onnxruntime_cannot_have(meter):
     with pytest.raises(
         ConfigError, match="must be 'pytorch' .* Apply .*linalg_eigvals"
     ):
-        meter.backend.prepare(Apply(torch.linalg.eigvals), (torch.ones(3, 3),))
+        meter.backend.prepare(Apply(torch.linalg.eigvals), (torch.ones(3, 3),), {})
 
 
 def test_onnxruntime_is_for_the_cpu(meter):

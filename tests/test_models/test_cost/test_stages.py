@@ -60,15 +60,15 @@ def test_stages_by_hand():
     }
     assert list(by_stage) == list(flops)
     for name, costs in by_stage.items():
-        assert [c.flops * 1e6 for c in costs] == pytest.approx(flops[name]), name
-    assert [c.flops * 1e6 for c in whole] == pytest.approx(
+        assert [c['flops'] * 1e6 for c in costs] == pytest.approx(flops[name]), name
+    assert [c['flops'] * 1e6 for c in whole] == pytest.approx(
         [sum(f[column] for f in flops.values()) for column in (0, 1)]
     )
     params = [3 * 4 * 9, 4 * 6 + 2 * 6, 6 * 9, 0, 6 * 5]
     for column in (0, 1):
-        found = [costs[column].params * 1e6 for costs in by_stage.values()]
+        found = [costs[column]['params'] * 1e6 for costs in by_stage.values()]
         assert found == pytest.approx(params)
-        assert whole[column].params * 1e6 == pytest.approx(sum(params))
+        assert whole[column]['params'] * 1e6 == pytest.approx(sum(params))
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,9 @@ def test_published_numbers(config, params, everything, conv_linear):
     init_default_scope('mmdsnas')
     child = MODELS.build(load_config(config).model)
     by_stage, whole = costs_by_stage(child, (1, 3, 224, 224), ['all', 'conv_linear'])
-    found = (whole[0].params, whole[0].flops, whole[1].flops)
+    found = (whole[0]['params'], whole[0]['flops'], whole[1]['flops'])
     for value, published in zip(found, (params, everything, conv_linear), strict=True):
         assert published is None or round(value, 3) == round(published, 3)
     for column, cost in enumerate(whole):
-        stages = [costs[column].flops for costs in by_stage.values()]
-        assert sum(stages) == pytest.approx(cost.flops)
+        stages = [costs[column]['flops'] for costs in by_stage.values()]
+        assert sum(stages) == pytest.approx(cost['flops'])

@@ -1,4 +1,4 @@
-"""A clock and interruptions that the timed functions themselves make."""
+"""A clock that the timed functions themselves make."""
 
 import pytest
 import torch
@@ -8,9 +8,9 @@ from mmdsnas.models.cost.stopwatch import median_times
 
 class World:
     def __init__(self):
-        self.now, self.switches, self.log = 0.0, 0, []
+        self.now, self.log = 0.0, []
 
-    def call(self, name, seconds, switches=lambda n: 0):
+    def call(self, name, seconds):
         """A function; the n-th call takes ``seconds(n)``."""
         count = iter(range(10**6))
 
@@ -18,17 +18,11 @@ class World:
             n = next(count)
             self.log.append(name)
             self.now += seconds(n)
-            self.switches += switches(n)
 
         return function
 
     def times(self, calls, repeats):
-        return median_times(
-            calls,
-            repeats,
-            clock=lambda: self.now,
-            interrupted=lambda: self.switches,
-        )
+        return median_times(calls, repeats, timer=lambda: self.now)
 
 
 def test_the_median_of_the_rounds():
@@ -56,23 +50,14 @@ def test_every_round_measures_all():
     assert ''.join(changes) == 'abc' * 3
 
 
-def test_interrupted_measurements_do_not_count(warned):
+@pytest.mark.parametrize('spread', [0.2, 0.3])
+def test_a_busy_machine_is_told(spread, warned):
     world = World()
-    # Every other measurement is interrupted, which takes a second.
-    odd = [n for k in range(10) for n in [5 + 3 * k] if k % 2]
-    call = world.call('a', lambda n: 3.0 + (n in odd), lambda n: int(n in odd))
-    # Interruptions of the warm-up are none.
-    other = world.call('b', lambda n: 2.0, lambda n: int(n % 3 != 2))
-    assert world.times(dict(a=call, b=other), 10) == pytest.approx(dict(a=3e3, b=2e3))
-    assert warned() == []
-
-
-def test_all_count_where_all_are_interrupted(warned):
-    world = World()
-    call = world.call('a', lambda n: float(n), lambda n: 1)
-    assert world.times(dict(a=call), 3) == pytest.approx(dict(a=8e3))
-    (sentence,) = warned()
-    assert 'interrupting 1 of 1 measurements' in sentence
+    # One call is measured a round; a third of the rounds is slower.
+    slow = [5 + 3 * k for k in range(20) if k % 3 == 0]
+    call = world.call('a', lambda n: 3.0 * (1 + spread * (n in slow)))
+    assert world.times(dict(a=call), 20) == pytest.approx(dict(a=3e3))
+    assert any('1 of 1 latencies vary' in line for line in warned()) == (spread > 0.25)
 
 
 def test_threads_of_torch():

@@ -172,7 +172,7 @@ def test_a_layer_whose_input_is_given_by_name_is_counted():
 
     net = Net([block(a=nn.Linear(6, 6), b=nn.Linear(6, 6, bias=False))])
     table = ResourceEstimator((1, 1, 6)).cost_table(net, prepared(net).search_groups)
-    assert table.blocks['blocks.0']['b'].flops == 36e-6
+    assert table.blocks['blocks.0']['b']['flops'] == 36e-6
     assert not any(module._forward_pre_hooks for module in net.modules())
 
 

@@ -1,11 +1,10 @@
-from math import isnan
 from typing import Dict, Optional
 
 import torch
 from mmengine.hooks import Hook, LoggerHook
 from torch import Tensor
 
-from mmdsnas.models import DSNAS
+from mmdsnas.models import COSTS, DSNAS
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.options import Count, checked_options
 from ..utils import algorithm_of
@@ -21,9 +20,8 @@ class SearchLogHook(Hook):
     visualizer's files alone (see ``search_numbers.py``, and
     docs/en/user_guides/logs.md for all names). At the end of an epoch: the
     probabilities of all candidates in the visualizer's files, and in the log the
-    child block by block with its probabilities, its MFLOPs, parameters and, where
-    it was measured, latency, and the mean absolute reward of each block, which
-    tells the blocks whose ``alpha`` follows noise.
+    child block by block with its probabilities, its costs, and the mean absolute
+    reward of each block, which tells the blocks whose ``alpha`` follows noise.
 
     Args:
         interval (int, optional): Iterations between two logs; by default that
@@ -98,17 +96,15 @@ class SearchLogHook(Hook):
         algorithm = algorithm_of(runner)
         mutator, label = algorithm.mutator, algorithm.cost_table.labels()
         child, confidence = mutator.derive_child(), mutator.confidence()
-        cost = algorithm.cost_table.cost(child)
+        costs = algorithm.cost_table.cost(child).items()
+        told = [f'{COSTS[n].shown(cost)} {COSTS[n].heading}' for n, cost in costs]
         groups = '  '.join(
             f'{label[name]} {choice} ({confidence[name]:.2f})'
             for name, choice in child.items()
         )
         runner.logger.info(
-            f'Child after epoch {runner.epoch + 1}: {cost.flops:.3f} MFLOPs, '
-            f'{cost.params:.3f} M parameters, '
-            + ('' if isnan(cost.latency) else f'{cost.latency:.3f} ms, ')
-            + f'{len(mutator.fixed)} of '
-            f'{len(child)} choices fixed: {groups}'
+            f'Child after epoch {runner.epoch + 1}: {", ".join(told)}, '
+            f'{len(mutator.fixed)} of {len(child)} choices fixed: {groups}'
         )
         if self._reward_sum is not None:
             mean = (self._reward_sum / self._num_rewards).tolist()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmdsnas.models import DSNAS
-from mmdsnas.models.cost import EXPECTED, expected_cost
+from mmdsnas.models.cost import COSTS, expected_cost
 from mmdsnas.models.mutators import functional as F
 
 
@@ -33,36 +33,33 @@ def search_numbers(
         tuple[dict[str, float], dict[str, float]]: Of the search as a whole:
         ``expected_mflops`` and ``sampled_mflops`` (both of the whole network),
         ``entropy`` (mean over the groups, nats) and ``fixed_blocks`` (how many
-        blocks are fixed); of limits also ``expected_mparams``, ``expected_ms`` and
-        their ``multiplier_<measure>``. By block: ``entropy/<block>``, ``kl/<block>``
+        blocks are fixed); of limits also the mean cost, see ``COSTS``, and
+        ``multiplier_<cost>``. By block: ``entropy/<block>``, ``kl/<block>``
         (how far the step went, nats), ``reward/<block>`` where it is finite, and
         ``total_entropy`` (sum over the groups).
     """
     table, mutator = algorithm.cost_table, algorithm.mutator
-    probs = mutator.probs()
+    term, probs = algorithm.cost_term, mutator.probs()
+    names, none = list(dict.fromkeys(('flops', *term.limits))), probs.new_empty(0)
+    multipliers = term.multipliers
     parts = [
-        expected_cost(probs, algorithm.cost_term.costs)[None],
+        torch.stack([expected_cost(probs, table.matrix(n).to(probs)) for n in names]),
         F.entropy(probs),
         F.kl(before, probs),
-        probs.new_empty(0) if rewards is None else rewards,
-        *_of_limits(algorithm, probs),
+        none if rewards is None else rewards,
+        none if multipliers is None else multipliers.values,
     ]
     # Split on the host, where it was copied to in one go.
     together = torch.cat([part.double() for part in parts]).cpu()
     split = together.split([len(part) for part in parts])
-    (expected,), entropy, kl, reward, multipliers, means = (
-        part.tolist() for part in split
-    )
+    means, entropy, kl, reward, multipliers = (part.tolist() for part in split)
     state = {
-        'expected_mflops': table.fixed_part.flops + expected,
-        'sampled_mflops': table.cost(mutator.current_choices).flops,
+        **{COSTS[n].expected: table.fixed_part[n] + m for n, m in zip(names, means)},
+        'sampled_mflops': table.cost(mutator.current_choices)['flops'],
         'entropy': sum(entropy) / len(entropy),
         'fixed_blocks': len(table.blocks) - len(mutator.free_blocks),
     }
-    limits = algorithm.cost_term.limits
-    state.update({f'multiplier_{m}': v for m, v in zip(limits, multipliers)})
-    for measure, mean in zip(limits, means):
-        state[EXPECTED[measure]] = getattr(table.fixed_part, measure) + mean
+    state.update({f'multiplier_{n}': v for n, v in zip(term.limits, multipliers)})
     by_block = {'total_entropy': sum(entropy)}
     for blocks, h, divergence in zip(table.groups.values(), entropy, kl):
         for block in blocks:
@@ -88,16 +85,3 @@ def probabilities(algorithm: DSNAS) -> Dict[str, float]:
         for block in blocks
         for choice, value in zip(mutator.choices(name), row)
     }
-
-
-def _of_limits(algorithm: DSNAS, probs: Tensor) -> List[Tensor]:
-    """The multipliers, and the mean costs of the searched part, by limit."""
-    term, none = algorithm.cost_term, probs.new_empty(0)
-    means = [
-        expected_cost(probs, algorithm.cost_table.matrix(m).to(probs))
-        for m in term.limits
-    ]
-    return [
-        none if term.multipliers is None else term.multipliers.values,
-        torch.stack(means) if means else none,
-    ]

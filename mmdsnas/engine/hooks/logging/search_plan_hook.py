@@ -6,7 +6,7 @@ from mmengine.hooks import Hook
 
 from mmdsnas.datasets.folder_contents import BROKEN, IN_NO_CLASS, NO_IMAGE
 from mmdsnas.models import DSNAS, Stage
-from mmdsnas.models.cost import UNITS
+from mmdsnas.models.cost import COSTS
 from mmdsnas.registry import HOOKS
 from ..utils import algorithm_of, epochs_by_stage
 from .step_times import measure, seconds_of
@@ -133,7 +133,8 @@ def plan_lines(algorithm: DSNAS, epochs: Dict[Stage, int]) -> List[str]:
         epochs (dict[Stage, int]): Epochs by stage that are still to run.
     """
     cheapest, costliest = algorithm.cost_table.cost_range()
-    limits = [f'{n:g} {UNITS[name]}' for name, n in algorithm.cost_term.limits.items()]
+    limits = algorithm.cost_term.limits.items()
+    limits = [f'{n:g} {COSTS[name].unit}' for name, n in limits]
     blocks = algorithm.cost_table.blocks
     choices = sorted({len(candidates) for candidates in blocks.values()})
     return [

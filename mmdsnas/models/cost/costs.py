@@ -1,0 +1,120 @@
+"""The costs of a network: one record for each, in one table."""
+
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Optional, Type
+
+import torch.nn as nn
+from mmrazor.models.task_modules.estimators.counters.flops_params_counter import (
+    get_counter_type,
+    is_supported_instance,
+)
+from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
+
+from .latency import LatencyMeter
+
+# Amounts of costs by their names, each in its unit; what was not measured is absent.
+Amounts = Dict[str, float]
+# Option -> beginnings of the names of MMRazor's counters whose FLOPs count.
+LAYERS = {
+    'all': ('',),
+    'conv_linear': ('Conv', 'DynamicConv', 'Linear', 'DynamicLinear'),
+    'conv': ('Conv', 'DynamicConv'),
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network costs in one respect.
+
+    The cost of a path is a sum over its blocks and the fixed part: limits, expected
+    costs and their gradients rely on it. A cost is counted or measured. Counts are
+    exact, which is checked on the networks that run; a sum of measurements predicts.
+
+    Attributes:
+        name (str): Key of ``cost.limit``; of a measured cost also the option of
+            ``ResourceEstimator`` that has the arguments of its meter.
+        unit (str): Unit, in words.
+        key (str): Key in the metadata of a child.
+        expected (str): Key of the mean cost of a path in logs.
+        heading (str): Unit in tables.
+        digits (int): Digits after the point in tables.
+        scale (float): What is counted is divided by it.
+        count (callable, optional): ``count(estimator, module, args, output)`` gives
+            what one call of a module adds, with all that is inside it; None: look at
+            the modules inside.
+        meter (type, optional): ``meter(input_shape, **options).table(model)`` has
+            ``blocks`` (amount by block and candidate) and ``fixed_part``.
+
+    Examples:
+        >>> def elements(estimator, module, args, output):
+        ...     return None if list(module.children()) else output.numel()
+        >>> COSTS['activations'] = Cost(
+        ...     'activations', 'million elements', 'mactivations',
+        ...     'expected_mactivations', 'M elements', scale=1e6, count=elements
+        ... )
+    """
+
+    name: str
+    unit: str
+    key: str
+    expected: str
+    heading: str
+    digits: int = 3
+    scale: float = 1.0
+    count: Optional[Callable[..., Optional[float]]] = None
+    meter: Optional[Type[Any]] = None
+
+    def shown(self, amount: float) -> str:
+        """An amount as it stands in tables, without the unit."""
+        return f'{amount:.{self.digits}f}'
+
+
+def _counted(estimator, module: nn.Module, args, output, name: str) -> Optional[float]:
+    """What MMRazor's counter of a module counts, None where there is none."""
+    if not is_supported_instance(module):
+        return None
+    counter = get_counter_type(module)
+    if counter in estimator.flops_params_cfg.get('disabled_counters', ()):
+        return 0.0
+    # A counter leaves its numbers on the module.
+    module.__flops__ = module.__params__ = 0.0
+    RAZOR_TASK_UTILS.get(counter)().add_count_hook(module, args, output)
+    return getattr(module, name)
+
+
+def _flops(estimator, module: nn.Module, args, output) -> Optional[float]:
+    flops = _counted(estimator, module, args, output, '__flops__')
+    if flops and not get_counter_type(module).startswith(LAYERS[estimator.count]):
+        return 0.0
+    return flops
+
+
+def _params(estimator, module: nn.Module, args, output) -> Optional[float]:
+    return _counted(estimator, module, args, output, '__params__')
+
+
+# A limit that is a number is one on the first.
+COSTS: Dict[str, Cost] = {
+    cost.name: cost
+    for cost in (
+        # FLOPs are multiply-adds, as in MMRazor.
+        Cost(
+            'flops',
+            *('MFLOPs', 'mflops', 'expected_mflops', 'MFLOPs'),
+            scale=1e6,
+            count=_flops,
+        ),
+        Cost(
+            'params',
+            *('million parameters', 'mparams', 'expected_mparams', 'M parameters'),
+            scale=1e6,
+            count=_params,
+        ),
+        Cost(
+            'latency',
+            *('ms', 'latency_ms', 'expected_ms', 'ms'),
+            digits=4,
+            meter=LatencyMeter,
+        ),
+    )
+}
