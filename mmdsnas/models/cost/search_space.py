@@ -56,7 +56,6 @@ def block_inputs(model: nn.Module, inputs: Tensor) -> Dict[str, List[Inputs]]:
     found: Dict[str, List[Inputs]] = {name: [] for name in blocks}
     handles = []
     for name, block in blocks.items():
-        block.fix_choice(None)
         block.current_choice = block.choices[0]
         handles.append(
             block.register_forward_pre_hook(

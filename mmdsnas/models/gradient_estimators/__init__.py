@@ -1,5 +1,5 @@
 from ..mutables.functional import gate, inner_product
-from .base import BaseGradientEstimator, GateEstimator, ScoreEstimator
+from .base import BaseGradientEstimator, GateEstimator, ScoreEstimator, Task
 from .counterfactual import CounterfactualGradient
 from .dsnas import DSNASGradient
 from .gumbel import GDASGradient
@@ -20,6 +20,7 @@ __all__ = [
     'SNASGradient',
     'ScoreEstimator',
     'ScoreFunctionGradient',
+    'Task',
     'gate',
     'inner_product',
 ]
