@@ -46,7 +46,7 @@ def search(seed: int, eps: float) -> DSNAS:
     )
     for layer in batch_norms(algorithm):
         layer.eps = eps
-    algorithm.begin_epoch(0)
+    algorithm.begin(epoch=0)
     return algorithm.train()
 
 
@@ -63,7 +63,7 @@ def alpha_gradient(
         amp (bool): Whether it is autocast's, with everything else in float32.
     """
     twin = copy.deepcopy(algorithm).to(torch.float32 if amp else dtype)
-    twin.begin_iteration(0, seed)
+    twin.begin(iteration=0, seed=seed)
     images, labels = batch
     context = torch.autocast('cpu', dtype=dtype) if amp else nullcontext()
     with context:

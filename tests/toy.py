@@ -10,7 +10,8 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmdsnas.models import DSNAS, DifferentiableMutator, OneHotMutableOP
-from mmdsnas.models.batch_norm import batch_norms, statistics_kept
+from mmdsnas.models.batch_norm import batch_norms
+from mmdsnas.models.gradient_estimators import Task
 from mmdsnas.registry import MODELS
 
 WIDTH, CLASSES = 6, 3
@@ -150,20 +151,13 @@ def algorithm_of(net: BaseModel, width: int = WIDTH, **kwargs) -> DSNAS:
 def searching(net: BaseModel, **kwargs) -> DSNAS:
     """The algorithm in its first search epoch."""
     algorithm = algorithm_of(net, **kwargs)
-    algorithm.begin_epoch(algorithm.pretrain_epochs)
+    algorithm.begin(epoch=algorithm.pretrain_epochs)
     return algorithm
 
 
-def task_of(net: ToyNet) -> Callable:
+def task_of(net: ToyNet) -> Task:
     """A toy's losses of one batch, as a gradient estimator asks for them."""
-
-    def task(aside: bool = False) -> Dict[str, Tensor]:
-        if aside:
-            with torch.no_grad(), statistics_kept(batch_norms(net)):
-                return task()
-        return net(*batch(), mode='loss')
-
-    return task
+    return Task(lambda: net(*batch(), mode='loss'), lambda: batch_norms(net))
 
 
 def all_paths(mutator: DifferentiableMutator) -> List[Dict[str, str]]:

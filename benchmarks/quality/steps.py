@@ -82,14 +82,14 @@ class EstimatorStep:
         constructor = dict(type=options.pop('constructor'), optim_wrapper_cfg=options)
         self.optimizers = OPTIM_WRAPPER_CONSTRUCTORS.build(constructor)(self.model)
         self.model.train()
-        self.model.begin_epoch(0)
+        self.model.begin(epoch=0)
 
     def prepare(self, index: int) -> None:
         """Nothing is given: the search draws its path."""
 
     def run(self, index: int) -> None:
         """One iteration."""
-        self.model.begin_iteration(index, seed=0)
+        self.model.begin(iteration=index, seed=0)
         self.model.train_step(self.batch, self.optimizers)
 
 

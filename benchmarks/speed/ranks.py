@@ -47,7 +47,7 @@ class RankedStep:
     def run(self, index: int) -> None:
         """One iteration, always on the first path."""
         if not isinstance(self.step, PlainStep):
-            self.step.algorithm.begin_iteration(0, SEED)
+            self.step.algorithm.begin(iteration=0, seed=SEED)
         self.model.train_step(self.step.data, self.optimizers)
 
 

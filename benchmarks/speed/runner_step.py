@@ -79,7 +79,7 @@ class TurnsHook(Hook):
 
         def bare() -> None:
             algorithm = algorithm_of(runner)
-            algorithm.begin_iteration(runner.iter, common_seed(runner))
+            algorithm.begin(iteration=runner.iter, seed=common_seed(runner))
             runner.model.train_step(data_batch, runner.optim_wrapper)
 
         took = timed(bare, self.device)

@@ -40,7 +40,7 @@ def build_search(workload: Workload) -> Tuple[DSNAS, Any]:
     model = plain_dict(config, 'model')
     model.setdefault('data_preprocessor', plain_dict(config, 'data_preprocessor'))
     algorithm = MODELS.build(model).to(workload.device).train()
-    algorithm.begin_epoch(0)
+    algorithm.begin(epoch=0)
     return algorithm, build_optim_wrapper(algorithm, config.optim_wrapper)
 
 
@@ -70,7 +70,7 @@ class SearchStep:
 
     def run(self, index: int) -> Dict[str, Any]:
         """One iteration."""
-        self.algorithm.begin_iteration(index % self.workload.num_paths, SEED)
+        self.algorithm.begin(iteration=index % self.workload.num_paths, seed=SEED)
         return self.algorithm.train_step(self.data, self.optimizers)
 
 
@@ -116,7 +116,7 @@ class FinetuneStep:
         self.algorithm.load_state_dict(search.state_dict())
         self.data = workload.batch(classes_of(workload))
         self.algorithm.mutator.fix(path)
-        self.algorithm.begin_epoch(self.algorithm.finetune_epochs)
+        self.algorithm.begin(epoch=self.algorithm.finetune_epochs)
         self.optimizers.forget_frozen()
 
     def prepare(self, index: int) -> None:
@@ -124,7 +124,7 @@ class FinetuneStep:
 
     def run(self, index: int) -> Dict[str, Any]:
         """One iteration."""
-        self.algorithm.begin_iteration(index, SEED)
+        self.algorithm.begin(iteration=index, seed=SEED)
         return self.algorithm.train_step(self.data, self.optimizers)
 
 

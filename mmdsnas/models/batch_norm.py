@@ -40,13 +40,18 @@ def put_statistics(layers: Iterable[_BatchNorm], statistics: Statistics) -> None
 
 
 @contextmanager
-def statistics_kept(layers: Iterable[_BatchNorm]) -> Iterator[None]:
-    """While open, layers in train mode leave their running statistics alone."""
+def forward_only(layers: Iterable[_BatchNorm]) -> Iterator[None]:
+    """While open, a forward pass has no graph and leaves no trace in statistics.
+
+    Args:
+        layers (Iterable[_BatchNorm]): Those that it executes, in train mode.
+    """
     changed = [layer for layer in layers if layer.track_running_stats]
     for layer in changed:
         layer.track_running_stats = False
     try:
-        yield
+        with torch.no_grad():
+            yield
     finally:
         for layer in changed:
             layer.track_running_stats = True

@@ -36,7 +36,7 @@ def start(scale=SCALE, mutator='Adam', cost=None, **kwargs):
 
 def step(algorithm, wrapper, iteration=0):
     inputs, labels = batch()
-    algorithm.begin_iteration(iteration, seed=0)
+    algorithm.begin(iteration=iteration, seed=0)
     data = dict(inputs=inputs.float(), data_samples=labels)
     return algorithm.train_step(data, wrapper)
 
@@ -190,7 +190,7 @@ def test_rewards_of_a_bfloat16_network_are_exact_inner_products(
         return out
 
     monkeypatch.setattr(dsnas, 'gate', watched)
-    algorithm.begin_epoch(0)
+    algorithm.begin(epoch=0)
     with torch.autocast('cpu', dtype=torch.bfloat16):
         losses = algorithm.loss(images, [ClsDataSample().set_gt_label(1)] * 16)
     losses['task.loss'].backward()

@@ -78,7 +78,7 @@ def test_weights_of_a_search_are_grouped():
     decay = [group['weight_decay'] for group in groups]
     assert sorted(decay) == [0.0, 4e-5]
     inputs, labels = batch()
-    algorithm.begin_epoch(0)
+    algorithm.begin(epoch=0)
     before = [p.clone() for p in algorithm.mutator.parameters()]
     loss = sum(algorithm.loss(inputs, labels).values())
     wrappers.update_params(loss)

@@ -60,9 +60,8 @@ def test_a_limit_has_its_numbers():
     limit = dict(flops=costs()[1], params=costs('params')[1])
     algorithm = searching(costly_net(), cost=dict(limit=limit))
     set_alpha(algorithm.mutator, [0, 1], [2, 0], [0, 0])
-    # No step follows.
-    algorithm.adds_constraint_grad = True
-    algorithm.loss(*batch())
+    with algorithm.constrained_step():
+        algorithm.loss(*batch())
     algorithm.cost_term.multipliers.params.fill_(0.75)
     state, _ = numbers(algorithm)
     assert (state['multiplier_flops'], state['multiplier_params']) == (0, 0.75)

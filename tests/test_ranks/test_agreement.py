@@ -136,10 +136,10 @@ def test_batch_norm_statistics_agree_after_the_averaging(ranks):
 def shared_paths():
     """The paths of some iterations where all ranks are to have the same one."""
     algorithm = algorithm_of(net(), share_path=True)
-    algorithm.begin_epoch(0)
+    algorithm.begin(epoch=0)
     paths = []
     for iteration in range(20):
-        algorithm.begin_iteration(iteration, seed=3)
+        algorithm.begin(iteration=iteration, seed=3)
         algorithm.loss(torch.randn(4, 6), torch.zeros(4, dtype=torch.long))
         paths.append(list(algorithm.mutator.current_choices.values()))
     return paths

@@ -110,7 +110,7 @@ def test_losses_and_gradients(algorithm, case, path, monkeypatch):
     mutator, architecture = algorithm.mutator, algorithm.architecture
     monkeypatch.setattr(mutator, 'draw_path', lambda *_: path)
     algorithm.train()
-    algorithm.begin_epoch(0)
+    algorithm.begin(epoch=0)
     algorithm.zero_grad()
     samples = [ClsDataSample().set_gt_label(label) for label in case['labels']]
     losses = algorithm(images(case), samples, mode='loss')

@@ -60,7 +60,7 @@ def test_the_child_is_the_one_of_the_search(kind, checkpoint_of, search):
     child = build_child(configs()[kind], checkpoint, 'x.pth')
     assert not child.training and child.data_preprocessor.mean.flatten()[0] == MEAN[0]
     inputs = torch.randn(2, 3, 32, 32)
-    search.begin_epoch(search.finetune_epochs - 1)
+    search.begin(epoch=search.finetune_epochs - 1)
     with torch.no_grad():
         assert torch.equal(child(inputs), search(inputs))
     assert sum(map(torch.numel, child.parameters())) < sum(

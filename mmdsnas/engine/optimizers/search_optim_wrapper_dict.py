@@ -1,5 +1,15 @@
 from contextlib import contextmanager, nullcontext
-from typing import Annotated, Any, Dict, Iterator, List, Literal, Optional, Union
+from typing import (
+    Annotated,
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Literal,
+    Optional,
+    Union,
+)
 
 import torch
 import torch.nn as nn
@@ -27,9 +37,11 @@ class _Joint:
     all optimizers or none.
     """
 
-    def __init__(self, wrappers: Dict[str, OptimWrapper]) -> None:
+    def __init__(
+        self, wrappers: Dict[str, OptimWrapper], step: Callable[..., bool]
+    ) -> None:
         self._wrappers = wrappers
-        self.algorithm: Optional[DSNAS] = None
+        self.step = step
 
     @property
     def param_groups(self) -> List[dict]:
@@ -43,16 +55,6 @@ class _Joint:
             for parameter in group['params']
             if parameter.grad is not None
         ]
-
-    def step(self, only: Optional[str] = None, **kwargs) -> bool:
-        if self.algorithm is not None:
-            self.algorithm.add_constraint_grad()
-        for name, wrapper in self._wrappers.items():
-            if only not in (None, name):
-                # Not left out: schedules warn of an optimizer that never stepped.
-                wrapper.zero_grad()
-            wrapper.step(**kwargs)
-        return True
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -77,6 +79,9 @@ class SearchOptimWrapperDict(OptimWrapperDict):
     Attributes:
         loss_factor (float | Tensor): What the last loss, and with it every
             gradient, was multiplied by: accumulation and loss scale.
+        before_step (callable, optional): Called before each step, with complete and
+            unscaled gradients: it adds the gradient of the search's constraints. Given
+            by the model in :meth:`optim_context`.
         only (str, optional): The one of them that moves its parameters; the
             gradients of the other are dropped. None: both do.
         skipped (bool, optional): Whether the last iteration's step of all
@@ -114,8 +119,9 @@ class SearchOptimWrapperDict(OptimWrapperDict):
                 + ', '.join(f'{n} for {name}' for name, n in counts.items())
                 + '.'
             )
-        self._joint = _Joint(self.optim_wrappers)
+        self._joint = _Joint(self.optim_wrappers, self._step_all)
         self.loss_factor: Union[float, Tensor] = 1.0
+        self.before_step: Optional[Callable[[], None]] = None
         self.only: Optional[str] = None
         self.skipped: Optional[bool] = None
         self.device_type = get_device().split(':')[0]
@@ -147,18 +153,20 @@ class SearchOptimWrapperDict(OptimWrapperDict):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Mixed precision, and no gradient exchange while accumulating."""
+        """Mixed precision, and no gradient exchange while accumulating.
+
+        Args:
+            model (nn.Module): Whose losses are computed. A ``DSNAS``, wrapped or not,
+                gives :attr:`before_step`.
+        """
         autocast = (
             nullcontext()
             if self.amp_dtype is None
             else torch.autocast(self.device_type, dtype=self.amp_dtype)
         )
         inner = model.module if is_model_wrapper(model) else model
-        if isinstance(inner, DSNAS):
-            # Without its wrapper, which the finetune stage replaces.
-            self._joint.algorithm = inner
-            inner.adds_constraint_grad = True
-        with self.lead.optim_context(model), autocast:
+        step = inner.constrained_step() if isinstance(inner, DSNAS) else nullcontext()
+        with self.lead.optim_context(model), autocast, step as self.before_step:
             yield
 
     def update_params(
@@ -199,11 +207,21 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         if self.loss_scaler is None:
             self.skipped = not get_total_norm(self._joint.gradients).isfinite()
             if not self.skipped:
-                self._joint.step(self.only, **kwargs)
+                self._step_all(**kwargs)
             return
         # It unscales before it steps, so that the wrappers clip what is unscaled.
-        self.skipped = not self.loss_scaler.step(self._joint, self.only, **kwargs)
+        self.skipped = not self.loss_scaler.step(self._joint, **kwargs)
         self.loss_scaler.update()
+
+    def _step_all(self, **kwargs) -> bool:
+        if self.before_step is not None:
+            self.before_step()
+        for name, wrapper in self.items():
+            if self.only not in (None, name):
+                # Not left out: schedules warn of an optimizer that never stepped.
+                wrapper.zero_grad()
+            wrapper.step(**kwargs)
+        return True
 
     def zero_grad(self, **kwargs) -> None:
         """Removes the gradients, so that what is not used gets no step."""

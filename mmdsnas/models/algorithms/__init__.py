@@ -1,5 +1,4 @@
 from .dsnas import DSNAS
-from .stage import Stage
-from .staged import StagedAlgorithm
+from .stages import Stage, StagedAlgorithm
 
 __all__ = ['DSNAS', 'Stage', 'StagedAlgorithm']

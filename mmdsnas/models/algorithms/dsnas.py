@@ -1,6 +1,6 @@
 from contextlib import contextmanager
-from functools import partial
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Union
+from functools import cached_property, partial
+from typing import Any, Callable, Dict, Iterator, List, Optional, Union
 
 import torch
 import torch.nn as nn
@@ -10,17 +10,18 @@ from mmengine.optim import OptimWrapper
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS, TASK_UTILS
 from mmdsnas.utils.options import Natural, PartConfig, checked_options
 from ..architecture import build_architecture
-from ..batch_norm import batch_norms, statistics_kept
+from ..batch_norm import batch_norms
 from ..cost import CostTerm, ResourceEstimator
-from ..gradient_estimators import BaseGradientEstimator, DSNASGradient
+from ..gradient_estimators import BaseGradientEstimator, DSNASGradient, Task
 from ..lazy import materialise, weights_all_there
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, PathSample
-from .parts import check_constraint_grad, part_of, stepped_together
-from .staged import StagedAlgorithm
+from .parts import part_of, stepped_together
+from .stages import StagedAlgorithm
 
 
 @MODELS.register_module()
@@ -41,9 +42,8 @@ class DSNAS(StagedAlgorithm):
     wrapper serve as they are. Evaluation runs the most probable path, the child, unless
     :meth:`evaluating` names another one.
 
-    ``SearchStageHook`` tells the epoch and the iteration; where nothing does, every
-    iteration is one of the search stage. ``HeldOutBatchHook`` sets ``trains_alpha``,
-    whether the next iteration trains ``alpha`` (by default all of that stage do).
+    ``SearchStageHook`` and ``HeldOutBatchHook`` tell where the run is by :meth:`begin`;
+    where nothing does, every iteration is one of the search stage.
 
     Args:
         architecture (dict | BaseModel): The supernet: a model whose
@@ -115,7 +115,7 @@ class DSNAS(StagedAlgorithm):
             )
         self.cost_term = CostTerm(self.cost_table, **(cost or {}))
         # One that was built may have those of another search.
-        self.mutator.lift_limits()
+        self.mutator.remove_limits()
         if self.cost_term.limits:
             term = self.cost_term
             self.mutator.set_limits(*term.constraints(), mean=term.adaptive)
@@ -128,10 +128,7 @@ class DSNAS(StagedAlgorithm):
         )
         self.share_path = share_path
         self.norm_training = norm_training
-        self.trains_alpha, self.adds_constraint_grad = True, False
-        self._evaluated: Optional[Mapping[str, str]] = None
-        # Looked for when they are needed: a wrapper may have put others in place.
-        self._norms: Optional[List[nn.Module]] = None
+        self._constrained = False
 
     @property
     def head(self) -> nn.Module:
@@ -149,15 +146,7 @@ class DSNAS(StagedAlgorithm):
     def train_step(
         self, data: Dict[str, Any], optim_wrapper: OptimWrapper
     ) -> Dict[str, Tensor]:
-        """One training step, with one optimizer or with several.
-
-        Args:
-            data (dict): A batch, as a data loader gives it.
-            optim_wrapper (OptimWrapper): Of both; see ``stepped_together``.
-
-        Returns:
-            dict[str, Tensor]: For the log.
-        """
+        """See mmengine's method; there may be one optimizer or several."""
         adaptive = self.cost_term.adaptive
         return super().train_step(data, stepped_together(optim_wrapper, adaptive))
 
@@ -177,76 +166,71 @@ class DSNAS(StagedAlgorithm):
             and ``cost.loss`` where a limit applies.
 
         Raises:
-            ConfigError: There are no losses, or nothing presses an adaptive limit.
+            ConfigError: The architecture has no losses, or nothing adds the gradient
+                of an adaptive limit.
         """
         if not self.training:
-            self._set_child()
+            self.set_evaluated()
             return self._task_losses(inputs, data_samples)
-        iteration = self.begin_forward()
-        rank = 0 if self.share_path else get_rank()
-        path = self.mutator.draw_path(self.seed, iteration, rank)
+        key = self.seed, self.next_iteration(), 0 if self.share_path else get_rank()
+        path = self.mutator.draw_path(*key)
         self.mutator.set_choices(path)
         trains_alpha = self.searching and self.trains_alpha
-        task = partial(self._task_losses, inputs, data_samples)
+        task = Task(
+            partial(self._task_losses, inputs, data_samples), lambda: self._norms
+        )
         if trains_alpha or (self.searching and self.gradient_estimator.mixes):
-            draw = PathSample(self.mutator, path, (self.seed, iteration, rank))
-            losses = self.gradient_estimator(draw, task)
+            losses = self.gradient_estimator(PathSample(self.mutator, path, key), task)
         else:
             losses = task()
-        check_constraint_grad(
-            self.adds_constraint_grad or not (trains_alpha and self.cost_term.adaptive)
-        )
-        if self.cost_term.limit is not None:
-            # 0 and not absent: logs repeat the last value of what is absent.
-            losses['cost.loss'] = (
-                self.cost_term(self.mutator.probs(), path)
-                if trains_alpha
-                else self.cost_term.costs.new_zeros((), dtype=torch.get_default_dtype())
-            )
-        return losses
+        return {**losses, **self._cost_losses(path, trains_alpha)}
 
-    def add_constraint_grad(self) -> None:
-        """Adds an adaptive limit's part to the complete gradients of ``alpha``.
-
-        ``SearchOptimWrapperDict`` calls it before every step; another loop that does
-        sets ``adds_constraint_grad``.
-        """
-        if self.cost_term.adaptive and self.searching and self.trains_alpha:
-            alphas = list(self.mutator.arch_params.values())
-            self.cost_term.add_constraint_grad(alphas, self.mutator.probs())
-
-    def _task_losses(self, inputs, data_samples, aside=False) -> Dict[str, Tensor]:
-        if aside:
-            if self._norms is None:
-                self._norms = batch_norms(self.architecture)
-            with torch.no_grad(), statistics_kept(self._norms):
-                return self._task_losses(inputs, data_samples)
+    def _task_losses(self, inputs, data_samples) -> Dict[str, Tensor]:
         losses = self.architecture(inputs, data_samples, mode='loss')
         self.check_losses(losses)
         return {f'task.{name}': value for name, value in losses.items()}
 
+    @cached_property
+    def _norms(self) -> List[nn.Module]:
+        # Looked for when they are needed: a wrapper may have put others in place.
+        return batch_norms(self.architecture)
+
+    # Limits on the cost
+
+    def _cost_losses(self, path, trains_alpha: bool) -> Dict[str, Tensor]:
+        term = self.cost_term
+        if term.limit is None:
+            return {}
+        if not trains_alpha:
+            # 0 and not absent: logs repeat the last value of what is absent.
+            zero = term.costs.new_zeros((), dtype=torch.get_default_dtype())
+            return {'cost.loss': zero}
+        if term.adaptive and torch.is_grad_enabled() and not self._constrained:
+            # A distributed wrapper steps what it is given, without our train_step.
+            raise ConfigError(
+                "model.cost.limit with form='adaptive' must have a "
+                'SearchOptimWrapperDict as optim_wrapper, which adds its gradient '
+                'before each step, but the loss is computed for another one.'
+            )
+        return {'cost.loss': term(self.mutator.probs(), path)}
+
     @contextmanager
-    def evaluating(self, path: Mapping[str, str]) -> Iterator[None]:
-        """While open, a path is executed where the child would be.
+    def constrained_step(self) -> Iterator[Callable[[], None]]:
+        """While open, losses are computed for a step that keeps an adaptive limit.
 
-        Args:
-            path (Mapping[str, str]): Candidate by group.
+        ``SearchOptimWrapperDict`` opens it around the forward pass.
+
+        Yields:
+            callable: Adds the limit's part to the gradients of ``alpha``; called
+            between backward pass and step, when they are complete.
         """
-        self._evaluated = path
+        self._constrained = True
         try:
-            yield
+            yield self._add_constraint_grad
         finally:
-            self._evaluated = None
+            self._constrained = False
 
-    def _set_child(self) -> None:
-        self.mutator.set_choices(self._evaluated or self.mutator.derive_child())
-
-    def _forward(self, inputs, data_samples=None):
-        """Output of the child, see mmengine's ``mode='tensor'``."""
-        self._set_child()
-        return super()._forward(inputs, data_samples)
-
-    def _predict(self, inputs, data_samples=None):
-        """Predictions of the child, see mmengine's ``mode='predict'``."""
-        self._set_child()
-        return super()._predict(inputs, data_samples)
+    def _add_constraint_grad(self) -> None:
+        if self.cost_term.adaptive and self.searching and self.trains_alpha:
+            alphas = list(self.mutator.arch_params.values())
+            self.cost_term.add_constraint_grad(alphas, self.mutator.probs())

@@ -1,10 +1,9 @@
 from typing import Any, Optional
 
-import torch
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import Registry
 
-from mmdsnas.errors import ConfigError, WrongTypeError
+from mmdsnas.errors import WrongTypeError
 from mmdsnas.registry import OPTIM_WRAPPERS
 
 
@@ -57,23 +56,3 @@ def stepped_together(optim_wrapper: OptimWrapper, adaptive: bool) -> OptimWrappe
     else:
         return optim_wrapper
     return OPTIM_WRAPPERS.get('SearchOptimWrapperDict')(**parts)
-
-
-def check_constraint_grad(adds_constraint_grad: bool) -> None:
-    """Refuses a training in which an adaptive limit would do nothing.
-
-    A distributed wrapper steps what it is given, without the model's ``train_step``.
-
-    Args:
-        adds_constraint_grad (bool): Whether something adds the limit's part to the
-            gradients, or nothing has to.
-
-    Raises:
-        ConfigError: Nothing does.
-    """
-    if torch.is_grad_enabled() and not adds_constraint_grad:
-        raise ConfigError(
-            "model.cost.limit with form='adaptive' must have a SearchOptimWrapperDict "
-            'as optim_wrapper, which adds its gradient before each step, but the '
-            'loss is computed for another one.'
-        )

@@ -46,7 +46,6 @@ def block_inputs(model: nn.Module, inputs: Tensor) -> Dict[str, List[Inputs]]:
     found: Dict[str, List[Inputs]] = {}
     with ExitStack() as hooks:
         for name, block in blocks_of(model).items():
-            block.fix_choice(None)
             block.current_choice = block.choices[0]
             calls = found[name] = []
             handle = block.register_forward_pre_hook(

@@ -4,7 +4,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from ..mutables.functional import gate, inner_product
-from .base import BaseGradientEstimator
+from .base import BaseGradientEstimator, Task
 
 _modules = [import_module(f'{__name__}.{m.name}') for m in iter_modules(__path__)]
 _estimators = {
@@ -14,4 +14,4 @@ _estimators = {
     if isinstance(value, type) and issubclass(value, BaseGradientEstimator)
 }
 globals().update(_estimators)
-__all__ = ['gate', 'inner_product', *sorted(_estimators)]
+__all__ = ['Task', 'gate', 'inner_product', *sorted(_estimators)]

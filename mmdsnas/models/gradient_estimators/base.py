@@ -1,15 +1,40 @@
 from abc import ABC, abstractmethod
-from typing import Callable, Dict, List, Optional
+from dataclasses import dataclass
+from typing import Callable, ContextManager, Dict, List, Optional, Sequence
 
 import torch.nn as nn
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..batch_norm import forward_only
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.path_sample import PathSample
 from ..state_dicts import take_what_fits
 
 Losses = Dict[str, Tensor]
-Task = Callable[..., Losses]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One batch of the task, which a gradient estimator executes once or more.
+
+    It executes the sampled path, or what the gates of the blocks make of it, and
+    returns the losses.
+
+    Args:
+        losses (callable): Executes the supernet as its blocks stand.
+        layers (callable): Gives the supernet's BatchNorm layers.
+    """
+
+    losses: Callable[[], Losses]
+    layers: Callable[[], Sequence[_BatchNorm]]
+
+    def __call__(self) -> Losses:
+        return self.losses()
+
+    def forward_only(self) -> ContextManager[None]:
+        """While open, it has no graph and leaves no trace in running statistics."""
+        return forward_only(self.layers())
 
 
 class BaseGradientEstimator(nn.Module, ABC):
@@ -49,9 +74,7 @@ class BaseGradientEstimator(nn.Module, ABC):
 
         Args:
             sample (PathSample): What was drawn for this iteration.
-            task (callable): Executes the sampled path, or what the gates of the
-                blocks make of it, and returns the losses; with ``aside=True``
-                without a graph and without a trace in running statistics.
+            task (Task): The batch.
 
         Returns:
             dict[str, Tensor]: Losses of the task; with their gradient that of

@@ -1,12 +1,11 @@
 from functools import partial
 from typing import Any, List
 
-import torch
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import TASK_UTILS
-from ..batch_norm import batch_norms, statistics_kept
+from ..batch_norm import batch_norms, forward_only
 from ..mutables import OneHotMutableOP, map_tensors, tensors_of
 from ..mutables.functional import gate
 from ..mutables.one_hot_mutable_op import Gate
@@ -63,7 +62,7 @@ def comparing_gate(
     if other == choice:
         return y
     check_input_kept(inputs, version, choice)
-    with torch.no_grad(), statistics_kept(batch_norms(block.candidate(other))):
+    with forward_only(batch_norms(block.candidate(other))):
         y_other = block.execute(other, *args, **kwargs)
     check_input_kept(inputs, version, other)
     return map_tensors(lambda a, b: gate(a, score, a.detach() - b), y, y_other)

@@ -21,6 +21,6 @@ class PairedGradient(ScoreEstimator):
         losses = task()
         first = second = total_loss(losses).detach()
         if other != sample.chosen:
-            with sample.executing(other):
-                second = total_loss(task(aside=True))
+            with sample.executing(other), task.forward_only():
+                second = total_loss(task())
         return self.add_score(losses, sample, scores, first - second)

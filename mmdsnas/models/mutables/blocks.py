@@ -37,8 +37,6 @@ def all_candidates(
     with _restored(blocks) as free:
         calls = dict.fromkeys(free, 0)
         for name, block in free.items():
-            # A gate is asked for where there is a choice.
-            block.current_choice = block.choices[0]
             block.gate = partial(_compared, name, calls)
         yield calls
 
@@ -47,7 +45,7 @@ def all_candidates(
 def one_path(
     blocks: Mapping[str, OneHotMutableOP], path: Mapping[str, str]
 ) -> Iterator[None]:
-    """While open, every block has one candidate alone, whatever is fixed.
+    """While open, every block has one candidate alone.
 
     It is the network that is exported, and no copy: a function that a module holds
     would still call the original.
@@ -67,22 +65,17 @@ def one_path(
 def _restored(
     blocks: Mapping[str, OneHotMutableOP],
 ) -> Iterator[Dict[str, OneHotMutableOP]]:
-    """The blocks with candidates left, not fixed, without gates; undone at the end."""
+    """The blocks with candidates left, without gates; put back at the end."""
     free = {name: block for name, block in blocks.items() if not block.is_fixed}
-    kept = [
-        (b, b._candidates, b.current_choice, b._fixed_choice, b.gate)
-        for b in free.values()
-    ]
+    kept = [(b, b._candidates, b.current_choice, b.gate) for b in free.values()]
     for block in free.values():
-        block.fix_choice(None)
         block.gate = None
     try:
         yield free
     finally:
-        for block, candidates, current, fixed, gate in kept:
+        for block, candidates, current, gate in kept:
             block._candidates = candidates
             block.current_choice = current
-            block.fix_choice(fixed)
             block.gate = gate
 
 

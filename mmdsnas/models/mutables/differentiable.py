@@ -33,7 +33,7 @@ class SampledModule(DiffMutableModule):
     def forward_arch_param(
         self, x: Any, arch_param: Tensor, *args: Any, **kwargs: Any
     ) -> Any:
-        """Draws a candidate and executes it; a settled block has no draw.
+        """Draws a candidate and executes it; one that remained is not drawn.
 
         ``arch_param`` gets the paper's gradient, ``<dL/dy, y> * (onehot - p)``, in the
         backward pass. MMRazor's gets none there.

@@ -37,19 +37,16 @@ Gate = Callable[..., Any]
 class OneHotMutableOP(OneShotMutableOP, SampledModule):
     """A block of a single-path supernet: several candidates, one executed.
 
-    Two ways to settle a block are kept apart:
+    A search fixes blocks in its mutator, see ``DifferentiableMutator.fix``: all
+    candidates stay in the state dict, so that optimizer, EMA, model wrapper and
+    checkpoints keep their view of the model. :meth:`fix_chosen` is MMRazor's
+    irreversible way: it removes the other candidates. ``load_fix_subnet``, and with it
+    ``sub_model`` and every export, calls it; ``is_fixed`` tells that it was called.
 
-    - :meth:`fix_choice` sets a flag while a search runs. The candidates that
-      lost stay in the state dict, so that optimizer, EMA, model wrapper and
-      checkpoints keep their view of the model.
-    - :meth:`fix_chosen` is MMRazor's irreversible one: it removes the other
-      candidates. ``load_fix_subnet``, and with it ``sub_model`` and every
-      export, calls it; ``is_fixed`` tells that it was called.
-
-    It subclasses MMRazor's ``OneShotMutableOP`` for its contract (choices,
-    subnet export, fixing), and has that of a differentiable mutable. MMRazor's own
-    ``OneHotMutableOP`` is not sound: it draws and fixes inside the forward pass and
-    multiplies the feature map.
+    It subclasses MMRazor's ``OneShotMutableOP`` for its contract (choices, subnet
+    export), and has that of a differentiable mutable. MMRazor's own
+    ``OneHotMutableOP`` draws and fixes inside the forward pass and multiplies the
+    feature map.
 
     Args:
         candidates (dict[str, dict] | nn.ModuleDict): Candidate operations, or
@@ -96,7 +93,6 @@ class OneHotMutableOP(OneShotMutableOP, SampledModule):
         )
         self.gate: Optional[Gate] = None
         self.copy_output = False
-        self._fixed_choice: Optional[str] = None
 
     @staticmethod
     def _build_ops(
@@ -126,40 +122,12 @@ class OneHotMutableOP(OneShotMutableOP, SampledModule):
         """A candidate operation by its name."""
         return self._candidates[choice]
 
-    @property
-    def fixed_choice(self) -> Optional[str]:
-        """str, optional: The only one left, or that the flag says is final."""
-        return self._chosen if self.is_fixed else self._fixed_choice
-
-    def fix_choice(self, choice: Optional[str]) -> None:
-        """Sets the flag: only ``choice`` is executed from now on.
-
-        Args:
-            choice (str, optional): A candidate's name; None takes the flag
-                off, as when a checkpoint of an earlier epoch is loaded.
-        """
-        if choice is not None:
-            self._check_choice(choice)
-            unselected = (op for name, op in self._candidates.items() if name != choice)
-            for weight in (w for op in unselected for w in op.parameters()):
-                # One left from accumulation would move it once more.
-                weight.grad = None
-        self._fixed_choice = choice
-
-    def freeze_unselected(self) -> None:
-        """Takes what the flag shut out off the training; cannot be undone."""
-        for name, candidate in self._candidates.items():
-            if name != self.fixed_choice:
-                candidate.requires_grad_(False)
-
     def forward(
         self, *args: Any, arch_param: Optional[Tensor] = None, **kwargs: Any
     ) -> Any:
-        """Executes one candidate.
+        """Executes one candidate: the gate's, else the current choice.
 
-        It is, in this order, the one that remained, the flagged one, the gate's or
-        the current choice. With none of these all candidates are executed, which
-        serves cost counters only.
+        With neither all candidates are executed, which serves cost counters only.
 
         Args:
             *args (Any): Inputs of the candidates.
@@ -174,13 +142,12 @@ class OneHotMutableOP(OneShotMutableOP, SampledModule):
         if self.is_fixed:
             return self._candidates[self._chosen](*args, **kwargs)
         gate = self.gate if arch_param is None else self.drawing(arch_param)
-        if gate is not None and self._fixed_choice is None:
+        if gate is not None:
             y = gate(self, *args, **kwargs)
             return map_tensors(torch.clone, y) if self.copy_output else y
-        choice = self._fixed_choice or self.current_choice
-        if choice is None:
+        if self.current_choice is None:
             return self.forward_all(*args, **kwargs)
-        return self._candidates[choice](*args, **kwargs)
+        return self._candidates[self.current_choice](*args, **kwargs)
 
     def execute(self, choice: str, /, *args: Any, **kwargs: Any) -> Any:
         """Executes a candidate for a gate.
@@ -216,10 +183,13 @@ class OneHotMutableOP(OneShotMutableOP, SampledModule):
             SubnetError: There is no such candidate.
             AttributeError: It was called before.
         """
-        if not self.is_fixed:
-            self._check_choice(chosen, SubnetError)
+        if not self.is_fixed and chosen not in self._candidates:
+            raise SubnetError(
+                f'{chosen!r} is not a candidate of this block, which has '
+                f'{", ".join(self.choices)}.'
+            )
         super().fix_chosen(chosen)
-        self._fixed_choice = self.gate = None
+        self.gate = None
         self.current_choice = chosen
 
     def export_chosen(self) -> str:
@@ -228,7 +198,7 @@ class OneHotMutableOP(OneShotMutableOP, SampledModule):
         Raises:
             NoChoiceError: There is none.
         """
-        choice = self.fixed_choice or self.current_choice
+        choice = self._chosen if self.is_fixed else self.current_choice
         if choice is None:
             raise NoChoiceError(
                 'a block has no current choice to export; set one for every '
@@ -237,22 +207,12 @@ class OneHotMutableOP(OneShotMutableOP, SampledModule):
         return choice
 
     def sample_choice(self, arch_param: Optional[Tensor] = None) -> str:
-        """The flagged candidate, else the most probable one.
+        """The most probable candidate, see MMRazor's differentiable mutables.
 
         Args:
-            arch_param (Tensor, optional): ``alpha``, shape
-                ``(num_choices, )``. Without it the draw is uniform, as in
-                MMRazor's one-shot mutables.
+            arch_param (Tensor, optional): ``alpha``, shape ``(num_choices, )``.
+                Without it the draw is uniform, as in MMRazor's one-shot mutables.
         """
-        if self.fixed_choice is not None:
-            return self.fixed_choice
         if arch_param is None:
             return super().sample_choice()
         return self.choices[int(arch_param.argmax())]
-
-    def _check_choice(self, choice: str, error=ConfigError) -> None:
-        if choice not in self._candidates:
-            raise error(
-                f'{choice!r} is not a candidate of this block, which '
-                f'has {", ".join(self.choices)}.'
-            )

@@ -68,7 +68,7 @@ class DifferentiableMutator(GroupedMutator):
         self._constrained_argmax = ConstrainedArgmax(costs, limits)
         self._limits_mean = mean
 
-    def lift_limits(self) -> None:
+    def remove_limits(self) -> None:
         """Lets the child cost what it may."""
         self._constrained_argmax, self._limits_mean = None, False
 
@@ -123,7 +123,7 @@ class DifferentiableMutator(GroupedMutator):
         Raises:
             ConfigError: What is fixed leaves no path within the limits.
         """
-        return {**self.child_of(self.state_dict()), **self.fixed}
+        return self.child_of(self.state_dict())
 
     @torch.no_grad()
     def child_of(self, state_dict: Mapping[str, Tensor], prefix: str = '') -> Path:

@@ -1,4 +1,4 @@
-from typing import Dict, List, Mapping, Optional
+from typing import Dict, Iterator, List, Mapping, Optional
 
 import torch
 import torch.nn as nn
@@ -76,15 +76,15 @@ class GroupedMutator(NasMutator):
         """
         self._arch_params = nn.ParameterDict()
         for name in self._names:
-            for block in self.search_groups[name]:
-                block.fix_choice(None)
             self._choices[name] = self.search_groups[name][0].choices
             alpha = torch.empty(len(self.choices(name)))
             self._arch_params[name] = nn.Parameter(
                 alpha.normal_(self.init_mean, self.init_std)
             )
-        # Index of the fixed candidate, -1 where none is.
+        # Index of the fixed candidate, -1 where none is. What else depends on it,
+        # follows from it in _apply_fixed.
         self.register_buffer('_fixed', torch.full((len(self._names),), -1))
+        self._apply_fixed()
 
     def choices(self, name: str) -> List[str]:
         """Names of the candidates that a group has an ``alpha`` for."""
@@ -93,14 +93,12 @@ class GroupedMutator(NasMutator):
     @property
     def fixed(self) -> Path:
         """The fixed groups and their candidates."""
-        fixed = {n: self.search_groups[n][0].fixed_choice for n in self._names}
-        return {name: c for name, c in fixed.items() if c is not None}
+        return dict(self._fixed_path)
 
     @property
     def free(self) -> List[str]:
         """Names of the groups that are not fixed, in order."""
-        fixed = self.fixed
-        return [name for name in self._names if name not in fixed]
+        return [name for name in self._names if name not in self._fixed_path]
 
     @property
     def free_blocks(self) -> List[OneHotMutableOP]:
@@ -111,9 +109,9 @@ class GroupedMutator(NasMutator):
         """Lets every block execute a path's candidate, and draw none itself.
 
         Args:
-            choices (dict[str, str]): Candidate by group.
+            choices (dict[str, str]): Candidate by group; a fixed group keeps its own.
         """
-        super().set_choices(choices)
+        super().set_choices({**choices, **self._fixed_path})
         for blocks in self.search_groups.values():
             for block in blocks:
                 block.gate = None
@@ -130,8 +128,7 @@ class GroupedMutator(NasMutator):
             Tensor: Shape ``(len(names), max_choices)``, padding is 0; a fixed
             group has probability 1 at its candidate and no gradient.
         """
-        fixed = self.fixed
-        logits = []
+        fixed, logits = self._fixed_path, []
         for name in self._names if names is None else names:
             alpha = self.arch_params[name]
             if name in fixed:
@@ -163,34 +160,51 @@ class GroupedMutator(NasMutator):
         Raises:
             ConfigError: A group or its candidate is unknown.
         """
+        fixed = self._fixed.tolist()
         for name, choice in path.items():
             if name not in self._names:
                 raise ConfigError(
                     f'{name!r} is no search group; there are {", ".join(self._names)}.'
                 )
-            self._set_fixed(name, choice)
-            self._fixed[self._names.index(name)] = self.choices(name).index(choice)
+            if choice not in self.choices(name):
+                raise ConfigError(
+                    f'{choice!r} is not a candidate of {name}, which has '
+                    f'{", ".join(self.choices(name))}.'
+                )
+            fixed[self._names.index(name)] = self.choices(name).index(choice)
+        self._fixed.copy_(torch.tensor(fixed))
+        self._apply_fixed()
 
     def freeze_unselected(self) -> None:
         """Freezes the candidates that no path can have any more.
 
         They stay in the state dict. Only for good: once all groups are fixed.
         """
-        for name in self.fixed:
-            for block in self.search_groups[name]:
-                block.freeze_unselected()
+        for candidate in self._unselected():
+            candidate.requires_grad_(False)
 
-    def _set_fixed(self, name: str, choice: Optional[str]) -> None:
-        for block in self.search_groups[name]:
-            block.fix_choice(choice)
-        alpha = self.arch_params[name]
-        alpha.requires_grad_(choice is None)
-        # A gradient left from accumulation would move alpha once more.
-        alpha.grad = None
+    def _unselected(self) -> Iterator[nn.Module]:
+        for name, choice in self._fixed_path.items():
+            for block in self.search_groups[name]:
+                yield from (block.candidate(c) for c in block.choices if c != choice)
+
+    def _apply_fixed(self) -> None:
+        """Lets alpha, blocks and gradients follow what ``_fixed`` says."""
+        indices = zip(self._names, self._fixed.tolist())
+        # On the host: to read the buffer waits for the device.
+        self._fixed_path = {n: self.choices(n)[k] for n, k in indices if k >= 0}
+        for name, alpha in self.arch_params.items():
+            alpha.requires_grad_(name not in self._fixed_path)
+        # A gradient left from accumulation would move what is fixed once more.
+        for name, choice in self._fixed_path.items():
+            self.arch_params[name].grad = None
+            for block in self.search_groups[name]:
+                block.current_choice, block.gate = choice, None
+        for candidate in self._unselected():
+            candidate.zero_grad()
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         choices = {name: self.choices(name) for name in self._names}
         prepare_state_dict(state_dict, prefix, self.arch_params, choices)
         super()._load_from_state_dict(state_dict, prefix, *args)
-        for name, k in zip(self._names, self._fixed.tolist()):
-            self._set_fixed(name, None if k < 0 else self.choices(name)[k])
+        self._apply_fixed()

@@ -36,7 +36,7 @@ def test_the_stage_of_an_epoch():
     assert stages == ['pretrain'] * 2 + ['search'] * 2 + ['finetune'] * 2
     assert algorithm.stage is None
     for epoch in (5, 0, 3):
-        algorithm.begin_epoch(epoch)
+        algorithm.begin(epoch=epoch)
         assert algorithm.stage is algorithm.stage_of(epoch)
 
 
@@ -66,11 +66,11 @@ CHILD = dict(module_0='sine', module_1='square', module_2='tanh')
 def test_blocks_are_fixed_at_the_start_of_search_epochs_only():
     algorithm = decided(pretrain_epochs=2)
     for epoch in (0, 1):
-        assert algorithm.begin_epoch(epoch) == {}
+        assert algorithm.begin(epoch=epoch) == {}
         train(algorithm, 3)
         assert algorithm.mutator.fixed == {}
-    assert algorithm.begin_epoch(2) == CHILD
-    assert algorithm.begin_epoch(3) == {}
+    assert algorithm.begin(epoch=2) == CHILD
+    assert algorithm.begin(epoch=3) == {}
     assert algorithm.mutator.fixed == CHILD
 
 
@@ -81,14 +81,14 @@ def train(algorithm, num, lr=0.0):
     )
     inputs, labels = batch()
     for iteration in range(num):
-        algorithm.begin_iteration(iteration, 0)
+        algorithm.begin(iteration=iteration, seed=0)
         algorithm.train_step(dict(inputs=inputs, data_samples=labels), optim_wrapper)
 
 
 def test_no_block_is_fixed_by_an_iteration():
     algorithm = decided()
     set_alpha(algorithm.mutator, *[[0.0, 0.0, 0.0]] * 3)
-    algorithm.begin_epoch(0)
+    algorithm.begin(epoch=0)
     set_alpha(algorithm.mutator, [0, 9, 0], [0, 0, 9], [9, 0, 0])
     train(algorithm, 5)
     algorithm.eval()
@@ -96,15 +96,15 @@ def test_no_block_is_fixed_by_an_iteration():
     algorithm.train()
     train(algorithm, 5)
     assert algorithm.mutator.fixed == {}
-    assert algorithm.begin_epoch(1) == CHILD
+    assert algorithm.begin(epoch=1) == CHILD
 
 
 def test_finetuning_fixes_what_is_left_to_the_argmax():
     algorithm = decided()
     set_alpha(algorithm.mutator, [0, 9, 0], [0.1, 0.2, 0.1], [0, 0, 0])
-    assert algorithm.begin_epoch(3) == dict(module_0='sine')
-    assert algorithm.begin_epoch(4) == dict(module_1='sine', module_2='tanh')
-    assert algorithm.begin_epoch(5) == {} and algorithm.mutator.free == []
+    assert algorithm.begin(epoch=3) == dict(module_0='sine')
+    assert algorithm.begin(epoch=4) == dict(module_1='sine', module_2='tanh')
+    assert algorithm.begin(epoch=5) == {} and algorithm.mutator.free == []
 
 
 def test_a_search_that_is_resumed_in_the_finetune_stage_trains_the_child():
@@ -114,7 +114,7 @@ def test_a_search_that_is_resumed_in_the_finetune_stage_trains_the_child():
     state = algorithm.state_dict()
     resumed = decided()
     resumed.load_state_dict(state)
-    assert resumed.begin_epoch(7) == CHILD
+    assert resumed.begin(epoch=7) == CHILD
 
 
 # Training
@@ -122,10 +122,10 @@ def test_a_search_that_is_resumed_in_the_finetune_stage_trains_the_child():
 
 def test_pretraining_leaves_alpha_alone():
     algorithm = algorithm_of(costly_net(), pretrain_epochs=1, cost=dict(limit=1e-3))
-    algorithm.begin_epoch(0)
+    algorithm.begin(epoch=0)
     paths = set()
     for iteration in range(20):
-        algorithm.begin_iteration(iteration, 0)
+        algorithm.begin(iteration=iteration, seed=0)
         losses = algorithm.loss(*batch())
         # 0 and not absent, because logs repeat the last value of what is absent.
         assert losses['cost.loss'] == 0
@@ -145,7 +145,7 @@ def test_every_iteration_of_the_search_draws_its_path(monkeypatch):
             'mmdsnas.models.algorithms.dsnas.get_rank', lambda r=rank: r
         )
         for iteration in range(5):
-            algorithm.begin_iteration(iteration, 9)
+            algorithm.begin(iteration=iteration, seed=9)
             algorithm.loss(*batch())
             path = algorithm.mutator.draw_path(9, iteration, rank)
             assert names == list(path.values())  # each executed once, alone
@@ -174,10 +174,10 @@ def test_another_path_can_be_evaluated_than_the_child():
 def test_finetuning_trains_the_child_alone():
     algorithm = decided(cost=dict(limit=1.0))
     net = algorithm.architecture
-    algorithm.begin_epoch(4)
+    algorithm.begin(epoch=4)
     names = executed(net)
     for iteration in range(5):
-        algorithm.begin_iteration(iteration, 0)
+        algorithm.begin(iteration=iteration, seed=0)
         losses = algorithm.loss(*batch())
         assert losses['cost.loss'] == 0
         algorithm.parse_losses(losses)[0].backward()
@@ -211,7 +211,7 @@ def test_the_loss_is_task_and_cost(form):
     penalised = 0
     for iteration in range(10):
         algorithm.zero_grad()
-        algorithm.begin_iteration(iteration, 0)
+        algorithm.begin(iteration=iteration, seed=0)
         losses = algorithm.loss(*batch())
         path = algorithm.mutator.current_choices
         term = CostTerm(table, limit=2e-4, weight=50.0, form=form).double()
@@ -297,7 +297,7 @@ def test_evaluation_runs_the_child_whatever_was_drawn_before(mode, fixed):
     others = 0
     for iteration in range(6):
         algorithm.train()
-        algorithm.begin_iteration(iteration, 1)
+        algorithm.begin(iteration=iteration, seed=1)
         algorithm.loss(*batch())
         others += algorithm.mutator.current_choices != child
         algorithm.eval()

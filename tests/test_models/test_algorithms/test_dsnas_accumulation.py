@@ -30,7 +30,7 @@ def gradients(parts, cost=None, task=True):
         task (bool): Whether the task's loss counts.
     """
     algorithm = algorithm_of(net(), cost=cost)
-    algorithm.begin_epoch(0)
+    algorithm.begin(epoch=0)
     with_frozen_statistics(algorithm)
     path = dict(zip(algorithm.mutator.search_groups, ['dear', 'cheap', 'dear']))
     algorithm.mutator.draw_path = lambda *_: path

@@ -68,19 +68,19 @@ def test_a_model_that_was_only_built_searches(epochs, warned):
 
 def test_nothing_is_said_where_the_epoch_was_told(warned):
     algorithm = bare(pretrain_epochs=1)
-    algorithm.begin_epoch(0)
+    algorithm.begin(epoch=0)
     algorithm.loss(*batch())
     assert algorithm.stage is Stage.PRETRAIN and warned() == []
 
 
 def test_an_iteration_that_is_told_is_not_counted():
     algorithm = bare()
-    algorithm.begin_epoch(0)
+    algorithm.begin(epoch=0)
     draw = algorithm.mutator.draw_path
     for wanted in (draw(0, 0, 0), draw(0, 1, 0)):  # counted
         algorithm.loss(*batch())
         assert algorithm.mutator.current_choices == wanted
-    algorithm.begin_iteration(7, 5)
+    algorithm.begin(iteration=7, seed=5)
     for _ in range(3):
         algorithm.loss(*batch())
         assert algorithm.mutator.current_choices == draw(5, 7, 0)

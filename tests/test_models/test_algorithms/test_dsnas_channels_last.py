@@ -26,8 +26,8 @@ def search(channels_last):
     for module in algorithm.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 0.01
-    algorithm.begin_epoch(0)
-    algorithm.begin_iteration(0, 0)
+    algorithm.begin(epoch=0)
+    algorithm.begin(iteration=0, seed=0)
     return algorithm.train()
 
 
@@ -96,7 +96,7 @@ def test_a_child_can_have_it_too():
 
 def trained(algorithm, optimizers, iterations):
     for iteration in iterations:
-        algorithm.begin_iteration(iteration, 0)
+        algorithm.begin(iteration=iteration, seed=0)
         optimizers.update_params(
             algorithm.parse_losses(algorithm.loss(BATCH, SAMPLES))[0]
         )

@@ -36,12 +36,12 @@ def trained(config, state):
             resource_estimator=dict(input_shape=(1, 3, 32, 32)),
         )
     )
-    algorithm.begin_epoch(0)
+    algorithm.begin(epoch=0)
     algorithm.train()
     samples = [ClsDataSample().set_gt_label(k % 5) for k in range(8)]
     with torch.no_grad():
         for iteration in range(12):
-            algorithm.begin_iteration(iteration, 0)
+            algorithm.begin(iteration=iteration, seed=0)
             algorithm.loss(torch.randn(8, 3, 32, 32), samples)
     mutator = algorithm.mutator
     child = mutator.derive_child()
@@ -91,8 +91,8 @@ def test_the_exported_weights_in_a_child_built_alone(algorithm, config, images):
     assert torch.equal(child.eval()(images), algorithm(images))
     # Other paths have other logits, so that equality means something.
     for blocks in algorithm.mutator.search_groups.values():
-        choices = blocks[0].choices
-        blocks[0].fix_choice(choices[choices.index(blocks[0].export_chosen()) - 1])
+        block, choices = blocks[0], blocks[0].choices
+        block.current_choice = choices[choices.index(block.current_choice) - 1]
         assert not torch.equal(algorithm.architecture(images), child(images))
 
 

@@ -126,7 +126,7 @@ def searched(case, estimator):
     inputs, labels = torch.randn(4, *SHAPE[1:]), torch.tensor([0, 1, 2, 0])
     moved = torch.zeros(())
     for iteration in range(4):
-        algorithm.begin_iteration(iteration, 0)
+        algorithm.begin(iteration=iteration, seed=0)
         optimizer.zero_grad()
         algorithm.loss(inputs, labels)['task.loss'].backward()
         grads = [a.grad for a in algorithm.mutator.parameters()]

@@ -157,7 +157,7 @@ def test_blocks_that_are_fixed_already_are_searched_no_more(blocks, built):
             assert (f'mutator._arch_params.module_{k}' in moved) == (k not in blocks)
             assert any(n.startswith(f'architecture.blocks.{k}.') for n in moved)
     assert fixed.items() <= algorithm.mutator.sample_choices().items()
-    algorithm.begin_epoch(2)
+    algorithm.begin(epoch=2)
     step(algorithm)
     for k in blocks:
         assert all(weight.requires_grad for weight in net.blocks[k].parameters())

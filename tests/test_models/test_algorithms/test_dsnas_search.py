@@ -24,8 +24,8 @@ def run(algorithm, seed, iterations, per_epoch):
     algorithm.train()
     for iteration in range(iterations):
         if iteration % per_epoch == 0:
-            algorithm.begin_epoch(iteration // per_epoch)
-        algorithm.begin_iteration(iteration, seed)
+            algorithm.begin(epoch=iteration // per_epoch)
+        algorithm.begin(iteration=iteration, seed=seed)
         inputs = torch.randn(BATCH, WIDTH, generator=generator)
         data = dict(inputs=inputs, data_samples=(inputs @ truth).argmax(1))
         algorithm.train_step(data, optim_wrapper)

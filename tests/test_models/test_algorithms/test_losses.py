@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.models.algorithms import staged
+from mmdsnas.models.algorithms import stages
 from tests.toy import (
     ToyNet,
     algorithm_of,
@@ -95,10 +95,10 @@ def test_an_evaluation_needs_no_gradient():
 
 def test_losses_are_looked_at_once_in_a_stage(monkeypatch):
     seen = []
-    monkeypatch.setattr(staged, 'check_losses', lambda _, trains: seen.append(trains))
+    monkeypatch.setattr(stages, 'check_losses', lambda _, trains: seen.append(trains))
     algorithm = algorithm_of(smooth_net(), pretrain_epochs=1, finetune_epochs=2)
     for epoch, looks in ((0, 1), (0, 0), (1, 1), (2, 1), (3, 0), (0, 1)):
-        algorithm.begin_epoch(epoch)
+        algorithm.begin(epoch=epoch)
         with torch.no_grad():
             algorithm.loss(*batch())  # says nothing of gradients
         seen.clear()

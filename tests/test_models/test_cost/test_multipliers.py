@@ -175,6 +175,7 @@ def test_a_fixed_group_gets_no_gradient():
     algorithm.mutator.fix(dict(module_1='cheap'))
     for alpha in algorithm.mutator.parameters():
         alpha.grad = None
-    algorithm.add_constraint_grad()
+    with algorithm.constrained_step() as add_constraint_grad:
+        add_constraint_grad()
     pressed = [alpha.grad is not None for alpha in algorithm.mutator.parameters()]
     assert pressed == [True, False, True]

@@ -126,9 +126,9 @@ def snapshot(net):
             for module in net.modules()
         ],
         choices=[
-            (module.current_choice, module.fixed_choice, module.gate)
+            (module.current_choice, module.gate)
             for module in net.modules()
-            if hasattr(module, 'fixed_choice')
+            if hasattr(module, 'current_choice')
         ],
         gradients=[
             (p.requires_grad, None if p.grad is None else p.grad.clone())
@@ -152,7 +152,7 @@ def prepare_unusual(net):
     net.backbone.conv1.register_forward_hook(lambda *_: None)
     blocks = list(net.backbone.layers[0])
     blocks[0].current_choice = 'shuffle_5x5'
-    blocks[1].fix_choice('shuffle_7x7')
+    blocks[1].current_choice = 'shuffle_7x7'
 
 
 @pytest.mark.parametrize('what', ['table', 'latency', 'estimate', 'failure'])

@@ -97,7 +97,7 @@ def sampled():
         # The gradient is a function of the path, alpha and batch alone.
         if path not in seen:
             algorithm.zero_grad()
-            algorithm.begin_iteration(iteration, seed)
+            algorithm.begin(iteration=iteration, seed=seed)
             algorithm.loss(inputs, labels)['task.loss'].backward()
             assert tuple(mutator.current_choices.values()) == path
             alphas = [alpha.grad.clone() for alpha in mutator.parameters()]

@@ -252,7 +252,7 @@ def test_the_temperature_is_at_its_ends_in_the_first_and_the_last_epoch():
     draw = PathSample(algorithm.mutator, all_paths(algorithm.mutator)[0])
     spread = draw.log_probs + draw.gumbels()
     for epoch, tau in ((2, 4.0), (3, 3.0), (5, 1.0)):
-        algorithm.begin_epoch(epoch)
+        algorithm.begin(epoch=epoch)
         estimator = algorithm.gradient_estimator
         soft = estimator.temperature.soft_sample(draw, estimator.progress)
         assert (soft - (spread / tau).softmax(-1)).abs().max() <= 1e-12

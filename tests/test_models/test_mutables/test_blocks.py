@@ -163,7 +163,7 @@ def test_one_path_is_a_network_of_its_own():
     net = ToyNet([smooth_block(), smooth_block()])
     first, second = net.blocks
     first.current_choice = 'sine'
-    second.fix_choice('square')
+    second.current_choice = 'square'
     names = list(net.state_dict())
     x = torch.ones(1, 6)
     with one_path(blocks_of(net), {'blocks.0': 'tanh', 'blocks.1': 'sine'}):
@@ -171,7 +171,7 @@ def test_one_path_is_a_network_of_its_own():
         found = net(x)
     wanted = net.head(second.candidate('sine')(first.candidate('tanh')(x)))
     assert torch.equal(found, wanted)
-    assert (first.current_choice, second.fixed_choice) == ('sine', 'square')
+    assert (first.current_choice, second.current_choice) == ('sine', 'square')
     assert list(net.state_dict()) == names
 
 

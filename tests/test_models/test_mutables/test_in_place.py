@@ -138,12 +138,11 @@ def test_the_last_stage_of_mobilenet_is_found_where_it_is_written():
 def test_the_model_is_left_as_it_was():
     net = in_place_net()
     net.blocks[0].current_choice = 'sine'
-    net.blocks[1].fix_choice('tanh')
+    net.blocks[1].current_choice = 'tanh'
     hooks = [dict(module._forward_hooks) for module in net.modules()]
     readers(net)
     assert [dict(module._forward_hooks) for module in net.modules()] == hooks
-    assert net.blocks[0].current_choice == 'sine'
-    assert net.blocks[1].fixed_choice == 'tanh'
+    assert [op.current_choice for op in net.blocks[:2]] == ['sine', 'tanh']
 
 
 # What the algorithm makes of it
@@ -206,7 +205,7 @@ def test_a_candidate_that_hands_on_its_input_which_is_changed_later():
     )
     algorithm = searching(net.double())
     for iteration in range(8):
-        algorithm.begin_iteration(iteration, 0)
+        algorithm.begin(iteration=iteration, seed=0)
         algorithm.loss(*batch())['task.loss'].backward()
 
 

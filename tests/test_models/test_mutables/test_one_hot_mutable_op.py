@@ -58,21 +58,8 @@ def test_the_current_choice_is_executed_alone(choice):
     assert names == [choice]
 
 
-def test_the_flagged_choice_comes_before_the_current_one():
-    op = three()
-    names = executed(op)
-    op.current_choice = 'one'
-    op.fix_choice('ten')
-    assert op.fixed_choice == 'ten'
-    assert op(torch.zeros(1)) == 10 and names == ['ten']
-    op.fix_choice(None)
-    assert op.fixed_choice is None
-    assert op(torch.zeros(1)) == 1
-
-
 def test_what_remained_comes_first():
     op = three()
-    op.fix_choice('ten')
     op.fix_chosen('hundred')
     op.current_choice = 'one'
     assert op(torch.zeros(1)) == 100
@@ -91,17 +78,16 @@ def test_without_a_choice_outputs_may_be_tuples():
 
 
 def test_all_candidates_is_undone():
-    current, flagged, none = blocks = [three() for _ in range(3)]
-    current.current_choice = flagged.current_choice = 'one'
-    flagged.fix_choice('ten')
+    blocks = [three(), three()]
+    blocks[0].current_choice = 'one'
     with pytest.raises(KeyError, match='stop'), all_candidates(dict(enumerate(blocks))):
         for op in blocks:
             names = executed(op)
             op(torch.zeros(1))
             assert names == op.choices
         raise KeyError('stop')
-    assert [op.current_choice for op in blocks] == ['one', 'one', None]
-    assert [op.fixed_choice for op in blocks] == [None, 'ten', None]
+    assert [op.current_choice for op in blocks] == ['one', None]
+    assert [op.gate for op in blocks] == [None, None]
 
 
 # Gates
@@ -191,26 +177,6 @@ def test_a_copy_costs_nothing_without_a_gate():
 # Fixing and export
 
 
-def test_the_flag_keeps_the_losing_candidates():
-    op = smooth_net().blocks[0]
-    before = list(op.state_dict())
-    op.fix_choice('sine')
-    assert list(op.state_dict()) == before
-    assert op.choices == ['tanh', 'sine', 'square'] and not op.is_fixed
-
-
-def test_the_flag_drops_the_gradients_of_the_losers():
-    """One left from accumulation would move them once more."""
-    op = smooth_net().blocks[0]
-    for weight in op.parameters():
-        weight.grad = torch.ones_like(weight)
-    op.fix_choice(None)
-    assert all(weight.grad is not None for weight in op.parameters())
-    op.fix_choice('sine')
-    kept = {n.split('.')[1] for n, w in op.named_parameters() if w.grad is not None}
-    assert kept == {'sine'}
-
-
 def test_fix_chosen_removes_them():
     op = smooth_net().blocks[0]
     op.fix_chosen('sine')
@@ -222,9 +188,6 @@ def test_the_exported_choice_is_what_is_executed():
     op = three()
     op.current_choice = 'one'
     assert op.export_chosen() == op.dump_chosen().chosen == 'one'
-    op.fix_choice('ten')
-    assert op.export_chosen() == 'ten'
-    op.fix_choice(None)
     op.fix_chosen('hundred')
     op.current_choice = None
     assert op.export_chosen() == 'hundred'
@@ -242,10 +205,6 @@ def test_the_sampled_choice_is_the_argmax():
         alpha[k] = 1e-6
         assert op.sample_choice(alpha) == name
     assert op.sample_choice(torch.zeros(3)) == 'one'  # the first of equals
-    op.fix_choice('ten')
-    assert op.sample_choice(alpha) == 'ten'
-    op.fix_chosen('hundred')
-    assert op.sample_choice(alpha) == 'hundred'
 
 
 def test_without_alpha_the_sampled_choice_is_any():
@@ -282,11 +241,8 @@ def test_a_candidate_that_refuses_its_options():
 
 
 def test_unknown_choices_are_named():
-    message = "'two' is not a candidate.*one, ten, hundred"
-    with pytest.raises(ConfigError, match=message):
-        three().fix_choice('two')
     op = three()
-    with pytest.raises(SubnetError, match=message):
+    with pytest.raises(SubnetError, match="'two' is not a candidate.*one, ten, hund"):
         op.fix_chosen('two')
     assert not op.is_fixed and len(op.choices) == 3  # nothing was removed
 

@@ -143,15 +143,3 @@ def test_a_fixed_candidate_that_is_not_there(algorithm, saved, index):
     )
     for name, value in algorithm.state_dict().items():
         assert torch.equal(value, kept[name]), name
-
-
-def test_child_is_what_is_executed(algorithm):
-    """Whatever is done to buffers, by averages of weights for example."""
-    mutator = algorithm.mutator
-    set_alpha(mutator, *ALPHAS)
-    mutator.fix({'module_0': 'tanh'})
-    mutator._fixed.fill_(-1)
-    child = mutator.derive_child()
-    assert child['module_0'] == 'tanh'
-    assert mutator.child_of(mutator.state_dict())['module_0'] == 'square'
-    assert child['module_1'] == mutator.choices('module_1')[0]

@@ -12,6 +12,7 @@ from mmdsnas.errors import ConfigError
 from tests.test_models.test_mutators.spaces import ALPHAS, mixed_net
 from tests.toy import (
     ToyNet,
+    all_paths,
     batch,
     block,
     explicit_gates,
@@ -83,7 +84,7 @@ def test_blocks_that_share_alpha_get_the_sum_of_their_rewards(make):
     set_alpha(mutator, [0.2, 0.9, -0.4], [0.1, -0.2, 0.3])
     for iteration in range(9):
         algorithm.zero_grad()
-        algorithm.begin_iteration(iteration, 4)
+        algorithm.begin(iteration=iteration, seed=4)
         algorithm.loss(*batch())['task.loss'].backward()
         path = mutator.current_choices
         choices = [path[shared], path[single], path[shared]]
@@ -103,20 +104,50 @@ def test_a_fixed_group_fixes_all_its_blocks():
     net, groups = shared_by_custom_group()
     mutator = prepared(net, custom_groups=groups)
     mutator.fix(dict(module_0='sine'))
-    assert [op.fixed_choice for op in net.blocks] == ['sine', None, 'sine']
+    assert [op.current_choice for op in net.blocks] == ['sine', None, 'sine']
     assert mutator.free == ['module_1'] and mutator.free_blocks == [net.blocks[1]]
 
 
-def test_fixing_an_unknown_candidate():
+def test_a_fixed_block_keeps_its_candidate():
+    """Whatever path is executed, and whatever gate there was."""
+    net = smooth_net()
+    mutator = prepared(net)
+    net.blocks[1].set_forward_args(mutator.arch_params['module_1'])
+    mutator.fix(dict(module_1='sine'))
+    assert net.blocks[1].gate is None
+    for path in all_paths(mutator):
+        mutator.set_choices(path)
+        assert mutator.current_choices == {**path, 'module_1': 'sine'}
+
+
+def test_fixing_drops_the_gradients_of_the_unselected():
+    """One left from accumulation would move them once more."""
+    net = smooth_net()
+    mutator, names = prepared(net), list(net.state_dict())
+    for weight in net.blocks.parameters():
+        weight.grad = torch.ones_like(weight)
+    mutator.fix(dict(module_1='sine'))
+    kept = [n for n, w in net.blocks.named_parameters() if w.grad is not None]
+    assert {n.split('.')[2] for n in kept if n.startswith('1.')} == {'sine'}
+    assert len([n for n in kept if not n.startswith('1.')]) == 2 * 3 * 2
+    # They stay in the state, and are frozen for good only.
+    assert list(net.state_dict()) == names
+    assert all(weight.requires_grad for weight in net.parameters())
+    mutator.freeze_unselected()
+    frozen = {n for n, w in net.blocks.named_parameters() if not w.requires_grad}
+    assert {tuple(n.split('.')[::2][:2]) for n in frozen} == {
+        ('1', 'tanh'),
+        ('1', 'square'),
+    }
+
+
+def test_fixing_what_is_unknown_fixes_nothing():
     mutator = prepared(mixed_net())
     with pytest.raises(ConfigError, match="'c9' is not a candidate.*c0, c1, c2"):
         mutator.fix(dict(module_1='c9'))
-    assert mutator.fixed == {} and mutator._fixed.tolist() == [-1] * 4
-
-
-def test_fixing_an_unknown_group():
     with pytest.raises(ConfigError, match='module_9'):
-        prepared(mixed_net()).fix(dict(module_9='c0'))
+        mutator.fix(dict(module_0='c0', module_9='c0'))
+    assert mutator.fixed == {} and mutator._fixed.tolist() == [-1] * 4
 
 
 OPTIMIZERS = dict(
@@ -132,7 +163,7 @@ OPTIMIZERS = dict(
 def train(algorithm, optim_wrapper, iterations):
     inputs, labels = batch()
     for iteration in iterations:
-        algorithm.begin_iteration(iteration, 0)
+        algorithm.begin(iteration=iteration, seed=0)
         algorithm.train_step(dict(inputs=inputs, data_samples=labels), optim_wrapper)
 
 
@@ -163,7 +194,7 @@ def test_the_alpha_of_a_fixed_block_does_not_move(optimizer, accumulate):
         assert alphas[0].grad.abs().sum() > 0
     else:  # as if an earlier backward pass had left one
         alphas[0].grad = torch.ones_like(alphas[0])
-    assert algorithm.begin_epoch(1) == dict(module_0='square')
+    assert algorithm.begin(epoch=1) == dict(module_0='square')
     assert not alphas[0].requires_grad and alphas[1].requires_grad
 
     before = [alpha.detach().clone() for alpha in alphas]
@@ -189,7 +220,7 @@ def test_the_state_keeps_what_is_fixed():
     ]
     assert all(map(torch.equal, twin.parameters(), mutator.parameters()))
     blocks = [group[0] for group in twin.search_groups.values()]
-    assert [op.fixed_choice for op in blocks] == [None, 'c2', None, 'c0']
+    assert [op.current_choice for op in blocks] == [None, 'c2', None, 'c0']
     # And once more, from what was loaded.
     assert all(map(torch.equal, twin.state_dict().values(), state.values()))
 
@@ -200,7 +231,7 @@ def test_the_state_of_the_whole_algorithm_keeps_what_is_fixed():
     twin = searching(smooth_net())
     twin.load_state_dict(algorithm.state_dict(), strict=True)
     assert twin.mutator.fixed == dict(module_2='sine')
-    assert twin.architecture.blocks[2].fixed_choice == 'sine'
+    assert twin.architecture.blocks[2].current_choice == 'sine'
 
 
 def test_a_state_without_the_record_is_unfixed():
@@ -220,13 +251,11 @@ def test_a_state_without_the_record_is_unfixed():
 
 
 def test_an_unfixed_state_unfixes():
-    net = mixed_net()
-    mutator = prepared(net)
+    mutator = prepared(mixed_net())
     state = copy.deepcopy(mutator.state_dict())
     mutator.fix(mutator.derive_child())
     mutator.load_state_dict(state)
     assert mutator.fixed == {} and mutator._fixed.tolist() == [-1] * 4
-    assert all(op.fixed_choice is None for op in net.blocks)
     assert all(alpha.requires_grad for alpha in mutator.parameters())
     mutator.probs().square().sum().backward()
     assert all(alpha.grad is not None for alpha in mutator.parameters())

@@ -74,7 +74,7 @@ def measure(
 
         steps = {}
         for stage, epoch in epochs.items():
-            algorithm.train().begin_epoch(epoch)
+            algorithm.train().begin(epoch=epoch)
             steps[stage] = _median(lambda: _train(algorithm, optimizers, batch))
         algorithm.eval()
         return StepTimes(steps, _median(evaluate), image, max(start, 0.0))

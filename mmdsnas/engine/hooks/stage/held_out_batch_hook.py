@@ -69,5 +69,5 @@ class HeldOutBatchHook(Hook):
         algorithm, only = algorithm_of(runner), None
         if algorithm.searching:
             only = 'mutator' if batch_idx % 2 else 'architecture'
-        algorithm.trains_alpha = only != 'architecture'
+        algorithm.begin(trains_alpha=only != 'architecture')
         runner.optim_wrapper.only = only

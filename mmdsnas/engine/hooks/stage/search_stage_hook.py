@@ -76,7 +76,7 @@ class SearchStageHook(Hook):
             )
         algorithm = algorithm_of(runner)
         # After a resume a validation may come before the first iteration.
-        algorithm.begin_iteration(max(runner.iter - 1, 0), common_seed(runner))
+        algorithm.begin(iteration=max(runner.iter - 1, 0), seed=common_seed(runner))
         epochs = epochs_by_stage(algorithm, range(runner.max_epochs))
         if not algorithm.cost_term.allows(algorithm.mutator.derive_child()):
             raise ConfigError(
@@ -104,7 +104,7 @@ class SearchStageHook(Hook):
         """Enters the epoch; blocks are fixed here and nowhere else."""
         algorithm = algorithm_of(runner)
         before = algorithm.stage
-        settled = algorithm.begin_epoch(runner.epoch)
+        settled = algorithm.begin(epoch=runner.epoch)
         if algorithm.stage is not before:
             runner.logger.info(
                 f'Stage {algorithm.stage.value} from epoch {runner.epoch + 1}.'
@@ -135,4 +135,4 @@ class SearchStageHook(Hook):
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None):
         """Tells what the draw of this iteration is a function of."""
-        algorithm_of(runner).begin_iteration(runner.iter, common_seed(runner))
+        algorithm_of(runner).begin(iteration=runner.iter, seed=common_seed(runner))

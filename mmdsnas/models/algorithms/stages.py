@@ -1,5 +1,7 @@
+from contextlib import contextmanager
+from enum import Enum
 from logging import WARNING
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterator, Mapping, Optional
 
 import torch
 import torch.nn as nn
@@ -8,11 +10,31 @@ from mmrazor.models.algorithms import BaseAlgorithm
 
 from mmdsnas.errors import ConfigError
 from .losses import check_losses
-from .stage import Stage
+
+
+class Stage(Enum):
+    """Stages of one run, see ``DSNAS``."""
+
+    PRETRAIN = 'pretrain'
+    SEARCH = 'search'
+    FINETUNE = 'finetune'
+
+    @classmethod
+    def of(cls, epoch: int, pretrain_epochs: int, finetune_epochs: int) -> 'Stage':
+        """The stage that an epoch belongs to.
+
+        Args:
+            epoch (int): Counted from 0.
+            pretrain_epochs (int): First epoch of the search stage.
+            finetune_epochs (int): First epoch of the finetune stage.
+        """
+        if epoch < pretrain_epochs:
+            return cls.PRETRAIN
+        return cls.SEARCH if epoch < finetune_epochs else cls.FINETUNE
 
 
 class StagedAlgorithm(BaseAlgorithm):
-    """A search that knows where its run is: stage, iteration and seed.
+    """A search: where its run is, and which path it evaluates.
 
     It has a ``mutator`` and a ``gradient_estimator``.
 
@@ -26,9 +48,10 @@ class StagedAlgorithm(BaseAlgorithm):
 
     Attributes:
         stage (Stage, optional): Of the epoch that was entered.
-        iteration (int): The training iteration. Nobody needs to tell it: it is
-            counted until :meth:`begin_iteration` is called.
+        iteration (int): The training iteration; counted here until :meth:`begin`
+            tells it.
         seed (int): Seed of the run.
+        trains_alpha (bool): Whether iterations of the search stage train ``alpha``.
 
     Raises:
         ConfigError: The stages are in the wrong order.
@@ -54,9 +77,9 @@ class StagedAlgorithm(BaseAlgorithm):
         self.pretrain_epochs = pretrain_epochs
         self.finetune_epochs = finetune_epochs
         self.stage: Optional[Stage] = None
-        self.iteration = 0
-        self.seed = 0
+        self.iteration, self.seed, self.trains_alpha = 0, 0, True
         self._counts = True
+        self._evaluated: Optional[Mapping[str, str]] = None
         # The stage whose losses were looked at; their kind is the same in all of it.
         self._checked: Optional[Stage] = None
 
@@ -67,22 +90,44 @@ class StagedAlgorithm(BaseAlgorithm):
     @property
     def searching(self) -> bool:
         """Whether blocks are searched, in the epoch that was entered."""
-        return self.stage is Stage.SEARCH and bool(self.mutator.free)
+        return self.stage is Stage.SEARCH and self.is_supernet
 
     @property
     def is_supernet(self) -> bool:
         """Whether a choice is left; MMRazor's hooks cut out the child then."""
         return bool(self.mutator.free)
 
-    def begin_epoch(self, epoch: int) -> Dict[str, str]:
-        """Enters an epoch; the one place where blocks are fixed and frozen.
+    def begin(
+        self,
+        *,
+        epoch: Optional[int] = None,
+        iteration: Optional[int] = None,
+        seed: Optional[int] = None,
+        trains_alpha: Optional[bool] = None,
+    ) -> Dict[str, str]:
+        """Tells the algorithm where the run is; what is None stays as it was.
 
         Args:
-            epoch (int): Epoch that starts, from 0.
+            epoch (int, optional): The epoch that is entered, from 0. Here, and nowhere
+                else, blocks are fixed and frozen.
+            iteration (int, optional): The training iteration, from 0. Paths are
+                functions of ``alpha``, the iteration, the seed and the rank.
+            seed (int, optional): Seed of the run.
+            trains_alpha (bool, optional): Whether the next iterations of the search
+                stage train ``alpha``.
 
         Returns:
             dict[str, str]: What was fixed now, candidate by group.
         """
+        if iteration is not None:
+            self.iteration, self._counts = iteration, False
+        if seed is not None:
+            self.seed = seed
+        if trains_alpha is not None:
+            self.trains_alpha = trains_alpha
+        return {} if epoch is None else self._enter(epoch)
+
+    def _enter(self, epoch: int) -> Dict[str, str]:
         self.stage = self.stage_of(epoch)
         if self.stage is Stage.SEARCH:
             last = max(self.finetune_epochs - self.pretrain_epochs - 1, 1)
@@ -96,29 +141,17 @@ class StagedAlgorithm(BaseAlgorithm):
             return settled
         return {}
 
-    def begin_iteration(self, iteration: int, seed: int) -> None:
-        """Tells what the next draw is a function of.
+    def next_iteration(self) -> int:
+        """The iteration of a forward pass in training.
 
-        Args:
-            iteration (int): Training iteration, from 0.
-            seed (int): Seed of the run.
-        """
-        self.iteration = iteration
-        self.seed = seed
-        self._counts = False
-
-    def begin_forward(self) -> int:
-        """The iteration of a forward pass in training, which nobody may have told.
-
-        Without an epoch every iteration is one of the search stage, and nothing is
-        fixed.
+        Where no epoch was entered, it is one of the search stage, and nothing is fixed.
         """
         if self.stage is None:
             self.stage = Stage.SEARCH
             print_log(
                 'Nothing tells DSNAS the epoch: it searches, and fixes nothing. In a '
                 'run SearchStageHook tells it, in a loop of your own '
-                'algorithm.begin_epoch(epoch).',
+                'algorithm.begin(epoch=...).',
                 'current',
                 level=WARNING,
             )
@@ -141,3 +174,32 @@ class StagedAlgorithm(BaseAlgorithm):
         check_losses(losses, trains)
         if trains:
             self._checked = self.stage
+
+    # Evaluation
+
+    @contextmanager
+    def evaluating(self, path: Mapping[str, str]) -> Iterator[None]:
+        """While open, a path is executed where the child would be.
+
+        Args:
+            path (Mapping[str, str]): Candidate by group.
+        """
+        self._evaluated = path
+        try:
+            yield
+        finally:
+            self._evaluated = None
+
+    def set_evaluated(self) -> None:
+        """Lets the blocks execute the child, or the path of :meth:`evaluating`."""
+        self.mutator.set_choices(self._evaluated or self.mutator.derive_child())
+
+    def _forward(self, inputs, data_samples=None):
+        """Output of the child, see mmengine's ``mode='tensor'``."""
+        self.set_evaluated()
+        return super()._forward(inputs, data_samples)
+
+    def _predict(self, inputs, data_samples=None):
+        """Predictions of the child, see mmengine's ``mode='predict'``."""
+        self.set_evaluated()
+        return super()._predict(inputs, data_samples)
