@@ -14,6 +14,7 @@ from .logging.report_hook import ReportHook
 from .logging.sampled_path_val_hook import SampledPathValHook
 from .logging.search_log_hook import SearchLogHook
 from .logging.search_plan_hook import SearchPlanHook
+from .priorities import PRIORITY
 from .safety.data_check_hook import DataCheckHook
 from .safety.non_finite_hook import NonFiniteHook
 from .safety.rank_agreement_hook import RankAgreementHook
@@ -45,3 +46,6 @@ __all__ = [
     'SearchStageHook',
     'SelectChildHook',
 ]
+
+for _name in __all__:
+    globals()[_name].priority = PRIORITY[_name]

@@ -46,10 +46,6 @@ class RecalibrateBNHook(Hook):
             has no ``train_dataloader`` (when validation begins).
     """
 
-    # After ExportChildHook, which writes what was validated, and before
-    # EMAHook, which takes the validated weights out again.
-    priority = 45
-
     @checked_options
     def __init__(self, num_batches: int = 20) -> None:
         self.num_batches = num_batches

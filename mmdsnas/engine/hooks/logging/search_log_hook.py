@@ -30,9 +30,6 @@ class SearchLogHook(Hook):
             of mmengine's ``LoggerHook``.
     """
 
-    # Before LoggerHook, which writes the values down.
-    priority = 'NORMAL'
-
     @checked_options
     def __init__(self, interval: Optional[int] = None) -> None:
         self.interval = interval

@@ -114,7 +114,7 @@ def seconds_of(
         epochs (dict[Stage, int]): By stage.
         steps (int): Of an epoch.
         batch_size (int): Images of a step.
-        val_images (float): Images that are validated per epoch.
+        val_images (float): Images of a validation, in one process.
         workers (int): Processes that load images; 0 is the training's own.
         validations (float): Validations of an epoch.
     """
@@ -125,9 +125,8 @@ def seconds_of(
         return max(step, load / max(workers, 1), (step + load) / side_by_side)
 
     validation = together(times.evaluation * val_images / batch_size, val_images)
-    starts = times.start * (1 + validations)
+    other = times.start + validations * (times.start + validation)
     return sum(
-        number * (steps * together(times.step[stage], batch_size) + validation + starts)
+        number * (steps * together(times.step[stage], batch_size) + other)
         for stage, number in epochs.items()
-        if number
     )

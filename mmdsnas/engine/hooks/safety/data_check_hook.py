@@ -31,9 +31,6 @@ class DataCheckHook(Hook):
         training (bool): Whether the training has begun.
     """
 
-    # Before hooks that train, such as SearchPlanHook on a copy.
-    priority = 'HIGHEST'
-
     def __init__(self) -> None:
         self.training = False
 
