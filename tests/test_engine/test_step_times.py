@@ -7,7 +7,7 @@ import torch
 
 from mmdsnas.engine.hooks.logging import step_times
 from mmdsnas.engine.hooks.logging.step_times import StepTimes, measure, seconds_of
-from mmdsnas.models import Stage
+from mmdsnas.models import DSNAS, Stage
 from tests.toy_run import runner_of, same, search_of, state_of
 
 TIMES = StepTimes(
@@ -49,15 +49,15 @@ def test_loaders_start_in_every_epoch_and_validation():
 
 def test_every_stage_is_trained_and_no_trace_is_left(tmp_path, monkeypatch):
     seen = []
-    train = step_times._train
+    train = DSNAS.train_step
 
-    def spy(algorithm, optimizers, batch):
+    def spy(algorithm, batch, optimizers):
         seen.append(
             (algorithm.stage, algorithm.searching, bool(algorithm.mutator.free))
         )
-        train(algorithm, optimizers, batch)
+        return train(algorithm, batch, optimizers)
 
-    monkeypatch.setattr(step_times, '_train', spy)
+    monkeypatch.setattr(DSNAS, 'train_step', spy)
     search = search_of()
     runner = runner_of(tmp_path, model=search)
     loader = runner.build_dataloader(runner._train_dataloader)

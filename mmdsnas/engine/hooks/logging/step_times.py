@@ -53,46 +53,39 @@ def measure(
     """
     batch_size = loader.batch_sampler.batch_size
     with random_states_kept(0):
-        begin, items = time.perf_counter(), []
-        for index in range(min(MOST_IMAGES, len(loader.dataset))):
-            items.append(loader.dataset[index])
+        begin = time.perf_counter()
+        items = [
+            loader.dataset[i] for i in range(min(MOST_IMAGES, len(loader.dataset)))
+        ]
         image = (time.perf_counter() - begin) / len(items)
         begin = time.perf_counter()
         # Its first batch comes from one process.
         next(iter(loader))
         start = time.perf_counter() - begin - image * batch_size
-        batch = [items[i % len(items)] for i in range(batch_size)]
-        batch = loader.collate_fn(batch)
+        batch = loader.collate_fn([items[i % len(items)] for i in range(batch_size)])
         # Together, so that the one's optimizers have the other's parameters.
         algorithm, optimizers = copy.deepcopy((search, optim_wrapper))
         # What mmengine compiled is the search's own method, in the copy too.
         vars(algorithm).pop('train_step', None)
-
-        def evaluate() -> None:
-            with torch.no_grad():
-                algorithm.val_step(copy.copy(batch))
-
         steps = {}
         for stage, epoch in epochs.items():
             algorithm.train().begin_epoch(epoch)
-            steps[stage] = _median(lambda: _train(algorithm, optimizers, batch))
+            steps[stage] = _median(lambda b: algorithm.train_step(b, optimizers), batch)
         algorithm.eval()
-        return StepTimes(steps, _median(evaluate), image, max(start, 0.0))
+        with torch.no_grad():
+            evaluation = _median(algorithm.val_step, batch)
+    return StepTimes(steps, evaluation, image, max(start, 0.0))
 
 
-def _train(algorithm: DSNAS, optimizers: OptimWrapper, batch: Dict[str, Any]) -> None:
-    algorithm.train_step(copy.copy(batch), optimizers)
-
-
-def _median(call: Callable[[], None]) -> float:
-    call()
+def _median(step: Callable[[Any], Any], batch: Any) -> float:
+    """Seconds of a step, which may change its batch."""
     times: List[float] = []
-    for _ in range(REPEATS):
+    for _ in range(1 + REPEATS):
         # torch's timer waits for the GPU.
         begin = timer()
-        call()
+        step(copy.copy(batch))
         times.append(timer() - begin)
-    return statistics.median(times)
+    return statistics.median(times[1:])
 
 
 def seconds_of(
