@@ -119,7 +119,7 @@ def runner_of(
 
     Args:
         folder (Path): Where the work directory is to be.
-        hooks (Sequence): Custom hooks besides those that every run needs.
+        hooks (Sequence): Custom hooks besides those that every run needs by name.
         model (nn.Module, optional): Another model than :func:`search_of`'s.
         max_epochs (int): Length of the run.
         model_wrapper_cfg (dict, optional): The distributed wrapper.
@@ -135,12 +135,16 @@ def runner_of(
         train_cfg=dict(by_epoch=True, max_epochs=max_epochs, val_interval=1),
         val_cfg=dict(),
         optim_wrapper=sgd,
-        custom_hooks=[dict(type='SafeCheckpointHook'), *hooks],
-        default_hooks=dict(logger=dict(type='LoggerHook', interval=1)),
+        custom_hooks=list(hooks),
+        default_hooks={},
         default_scope='mmdsnas',
         experiment_name=f'{folder.name}_{random.getrandbits(64)}',
         randomness=dict(seed=3),
         log_level='WARNING',
+    )
+    named = dict(
+        logger=dict(type='LoggerHook', interval=1),
+        safe_checkpoint=dict(type='SafeCheckpointHook'),
     )
     if model is None:
         model = search_of()
@@ -148,8 +152,9 @@ def runner_of(
         options['optim_wrapper'] = dict(
             constructor='SearchOptimWrapperConstructor', architecture=sgd, mutator=sgd
         )
-        options['custom_hooks'].insert(0, dict(type='SearchStageHook'))
+        named['search_stage'] = dict(type='SearchStageHook')
     options.update(kwargs)
+    options['default_hooks'] = {**named, **options['default_hooks']}
     known = dict(
         train_dataloader=loader(noise=True), model_wrapper_cfg=model_wrapper_cfg
     )

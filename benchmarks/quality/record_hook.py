@@ -1,12 +1,12 @@
 import itertools
 from itertools import islice
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional
 
 import torch
 from mmengine.hooks import Hook
 
+from mmdsnas.engine.evaluation import evaluate, evaluate_path
 from mmdsnas.engine.hooks.utils import algorithm_of
-from mmdsnas.engine.selection import PathEvaluator
 from mmdsnas.models import Stage
 from mmdsnas.models.cost import expected_cost
 from mmdsnas.utils.random_state import random_states_kept
@@ -74,24 +74,18 @@ class RecordHook(Hook):
 def accuracy(runner) -> float:
     """Percent of the test images that a search's child gets right now."""
     runner.model.eval()
-    metrics = evaluator_of(runner).metrics()
+    metrics = evaluate(runner.model.val_step, runner.val_loop)
     runner.model.train()
     return round(float(metrics[METRIC]), 2)
 
 
 def accuracy_of_all(runner) -> List[float]:
     """The same for every path, each with statistics of 20 training batches."""
-    mutator = algorithm_of(runner).mutator
-    measure = evaluator_of(runner, list(islice(runner.train_dataloader, 20)))
-    names = list(mutator.search_groups)
+    algorithm, loop = algorithm_of(runner), runner.val_loop
+    batches = list(islice(runner.train_dataloader, 20))
+    names = list(algorithm.mutator.search_groups)
+    paths = itertools.product(*map(algorithm.mutator.choices, names))
     return [
-        measure(dict(zip(names, path)))
-        for path in itertools.product(*map(mutator.choices, names))
+        evaluate_path(algorithm, path, batches, loop, runner.seed)[METRIC]
+        for path in (dict(zip(names, choices)) for choices in paths)
     ]
-
-
-def evaluator_of(runner, batches: Sequence[Any] = ()) -> PathEvaluator:
-    """Evaluates networks of a search on the images of its validation."""
-    return PathEvaluator(
-        algorithm_of(runner), list(batches), runner.val_loop, METRIC, runner.seed
-    )

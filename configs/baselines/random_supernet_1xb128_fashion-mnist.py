@@ -10,7 +10,6 @@ model = dict(
     finetune_epochs=28,
 )
 
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(type='SelectChildHook', strategy=dict(type='RandomSelection')),
-]
+default_hooks = dict(
+    select_child=dict(type='SelectChildHook', strategy=dict(type='RandomSelection'))
+)

@@ -19,11 +19,8 @@ select_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
 )
 
-custom_hooks = [
-    *_base_.custom_hooks[:-1],
-    dict(
-        type='SelectChildHook',
-        strategy=dict(type='EvolutionSelection'),
-        dataloader=select_dataloader,
-    ),
-]
+default_hooks = dict(
+    select_child=dict(
+        strategy=dict(type='EvolutionSelection'), dataloader=select_dataloader
+    )
+)

@@ -14,7 +14,7 @@ _base_ = [
 # The authors drop features in the training of a child alone.
 model = dict(cfg=dict(head=dict(dropout=0.1)))
 
-custom_hooks = _base_.custom_hooks + [dict(type='ResetBNStatsHook')]
+default_hooks = dict(reset_bn_stats=dict(type='ResetBNStatsHook'))
 
 load_from = 'work_dirs/dsnas_official-supernet_8xb128_in1k/epoch_80.pth'
 randomness = dict(seed=48)

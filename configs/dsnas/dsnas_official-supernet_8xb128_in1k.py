@@ -14,9 +14,11 @@ model = dict(
     cost=dict(limit=290.0, weight=6.4e-5, form='sampled', count_fixed_part=False),
 )
 
-custom_hooks = _base_.custom_hooks + [dict(type='SampledPathValHook')]
-# The checkpoint of epoch 80 must outlive the run.
-default_hooks = dict(checkpoint=dict(max_keep_ckpts=6))
+default_hooks = dict(
+    # The checkpoint of epoch 80 must outlive the run.
+    checkpoint=dict(max_keep_ckpts=6),
+    sampled_path_val=dict(type='SampledPathValHook'),
+)
 
 auto_scale_lr = dict(base_batch_size=1024)
 randomness = dict(seed=48)

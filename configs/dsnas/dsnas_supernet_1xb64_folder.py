@@ -13,9 +13,9 @@ model = dict(
     finetune_epochs=28,
 )
 
-# What is None is found from the images: docs/en/user_guides/own_images.md. It is set
-# in the pipelines, the loaders, the schedules and the stages, whatever stands there.
+# Options that are None are derived from the images: docs/en/user_guides/own_images.md.
+# They are set in the pipelines, loaders, schedules and stages, whatever stands there.
 own_images = dict(input_size=None, epochs=None, batch_size=None, val_ratio=None)
-custom_hooks = [*_base_.custom_hooks, dict(type='SearchPlanHook')]
+default_hooks = dict(search_plan=dict(time_steps=True))
 
 auto_scale_lr = dict(base_batch_size=64)

@@ -33,16 +33,16 @@ DATA = {
 }
 # What else a config needs to be small, by the beginning of its name.
 MORE = {
-    'random_': ('custom_hooks.11.strategy.num_paths=2',),
+    'random_': ('default_hooks.select_child.strategy.num_paths=2',),
     'spos_supernet': (
-        'custom_hooks.11.strategy.population=2',
-        'custom_hooks.11.strategy.top=2',
-        'custom_hooks.11.strategy.num_mutation=1',
-        'custom_hooks.11.strategy.num_crossover=1',
-        'custom_hooks.11.strategy.generations=1',
-        'custom_hooks.11.dataloader.num_workers=0',
-        'custom_hooks.11.dataloader.persistent_workers=False',
-        'custom_hooks.11.dataloader.dataset.indices=16',
+        'default_hooks.select_child.strategy.population=2',
+        'default_hooks.select_child.strategy.top=2',
+        'default_hooks.select_child.strategy.num_mutation=1',
+        'default_hooks.select_child.strategy.num_crossover=1',
+        'default_hooks.select_child.strategy.generations=1',
+        'default_hooks.select_child.dataloader.num_workers=0',
+        'default_hooks.select_child.dataloader.persistent_workers=False',
+        'default_hooks.select_child.dataloader.dataset.indices=16',
     ),
 }
 

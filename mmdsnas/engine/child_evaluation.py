@@ -91,6 +91,6 @@ def evaluate_child(runner: Runner, path: str) -> Optional[Dict[str, Any]]:
         return None
     child = build_child(Config(config), checkpoint, path)
     child.to(next(runner.model.parameters()).device)
-    metrics = evaluate(child, runner.test_loop)
+    metrics = evaluate(child.val_step, runner.test_loop)
     checkpoint['meta'] = {**meta_of(checkpoint), KEY: plain(metrics)}
     return checkpoint

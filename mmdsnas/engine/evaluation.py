@@ -2,7 +2,7 @@
 
 import copy
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator
+from typing import Any, Callable, Dict, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -14,6 +14,9 @@ from mmengine.runner.amp import autocast
 from torch.utils.data import DataLoader, IterableDataset
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.models import DSNAS
+from mmdsnas.models.batch_norm import recalibrate
+from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.models.state import state_kept
 from mmdsnas.utils.foreign import telling
 from mmdsnas.utils.random_state import random_states_kept
@@ -23,19 +26,42 @@ TRIED = 32
 
 
 @torch.no_grad()
-def evaluate(model: BaseModel, loop: ValLoop) -> Dict[str, Any]:
-    """All that an evaluator says of a network as it stands.
+def evaluate(val_step: Callable[[Any], Any], loop: ValLoop) -> Dict[str, Any]:
+    """All that an evaluator says of a network; ``loop.run`` would call the hooks.
 
     Args:
-        model (BaseModel): In eval mode.
+        val_step (Callable): That of a model in eval mode: outputs of a batch.
         loop (ValLoop): Data, evaluator, which gathers over the ranks, and precision.
     """
     evaluator, data = loop.evaluator, loop.dataloader
     for batch in data:
         with autocast(enabled=loop.fp16):
-            outputs = model.val_step(batch)
+            outputs = val_step(batch)
         evaluator.process(data_samples=outputs, data_batch=batch)
     return evaluator.evaluate(len(data.dataset))
+
+
+@torch.no_grad()
+def evaluate_path(
+    algorithm: DSNAS, path: Path, batches: Iterable[Any], loop: ValLoop, seed: int
+) -> Dict[str, Any]:
+    """Evaluates a path of a supernet with the weights that it has.
+
+    The running statistics of a supernet are mixed over its paths; those of a path
+    are computed anew before it is evaluated (Guo et al., ECCV 2020, section 3.4).
+    The model and random states are as they were afterwards.
+
+    Args:
+        algorithm (DSNAS): The search.
+        path (dict[str, str]): Candidate by group.
+        batches (Iterable): Training batches for the statistics.
+        loop (ValLoop): See :func:`evaluate`.
+        seed (int): Of what a data loader draws.
+    """
+    with random_states_kept(seed), state_kept(algorithm), algorithm.evaluating(path):
+        recalibrate(algorithm, batches)
+        algorithm.eval()
+        return evaluate(algorithm.val_step, loop)
 
 
 @contextmanager

@@ -142,7 +142,7 @@ def _check_hooks(parts: Parts, config: Config) -> None:
     if default is not None and parts.is_dict('default_hooks', default):
         for name, hook in default.items():
             if hook is not None:
-                parts.check(f'default_hooks.{name}', _known(hook), HOOK)
+                _check_hook(parts, f'default_hooks.{name}', _known(hook))
 
 
 def _known(hook: Any) -> Any:

@@ -34,8 +34,8 @@ def check_search(parts: Parts, config: Config) -> None:
         for hook in hooks
     ):
         parts.problems.append(
-            "custom_hooks must have dict(type='mmdsnas.SearchStageHook'), which tells "
-            'DSNAS the epoch, but has none'
+            "default_hooks must have search_stage=dict(type='SearchStageHook'), which "
+            'tells DSNAS the epoch, but has none'
         )
 
 

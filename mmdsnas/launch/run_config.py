@@ -26,6 +26,12 @@ from .plain_config import plain_config, plain_options, read_config
 from .runner_options import fill_schedules, is_search
 from .unread_options import READ, unread_options
 
+# What mmengine's Runner has where default_hooks does not say None.
+RUNNER_HOOKS = (
+    *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler'),
+    'checkpoint',
+)
+
 
 def load_config(
     name: Union[str, Path, Config],
@@ -81,7 +87,15 @@ def load_config(
             # What is given goes before what is found.
             _merge(config, options)
         fill_schedules(config)
+        _drop_hooks(config)
     return config
+
+
+def _drop_hooks(config: Config) -> None:
+    """Drops the default hooks that are None; mmengine can do without its own alone."""
+    hooks = config.get('default_hooks') or {}
+    for name in [n for n in hooks if hooks[n] is None and n not in RUNNER_HOOKS]:
+        del hooks[name]
 
 
 def _check_options(config: Config, options: Dict[str, Any]) -> None:

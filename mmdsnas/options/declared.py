@@ -230,6 +230,7 @@ OPTIONS: Dict[str, Dict[str, Checker]] = dict(
     ReportHook=dict(interval=Integer(0)),
     ResetBNStatsHook=dict(affine=Flag()),
     SearchLogHook=dict(interval=Maybe(Integer(1))),
+    SearchPlanHook=dict(time_steps=Flag()),
     **SELECTION,
     **DATA,
     **LOADING,

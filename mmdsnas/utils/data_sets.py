@@ -28,10 +28,14 @@ def loaders(config: Mapping[str, Any]) -> Dict[str, Dict[str, Any]]:
         config (Mapping): Of a run; its parts themselves are given, not copies.
     """
     found = {name: config.get(name) for name in LOADERS}
-    hooks = config.get('custom_hooks')
-    for i, hook in enumerate(hooks if isinstance(hooks, (list, tuple)) else ()):
+    custom, default = config.get('custom_hooks'), config.get('default_hooks')
+    hooks = dict(enumerate(custom)) if isinstance(custom, (list, tuple)) else {}
+    named = {f'custom_hooks.{i}': hook for i, hook in hooks.items()}
+    if isinstance(default, dict):
+        named.update({f'default_hooks.{name}': hook for name, hook in default.items()})
+    for name, hook in named.items():
         if isinstance(hook, dict):
-            found[f'custom_hooks.{i}.dataloader'] = hook.get('dataloader')
+            found[f'{name}.dataloader'] = hook.get('dataloader')
     return {name: loader for name, loader in found.items() if isinstance(loader, dict)}
 
 

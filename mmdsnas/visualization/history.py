@@ -217,8 +217,10 @@ def _plan(options: Mapping[str, Any], length: float) -> Optional[Dict[str, Any]]
     }
     if None in ends.values():
         return None
-    hooks = option(options, 'custom_hooks')
-    kinds = [h.get('type') for h in hooks or () if isinstance(h, dict)]
+    named = option(options, 'default_hooks')
+    hooks = [*(option(options, 'custom_hooks') or ())]
+    hooks += named.values() if isinstance(named, dict) else ()
+    kinds = [h.get('type') for h in hooks if isinstance(h, dict)]
     selects = any(str(kind).endswith('SelectChildHook') for kind in kinds)
     return dict(max_epochs=length, selects=selects, **ends)
 

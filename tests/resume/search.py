@@ -69,17 +69,14 @@ train_cfg = dict(max_epochs={epochs})
 default_hooks = dict(
     logger=dict(interval=1),
     checkpoint=dict(save_best='score/mean', rule='greater'),
-)
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(type='KillHook'),
-{hooks}]
+    kill=dict(type='KillHook'),
+{hooks})
 """
-EMA = "    dict(type='EMAHook', momentum=0.1),\n"
+EMA = "    ema=dict(type='EMAHook', momentum=0.1),\n"
 # What a search without averaged weights has instead.
 OTHER_HOOKS = (
-    "    dict(type='RecalibrateBNHook', num_batches=2),\n"
-    "    dict(type='SampledPathValHook'),\n"
+    "    recalibrate_bn=dict(type='RecalibrateBNHook', num_batches=2),\n"
+    "    sampled_path_val=dict(type='SampledPathValHook'),\n"
 )
 
 

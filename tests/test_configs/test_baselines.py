@@ -3,7 +3,7 @@ import pytest
 from mmdsnas.launch.run_config import load_config, use_device
 
 DATA = '1xb128_fashion-mnist'
-OWN = ('model', 'custom_hooks', 'train_dataloader')
+OWN = ('model', 'default_hooks', 'train_dataloader')
 
 
 @pytest.mark.parametrize('kind, images', [('random', None), ('spos', 55000)])
@@ -18,8 +18,8 @@ def test_a_baseline_differs_in_what_it_is_about(kind, images):
     assert base.model.pretrain_epochs == base.model.finetune_epochs
     assert base.model.finetune_epochs == search.model.finetune_epochs
     assert base.model.architecture == search.model.architecture
-    *others, hook = base.custom_hooks
-    assert others == search.custom_hooks and hook.type == 'SelectChildHook'
+    assert base.default_hooks.pop('select_child').type == 'SelectChildHook'
+    assert base.default_hooks == search.default_hooks
     assert base.train_dataloader.dataset.pop('indices', None) == images
     assert base.train_dataloader == search.train_dataloader
 
@@ -43,8 +43,10 @@ def test_a_baseline_differs_in_its_gradient(kind, estimator, held_out):
     assert base.model.pop('gradient_estimator').type == estimator
     assert search.model.pop('gradient_estimator').type == 'PairedGradient'
     assert base.model == search.model
-    hooks = [hook.type for hook in base.custom_hooks[len(search.custom_hooks) :]]
-    assert hooks == (['HeldOutBatchHook'] if held_out else [])
+    hooks = {**search.default_hooks}
+    if held_out:
+        hooks['held_out_batch'] = dict(type='HeldOutBatchHook')
+    assert base.default_hooks == hooks
     assert ('batch_sampler' in base.train_dataloader) == held_out
     for name in search:
         assert name in OWN or base[name] == search[name], name
@@ -53,7 +55,7 @@ def test_a_baseline_differs_in_its_gradient(kind, estimator, held_out):
 def test_paths_are_compared_on_images_that_are_not_trained_on():
     config = load_config(f'spos_supernet_{DATA}', dict(data_root='/elsewhere'))
     use_device(config)
-    held_out = config.custom_hooks[-1].dataloader
+    held_out = config.default_hooks.select_child.dataloader
     assert held_out.dataset.data_root == '/elsewhere' and 'pin_memory' in held_out
     train = config.train_dataloader.dataset
     assert held_out.dataset.split == train.split == 'train'

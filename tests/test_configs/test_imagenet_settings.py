@@ -236,5 +236,4 @@ def test_authors_children(name, eps, dropout):
     assert {norm.eps for norm in norms} == {eps}
     assert child.head.dropout.p == dropout
     assert config.randomness.seed == 48
-    hooks = [hook['type'] for hook in config.custom_hooks]
-    assert ('ResetBNStatsHook' in hooks) == (eps == 0.01)
+    assert ('reset_bn_stats' in config.default_hooks) == (eps == 0.01)

@@ -373,13 +373,6 @@ def test_a_loop_of_iterations_accumulates_over_all_of_them(tmp_path, monkeypatch
     assert factors == pytest.approx([1 / 3] * 9)
 
 
-def test_a_search_without_its_hooks_is_told(tmp_path, caplog, monkeypatch):
-    seen = messages(caplog, monkeypatch)
-    run(tmp_path, max_epochs=1)
-    (said,) = [m for m in seen if 'custom_hooks has no' in m]
-    assert 'NonFiniteHook' in said and 'ExactResumeHook' not in said
-
-
 @pytest.mark.parametrize('state', [None, 3, dict(setting=[], options=7), {}])
 def test_a_checkpoint_that_says_nothing_is_resumed(
     whole, tmp_path, state, caplog, monkeypatch

@@ -2,8 +2,9 @@ import re
 
 import pytest
 
+from mmdsnas.engine import SearchPlanHook
 from mmdsnas.engine.hooks.logging import search_plan_hook
-from mmdsnas.engine.hooks.logging.search_plan_hook import found_lines, in_words
+from mmdsnas.engine.hooks.logging.search_plan_hook import RULE, found_lines
 from tests.toy_run import runner_of, same, search_of, state_of
 
 FOUND = dict(
@@ -46,21 +47,38 @@ def test_given_splits_of_coloured_images():
     ]
 
 
-@pytest.mark.parametrize(
-    'seconds, words',
-    [(0.2, '1 s'), (99, '99 s'), (200, '3 min'), (5900, '98 min'), (9000, '2.5 h')],
-)
-def test_words_for_a_duration(seconds, words):
-    assert in_words(seconds) == words
-
-
 def test_a_process_validates_its_part(tmp_path, monkeypatch):
-    """Of 16 images in every second epoch: 8, and 2 of them in each of 4 processes."""
-    runner = runner_of(tmp_path, model=search_of())
-    runner.train_loop.val_interval = 2
-    assert search_plan_hook._validated(runner) == 8
+    """Of 16 images in every second epoch: 4 in each of 4 processes."""
+    given = []
     monkeypatch.setattr(search_plan_hook, 'get_world_size', lambda: 4)
-    assert search_plan_hook._validated(runner) == 2
+    monkeypatch.setattr(search_plan_hook, 'measure', lambda *args: None)
+    monkeypatch.setattr(
+        search_plan_hook, 'seconds_of', lambda *args: given.extend(args) or 0.0
+    )
+    runner = runner_of(tmp_path, [SearchPlanHook()])
+    runner.train_loop.val_interval = 2
+    runner.train()
+    _, epochs, steps, batch_size, images, workers, validations = given
+    assert list(epochs.values()) == [1, 1, 1]
+    assert (steps, batch_size, images, workers, validations) == (4, 4, 4, 0, 0.5)
+
+
+@pytest.mark.parametrize(
+    'options, said',
+    [
+        (dict(max_epochs=2), 'will not finish its search: .*finetune stage begins'),
+        (dict(fixed=True), '1 of 2 choices are fixed before the first epoch'),
+    ],
+)
+def test_what_the_search_will_lack_is_said(tmp_path, options, said):
+    model = search_of()
+    if options.pop('fixed', False):
+        model.mutator.fix({model.mutator.free[0]: 'tanh'})
+    hook = SearchPlanHook(time_steps=False)
+    model.finetune_epochs += options.get('max_epochs') == 2
+    runner_of(tmp_path, [hook], model=model, **options).train()
+    (log,) = tmp_path.glob('work/*/*.log')
+    assert re.search(said, log.read_text()) and 'timed here' not in log.read_text()
 
 
 def test_the_plan_is_logged_and_changes_nothing(tmp_path):
@@ -77,7 +95,12 @@ def test_the_plan_is_logged_and_changes_nothing(tmp_path):
     runner.cfg.own_images = dict(found=FOUND)
     runner.train()
     (log,) = (tmp_path / 'planned').glob('work/*/*.log')
-    plan = log.read_text().split('The plan:\n')[1].splitlines()
+    text = log.read_text()
+    # The last lines before the first epoch.
+    assert text.index('Checkpoints will be saved') < text.index('The plan:')
+    _, plan, rest = text.split(f'{RULE}\n')
+    assert 'Stage pretrain from epoch 1' in rest.splitlines()[0]
+    plan = plan.splitlines()
     found = found_lines(FOUND, channels=1)
     number = len(found)
     assert plan[:number] == found
@@ -89,5 +112,5 @@ def test_the_plan_is_logged_and_changes_nothing(tmp_path):
     )
     assert plan[1] == '  3 epochs: 1 pretrain, 1 search, 1 finetune'
     assert plan[2].endswith(', batches of 4, 4 steps an epoch')
-    assert re.fullmatch(r'  about \d+ s, by a few steps timed here', plan[3])
+    assert re.fullmatch(r'  about 0:00:\d\d, by a few steps timed here', plan[3])
     assert same(state_of(plain), state_of(runner))

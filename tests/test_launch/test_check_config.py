@@ -75,7 +75,11 @@ def test_arguments_that_the_data_loader_gives_need_not_be_set():
             'at least one entry whose keys are among flops, params, latency, but is '
             'nan.',
         ),
-        (DIGITS, dict(custom_hooks__4__interval=0), 'custom_hooks.4.interval must be'),
+        (
+            DIGITS,
+            dict(default_hooks__search_log__interval=0),
+            'search_log.interval must be',
+        ),
         (
             DIGITS,
             dict(train_dataloader__dataset__split='val'),
@@ -95,35 +99,43 @@ def test_arguments_that_the_data_loader_gives_need_not_be_set():
         (SEARCH, dict(model__architecture__backbone__norm_cfg__eps=0), 'model.archi'),
         (
             SPOS,
-            dict(custom_hooks__11__strategy__mutate_prob=2),
-            'custom_hooks.11.strategy.mutate_prob must be a finite number, from 0 to 1',
+            dict(default_hooks__select_child__strategy__mutate_prob=2),
+            'select_child.strategy.mutate_prob must be a finite number, from 0 to 1',
         ),
         (
             SPOS,
-            dict(custom_hooks__11__strategy=None),
-            'custom_hooks.11.strategy must be a config (a dict with a type), but is N',
+            dict(default_hooks__select_child__strategy=None),
+            'default_hooks.select_child.strategy must be a config (a dict with a type)',
         ),
-        (SPOS, dict(custom_hooks__11__evaluator='x'), 'custom_hooks.11.evaluator must'),
         (
             SPOS,
-            dict(custom_hooks__11__dataloader__dataset__split='val'),
-            'custom_hooks.11.dataloader.dataset.split must be None or one of train, ',
+            dict(default_hooks__select_child__evaluator='x'),
+            'select_child.evaluator must',
+        ),
+        (
+            SPOS,
+            dict(default_hooks__select_child__dataloader__dataset__split='val'),
+            'select_child.dataloader.dataset.split must be None or one of train, ',
         ),
         # Options that there are not
         (
             SPOS,
-            dict(custom_hooks__11__dataloader__bath=1),
-            'custom_hooks.11.dataloader',
+            dict(default_hooks__select_child__dataloader__bath=1),
+            'default_hooks.select_child.dataloader',
         ),
         (
             SPOS,
-            dict(custom_hooks__11__evaluator=[dict(type='mmcls.Accuracy', tops=1)]),
-            "custom_hooks.11.evaluator.0 (Accuracy) has no option 'tops'",
+            dict(
+                default_hooks__select_child__evaluator=[
+                    dict(type='mmcls.Accuracy', tops=1)
+                ]
+            ),
+            "select_child.evaluator.0 (Accuracy) has no option 'tops'",
         ),
         (
             SPOS,
-            dict(custom_hooks__11__strategy__num=1),
-            'custom_hooks.11.strategy (Evo',
+            dict(default_hooks__select_child__strategy__num=1),
+            'default_hooks.select_child.strategy (Evo',
         ),
         (
             DIGITS,
@@ -136,7 +148,11 @@ def test_arguments_that_the_data_loader_gives_need_not_be_set():
             dict(model__cost__limits=1),
             "model.cost has no option 'limits' (near",
         ),
-        (DIGITS, dict(custom_hooks__0__x=1), 'custom_hooks.0 (ExactResumeHook) has no'),
+        (
+            DIGITS,
+            dict(default_hooks__exact_resume__x=1),
+            'exact_resume (ExactResumeHook) has no',
+        ),
         (
             SEARCH,
             dict(model__architecture__head__drop=1),
@@ -177,18 +193,18 @@ def test_arguments_that_the_data_loader_gives_need_not_be_set():
         ),
         (
             DIGITS,
-            dict(custom_hooks__0=dict(type='EMAHook', momentm=0.1)),
-            "custom_hooks.0 (EMAHook) has no option 'momentm' (nearest: 'momentum').",
+            dict(default_hooks__ema=dict(type='EMAHook', momentm=0.1)),
+            "default_hooks.ema (EMAHook) has no option 'momentm' (nearest: 'momentum')",
         ),
         (
             DIGITS,
-            dict(custom_hooks__0=dict(type='EMAHook', momentum=1)),
-            'custom_hooks.0.momentum must be a finite number, above 0 and below 1',
+            dict(default_hooks__ema=dict(type='EMAHook', momentum=1)),
+            'default_hooks.ema.momentum must be a finite number, above 0 and below 1',
         ),
         (
             DIGITS,
-            dict(custom_hooks__0=dict(type='EMAHook', ema_type='SWA')),
-            'custom_hooks.0.ema_type must be a class in the registry',
+            dict(default_hooks__ema=dict(type='EMAHook', ema_type='SWA')),
+            'default_hooks.ema.ema_type must be a class in the registry',
         ),
         (
             DIGITS,
@@ -227,8 +243,8 @@ def test_arguments_that_the_data_loader_gives_need_not_be_set():
         ),
         (
             DIGITS,
-            dict(custom_hooks__0__type='.x'),
-            'custom_hooks.0.type must be a class',
+            dict(default_hooks__exact_resume__type='.x'),
+            'default_hooks.exact_resume.type must be a class',
         ),
         (
             DIGITS,
@@ -323,7 +339,7 @@ def test_all_mistakes_are_told_at_once():
         model__mutator__x=1,
         model__mutator__y=1,
         model__pretrain_epochs=True,
-        custom_hooks__4__interval='1',
+        default_hooks__search_log__interval='1',
         train_dataloader__dataset__spilt='val',
         optim_wrapper__amp__dtype='int8',
     ).splitlines()
@@ -337,7 +353,7 @@ def test_all_mistakes_are_told_at_once():
     'options',
     [
         dict(my_own_variable=3),
-        dict(custom_hooks__1__priority='LOW', model___scope_='mmdsnas'),
+        dict(default_hooks__search_stage__priority='LOW', model___scope_='mmdsnas'),
         dict(optim_wrapper__architecture__clip_grad=dict(max_norm=5)),
         dict(optim_wrapper__amp=dict(dtype='bfloat16')),
         dict(train_cfg=dict(by_epoch=False, max_iters=3, _delete_=True)),
@@ -347,10 +363,10 @@ def test_all_mistakes_are_told_at_once():
         dict(optim_wrapper__mutator__optimizer__type='torch.optim.AdamW'),
         dict(default_hooks__timer=None),
         dict(default_scope=None),
-        dict(custom_hooks__0=dict(type='mmengine.EMAHook', momentum=0.1, x=1)),
-        dict(custom_hooks__0=dict(type='EMAHook', momentum=0.1, begin_epoch=2)),
+        dict(default_hooks__ema=dict(type='mmengine.EMAHook', momentum=0.1, x=1)),
+        dict(default_hooks__ema=dict(type='EMAHook', momentum=0.1, begin_epoch=2)),
         dict(
-            custom_hooks__0=dict(
+            default_hooks__ema=dict(
                 type='EMAHook', ema_type='MomentumAnnealingEMA', gamma=9
             )
         ),
@@ -437,6 +453,7 @@ class StageHookOfUser(HOOKS.get('SearchStageHook')):
 )
 def test_a_search_without_the_hook_that_tells_the_epoch(hooks, right):
     config = copy.deepcopy(LOADED[DIGITS])
+    del config.default_hooks['search_stage']
     config.custom_hooks = hooks
     found = []
     # Whoever evaluates, or exports, needs none.
@@ -448,16 +465,6 @@ def test_a_search_without_the_hook_that_tells_the_epoch(hooks, right):
         except ConfigError as error:
             found.append('SearchStageHook' not in str(error))
     assert found == [right, True]
-
-
-def test_the_hook_that_tells_the_epoch_may_stand_elsewhere():
-    config = copy.deepcopy(LOADED[DIGITS])
-    config.custom_hooks = []
-    config.default_hooks.stages = STAGES
-    check_config(config)
-    child = copy.deepcopy(LOADED[CHILD])
-    child.custom_hooks = []
-    check_config(child)
 
 
 def test_it_is_done_before_the_data_are_looked_for(tmp_path):

@@ -74,14 +74,14 @@ def selecting(images, **options):
     held_out = dict(config.val_dataloader)
     held_out['dataset'] = dict(held_out['dataset'], **options)
     hook = dict(type='SelectChildHook', strategy=dict(type='RandomSelection'))
-    config.custom_hooks = [*config.custom_hooks, dict(hook, dataloader=held_out)]
+    config.default_hooks.select_child = dict(hook, dataloader=held_out)
     return config
 
 
 @pytest.mark.parametrize('own', [None, dict(val_ratio=0.4, input_size=80)])
 def test_images_of_a_hook_are_those_of_the_other_loaders(images, own):
     config = load_config(selecting(images), dict(data_root=images, own_images=own))
-    found = config.custom_hooks[-1].dataloader.dataset
+    found = config.default_hooks.select_child.dataloader.dataset
     assert found == config.val_dataloader.dataset and found.data_root == images
     assert found.pipeline[2].crop_size == (80 if own else 96)
     assert found.get('left_out') == (['ant/bad.png'] if own else None)
@@ -90,7 +90,7 @@ def test_images_of_a_hook_are_those_of_the_other_loaders(images, own):
 
 def test_a_hook_without_images_to_test_on_has_those_of_val(images):
     config = load_config(selecting(images, split='test'), dict(data_root=images))
-    assert config.custom_hooks[-1].dataloader.dataset.split == 'val'
+    assert config.default_hooks.select_child.dataloader.dataset.split == 'val'
 
 
 def test_one_part_is_held_out_in_all_data_sets(images):

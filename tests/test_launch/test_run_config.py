@@ -193,6 +193,21 @@ def test_an_option_that_has_no_place_is_named(name, value):
         run_config.load_config('dsnas_supernet_1xb64_digits', options)
 
 
+def test_hooks_are_changed_removed_and_added_by_name():
+    options = {
+        'default_hooks.non_finite.max_consecutive': 3,
+        'default_hooks.report': None,
+        'default_hooks.timer': None,
+        'default_hooks.recalibrate_bn.type': 'RecalibrateBNHook',
+    }
+    config = run_config.load_config('dsnas_supernet_1xb64_digits', options)
+    hooks = config.default_hooks
+    assert hooks.non_finite == dict(type='NonFiniteHook', max_consecutive=3)
+    assert hooks.recalibrate_bn == dict(type='RecalibrateBNHook')
+    # mmengine removes its own alone.
+    assert 'report' not in hooks and hooks.timer is None
+
+
 def test_options_that_have_no_place_beside_each_other():
     options = {'custom_hooks': 3, 'custom_hooks.0.x': 3}
     with pytest.raises(ConfigError, match="'custom_hooks' and 'custom_hooks.0.x', but"):

@@ -308,7 +308,7 @@ def test_what_was_compiled_is_the_search_alone(tmp_path, monkeypatch):
     states = []
     for options in ({}, dict(compile=dict(mode='max-autotune'))):
         config = config_of(tmp_path / str(len(states)), **options)
-        config.custom_hooks = [*config.custom_hooks, dict(type='SearchPlanHook')]
+        config.default_hooks.search_plan = dict(type='SearchPlanHook')
         states.append(run(config).model.state_dict())
     assert len(steps) == 6
     assert all(map(torch.equal, states[0].values(), states[1].values()))

@@ -9,10 +9,8 @@ from tests.test_tools.conftest import DIGITS
 
 def test_a_search_that_nothing_tells_the_epoch_is_refused_before_all_else(tmp_path):
     config = Config.fromfile(str(find_config(DIGITS)))
-    config.custom_hooks = [
-        hook for hook in config.custom_hooks if hook.type != 'SearchStageHook'
-    ]
-    with pytest.raises(ConfigError, match='custom_hooks must have .*SearchStageHook'):
+    config.default_hooks.search_stage = None
+    with pytest.raises(ConfigError, match='default_hooks must have search_stage='):
         train(config, tmp_path / 'work')
     assert not (tmp_path / 'work').exists()
 

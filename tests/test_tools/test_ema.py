@@ -12,7 +12,7 @@ def test_exported_child_has_the_validated_weights(run_tool, tmp_path):
     config = tmp_path / 'ema.py'
     config.write_text(
         f"_base_ = ['{base}']\n"
-        "custom_hooks = [*_base_.custom_hooks, dict(type='EMAHook', momentum=0.1)]\n"
+        "default_hooks = dict(ema=dict(type='EMAHook', momentum=0.1))\n"
     )
     done = run_tool(
         'train.py', config, '--work-dir', 'work', '--cfg-options', *SHORT, cwd=tmp_path

@@ -42,7 +42,7 @@ def test_logs_the_search(search):
         r'Child after epoch (\d): ([\d.]+) MFLOPs, ([\d.]+) M parameters', printed
     )
     assert [int(epoch) for epoch, _, _ in children] == [1, 2, 3]
-    assert 'Epochs by stage: pretrain 1, search 1, finetune 1' in printed
+    assert '3 epochs: 1 pretrain, 1 search, 1 finetune' in printed
     assert 'Mean absolute reward' in printed
 
 

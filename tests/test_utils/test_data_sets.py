@@ -54,3 +54,12 @@ def test_loaders_are_dicts(hooks):
         dict(train_dataloader=dict(a=1), val_dataloader=4, custom_hooks=hooks)
     )
     assert found == dict(train_dataloader=dict(a=1))
+
+
+def test_loaders_of_hooks():
+    hooks = [3, dict(dataloader=dict(a=1))]
+    named = dict(x=dict(dataloader=dict(b=2)), y=None)
+    assert loaders(dict(custom_hooks=hooks, default_hooks=named)) == {
+        'custom_hooks.1.dataloader': dict(a=1),
+        'default_hooks.x.dataloader': dict(b=2),
+    }

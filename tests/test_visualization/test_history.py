@@ -247,6 +247,12 @@ SEARCH = "model = dict(type='DSNAS', pretrain_epochs=1, finetune_epochs={})\n"
             "custom_hooks = [dict(type='mmdsnas.SelectChildHook', strategy=dict())]\n",
             None,
         ),
+        (
+            4,
+            SEARCH.format(1) + 'train_cfg = dict(max_epochs=4)\n'
+            "default_hooks = dict(a=None, b=dict(type='SelectChildHook'))\n",
+            None,
+        ),
         (3, 'train_cfg = dict(max_epochs=4)\n', '3 of 4 epochs'),
         (4, 'train_cfg = dict(max_epochs=4)\n', None),
         (3, '', None),

@@ -10,4 +10,3 @@ model = dict(
 )
 optim_wrapper = dict(type='OptimWrapper', optimizer={{_base_.optimizer}})
 param_scheduler = {{_base_.schedule}}
-custom_hooks = [dict(type='ExactResumeHook')]

@@ -3,4 +3,4 @@
 _base_ = './search.py'
 
 train_dataloader = dict(batch_sampler=dict(type='AlternatingBatchSampler'))
-custom_hooks = [*_base_.custom_hooks, dict(type='HeldOutBatchHook')]
+default_hooks = dict(held_out_batch=dict(type='HeldOutBatchHook'))

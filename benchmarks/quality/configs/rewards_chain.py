@@ -21,4 +21,4 @@ optim_wrapper = dict(
 param_scheduler = dict(architecture={{_base_.schedule}}, mutator=[])
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 train_dataloader = dict(dataset=dict(num_samples=10000))
-custom_hooks = [dict(type='ExactResumeHook'), dict(type='SearchStageHook')]
+default_hooks = dict(search_stage=dict(type='SearchStageHook'))

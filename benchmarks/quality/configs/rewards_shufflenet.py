@@ -15,6 +15,10 @@ model = dict(
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 train_dataloader = dict(num_workers=0, dataset=dict(num_samples=10000))
 val_dataloader = dict(num_workers=0, persistent_workers=False)
-custom_hooks = [dict(type='ExactResumeHook'), dict(type='SearchStageHook')]
-default_hooks = dict(checkpoint=None)
+default_hooks = dict(
+    _delete_=True,
+    checkpoint=None,
+    exact_resume=dict(type='ExactResumeHook'),
+    search_stage=dict(type='SearchStageHook'),
+)
 visualizer = dict(vis_backends=[])

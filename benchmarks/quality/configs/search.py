@@ -20,9 +20,8 @@ optim_wrapper = dict(
     ),
 )
 param_scheduler = dict(architecture={{_base_.schedule}}, mutator=[])
-custom_hooks = [
-    dict(type='ExactResumeHook'),
-    dict(type='SearchStageHook'),
-    dict(type='NonFiniteHook', max_consecutive=10),
-    dict(type='AverageBNStatsHook'),
-]
+default_hooks = dict(
+    search_stage=dict(type='SearchStageHook'),
+    non_finite=dict(type='NonFiniteHook', max_consecutive=10),
+    average_bn_stats=dict(type='AverageBNStatsHook'),
+)

@@ -1,15 +1,25 @@
 default_scope = 'mmdsnas'
 
+# By name: `default_hooks.report=None` removes one, an inheriting config adds to them.
+# Their order is that of mmdsnas/engine/hooks/priorities.py.
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='mmdsnas.AtomicCheckpointHook', interval=1, max_keep_ckpts=3),
+    checkpoint=dict(type='AtomicCheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='mmcls.VisualizationHook', enable=False),
-    progress_bar=dict(type='mmdsnas.ProgressBarHook'),
-    report=dict(type='mmdsnas.ReportHook'),
+    progress_bar=dict(type='ProgressBarHook'),
+    report=dict(type='ReportHook'),
+    exact_resume=dict(type='ExactResumeHook'),
+    load_from=dict(type='LoadFromHook'),
+    average_bn_stats=dict(type='AverageBNStatsHook'),
+    record_subnet=dict(type='RecordSubnetHook'),
+    safe_checkpoint=dict(type='SafeCheckpointHook'),
+    resume_validation=dict(type='ResumeValidationHook'),
 )
+# Hooks of your own.
+custom_hooks = []
 
 env_cfg = dict(
     cudnn_benchmark=False,

@@ -2,19 +2,14 @@
 
 _base_ = './default_runtime.py'
 
-custom_hooks = [
-    dict(type='ExactResumeHook'),
-    dict(type='SearchStageHook'),
-    dict(type='NonFiniteHook', max_consecutive=10),
-    dict(type='RankAgreementHook'),
-    dict(type='SearchLogHook'),
-    dict(type='LoadFromHook'),
-    dict(type='AverageBNStatsHook'),
-    dict(type='RecordSubnetHook'),
-    dict(type='SafeCheckpointHook'),
-    dict(type='ExportChildHook'),
-    dict(type='ResumeValidationHook'),
-]
+default_hooks = dict(
+    search_stage=dict(type='SearchStageHook'),
+    search_plan=dict(type='SearchPlanHook', time_steps=False),
+    search_log=dict(type='SearchLogHook'),
+    non_finite=dict(type='NonFiniteHook', max_consecutive=10),
+    rank_agreement=dict(type='RankAgreementHook'),
+    export_child=dict(type='ExportChildHook'),
+)
 
 # The candidates that are not on a rank's path get no gradient there; at the finetune
 # stage there are none, and SearchStageHook wraps the model without the search.

@@ -2,13 +2,4 @@
 
 _base_ = './default_runtime.py'
 
-custom_hooks = [
-    dict(type='ExactResumeHook'),
-    dict(type='LoadFromHook'),
-    dict(type='AverageBNStatsHook'),
-    dict(type='RecordSubnetHook'),
-    dict(type='SafeCheckpointHook'),
-    dict(type='ResumeValidationHook'),
-]
-
 model_wrapper_cfg = dict(type='MMDistributedDataParallel', broadcast_buffers=False)

@@ -1,4 +1,4 @@
-from typing import Any, Dict, Iterable, List
+from typing import Any, Dict, Mapping
 
 import torch.nn as nn
 from mmengine.dist import get_rank
@@ -7,7 +7,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.models import DSNAS, Stage
+from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
 
 
@@ -32,12 +32,10 @@ def algorithm_of(runner: Runner) -> DSNAS:
     return model
 
 
-def epochs_by_stage(algorithm: DSNAS, epochs: Iterable[int]) -> Dict[Stage, List[int]]:
-    """Which epochs belong to each stage, of those that are given."""
-    found: Dict[Stage, List[int]] = {stage: [] for stage in Stage}
-    for epoch in epochs:
-        found[algorithm.stage_of(epoch)].append(epoch)
-    return found
+def named(algorithm: DSNAS, path: Mapping[str, str]) -> str:
+    """A path, or a part of one, as lines of the log have it: ``0 tanh, 1 sine``."""
+    label = algorithm.cost_table.labels()
+    return ', '.join(f'{label[name]} {choice}' for name, choice in path.items())
 
 
 def plan_of(runner: Runner) -> Dict[str, Any]:

@@ -1,6 +1,7 @@
-from .base import BaseSelection, Score
+"""How a child is chosen among the paths of a trained supernet."""
+
+from .base import BaseSelection
 from .evolution_selection import EvolutionSelection
-from .path_evaluator import PathEvaluator, score_of
 from .path_scores import PathScores
 from .path_space import PathSpace
 from .random_selection import RandomSelection
@@ -8,10 +9,7 @@ from .random_selection import RandomSelection
 __all__ = [
     'BaseSelection',
     'EvolutionSelection',
-    'PathEvaluator',
     'PathScores',
     'PathSpace',
     'RandomSelection',
-    'Score',
-    'score_of',
 ]

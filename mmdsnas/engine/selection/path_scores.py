@@ -36,13 +36,11 @@ class PathScores:
             value = self._measure(path)
             # It would compare as neither greater nor less.
             self.known[key] = -math.inf if math.isnan(value) else value
-            self._tell()
+            if len(self.known) % max(1, self._most // LINES) == 0:
+                self._tell(len(self.known))
         return self.known[key]
 
-    def _tell(self) -> None:
-        done = len(self.known)
-        if done % max(1, self._most // LINES):
-            return
+    def _tell(self, done: int) -> None:
         seconds = (time.monotonic() - self._start) / done * (self._most - done)
         self._log(
             f'Measured {done} of at most {self._most} paths, the best has '

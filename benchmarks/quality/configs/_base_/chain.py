@@ -82,6 +82,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=None,
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    exact_resume=dict(type='ExactResumeHook'),
 )
 visualizer = dict(type='mmcls.ClsVisualizer', vis_backends=[])
 env_cfg = dict(mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0))

@@ -2,11 +2,8 @@
 
 _base_ = './spos.py'
 
-custom_hooks = [
-    *_base_.custom_hooks[:-1],
-    dict(
-        type='SelectChildHook',
-        strategy=dict(type='RandomSelection', num_paths=20),
-        dataloader=_base_.select_dataloader,
-    ),
-]
+default_hooks = dict(
+    select_child=dict(
+        strategy=dict(_delete_=True, type='RandomSelection', num_paths=20)
+    )
+)

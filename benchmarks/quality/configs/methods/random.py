@@ -7,7 +7,6 @@ model = dict(
     pretrain_epochs=13,
     finetune_epochs=13,
 )
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(type='SelectChildHook', strategy=dict(type='RandomSelection')),
-]
+default_hooks = dict(
+    select_child=dict(type='SelectChildHook', strategy=dict(type='RandomSelection'))
+)

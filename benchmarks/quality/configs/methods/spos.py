@@ -12,10 +12,8 @@ select_dataloader = dict(
     ),
     sampler=dict(type='DefaultSampler', shuffle=False),
 )
-custom_hooks = [
-    *_base_.custom_hooks[:-1],
-    dict(
-        type='SelectChildHook',
+default_hooks = dict(
+    select_child=dict(
         # 40 of the 81 paths.
         strategy=dict(
             type='EvolutionSelection',
@@ -26,5 +24,5 @@ custom_hooks = [
             num_crossover=5,
         ),
         dataloader=select_dataloader,
-    ),
-]
+    )
+)

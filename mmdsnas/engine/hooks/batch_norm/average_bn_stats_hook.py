@@ -14,9 +14,6 @@ class AverageBNStatsHook(Hook):
     mmengine's ``SyncBuffersHook`` averages all buffers, also those that count.
     """
 
-    # Before CheckpointHook saves; the validation comes later.
-    priority = 'NORMAL'
-
     def after_train_epoch(self, runner) -> None:
         """Averages, in a run of several processes."""
         average_statistics(batch_norms(model_of(runner)))

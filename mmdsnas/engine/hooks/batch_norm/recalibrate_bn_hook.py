@@ -32,10 +32,9 @@ class RecalibrateBNHook(Hook):
     mmcls's ``PreciseBNHook`` does not serve: it executes the model in train
     mode, where DSNAS runs random paths, and keeps the statistics for training.
 
-    Used in a config, of a search as of a child (also by ``tools/test.py``,
-    whose ``--cfg-options`` cannot append to a list)::
+    Used in a config, of a search as of a child, or as an option of ``tools/test.py``::
 
-        custom_hooks = _base_.custom_hooks + [dict(type='RecalibrateBNHook')]
+        default_hooks = dict(recalibrate_bn=dict(type='RecalibrateBNHook'))
 
     Args:
         num_batches (int): Batches of training data, in each process; fewer if
@@ -45,10 +44,6 @@ class RecalibrateBNHook(Hook):
         ConfigError: ``num_batches`` is no number of batches, or the config
             has no ``train_dataloader`` (when validation begins).
     """
-
-    # After ExportChildHook, which writes what was validated, and before
-    # EMAHook, which takes the validated weights out again.
-    priority = 45
 
     @checked_options
     def __init__(self, num_batches: Count = 20) -> None:

@@ -22,9 +22,6 @@ class ResetBNStatsHook(Hook):
             well, as with the authors' ``--reset_bn_affine``.
     """
 
-    # After SearchStageHook, which enters the stage.
-    priority = 'HIGH'
-
     @checked_options
     def __init__(self, affine: bool = False) -> None:
         self.affine = affine

@@ -31,9 +31,6 @@ class ExactResumeHook(Hook):
     ranks, the log says what changed.
     """
 
-    # Before whatever draws random numbers in an epoch.
-    priority = 'VERY_HIGH'
-
     def before_train(self, runner) -> None:
         """Says what cannot be exact."""
         loader = runner.train_dataloader

@@ -29,10 +29,6 @@ class ExportChildHook(Hook):
     alone, as ``subnet.pth`` has it, whose ``meta`` then has ``test_metrics``.
     """
 
-    # While a validation's weights are in the model: EMAHook, which puts the
-    # training weights back after it, has priority NORMAL.
-    priority = 'ABOVE_NORMAL'
-
     def __init__(self) -> None:
         self._training = False
 

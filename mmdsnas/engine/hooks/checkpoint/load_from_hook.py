@@ -31,9 +31,6 @@ class LoadFromHook(Hook):
     model is refused; mmengine itself would warn and train from scratch.
     """
 
-    # Before EMAHook, which copies what is loaded.
-    priority = 'HIGH'
-
     def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Replaces what the checkpoint has by what the model takes of it.
 

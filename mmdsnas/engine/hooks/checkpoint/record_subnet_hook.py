@@ -18,9 +18,6 @@ class RecordSubnetHook(Hook):
     the images, and what the run is to do.
     """
 
-    # After EMAHook, whose averages are what is saved.
-    priority = 'LOW'
-
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Puts ``subnet``, ``child_config`` and the others into ``meta``."""
         model = model_of(runner)

@@ -16,9 +16,6 @@ class ResumeValidationHook(Hook):
     it would leave that out, and with it the child, or the best checkpoint.
     """
 
-    # Once all other hooks are ready for the training.
-    priority = 'LOWEST'
-
     def __init__(self) -> None:
         self._resumed = self._training = False
 

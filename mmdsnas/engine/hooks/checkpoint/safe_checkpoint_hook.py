@@ -19,9 +19,6 @@ class SafeCheckpointHook(Hook):
     saves them as tensors and rebuilds them when a checkpoint is loaded.
     """
 
-    # After the hooks that add to the checkpoint.
-    priority = 'VERY_LOW'
-
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Replaces what is neither a tensor nor a plain value."""
         hub = checkpoint['message_hub']

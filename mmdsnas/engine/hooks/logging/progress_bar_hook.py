@@ -31,9 +31,6 @@ class ProgressBarHook(Hook):
     and pipes get the lines of the log as they are.
     """
 
-    # Gone before another hook prints its results at the end.
-    priority = 'VERY_HIGH'
-
     def __init__(self) -> None:
         self._bar: Optional[Progress] = None
 

@@ -18,9 +18,6 @@ class ReportHook(Hook):
             alone.
     """
 
-    # After LoggerHook and what else leaves something to report.
-    priority = 'VERY_LOW'
-
     @checked_options
     def __init__(self, interval: Natural = 10) -> None:
         self.interval = interval

@@ -1,14 +1,14 @@
+from itertools import count
 from numbers import Number
 from typing import Any, Dict, Optional
 
-import torch
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
-from mmengine.runner.amp import autocast
 
 from mmdsnas.models.mutators import Stream
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.random_state import random_states_kept
+from ...evaluation import evaluate
 from ..utils import algorithm_of
 
 PREFIX = 'val/sampled/'
@@ -26,37 +26,29 @@ class SampledPathValHook(Hook):
     is left to be sampled there is nothing to do: the child was evaluated.
     """
 
-    # After RecalibrateBNHook, which puts the supernet's statistics back, and
-    # before EMAHook, which takes the validated weights out again.
-    priority = 47
-
-    @torch.no_grad()
     def after_val_epoch(
         self, runner, metrics: Optional[Dict[str, float]] = None
     ) -> None:
         """Evaluates, and tells the message hub, which LoggerHook reads."""
-        hub = runner.message_hub
+        hub, algorithm = runner.message_hub, algorithm_of(runner)
         # Logs repeat the last value of what is not updated.
         for name in [n for n in hub.log_scalars if n.startswith(PREFIX)]:
             del hub.log_scalars[name]
-        if not algorithm_of(runner).mutator.free:
+        if not algorithm.mutator.free:
             return
+        # Not runner.iter, which would build the training data for runner.val().
+        iterations = count(algorithm.iteration + 1)
+
+        def val_step(batch: Any) -> Any:
+            path = algorithm.mutator.draw_path(
+                runner.seed, next(iterations), get_rank(), Stream.VALIDATION
+            )
+            with algorithm.evaluating(path):
+                return runner.model.val_step(batch)
+
         # A data loader draws a seed for its workers.
         with random_states_kept(runner.seed):
-            found = self._evaluate(runner)
+            found = evaluate(val_step, runner.val_loop)
         for name, value in found.items():
             if isinstance(value, Number):
                 hub.update_scalar(f'{PREFIX}{name}', value)
-
-    def _evaluate(self, runner) -> Dict[str, Any]:
-        algorithm, loop = algorithm_of(runner), runner.val_loop
-        # runner.iter, which would build the training data for runner.val().
-        iteration = algorithm.iteration + 1
-        for i, batch in enumerate(loop.dataloader):
-            path = algorithm.mutator.draw_path(
-                runner.seed, iteration + i, get_rank(), Stream.VALIDATION
-            )
-            with algorithm.evaluating(path), autocast(enabled=loop.fp16):
-                outputs = runner.model.val_step(batch)
-            loop.evaluator.process(data_samples=outputs, data_batch=batch)
-        return loop.evaluator.evaluate(len(loop.dataloader.dataset))

@@ -28,9 +28,6 @@ class SearchLogHook(Hook):
             of mmengine's ``LoggerHook``.
     """
 
-    # Before LoggerHook, which writes the values down.
-    priority = 'NORMAL'
-
     @checked_options
     def __init__(self, interval: Optional[Count] = None) -> None:
         self.interval = interval

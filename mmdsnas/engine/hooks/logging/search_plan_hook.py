@@ -1,5 +1,7 @@
 import os
-from typing import Any, Dict, List, Mapping
+from collections import Counter
+from datetime import timedelta
+from typing import Any, Iterable, List, Mapping
 
 from mmengine.dist import get_world_size, master_only
 from mmengine.hooks import Hook
@@ -8,9 +10,12 @@ from mmdsnas.datasets.folder_contents import BROKEN, IN_NO_CLASS, NO_IMAGE
 from mmdsnas.models import DSNAS, Stage
 from mmdsnas.models.cost import COSTS
 from mmdsnas.registry import HOOKS
-from ..utils import algorithm_of, epochs_by_stage
+from mmdsnas.subnets import what_is_missing
+from ..utils import algorithm_of, plan_of
 from .step_times import measure, seconds_of
 
+# Sets the plan apart from the lines around it.
+RULE = '-' * 72
 # Files that are named, for each reason; the config in the work directory has all.
 NAMED = 10
 KINDS = {'1': 'grey', '3': 'colour'}
@@ -23,57 +28,66 @@ REASONS = {
 
 @HOOKS.register_module()
 class SearchPlanHook(Hook):
-    """Says before a search what was found, what will run and about how long.
+    """Says before the first epoch what a search chooses from, and in how many epochs.
 
-    What was found stands in ``own_images`` of the config; without it, only the rest
-    is said. A few steps of every stage are timed, on a copy of the search.
+    Where the config was fitted to a folder of images, it says what was found there.
+
+    Args:
+        time_steps (bool): Whether to time a few steps of every stage, on a copy of
+            the search, and to say about how long the run takes.
     """
 
-    # After what else looks at the model before the training.
-    priority = 'VERY_LOW'
+    @checked_options
+    def __init__(self, time_steps: bool = True) -> None:
+        self.time_steps = time_steps
 
     @master_only
     def before_train(self, runner) -> None:
-        """Logs the plan."""
-        own = runner.cfg.get('own_images') or {}
-        algorithm = algorithm_of(runner)
+        """Logs the plan, and warns of what the search will lack."""
+        algorithm, train = algorithm_of(runner), runner.train_dataloader
         shape = algorithm.resource_estimator.input_shape
+        own = runner.cfg.get('own_images') or {}
         lines = found_lines(own['found'], shape[1]) if own.get('found') else []
-        rest = epochs_by_stage(algorithm, range(runner.epoch, runner.max_epochs))
-        epochs = {stage: len(of) for stage, of in rest.items()}
+        epochs = range(runner.epoch, runner.max_epochs)
         lines += plan_lines(algorithm, epochs)
-        train = runner.train_dataloader
         # The loader itself has none where its batch sampler is given.
-        batch_size = train.batch_sampler.batch_size
+        size = getattr(train.batch_sampler, 'batch_size', 'unknown size')
         lines.append(
-            f'  images of {shape[-2]} x {shape[-1]}, batches of {batch_size}, '
+            f'  images of {shape[-2]} x {shape[-1]}, batches of {size}, '
             f'{len(train)} steps an epoch'
         )
-        if any(epochs.values()):
-            seconds = seconds_of(
-                measure(
-                    algorithm,
-                    runner.optim_wrapper,
-                    train,
-                    {stage: of[0] for stage, of in rest.items() if of},
-                ),
-                epochs,
-                len(train),
-                batch_size,
-                _validated(runner),
-                train.num_workers,
-                1 / runner.train_loop.val_interval if runner.val_loop else 0.0,
+        if self.time_steps and epochs:
+            seconds = timedelta(seconds=round(self._seconds(runner, epochs)))
+            lines.append(f'  about {seconds}, by a few steps timed here')
+        runner.logger.info('\n'.join(['The plan:', RULE, *lines, RULE]))
+        end = max(runner.epoch, runner.max_epochs)
+        missing = what_is_missing(dict(epoch=end, plan=plan_of(runner)))
+        if missing is not None:
+            runner.logger.warning(f'This run will not finish its search: {missing}.')
+        fixed = algorithm.mutator.fixed
+        if fixed and runner.epoch == 0:
+            runner.logger.warning(
+                f'{len(fixed)} of {len(algorithm.mutator.search_groups)} choices are '
+                'fixed before the first epoch, so that this run does not search them.'
             )
-            lines.append(f'  about {in_words(seconds)}, by a few steps timed here')
-        runner.logger.info('\n'.join(['The plan:', *lines]))
 
-
-def _validated(runner) -> float:
-    """Images that one process validates, per epoch of the run."""
-    if runner.val_loop is None:
-        return 0.0
-    images = len(runner.val_dataloader.dataset) / get_world_size()
-    return images / runner.train_loop.val_interval
+    def _seconds(self, runner, epochs: range) -> float:
+        algorithm, train = algorithm_of(runner), runner.train_dataloader
+        stages = [algorithm.stage_of(epoch) for epoch in epochs]
+        first = {stage: epochs[stages.index(stage)] for stage in stages}
+        images = validations = 0.0
+        if runner.val_loop is not None:
+            images = len(runner.val_dataloader.dataset) / get_world_size()
+            validations = 1 / runner.train_loop.val_interval
+        return seconds_of(
+            measure(algorithm, runner.optim_wrapper, train, first),
+            Counter(stages),
+            len(train),
+            train.batch_sampler.batch_size,
+            images,
+            train.num_workers,
+            validations,
+        )
 
 
 def found_lines(found: Mapping[str, Any], channels: int) -> List[str]:
@@ -125,31 +139,23 @@ def printable(name: str) -> str:
     return ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def plan_lines(algorithm: DSNAS, epochs: Dict[Stage, int]) -> List[str]:
+def plan_lines(algorithm: DSNAS, epochs: Iterable[int]) -> List[str]:
     """Says what a search chooses from, within which limit, in how many epochs.
 
     Args:
         algorithm (DSNAS): The search.
-        epochs (dict[Stage, int]): Epochs by stage that are still to run.
+        epochs (Iterable[int]): Those that are still to run, from 0.
     """
     cheapest, costliest = algorithm.cost_table.cost_range()
     limits = algorithm.cost_term.limits.items()
     limits = [f'{n:g} {COSTS[name].unit}' for name, n in limits]
     blocks = algorithm.cost_table.blocks
     choices = sorted({len(candidates) for candidates in blocks.values()})
+    stages = Counter(map(algorithm.stage_of, epochs))
     return [
         f'A search of {len(blocks)} blocks with {" to ".join(map(str, choices))} '
         f'candidates each, of networks of {cheapest:.3g} to {costliest:.3g} MFLOPs, '
         + (f'with a limit of {" and ".join(limits)}' if limits else 'without a limit'),
-        f'  {sum(epochs.values())} epochs: '
-        + ', '.join(f'{number} {stage.value}' for stage, number in epochs.items()),
+        f'  {stages.total()} epochs: '
+        + ', '.join(f'{stages[stage]} {stage.value}' for stage in Stage),
     ]
-
-
-def in_words(seconds: float) -> str:
-    """A duration as one says it, with two digits at most that mean something."""
-    if seconds < 100:
-        return f'{max(1, round(seconds))} s'
-    if seconds < 100 * 60:
-        return f'{round(seconds / 60)} min'
-    return f'{seconds / 3600:.1f} h'

@@ -53,46 +53,39 @@ def measure(
     """
     batch_size = loader.batch_sampler.batch_size
     with random_states_kept(0):
-        begin, items = time.perf_counter(), []
-        for index in range(min(MOST_IMAGES, len(loader.dataset))):
-            items.append(loader.dataset[index])
+        begin = time.perf_counter()
+        items = [
+            loader.dataset[i] for i in range(min(MOST_IMAGES, len(loader.dataset)))
+        ]
         image = (time.perf_counter() - begin) / len(items)
         begin = time.perf_counter()
         # Its first batch comes from one process.
         next(iter(loader))
         start = time.perf_counter() - begin - image * batch_size
-        batch = [items[i % len(items)] for i in range(batch_size)]
-        batch = loader.collate_fn(batch)
+        batch = loader.collate_fn([items[i % len(items)] for i in range(batch_size)])
         # Together, so that the one's optimizers have the other's parameters.
         algorithm, optimizers = copy.deepcopy((search, optim_wrapper))
         # What mmengine compiled is the search's own method, in the copy too.
         vars(algorithm).pop('train_step', None)
-
-        def evaluate() -> None:
-            with torch.no_grad():
-                algorithm.val_step(copy.copy(batch))
-
         steps = {}
         for stage, epoch in epochs.items():
             algorithm.train().begin(epoch=epoch)
-            steps[stage] = _median(lambda: _train(algorithm, optimizers, batch))
+            steps[stage] = _median(lambda b: algorithm.train_step(b, optimizers), batch)
         algorithm.eval()
-        return StepTimes(steps, _median(evaluate), image, max(start, 0.0))
+        with torch.no_grad():
+            evaluation = _median(algorithm.val_step, batch)
+    return StepTimes(steps, evaluation, image, max(start, 0.0))
 
 
-def _train(algorithm: DSNAS, optimizers: OptimWrapper, batch: Dict[str, Any]) -> None:
-    algorithm.train_step(copy.copy(batch), optimizers)
-
-
-def _median(call: Callable[[], None]) -> float:
-    call()
+def _median(step: Callable[[Any], Any], batch: Any) -> float:
+    """Seconds of a step, which may change its batch."""
     times: List[float] = []
-    for _ in range(REPEATS):
+    for _ in range(1 + REPEATS):
         # torch's timer waits for the GPU.
         begin = timer()
-        call()
+        step(copy.copy(batch))
         times.append(timer() - begin)
-    return statistics.median(times)
+    return statistics.median(times[1:])
 
 
 def seconds_of(
@@ -114,7 +107,7 @@ def seconds_of(
         epochs (dict[Stage, int]): By stage.
         steps (int): Of an epoch.
         batch_size (int): Images of a step.
-        val_images (float): Images that are validated per epoch.
+        val_images (float): Images of a validation, in one process.
         workers (int): Processes that load images; 0 is the training's own.
         validations (float): Validations of an epoch.
     """
@@ -125,9 +118,8 @@ def seconds_of(
         return max(step, load / max(workers, 1), (step + load) / side_by_side)
 
     validation = together(times.evaluation * val_images / batch_size, val_images)
-    starts = times.start * (1 + validations)
+    other = times.start + validations * (times.start + validation)
     return sum(
-        number * (steps * together(times.step[stage], batch_size) + validation + starts)
+        number * (steps * together(times.step[stage], batch_size) + other)
         for stage, number in epochs.items()
-        if number
     )

@@ -31,9 +31,6 @@ class DataCheckHook(Hook):
         training (bool): Whether the training has begun.
     """
 
-    # Before hooks that train, such as SearchPlanHook on a copy.
-    priority = 'HIGHEST'
-
     def __init__(self) -> None:
         self.training = False
 
@@ -44,10 +41,8 @@ class DataCheckHook(Hook):
             ConfigError: Network, data and metrics do not fit each other.
         """
         model = model_of(runner).train()
-        # Some of a backbone may be frozen.
-        norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training]
-        with no_side_effects(model):
-            _try_single(model, norms, runner.train_dataloader)
+        if smallest_batch(runner.train_dataloader) == 1:
+            _try_single(model, runner.train_dataloader)
         with no_side_effects(model, training=True):
             _try_training(model, runner)
         with no_side_effects(model):
@@ -84,15 +79,40 @@ def _try_test(model: BaseModel, runner: Runner) -> None:
         try_evaluation(model, loop, 'test')
 
 
-def _try_single(model: BaseModel, norms: List[_BatchNorm], loader: DataLoader) -> None:
-    batch = _training_images(loader, 1) if smallest_batch(loader) == 1 else None
+def _try_single(model: BaseModel, loader: DataLoader) -> None:
+    """Refuses a batch of one where BatchNorm would see one value a channel of it."""
+    batch = _training_images(loader, 1)
     if batch is None:
         return
-    # Also those that stay in training mode where a search is evaluated.
-    for module in model.modules():
-        module.training = False
-    with telling('the network cannot take an image of train_dataloader'):
-        _check_single(model, norms, model.data_preprocessor(batch, False), loader)
+    # Some of a backbone may be frozen.
+    norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training]
+    found: List[_BatchNorm] = []
+
+    def look(layer: _BatchNorm, inputs: Any) -> None:
+        shared = isinstance(layer, SyncBatchNorm) and get_world_size() > 1
+        if inputs[0].numel() == inputs[0].shape[1] and not shared:
+            found.append(layer)
+
+    handles = [layer.register_forward_pre_hook(look) for layer in norms]
+    with no_side_effects(model):
+        # Also those that stay in training mode where a search is evaluated.
+        for module in model.modules():
+            module.training = False
+        with telling('the network cannot take an image of train_dataloader'):
+            _run_all(model, model.data_preprocessor(batch, False))
+    for handle in handles:
+        handle.remove()
+    if found:
+        name = next(name for name, m in model.named_modules() if m is found[0])
+        batches = loader.batch_sampler
+        images = len(getattr(batches, 'sampler', loader.dataset))
+        raise ConfigError(
+            f'train_dataloader gives a batch of one image ({images} '
+            f'images by {batches.batch_size}), of which the BatchNorm layer {name} '
+            'gets one value a channel, which it cannot train on: set another '
+            'batch_size of at least 2, or drop_last=True, or '
+            "batch_sampler=dict(type='NoSingleImageBatchSampler')."
+        )
 
 
 def _training_images(loader: DataLoader, number: int) -> Any:
@@ -111,36 +131,6 @@ def smallest_batch(loader: DataLoader) -> Optional[int]:
     if endless or batches.drop_last:
         return size
     return len(sampler) % size or size
-
-
-def _check_single(
-    model: BaseModel, layers: List[_BatchNorm], one: Any, loader: DataLoader
-) -> None:
-    """Refuses a batch of one where BatchNorm would see one value a channel of it."""
-    found: List[_BatchNorm] = []
-
-    def look(layer: _BatchNorm, inputs: Any) -> None:
-        shared = isinstance(layer, SyncBatchNorm) and get_world_size() > 1
-        if inputs[0].numel() == inputs[0].shape[1] and not shared:
-            found.append(layer)
-
-    handles = [layer.register_forward_pre_hook(look) for layer in layers]
-    try:
-        _run_all(model, one)
-    finally:
-        for handle in handles:
-            handle.remove()
-    if found:
-        name = next(name for name, m in model.named_modules() if m is found[0])
-        batches = loader.batch_sampler
-        images = len(getattr(batches, 'sampler', loader.dataset))
-        raise ConfigError(
-            f'train_dataloader gives a batch of one image ({images} '
-            f'images by {batches.batch_size}), of which the BatchNorm layer {name} '
-            'gets one value a channel, which it cannot train on: set another '
-            'batch_size of at least 2, or drop_last=True, or '
-            "batch_sampler=dict(type='NoSingleImageBatchSampler')."
-        )
 
 
 def _run_all(model: BaseModel, data: Any) -> None:

@@ -6,7 +6,7 @@ from mmdsnas.errors import NonFiniteError
 from mmdsnas.models.batch_norm import batch_norms, copy_statistics, put_statistics
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.options import Natural, checked_options
-from ..utils import algorithm_of
+from ..utils import algorithm_of, named
 
 COUNT = 'non_finite_steps'
 
@@ -27,9 +27,6 @@ class NonFiniteHook(Hook):
     Raises:
         ConfigError: ``max_consecutive`` is below 0.
     """
-
-    # Before EMAHook, whose average would take the statistics in.
-    priority = 'ABOVE_NORMAL'
 
     @checked_options
     def __init__(self, max_consecutive: Natural = 10) -> None:
@@ -80,11 +77,7 @@ class NonFiniteHook(Hook):
 
     def _report(self, runner, count: int) -> str:
         algorithm = algorithm_of(runner)
-        label = algorithm.cost_table.labels()
-        path = ', '.join(
-            f'{label[name]} {choice}'
-            for name, choice in algorithm.mutator.current_choices.items()
-        )
+        path = named(algorithm, algorithm.mutator.current_choices)
         rates = ', '.join(
             f'{name} {wrapper.param_groups[0]["lr"]:g}'
             for name, wrapper in runner.optim_wrapper.items()

@@ -1,5 +1,5 @@
 import hashlib
-from typing import Dict
+from typing import Any, Dict
 
 from mmengine.dist import all_gather_object, get_world_size
 from mmengine.hooks import Hook
@@ -16,7 +16,7 @@ class RankAgreementHook(Hook):
 
     All ranks make the same steps from the same gradients, so that ``alpha``, what
     is fixed and the child are the same on all of them, bit for bit. Once an epoch
-    their digests are compared, a few bytes from each rank.
+    they are compared, by a digest of ``alpha``.
     """
 
     def after_train_epoch(self, runner) -> None:
@@ -39,22 +39,14 @@ class RankAgreementHook(Hook):
                 )
 
 
-def digests(algorithm: DSNAS) -> Dict[str, str]:
-    """Digests of what all ranks must have in common.
-
-    Args:
-        algorithm (DSNAS): That of this rank.
-
-    Returns:
-        dict[str, str]: By what they are of: alpha, fixed blocks, child.
-    """
+def digests(algorithm: DSNAS) -> Dict[str, Any]:
+    """What all ranks must have in common, by its name; of ``alpha`` a digest."""
     mutator = algorithm.mutator
     alpha = hashlib.sha256()
     for logits in mutator.arch_params.values():
         alpha.update(logits.detach().cpu().numpy().tobytes())
-    fixed, child = mutator.fixed, mutator.derive_child()
     return {
         'alpha': alpha.hexdigest(),
-        'the fixed blocks': hashlib.sha256(repr(fixed).encode()).hexdigest(),
-        'the child': hashlib.sha256(repr(child).encode()).hexdigest(),
+        'the fixed blocks': mutator.fixed,
+        'the child': mutator.derive_child(),
     }

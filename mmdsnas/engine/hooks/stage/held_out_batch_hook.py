@@ -34,7 +34,7 @@ class HeldOutBatchHook(Hook):
     Used in a config::
 
         train_dataloader = dict(batch_sampler=dict(type='AlternatingBatchSampler'))
-        custom_hooks = _base_.custom_hooks + [dict(type='HeldOutBatchHook')]
+        default_hooks = dict(held_out_batch=dict(type='HeldOutBatchHook'))
     """
 
     def before_train(self, runner) -> None:
@@ -48,15 +48,15 @@ class HeldOutBatchHook(Hook):
         if not isinstance(batches, AlternatingBatchSampler):
             raise ConfigError(
                 'train_dataloader.batch_sampler must be '
-                "dict(type='mmdsnas.AlternatingBatchSampler') where custom_hooks has "
-                f'HeldOutBatchHook, but is a {type(batches).__name__}.'
+                "dict(type='mmdsnas.AlternatingBatchSampler') with HeldOutBatchHook, "
+                f'but is a {type(batches).__name__}.'
             )
         counts = runner.optim_wrapper['architecture']._accumulative_counts
         if counts != 1:
             raise ConfigError(
-                'accumulative_counts of optim_wrapper must be 1 where custom_hooks has '
-                'HeldOutBatchHook, because weights and alpha take turns in every '
-                f'iteration, but is {counts}.'
+                'accumulative_counts of optim_wrapper must be 1 with HeldOutBatchHook, '
+                'because weights and alpha take turns in every iteration, but is '
+                f'{counts}.'
             )
 
     def before_train_epoch(self, runner) -> None:

@@ -8,16 +8,9 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import Stage
 from mmdsnas.registry import HOOKS
-from mmdsnas.subnets import what_is_missing
 from ...optimizers import SearchOptimWrapperDict
 from ..checkpoint.ema_hook import EMAHook
-from ..utils import algorithm_of, common_seed, epochs_by_stage, plan_of
-
-# What a search of several days should not be without.
-EXPECTED = (
-    *('ExactResumeHook', 'NonFiniteHook', 'RankAgreementHook', 'AverageBNStatsHook'),
-    *('SafeCheckpointHook', 'ExportChildHook', 'ResumeValidationHook'),
-)
+from ..utils import algorithm_of, common_seed, named
 
 
 @HOOKS.register_module()
@@ -28,16 +21,13 @@ class SearchStageHook(Hook):
     algorithm is told the epoch that the run goes on with.
     """
 
-    # Before whatever else looks at the model in an epoch or iteration.
-    priority = 'VERY_HIGH'
-
     def before_train(self, runner) -> None:
-        """Logs the plan of the run.
+        """Refuses what a search cannot run with.
 
         Raises:
             ConfigError: The training loop does not count epochs, there is one
-                optimizer only, or blocks are computed again in the backward
-                pass.
+                optimizer only, blocks are computed again in the backward pass,
+                ``alpha`` is averaged, or the limits leave no path.
         """
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise ConfigError(
@@ -58,46 +48,19 @@ class SearchStageHook(Hook):
                 'it computes again lacks the gates of the blocks; candidates may '
                 'have with_cp=True instead.'
             )
-        for hook in runner.hooks:
-            if isinstance(hook, mmengine.hooks.EMAHook) and not isinstance(
-                hook, EMAHook
-            ):
-                raise ConfigError(
-                    "custom_hooks has mmengine's EMAHook, which averages alpha; use "
-                    "type='mmdsnas.EMAHook', which takes the same options."
-                )
-        there = {type(hook).__name__ for hook in runner.hooks}
-        missing = [name for name in EXPECTED if name not in there]
-        if missing:
-            runner.logger.warning(
-                f'custom_hooks has no {", ".join(missing)}, so that this run promises '
-                'less than docs/en/user_guides/resume.md says; a config that adds a '
-                'hook has custom_hooks = [*_base_.custom_hooks, dict(...)].'
+        averages = [h for h in runner.hooks if isinstance(h, mmengine.hooks.EMAHook)]
+        if not all(isinstance(hook, EMAHook) for hook in averages):
+            raise ConfigError(
+                "the config has mmengine's EMAHook, which averages alpha; use "
+                "type='mmdsnas.EMAHook', which takes the same options."
             )
         algorithm = algorithm_of(runner)
         # After a resume a validation may come before the first iteration.
         algorithm.begin(iteration=max(runner.iter - 1, 0), seed=common_seed(runner))
-        epochs = epochs_by_stage(algorithm, range(runner.max_epochs))
         if not algorithm.cost_term.allows(algorithm.mutator.derive_child()):
             raise ConfigError(
                 'model.cost.limit must leave a path, but all choices are fixed already '
                 'and the child costs more; go on with the limit that the search had.'
-            )
-        cheapest, costliest = algorithm.cost_table.cost_range()
-        runner.logger.info(
-            'Epochs by stage: '
-            + ', '.join(f'{stage.value} {len(of)}' for stage, of in epochs.items())
-            + f'. Paths cost {cheapest:.3f} to {costliest:.3f} MFLOPs.'
-        )
-        end = max(runner.epoch, runner.max_epochs)
-        missing = what_is_missing(dict(epoch=end, plan=plan_of(runner)))
-        if missing is not None:
-            runner.logger.warning(f'This run will not finish its search: {missing}.')
-        fixed = algorithm.mutator.fixed
-        if fixed and runner.epoch == 0:
-            runner.logger.warning(
-                f'{len(fixed)} of {len(algorithm.mutator.search_groups)} choices are '
-                'fixed before the first epoch, so that this run does not search them.'
             )
 
     def before_train_epoch(self, runner) -> None:
@@ -112,11 +75,7 @@ class SearchStageHook(Hook):
             if algorithm.stage is Stage.FINETUNE:
                 self._drop_unselected(runner)
         if settled:
-            label = algorithm.cost_table.labels()
-            runner.logger.info(
-                'Fixed: '
-                + ', '.join(f'{label[name]} {c}' for name, c in settled.items())
-            )
+            runner.logger.info(f'Fixed: {named(algorithm, settled)}')
 
     def _drop_unselected(self, runner) -> None:
         """Frees optimizers and ranks of what the finetune stage does not use."""

@@ -1,5 +1,6 @@
 from itertools import islice
-from typing import Dict, Optional, Union
+from numbers import Number
+from typing import Any, Dict, List, Mapping, Optional, Union
 
 import numpy as np
 from mmengine.hooks import Hook
@@ -13,10 +14,10 @@ from mmdsnas.registry import HOOKS, TASK_UTILS
 from mmdsnas.utils.foreign import telling
 from mmdsnas.utils.options import Count, Items, PartConfig, Text, checked_options
 from mmdsnas.utils.random_state import random_states_kept
-from ...evaluation import no_side_effects, try_evaluation
-from ...selection import BaseSelection, PathEvaluator, PathScores, PathSpace, score_of
+from ...evaluation import evaluate_path, no_side_effects, try_evaluation
+from ...selection import BaseSelection, PathScores, PathSpace
 from ..checkpoint.ema_hook import averaged_weights
-from ..utils import algorithm_of, common_seed, train_loader
+from ..utils import algorithm_of, common_seed, named, train_loader
 
 
 @HOOKS.register_module()
@@ -52,9 +53,6 @@ class SelectChildHook(Hook):
             compare paths on.
     """
 
-    # Before SearchStageHook, which fixes what is left.
-    priority = 'HIGHEST'
-
     @checked_options
     def __init__(
         self,
@@ -84,11 +82,8 @@ class SelectChildHook(Hook):
         if algorithm.mutator.free and self.strategy.max_scores:
             with telling('the data of SelectChildHook cannot be built'):
                 self._loop = self._build_loop(runner)
-            self._check_metric(runner)
-
-    def _check_metric(self, runner) -> None:
-        with no_side_effects(algorithm_of(runner)) as model:
-            score_of(try_evaluation(model, self._loop, 'SelectChildHook'), self.metric)
+            with no_side_effects(algorithm):
+                self._score(try_evaluation(algorithm, self._loop, 'SelectChildHook'))
 
     def before_train_epoch(self, runner) -> None:
         """Chooses and fixes the child, in the first finetune epoch."""
@@ -99,9 +94,7 @@ class SelectChildHook(Hook):
         with averaged_weights(runner):
             path = self._select(runner)
         mutator.fix(path)
-        label = algorithm.cost_table.labels()
-        chosen = ', '.join(f'{label[name]} {c}' for name, c in path.items())
-        runner.logger.info(f'Selected: {chosen}')
+        runner.logger.info(f'Selected: {named(algorithm, path)}')
 
     def _select(self, runner) -> Path:
         algorithm, most = algorithm_of(runner), self.strategy.max_scores
@@ -113,16 +106,30 @@ class SelectChildHook(Hook):
             child,
             np.random.default_rng([seed, 0, 0, Stream.SELECTION]),
         )
-        measure = self._path_evaluator(runner) if most else None
+        batches = self._batches(runner) if most else []
+
+        def measure(path: Path) -> float:
+            return self._score(
+                evaluate_path(algorithm, path, batches, self._loop, runner.seed)
+            )
+
         scores = PathScores(measure, min(most, space.size), runner.logger.info)
         return self.strategy.select(space, scores)
 
-    def _path_evaluator(self, runner) -> PathEvaluator:
+    def _batches(self, runner) -> List[Any]:
         with random_states_kept(runner.seed):
             loader = train_loader(runner, 'SelectChildHook')
-            batches = list(islice(loader, self.num_batches))
-        algorithm = algorithm_of(runner)
-        return PathEvaluator(algorithm, batches, self._loop, self.metric, runner.seed)
+            return list(islice(loader, self.num_batches))
+
+    def _score(self, metrics: Mapping[str, Any]) -> float:
+        numbers = {n: v for n, v in metrics.items() if isinstance(v, Number)}
+        if self.metric not in numbers:
+            raise ConfigError(
+                'metric of SelectChildHook must be one of the numbers that the '
+                f'evaluator gives ({", ".join(numbers) or "none"}), but is '
+                f'{self.metric!r}.'
+            )
+        return float(numbers[self.metric])
 
     def _build_loop(self, runner) -> ValLoop:
         own, loop = (self.dataloader, self.evaluator), runner.val_loop
