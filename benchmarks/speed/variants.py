@@ -8,8 +8,8 @@ from torch import nn
 
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS, OPTIM_WRAPPERS
+from mmdsnas.subnets import sub_model
 from mmdsnas.subnets.child import child_state_dict
-from mmdsnas.subnets.sub_model import sub_model
 from mmdsnas.subnets.subnet import subnet_of_path
 from .workload import SEED, Workload, plain_dict
 

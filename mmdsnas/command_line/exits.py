@@ -12,6 +12,7 @@ from typing import NoReturn
 from mmengine.dist import get_dist_info, is_distributed
 from mmengine.logging import MMLogger
 
+from mmdsnas.subnets.file_names import LAST_CHECKPOINT
 from .endings import Ending, Terminated, ending_of
 
 
@@ -53,7 +54,7 @@ def _tell(ending: Ending, resumable: bool) -> None:
         text += (
             f' The same command with --resume goes on from the last checkpoint in '
             f'{work_dir}.'
-            if (work_dir / 'last_checkpoint').is_file()
+            if (work_dir / LAST_CHECKPOINT).is_file()
             else f' There is no checkpoint in {work_dir} yet.'
         )
     _log(text)

@@ -1,7 +1,7 @@
 """Files of a child that run without OpenMMLab."""
 
 from mmdsnas.datasets.packed_images import FolderImages, Images, Packer, find_images
-from mmdsnas.subnets.built_child import build_child
+from mmdsnas.subnets import build_child
 from .comparison import Comparison
 from .exporting import ExportResult, add_int8, export, export_child
 

@@ -10,8 +10,12 @@ from mmengine.registry import init_default_scope
 from mmdsnas.datasets.packed_images import Images, Source, find_images
 from mmdsnas.errors import ConfigError, ExportError
 from mmdsnas.launch.run_config import load_config
-from mmdsnas.subnets import check_classes, recorded_classes, recorded_input_size
-from mmdsnas.subnets.built_child import build_child
+from mmdsnas.subnets import (
+    build_child,
+    check_classes,
+    recorded_classes,
+    recorded_input_size,
+)
 from mmdsnas.subnets.checkpoint import load_checkpoint
 from mmdsnas.utils.data_sets import pipeline_of
 from mmdsnas.utils.files import check_writable, write_atomically

@@ -2,16 +2,15 @@
 
 from typing import Any, Dict, List, Mapping, Optional
 
-import torch
 from mmengine.config import Config
-from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.runner import Runner
 
-from mmdsnas.errors import CheckpointError
-from mmdsnas.subnets import child_config
-from mmdsnas.subnets.checkpoint import load_checkpoint, meta_of
+from mmdsnas.subnets import build_child, child_config
+from mmdsnas.subnets.checkpoint import load_checkpoint
+from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.utils.data_sets import data_sets
 from mmdsnas.utils.plain import plain
+from mmdsnas.utils.ranks import on_rank_0
 from .evaluation import evaluate
 
 # Where the meta of a child's file has the metrics.
@@ -24,26 +23,6 @@ def has_test_data(runner: Runner) -> bool:
     if runner.val_loop is None or not val or not test:
         return False
     return _images(val) != _images(test)
-
-
-def keep_test(checkpoint: Dict[str, Any], path: str) -> None:
-    """Takes over the metrics of a test of the same child, before its file is rewritten.
-
-    A finished run that is resumed validates its child again.
-
-    Args:
-        checkpoint (dict): The child; its ``meta`` is changed in place.
-        path (str): ``subnet.pth``, if it is there.
-    """
-    try:
-        before = load_checkpoint(path)
-    except CheckpointError:
-        # There is none, or a damaged one, which says nothing.
-        return
-    old, new = before['state_dict'], checkpoint['state_dict']
-    same = old.keys() == new.keys() and all(torch.equal(old[k], new[k]) for k in new)
-    if same and KEY in meta_of(before):
-        checkpoint['meta'][KEY] = meta_of(before)[KEY]
 
 
 def _images(loader: Mapping[str, Any]) -> List[Any]:
@@ -65,20 +44,7 @@ def evaluate_child(runner: Runner, path: str) -> Optional[Dict[str, Any]]:
         dict, optional: The file's checkpoint with the metrics in its ``meta``; None if
         it had them.
     """
-    # Here, as torch.export takes its time to import.
-    from mmdsnas.subnets.built_child import build_child
-
-    found: List[Any] = [None, None]
-    if is_main_process():
-        try:
-            found[0] = load_checkpoint(path)
-        except CheckpointError as error:
-            # The others wait for an answer.
-            found[1] = error
-    broadcast_object_list(found)
-    checkpoint, error = found
-    if error is not None:
-        raise error
+    checkpoint = on_rank_0(lambda: load_checkpoint(path), 'load the child')
     if KEY in meta_of(checkpoint):
         return None
     # Not by what the file says: the run's classes need not be registered, and the
@@ -91,6 +57,5 @@ def evaluate_child(runner: Runner, path: str) -> Optional[Dict[str, Any]]:
         return None
     child = build_child(Config(config), checkpoint, path)
     child.to(next(runner.model.parameters()).device)
-    metrics = evaluate(child.val_step, runner.test_loop)
-    checkpoint['meta'] = {**meta_of(checkpoint), KEY: plain(metrics)}
-    return checkpoint
+    metrics = plain(evaluate(child.val_step, runner.test_loop))
+    return {**checkpoint, 'meta': {**meta_of(checkpoint), KEY: metrics}}

@@ -8,11 +8,15 @@ from mmengine.dataset import pseudo_collate
 from mmengine.model import BaseModel
 
 from mmdsnas.datasets.packed_images import Packer
-from mmdsnas.engine.hooks.checkpoint.export_child_hook import SUBNET_PTH
 from mmdsnas.errors import CheckpointError, ConfigError
-from mmdsnas.subnets import recorded_child_config, recorded_classes, recorded_input_size
-from mmdsnas.subnets.built_child import build_child
+from mmdsnas.subnets import (
+    build_child,
+    recorded_child_config,
+    recorded_classes,
+    recorded_input_size,
+)
 from mmdsnas.subnets.checkpoint import load_checkpoint
+from mmdsnas.subnets.file_names import SUBNET_PTH
 from .check_config import check_config
 from .run_config import load_config
 

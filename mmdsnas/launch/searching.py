@@ -10,11 +10,12 @@ from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from mmengine.utils import ManagerMixin
 
-from mmdsnas.engine.hooks.checkpoint.export_child_hook import SUBNET_PTH
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import COSTS
 from mmdsnas.subnets import child_config, what_is_missing
-from mmdsnas.subnets.checkpoint import load_checkpoint, meta_of
+from mmdsnas.subnets.checkpoint import load_checkpoint
+from mmdsnas.subnets.file_names import SUBNET_PTH
+from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.visualization.report import FILE
 from mmdsnas.visualization.tables import child_table
 from .children import complete_child

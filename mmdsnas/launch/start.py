@@ -9,8 +9,9 @@ from mmengine.logging import print_log
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.subnets import is_of_search, use_recorded_subnet, warn_of_unfinished
-from mmdsnas.subnets.checkpoint import check_resumable, last_lr
 from mmdsnas.subnets.checkpoint_files import Checkpoints, find_latest
+from mmdsnas.subnets.file_names import LAST_CHECKPOINT
+from mmdsnas.subnets.metadata import check_resumable, last_lr
 from .runner_options import is_search
 
 
@@ -63,7 +64,7 @@ def start_from_checkpoint(
             or a search is to be resumed from a child, or the reverse.
         SubnetError: The checkpoint is of another subnet than the options'.
     """
-    used = osp.join(config.get('work_dir') or '', 'last_checkpoint')
+    used = osp.join(config.get('work_dir') or '', LAST_CHECKPOINT)
     if not config.get('resume') and osp.isfile(used):
         print_log(
             f'{config.work_dir} has checkpoints of another run, which this one will '

@@ -28,14 +28,11 @@ def load_weights(
     Raises:
         CheckpointError: It belongs to another model.
     """
-    weights = {
-        name_of(key).removeprefix('module.'): value
-        for key, value in checkpoint['state_dict'].items()
-    }
-    own = model.state_dict()
+    weights, own = without_module(checkpoint['state_dict']), model.state_dict()
     _refuse(_unfit(own, weights), path)
     kept = {key: value.clone() for key, value in own.items()}
     try:
+        # Only now the model adapts the names that older versions saved.
         found = model.load_state_dict(weights, strict=False)
     except CheckpointError as error:
         model.load_state_dict(kept)
@@ -79,9 +76,15 @@ def shortened(names: List[str]) -> str:
     return ', '.join(names[:3]) + more
 
 
-def name_of(key: Any) -> str:
-    """The name of a weight; a file may have keys that are none."""
-    return key if isinstance(key, str) else shown(key)
+def without_module(state_dict: Mapping[Any, Any]) -> Dict[str, Any]:
+    """A state dict without the ``module.`` of distributed training in its names.
+
+    A file may have keys that are no names.
+    """
+    return {
+        (key if isinstance(key, str) else shown(key)).removeprefix('module.'): value
+        for key, value in state_dict.items()
+    }
 
 
 def why_unfit(value: Any, like: Tensor) -> Optional[str]:
@@ -100,9 +103,9 @@ def why_unfit(value: Any, like: Tensor) -> Optional[str]:
         return 'is a sparse tensor instead of a dense one'
     if value.shape != like.shape:
         return f'has shape {tuple(value.shape)} instead of {tuple(like.shape)}'
-    kinds = dict(floating=FLOATING, whole=WHOLE)
-    kind = 'floating' if like.is_floating_point() else 'whole'
-    if value.dtype not in kinds[kind]:
+    floats = like.is_floating_point()
+    if value.dtype not in (FLOATING if floats else WHOLE):
+        kind = 'floating' if floats else 'whole'
         return f'has type {value.dtype} instead of a {kind} one'
     return 'has no values' if value.is_meta else None
 

@@ -1,23 +1,19 @@
+from .building import build_child, recorded_subnet, sub_model, use_recorded_subnet
 from .child import (
-    check_classes,
     child_checkpoint,
     child_of_search,
     child_state_dict,
     is_of_search,
-    recorded_classes,
-    recorded_input_size,
-    recorded_subnet,
     save_child,
-    use_recorded_subnet,
 )
-from .child_config import child_config, config_input_shape
 from .ending import how_it_ended, warn_of_unfinished, what_is_missing
-from .recorded_child import recorded_child_config
-from .sub_model import sub_model
+from .metadata import check_classes, recorded_classes, recorded_input_size
+from .recorded_config import child_config, config_input_shape, recorded_child_config
 from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_subnet
 
 __all__ = [
     'Subnet',
+    'build_child',
     'check_classes',
     'check_subnet',
     'child_checkpoint',

@@ -1,16 +1,17 @@
+"""Loading checkpoints safely, and writing them whole or not at all."""
+
 import io
 import os.path as osp
 import pickle
 import zipfile
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Dict, Union
 
 import torch
 
 from mmdsnas.errors import CheckpointError
 from mmdsnas.utils.files import write_atomically
-from mmdsnas.utils.options import LARGEST
-from .unpickling import history_allowed, rebuilt
+from .unpickling import history_allowed
 
 
 def check_exists(path: Union[str, Path, None]) -> None:
@@ -31,8 +32,7 @@ def load_checkpoint(path: Union[str, Path], trust: bool = False) -> Dict[str, An
         dict: Tensors, plain values and mmengine's log history.
 
     Raises:
-        CheckpointError: It does not exist, is damaged, holds objects that
-            safe loading refuses, or holds no ``state_dict``.
+        CheckpointError: See :func:`load_safely`; or it holds no ``state_dict``.
     """
     checkpoint = load_safely(path, trust)
     if not isinstance(checkpoint, dict) or not isinstance(
@@ -46,10 +46,10 @@ def load_checkpoint(path: Union[str, Path], trust: bool = False) -> Dict[str, An
 
 
 def load_safely(path: Union[str, Path], trust: bool = False) -> Any:
-    """Loads whatever a file holds to the CPU, without running anything in it.
+    """Loads whatever a file of ``torch.save`` holds to the CPU.
 
     Args:
-        path (str | Path): A file of ``torch.save``.
+        path (str | Path): The file.
         trust (bool): Whether code in the file may run.
 
     Returns:
@@ -70,14 +70,11 @@ def load_safely(path: Union[str, Path], trust: bool = False) -> Any:
     if first not in (b'P', b'\x80', b''):
         raise CheckpointError(f'{path} is no checkpoint, but another kind of file.')
     try:
-        damaged = _damaged_part(path)
-        if damaged is not None:
-            raise ValueError(f'{damaged} does not have its check sum')
+        _check_sums(path)
         if trust:
             return torch.load(path, map_location='cpu', weights_only=False)
         with history_allowed():
             loaded = torch.load(path, map_location='cpu', weights_only=True)
-        return without_code(rebuilt(loaded))
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f'checkpoint {path} holds objects other than tensors and plain '
@@ -88,21 +85,18 @@ def load_safely(path: Union[str, Path], trust: bool = False) -> Any:
         # What a damaged file makes of the unpickler is any error at all.
         reason = str(error).split('\n')[0] or type(error).__name__
         raise CheckpointError(f'checkpoint {path} is damaged: {reason}') from error
+    drop_code(loaded)
+    return loaded
 
 
-def without_code(checkpoint: Any) -> Any:
-    """Takes out a text that mmengine runs as Python when it resumes a run.
+def drop_code(checkpoint: Any) -> None:
+    """Drops a text that mmengine runs as Python when it resumes a run.
 
-    Args:
-        checkpoint (Any): What a file held; changed in place.
-
-    Returns:
-        Any: The same. Checkpoints of today's mmengine have no such text.
+    Checkpoints of today's mmengine have no such text.
     """
     meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
     if isinstance(meta, dict):
         meta.pop('config', None)
-    return checkpoint
 
 
 def save_checkpoint(checkpoint: Any, path: Union[str, Path]) -> None:
@@ -122,66 +116,10 @@ def save_checkpoint(checkpoint: Any, path: Union[str, Path]) -> None:
         temporary.write_bytes(content.getbuffer())
 
 
-def check_resumable(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> None:
-    """Refuses a checkpoint that holds weights, but not the state of a run.
-
-    Args:
-        checkpoint (Mapping): From :func:`load_checkpoint`.
-        path (str | Path): Where it came from, for the message.
-
-    Raises:
-        CheckpointError: It is that of a child alone, say, or of a best model.
-    """
-    meta = checkpoint.get('meta')
-    parts = [checkpoint.get(part) for part in ('message_hub', 'optimizer')]
-    counts = [
-        meta.get(n) if isinstance(meta, dict) else None for n in ('epoch', 'iter')
-    ]
-    if not all(isinstance(part, dict) for part in parts) or not all(
-        type(n) is int for n in counts
-    ):
-        raise CheckpointError(
-            f'checkpoint {path} cannot be resumed, because it lacks the state of a '
-            'run (meta.epoch, meta.iter, message_hub, optimizer); its weights can be '
-            'given as load_from.'
-        )
-
-
-def last_lr(checkpoint: Mapping[str, Any]) -> Optional[float]:
-    """Learning rate of the weights when a checkpoint was saved.
-
-    Args:
-        checkpoint (Mapping): From :func:`load_checkpoint`: a search, the training
-            of a child, or a file with ``lr`` in its ``meta``.
-
-    Returns:
-        float, optional: None if it does not tell.
-    """
-    optimizer = _dict(checkpoint.get('optimizer'))
-    groups = _dict(optimizer.get('architecture', optimizer)).get('param_groups')
-    if isinstance(groups, list) and groups:
-        return number(_dict(groups[0]).get('lr'))
-    return number(meta_of(checkpoint).get('lr'))
-
-
-def _damaged_part(path: Union[str, Path]) -> Optional[str]:
-    """What of a file is not as it was written; torch reads no check sums."""
-    if not zipfile.is_zipfile(path):
-        return None
-    with zipfile.ZipFile(path) as archive:
-        return archive.testzip()
-
-
-def meta_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a checkpoint says of itself; nothing where it has no such dict."""
-    return _dict(checkpoint.get('meta'))
-
-
-def number(value: Any) -> Union[int, float, None]:
-    """A number that can be shown and saved; None for anything else."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value if is_number and abs(value) <= LARGEST else None
-
-
-def _dict(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _check_sums(path: Union[str, Path]) -> None:
+    """Compares the check sums of the parts of a file, which torch does not."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(f'{damaged} does not have its check sum')

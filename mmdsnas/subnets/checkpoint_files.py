@@ -1,4 +1,4 @@
-"""The checkpoints that a tool reads."""
+"""The checkpoints that a run begins with."""
 
 import os
 import os.path as osp
@@ -8,12 +8,13 @@ from logging import WARNING
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Union
 
-from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 
 from mmdsnas.errors import CheckpointError
+from mmdsnas.utils.ranks import on_rank_0
 from .checkpoint import load_checkpoint, load_safely
+from .file_names import LAST_CHECKPOINT
 
 _NUMBERED = re.compile(r'(.*?)([0-9]{1,15})(\.\w+)')
 # torch makes all its loading safe by the first, and by default unsafe by the second.
@@ -52,7 +53,7 @@ class Checkpoints:
         safely, too.
         """
         schemes, environment = CheckpointLoader._schemes.copy(), os.environ.copy()
-        CheckpointLoader.register_scheme('', self.load_from_local, force=True)
+        CheckpointLoader.register_scheme('', self._load_from_local, force=True)
         if not self.trust:
             os.environ.pop(FORCE_UNSAFE, None)
             os.environ[FORCE_SAFE] = '1'
@@ -65,8 +66,7 @@ class Checkpoints:
                 if name in environment:
                     os.environ[name] = environment[name]
 
-    def load_from_local(self, filename: str, map_location: Any = None) -> Any:
-        """What mmengine calls, and names in its log."""
+    def _load_from_local(self, filename: str, map_location: Any = None) -> Any:
         # Once: who gets it changes it. It is on the CPU, from where it is copied.
         kept = self._kept.pop(filename, None)
         return load_safely(filename, self.trust) if kept is None else kept
@@ -88,20 +88,10 @@ def find_latest(checkpoints: Checkpoints, work_dir: Union[str, Path]) -> Optiona
     Raises:
         CheckpointError: There are checkpoints, but all are damaged.
     """
-    found = [None, 'rank 0 failed when it looked for a checkpoint to resume.']
-    try:
-        if is_main_process():
-            found = [_first_whole(checkpoints, Path(work_dir)), None]
-    except CheckpointError as error:
-        found[1] = str(error)
-        raise
-    finally:
-        # Whatever happened to rank 0, the others are waiting for its answer.
-        broadcast_object_list(found)
-    path, error = found
-    if error is not None:
-        raise CheckpointError(error)
-    return path
+    return on_rank_0(
+        lambda: _first_whole(checkpoints, Path(work_dir)),
+        'look for a checkpoint to resume',
+    )
 
 
 def _first_whole(checkpoints: Checkpoints, work_dir: Path) -> Optional[str]:
@@ -130,24 +120,20 @@ def _newest_first(work_dir: Path) -> List[Path]:
         return sorted(number, key=number.get, reverse=True)
     # A work directory that was moved or copied has another path than the one noted.
     places = [work_dir / named.name, named]
-    there = [p for p in places if osp.isfile(p) or _siblings(p)]
-    newest = there[0] if there else named
-    number = _siblings(newest)
-    others = [path for path in number if path != newest]
-    if others:
-        last = int(_NUMBERED.fullmatch(newest.name)[2])
-        others.sort(key=lambda path: (number[path] > last, -number[path]))
-    return [newest, *others]
+    newest = next((p for p in places if osp.isfile(p) or _siblings(p)), named)
+    number = {path: n for path, n in _siblings(newest).items() if path != newest}
+    last = int(_NUMBERED.fullmatch(newest.name)[2]) if number else 0
+    return [newest, *sorted(number, key=lambda p: (number[p] > last, -number[p]))]
 
 
 def _last_checkpoint(work_dir: Path) -> Optional[Path]:
+    path = work_dir / LAST_CHECKPOINT
     try:
-        text = (work_dir / 'last_checkpoint').read_text(encoding='utf-8').strip()
+        text = path.read_text(encoding='utf-8').strip()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        reason = f'{work_dir}/last_checkpoint cannot be read: {error}.'
-        print_log(reason, 'current', WARNING)
+        print_log(f'{path} cannot be read: {error}.', 'current', WARNING)
         return None
     return Path(text) if text else None
 

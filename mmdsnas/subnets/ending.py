@@ -2,35 +2,41 @@
 
 from logging import WARNING
 from pathlib import Path
-from typing import Any, List, Mapping, Optional, Union
+from typing import Any, Mapping, Optional, Union
 
 from mmengine.logging import print_log
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from mmdsnas.models import Stage
-from .checkpoint import meta_of
+from .metadata import Integer, Plan, fits, meta_of
 
-NUMBERS = ('max_epochs', 'pretrain_epochs', 'finetune_epochs')
+
+class _Planned(TypedDict):
+    epoch: Integer
+    plan: Plan
+
+
+_PLANNED = TypeAdapter(_Planned)
 
 
 def what_is_missing(meta: Mapping[str, Any]) -> Optional[str]:
     """What a search lacks of being done.
 
     Args:
-        meta (Mapping): Has ``epoch``, the epochs that are done, and ``plan``: the
-            numbers ``max_epochs``, ``pretrain_epochs`` and ``finetune_epochs``, and
-            ``selects``, whether the child is selected when the finetune stage begins.
+        meta (Mapping): Of a checkpoint, see ``Metadata``; has ``epoch`` and ``plan``.
 
     Returns:
         str, optional: Follows 'is not finished: '; None if it is done, or if ``meta``
         does not tell.
     """
-    numbers = _numbers(meta)
-    if numbers is None:
+    if not fits(meta, _PLANNED):
         return None
-    epoch, last, pretrain, finetune = numbers
-    searched = pretrain < min(epoch, finetune)
-    selected = bool(meta['plan'].get('selects')) and epoch > finetune
-    stage = Stage.of(max(epoch - 1, 0), pretrain, finetune)
+    epoch, plan = meta['epoch'], meta['plan']
+    last, finetune = plan['max_epochs'], plan['finetune_epochs']
+    searched = plan['pretrain_epochs'] < min(epoch, finetune)
+    has_child = searched or (bool(plan.get('selects')) and epoch > finetune)
+    stage = Stage.of(max(epoch - 1, 0), plan['pretrain_epochs'], finetune)
     if epoch < last:
         parts = [f'it has done {epoch} of {last} epochs, in the {stage.value} stage']
         remedy = '--resume goes on'
@@ -40,12 +46,12 @@ def what_is_missing(meta: Mapping[str, Any]) -> Optional[str]:
             f'model.finetune_epochs, {finetune}'
         ]
         remedy = '--resume with a larger train_cfg.max_epochs goes on'
-    elif not searched and not selected:
+    elif not has_child:
         parts = []
         remedy = 'see model.pretrain_epochs and model.finetune_epochs'
     else:
         return None
-    if not searched and not selected:
+    if not has_child:
         child = 'no epoch trained alpha, so the child is what its initial values say'
     elif stage is Stage.FINETUNE:
         child = 'the child is chosen, but not trained to the end'
@@ -60,31 +66,20 @@ def how_it_ended(meta: Mapping[str, Any]) -> str:
     Args:
         meta (Mapping): See :func:`what_is_missing`.
     """
-    if _numbers(meta) is None:
-        return ''
     missing = what_is_missing(meta)
-    if missing is None:
-        return 'The search is done.'
-    return f'The search is not finished: {missing}.'
+    if missing is not None:
+        return f'The search is not finished: {missing}.'
+    return 'The search is done.' if fits(meta, _PLANNED) else ''
 
 
 def warn_of_unfinished(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> None:
     """Tells whoever uses a child that its search is not done.
 
     Args:
-        checkpoint (Mapping): From ``mmdsnas.subnets.checkpoint.load_checkpoint``.
+        checkpoint (Mapping): From ``load_checkpoint``.
         path (str | Path): Where it came from, for the message.
     """
     missing = what_is_missing(meta_of(checkpoint))
     if missing is not None:
         told = f'The search that {path} comes from is not finished: {missing}.'
         print_log(told, 'current', WARNING)
-
-
-def _numbers(meta: Mapping[str, Any]) -> Optional[List[int]]:
-    """The epochs that are done and those of the plan; None if a file lacks one."""
-    plan = meta.get('plan')
-    if not isinstance(plan, Mapping):
-        return None
-    numbers = [meta.get('epoch'), *(plan.get(name) for name in NUMBERS)]
-    return numbers if all(type(number) is int for number in numbers) else None

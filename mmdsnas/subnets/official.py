@@ -3,16 +3,17 @@
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
 import torch
 from torch import Tensor, nn
 
 from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.models import DifferentiableMutator
-from mmdsnas.models.weights import name_of, why_unfit
+from mmdsnas.models.weights import differences, why_unfit, without_module
 from mmdsnas.versions import __version__
-from .checkpoint import last_lr, number
+from .child import SEARCH_PREFIX
+from .metadata import last_lr, meta_of
 from .official_names import official_names
 from .subnet import block_names
 
@@ -25,9 +26,6 @@ MD5 = {
 }
 
 _COUNTER = '.num_batches_tracked'
-
-# Number of a block and of a candidate.
-Slot = Tuple[int, int]
 
 
 class Converted(NamedTuple):
@@ -88,19 +86,22 @@ def convert_official(
             not finite; the message names all of them.
         ConfigError: The architecture is not that of the authors.
     """
-    weights = _official_weights(checkpoint, source)
-    names = official_names(architecture)
-    blocks = block_names(architecture)
+    weights = checkpoint
+    if isinstance(checkpoint, Mapping):
+        weights = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(weights, Mapping) or not weights:
+        raise CheckpointError(f'checkpoint {source} holds no weights.')
+    weights = without_module(weights)
+    names, blocks = official_names(architecture), block_names(architecture)
     own = architecture.state_dict()
     expected = {theirs: own[ours] for theirs, ours in names.items()}
 
     slots = {_slot(n) for n in weights} & {_slot(n) for n in expected} - {None}
     chosen = [sorted(k for i, k in slots if i == block) for block in range(len(blocks))]
-    wrong = []
+    kind, wrong = 'supernet', []
     if 2 * sum(len(found) > 1 for found in chosen) > len(blocks):
-        kind = 'supernet'
         choices = max(len(op.choices) for op in blocks.values())
-        expected[ALPHA] = torch.empty(len(blocks), choices)
+        expected[ALPHA] = torch.empty(len(blocks), choices, device='meta')
     else:
         kind = 'child'
         # In child training the authors' alpha is random; the slots tell the child.
@@ -113,8 +114,18 @@ def convert_official(
             for block, found in enumerate(chosen)
             if len(found) != 1
         ]
-    _add_counters(weights, expected)
-    wrong += _misfits(weights, expected)
+    if not any(name.endswith(_COUNTER) for name in weights):
+        # PyTorch 0.4.0, which the authors' code allows, had none of them.
+        counters = [name for name in expected if name.endswith(_COUNTER)]
+        weights.update((name, torch.tensor(0)) for name in counters)
+    wrong += differences(expected, weights)
+    wrong += [
+        f'{name} has values that are not finite'
+        for name, value in weights.items()
+        if name in expected
+        and why_unfit(value, expected[name]) is None
+        and not value.isfinite().all()
+    ]
     if wrong:
         lines = '\n'.join(f'  {line}' for line in wrong)
         raise CheckpointError(
@@ -129,56 +140,23 @@ def convert_official(
         chosen = alpha.argmax(1, keepdim=True).tolist()
         probs = alpha.double().softmax(1).amax(1).tolist()
         probabilities = dict(zip(blocks, probs, strict=True))
-    subnet = {
-        name: op.choices[found[0]]
-        for (name, op), found in zip(blocks.items(), chosen, strict=True)
-    }
-    meta = dict(subnet=subnet, **_progress(checkpoint), mmdsnas_version=__version__)
-    return Converted(kind, dict(meta=meta, state_dict=state_dict), probabilities)
+    meta = dict(
+        subnet={
+            name: op.choices[found[0]]
+            for (name, op), found in zip(blocks.items(), chosen, strict=True)
+        },
+        epoch=checkpoint.get('epoch'),
+        lr=last_lr(checkpoint),
+        mmdsnas_version=__version__,
+    )
+    converted = dict(meta=meta_of(dict(meta=meta)), state_dict=state_dict)
+    return Converted(kind, converted, probabilities)
 
 
-def _official_weights(
-    checkpoint: Mapping[str, Any], source: Union[str, Path]
-) -> Dict[str, Any]:
-    weights = checkpoint
-    if isinstance(checkpoint, Mapping):
-        weights = checkpoint.get('state_dict', checkpoint)
-    if not isinstance(weights, Mapping) or not weights:
-        raise CheckpointError(f'checkpoint {source} holds no weights.')
-    weights = {name_of(name): value for name, value in weights.items()}
-    if all(name.startswith('module.') for name in weights):
-        weights = {n.removeprefix('module.'): value for n, value in weights.items()}
-    return weights
-
-
-def _slot(name: str) -> Optional[Slot]:
+def _slot(name: str) -> Optional[Tuple[int, int]]:
+    """The number of a block and that of a candidate."""
     found = re.match(r'features\.(\d{1,4})\.(\d{1,4})\.', name)
     return found and (int(found[1]), int(found[2]))
-
-
-def _add_counters(weights: Dict[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """PyTorch 0.4.0, which the authors' code allows, had none of them."""
-    if not any(name.endswith(_COUNTER) for name in weights):
-        weights.update(
-            (name, torch.zeros_like(value, device='cpu'))
-            for name, value in expected.items()
-            if name.endswith(_COUNTER)
-        )
-
-
-def _misfits(weights: Mapping[str, Any], expected: Mapping[str, Tensor]) -> List[str]:
-    """What is wrong with the weights, a line each."""
-    lines = [f'{name} is missing' for name in expected if name not in weights]
-    for name, value in weights.items():
-        if name not in expected:
-            lines.append(f'{name} is left over')
-            continue
-        reason = why_unfit(value, expected[name])
-        if reason is not None:
-            lines.append(f'{name} {reason}')
-        elif not value.isfinite().all():
-            lines.append(f'{name} has values that are not finite')
-    return lines
 
 
 def _of_algorithm(
@@ -188,22 +166,8 @@ def _of_algorithm(
     mutator = DifferentiableMutator()
     mutator.prepare_from_supernet(architecture)
     row = {op: i for i, op in enumerate(block_names(architecture).values())}
-    own = {'_fixed': torch.full((len(row),), -1)}
+    found = {f'{SEARCH_PREFIX}{name}': value for name, value in state_dict.items()}
+    found['mutator._fixed'] = torch.full((len(row),), -1)
     for group, (op,) in mutator.search_groups.items():
-        own[f'_arch_params.{group}'] = alpha[row[op]].clone()
-    return {
-        **{f'architecture.{name}': value for name, value in state_dict.items()},
-        **{f'mutator.{name}': value for name, value in own.items()},
-    }
-
-
-def _progress(checkpoint: Mapping[str, Any]) -> Dict[str, Any]:
-    """Epochs done and learning rate, as far as the authors' file has them."""
-    progress = {}
-    epoch = number(checkpoint.get('epoch'))
-    if isinstance(epoch, int):
-        progress['epoch'] = epoch
-    lr = last_lr(checkpoint)
-    if lr is not None:
-        progress['lr'] = float(lr)
-    return progress
+        found[f'mutator._arch_params.{group}'] = alpha[row[op]].clone()
+    return found

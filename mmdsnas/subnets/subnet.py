@@ -3,7 +3,6 @@
 A file is MMRazor's: YAML, ``name of the block: {chosen: candidate}``.
 """
 
-import difflib
 from pathlib import Path
 from typing import Any, Dict, Mapping, Union
 
@@ -15,7 +14,7 @@ from mmdsnas.errors import SubnetError
 from mmdsnas.models.mutables import OneHotMutableOP
 from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.paths import find_subnet
-from mmdsnas.utils.words import shown
+from mmdsnas.utils.words import nearest, shown
 
 # Name (or alias) of a block -> name of its candidate.
 Subnet = Dict[str, str]
@@ -92,14 +91,8 @@ def _load(path: Path, name: str) -> Any:
         return yaml.load(path.read_text(encoding='utf-8'), _Loader)
     except OSError as error:
         raise SubnetError(f'{name} cannot be read: {error.strerror}.') from error
-    # All but the first are what PyYAML makes of a malformed date, number or tag.
-    except (
-        yaml.YAMLError,
-        ValueError,
-        LookupError,
-        AttributeError,
-        TypeError,
-    ) as error:
+    # A malformed date, number or tag makes PyYAML raise any of several errors.
+    except Exception as error:
         reason = ' '.join(str(error).split())
         raise SubnetError(f'{name} is not valid YAML: {reason}.') from error
 
@@ -135,11 +128,9 @@ def check_subnet(model: nn.Module, subnet: Subnet) -> None:
     hint = '; the subnet belongs to another supernet.'
     for name in subnet:
         if name not in blocks:
-            near = difflib.get_close_matches(name, blocks, 1)
-            nearest = f' (nearest: {near[0]})' if near else ''
             raise SubnetError(
-                f'the subnet names block {name!r}, which the '
-                f'supernet does not have{nearest}{hint}'
+                f'the subnet names block {name!r}, which the supernet does not '
+                f'have{nearest(name, blocks)}{hint}'
             )
     for name, block in blocks.items():
         if name not in subnet:

@@ -1,4 +1,4 @@
-"""What mmengine's checkpoints hold beyond tensors, rebuilt from plain values.
+"""What mmengine's checkpoints hold beyond tensors, read without their own code.
 
 mmengine keeps the history of its logs as objects with NumPy arrays and, by
 ``getattr``, methods. While :func:`history_allowed` lasts, each of these names of a
@@ -9,7 +9,7 @@ what a file says of the layout of memory.
 
 from contextlib import contextmanager
 from pickle import UnpicklingError
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator
 
 import numpy as np
 import torch
@@ -24,49 +24,47 @@ class _DType:
     def __init__(self, kind: str, *_: Any) -> None:
         if kind not in NUMBERS:
             raise UnpicklingError(f'arrays must hold numbers, but hold {kind!r}')
-        self.kind, self.order = kind, '|'
+        self.dtype = np.dtype(kind)
 
     def __setstate__(self, state: Any) -> None:
-        order, *parts = state[1:5]
-        if order not in ('<', '>', '|', '=') or any(p is not None for p in parts):
-            raise UnpicklingError('arrays must hold numbers, but hold structures')
-        self.order = order
-
-    def read(self, data: bytes) -> np.ndarray:
-        dtype = np.dtype(self.kind).newbyteorder(self.order)
-        return np.frombuffer(data, dtype).astype(self.kind)
+        # The rest of the state is about structures, which have other kinds.
+        self.dtype = self.dtype.newbyteorder(state[1])
 
 
-class _Array:
-    """For ``numpy.ndarray``."""
+class _Array(np.ndarray):
+    """For ``numpy.ndarray`` and its ``_reconstruct``, which make an empty one.
 
-    value: Optional[np.ndarray] = None
+    Its state is not that of the file, but that of an array of the same bytes.
+    """
+
+    def __new__(cls, *_: Any) -> '_Array':
+        return super().__new__(cls, 0)
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran, data = state
-        order = 'F' if fortran else 'C'
-        self.value = dtype.read(data).reshape(shape, order=order)
+        array = np.frombuffer(data, dtype.dtype)
+        array = array.reshape(shape, order='F' if fortran else 'C')
+        super().__setstate__(array.__reduce__()[2])
 
 
-class _History:
-    """For ``mmengine.logging.HistoryBuffer``."""
+class _History(HistoryBuffer):
+    """For ``HistoryBuffer``: with the methods of its class alone."""
+
+    def __new__(cls, *_: Any) -> '_History':
+        history = super().__new__(cls)
+        HistoryBuffer.__init__(history)
+        return history
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
-        self.history = HistoryBuffer(
-            state['_log_history'].value,
-            state['_count_history'].value,
-            int(state['max_length']),
+        self.__class__ = HistoryBuffer
+        self.__init__(
+            state['_log_history'], state['_count_history'], int(state['max_length'])
         )
-
-
-def _empty_array(*_: Any) -> _Array:
-    """For NumPy's ``_reconstruct``."""
-    return _Array()
 
 
 def _scalar(dtype: _DType, data: bytes) -> Any:
     """For NumPy's ``scalar``: the number itself."""
-    return dtype.read(data).item()
+    return np.frombuffer(data, dtype.dtype)[0].item()
 
 
 def _no_bytes() -> bytes:
@@ -86,8 +84,8 @@ _STAND_INS = {
     'numpy.dtype': _DType,
     'numpy.ndarray': _Array,
     # NumPy 1 and 2.
-    'numpy.core.multiarray._reconstruct': _empty_array,
-    'numpy._core.multiarray._reconstruct': _empty_array,
+    'numpy.core.multiarray._reconstruct': _Array,
+    'numpy._core.multiarray._reconstruct': _Array,
     'numpy.core.multiarray.scalar': _scalar,
     'numpy._core.multiarray.scalar': _scalar,
 }
@@ -113,32 +111,3 @@ def _name(allowed: Any) -> str:
     if isinstance(allowed, tuple):
         return allowed[1]
     return f'{allowed.__module__}.{allowed.__qualname__}'
-
-
-def rebuilt(value: Any, done: Optional[Dict[int, Tuple[Any, Any]]] = None) -> Any:
-    """Puts arrays and histories where a loaded value has stand-ins.
-
-    Args:
-        value (Any): From ``torch.load``; its dicts and lists are changed in place.
-        done (dict, optional): For the recursion: parts and what became of them.
-
-    Returns:
-        Any: The value.
-    """
-    if isinstance(value, _History):
-        return value.history
-    if isinstance(value, _Array):
-        return value.value
-    if not isinstance(value, (dict, list)) and type(value) is not tuple:
-        return value
-    done = {} if done is None else done
-    if id(value) not in done:
-        done[id(value)] = value, value
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        parts = {key: rebuilt(part, done) for key, part in items}
-        if isinstance(value, tuple):
-            done[id(value)] = value, tuple(parts.values())
-        else:
-            for key, part in parts.items():
-                value[key] = part
-    return done[id(value)][1]

@@ -8,9 +8,9 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Union
 from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.models.cost import COSTS
 from mmdsnas.subnets import read_subnet, recorded_classes
-from mmdsnas.subnets.checkpoint import load_checkpoint, meta_of, number
-
-SUBNET_PTH, SUBNET_YAML, LAST = 'subnet.pth', 'subnet.yaml', 'last_checkpoint'
+from mmdsnas.subnets.checkpoint import load_checkpoint
+from mmdsnas.subnets.file_names import LAST_CHECKPOINT, SUBNET_PTH, SUBNET_YAML
+from mmdsnas.subnets.metadata import meta_of, number
 
 
 @dataclass
@@ -157,7 +157,7 @@ def _of_subnet(source: Union[Path, Mapping[str, Any]]) -> List[Block]:
 def _checkpoints(work_dir: Path, left_out: List[str]) -> List[Path]:
     """The child's file, then the last checkpoint."""
     paths = [work_dir / SUBNET_PTH]
-    last = work_dir / LAST
+    last = work_dir / LAST_CHECKPOINT
     try:
         if last.is_file():
             # The path where the run wrote it; the folder may have moved since.

@@ -10,7 +10,7 @@ from mmdsnas.errors import ConfigError, DataError
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import COSTS
 from mmdsnas.subnets import what_is_missing
-from mmdsnas.subnets.checkpoint import number
+from mmdsnas.subnets.metadata import number
 from .child import Child, Progress, read_child
 from .options import option, read_options
 from .sessions import Records, Session, merged, read_starts

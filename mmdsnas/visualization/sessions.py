@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
 from mmdsnas.errors import DataError
-from mmdsnas.subnets.checkpoint import number
+from mmdsnas.subnets.metadata import number
 
 Record = Dict[str, float]
 Records = Dict[float, Record]

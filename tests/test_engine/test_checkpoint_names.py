@@ -58,15 +58,12 @@ def test_files_elsewhere_are_never_removed(tmp_path, warnings, several):
         save_best = ['acc', 'loss'] if several else 'acc'
         resumed_with(tmp_path, info, save_best=save_best)
         assert all(path.exists() for path in outside)
-        assert any(
-            f'names {str(name)!r} as its best, which is n' in line for line in warnings
-        )
-        assert any("['../../x', 1.5, True, None, 1] as numbers" in w for w in warnings)
-        assert any("'../best_x.pth' as its best" in w for w in warnings)
+        told = [line for line in warnings if 'as its best' in line]
+        assert len(told) == len(keys) + 4
+        assert any("'../best_x.pth'" in line for line in told)
         assert {'epoch_3.pth', 'best_acc_epoch_3.pth'} <= set(files_in(tmp_path))
         warnings.clear()
     resumed_with(tmp_path, dict(keep_ckpt_ids='all'))
-    assert any('all as numbers' in line for line in warnings)
 
 
 def test_work_directory_that_was_moved(tmp_path):

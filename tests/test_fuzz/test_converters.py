@@ -17,7 +17,8 @@ from mmdsnas.errors import UserError
 from mmdsnas.models.weights import check_weights
 from mmdsnas.registry import MODELS
 from mmdsnas.subnets import child_of_search, is_of_search, recorded_subnet
-from mmdsnas.subnets.checkpoint import last_lr, load_checkpoint
+from mmdsnas.subnets.checkpoint import load_checkpoint
+from mmdsnas.subnets.metadata import last_lr
 from mmdsnas.subnets.official_names import official_names
 from tests.test_fuzz.nonsense import answered, small_search, values
 

@@ -9,7 +9,7 @@ from mmdsnas.errors import CheckpointError, ConfigError, SubnetError
 from mmdsnas.launch import start
 from mmdsnas.models.weights import check_weights
 from mmdsnas.subnets import ending
-from mmdsnas.subnets.checkpoint import last_lr
+from mmdsnas.subnets.metadata import last_lr
 
 SUBNET = {'backbone.layers.0.0': 'shuffle_3x3'}
 

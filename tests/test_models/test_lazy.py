@@ -9,8 +9,7 @@ from mmengine.model import BaseModel
 from mmdsnas.errors import ConfigError
 from mmdsnas.models.lazy import lazy_modules, materialise
 from mmdsnas.registry import MODELS
-from mmdsnas.subnets import child_checkpoint, child_config, sub_model
-from mmdsnas.subnets.built_child import build_child
+from mmdsnas.subnets import build_child, child_checkpoint, child_config, sub_model
 from tests.toy import Apply, ToyNet, block, build, searching
 
 SHAPE = (1, 2, 8, 8)

@@ -8,11 +8,11 @@ import torch
 
 from mmdsnas.errors import CheckpointError, OutputError
 from mmdsnas.subnets.checkpoint import (
-    check_resumable,
     load_checkpoint,
     load_safely,
     save_checkpoint,
 )
+from mmdsnas.subnets.metadata import check_resumable
 from tests.payload import Payload
 from tests.test_utils.test_files import no_file_longer_than
 

@@ -6,7 +6,7 @@ import torch
 from mmdsnas.errors import CheckpointError
 from mmdsnas.models.weights import load_weights, why_unfit
 from mmdsnas.subnets import recorded_subnet
-from mmdsnas.subnets.checkpoint import last_lr
+from mmdsnas.subnets.metadata import last_lr
 from tests.toy import prepared, smooth_net
 
 

@@ -9,7 +9,7 @@ from mmengine.logging import MMLogger
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import _load_checkpoint
 
-from mmdsnas.errors import CheckpointError
+from mmdsnas.errors import CheckpointError, UserError
 from mmdsnas.subnets import checkpoint_files as module
 from mmdsnas.subnets.checkpoint_files import Checkpoints, find_latest
 from tests.payload import Payload
@@ -137,7 +137,7 @@ def ranks(rank, work, queue):
     for step in range(3):
         try:
             answers.append(find_latest(Checkpoints(), folders[rank]))
-        except CheckpointError as error:
+        except UserError as error:
             answers.append(str(error))
         except KeyboardInterrupt:
             answers.append('interrupted')
@@ -169,7 +169,7 @@ def test_ranks_decide_alike(work):
     assert answers[0][1] == answers[1][1]
     assert answers[0][1].startswith(f'no checkpoint of {work} can be resumed')
     assert answers[0][2] == 'interrupted'
-    assert answers[1][2] == 'rank 0 failed when it looked for a checkpoint to resume.'
+    assert answers[1][2] == 'rank 0 failed to look for a checkpoint to resume.'
 
 
 def test_file_is_read_once_for_us_and_mmengine(work, monkeypatch):

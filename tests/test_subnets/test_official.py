@@ -143,7 +143,7 @@ def test_everything_wrong_is_named(supernet, architecture):
         'first_conv.0.weight is missing',
         'features.2.1.branch_main.4.bias is missing',
         'classifier.0.bias is left over',
-        'module.x is left over',
+        'x is left over',
         'conv_last.0.weight has shape (1024, 64) instead of (1024, 64, 1, 1)',
         'features.0.3.branch_proj.0.weight has values that are not finite',
         'first_conv.1.bias is a float instead of a tensor',

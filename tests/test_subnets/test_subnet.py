@@ -93,7 +93,7 @@ def test_a_file_cannot_run_code(tmp_path):
     'subnet, sentence',
     [
         ({'0': 'a'}, "no entry for block '2'"),
-        ({'0': 'a', '2': 'a', '22': 'a'}, r"names block '22'.*nearest: 2\)"),
+        ({'0': 'a', '2': 'a', '22': 'a'}, r"names block '22'.*nearest: '2'\)"),
         ({'0': 'a', '2': 'b'}, "chooses 'b' for block 2, which has a, c"),
     ],
 )

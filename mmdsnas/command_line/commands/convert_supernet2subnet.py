@@ -22,7 +22,9 @@ from mmdsnas.subnets import (
     recorded_input_size,
     save_child,
 )
-from mmdsnas.subnets.checkpoint import last_lr, load_checkpoint, meta_of, number
+from mmdsnas.subnets.checkpoint import load_checkpoint
+from mmdsnas.subnets.file_names import SUBNET_PTH
+from mmdsnas.subnets.metadata import last_lr, meta_of
 from mmdsnas.visualization.tables import child_table
 
 
@@ -59,7 +61,7 @@ def main() -> None:
     load_weights(model, checkpoint, args.checkpoint)
     meta = meta_of(checkpoint)
     extra = dict(
-        epoch=number(meta.get('epoch')),
+        epoch=meta.get('epoch'),
         plan=meta.get('plan'),
         lr=last_lr(checkpoint),
         dataset_meta=dict(classes=tuple(recorded_classes(checkpoint))),
@@ -67,7 +69,7 @@ def main() -> None:
     )
     child = child_checkpoint(model, extra)
     out = Path(args.out)
-    pth = out if out.suffix == '.pth' else out / 'subnet.pth'
+    pth = out if out.suffix == '.pth' else out / SUBNET_PTH
     yaml = pth.with_suffix('.yaml')
     save_child(child, pth, yaml)
     print(child_table(child['meta'], [str(yaml), str(pth)]))

@@ -1,20 +1,53 @@
 import os.path as osp
 from collections import deque
-from typing import Any, Dict, List
+from logging import WARNING
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Union
 
 from mmengine.dist import is_main_process
-from mmengine.fileio import LocalBackend, get_file_backend
+from mmengine.fileio import LocalBackend, get_file_backend, register_backend
 from mmengine.hooks import CheckpointHook
+from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import HOOKS
+from mmdsnas.subnets.file_names import LAST_CHECKPOINT
 from mmdsnas.utils.files import remove_leftovers, write_atomically
-from .checkpoint_names import best_in, numbers_of
-from .file_backend import NAME, WholeFileBackend
+from mmdsnas.utils.words import shown
 
 KEPT = 'keep_ckpt_ids'
 SUPERSEDED = 'superseded_ckpts'
+BACKEND = 'mmdsnas.whole_files'
+
+
+class WholeFileBackend(LocalBackend):
+    """mmengine's access to local files, for files that are never in between.
+
+    A file is there whole or not at all, and one that is to be removed stays until
+    :meth:`remove_superseded`, when what takes its place has been written.
+    """
+
+    def __init__(self) -> None:
+        self.superseded: List[str] = []
+
+    def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
+        """Writes a file; an ``OutputError`` says why it cannot be written."""
+        with write_atomically(filepath) as temporary:
+            temporary.write_bytes(obj)
+
+    def remove(self, filepath: Union[str, Path]) -> None:
+        """Notes a file that is to be removed."""
+        self.superseded.append(str(filepath))
+
+    def remove_superseded(self) -> None:
+        """Removes what was noted, where it still is."""
+        for path in self.superseded:
+            Path(path).unlink(missing_ok=True)
+        self.superseded.clear()
+
+
+register_backend(BACKEND, WholeFileBackend, force=True)
 
 
 @HOOKS.register_module()
@@ -45,12 +78,16 @@ class AtomicCheckpointHook(CheckpointHook):
         folder = str(self.out_dir or runner.work_dir)
         given = self.backend_args is not None or self.file_client_args is not None
         if not given and type(get_file_backend(folder)) is LocalBackend:
-            self.backend_args = dict(backend=NAME)
+            self.backend_args = dict(backend=BACKEND)
         hub = runner.message_hub
         if KEPT in hub.runtime_info:
-            hub.update_info(KEPT, numbers_of(hub.get_info(KEPT)))
+            kept = hub.get_info(KEPT)
+            kept = kept if isinstance(kept, list) else []
+            # They become a part of file names.
+            hub.update_info(KEPT, [i for i in kept if type(i) is int])
         super().before_train(runner)
-        self._take_over(hub)
+        if isinstance(self.file_backend, WholeFileBackend):
+            self._take_over(hub)
         if is_main_process():
             for folder in {self.out_dir, runner.work_dir}:
                 remove_leftovers(folder)
@@ -58,24 +95,38 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _take_over(self, hub) -> None:
         """Names of the run before as far as they are in the own folder."""
-        if not isinstance(self.file_backend, WholeFileBackend):
-            return
         # Whether there was one decides what a new best model saves.
         last = osp.join(self.out_dir, osp.basename(str(hub.get_info('last_ckpt'))))
         self.last_ckpt = last if osp.isfile(last) else None
         if self.save_best is None:
             return
-        best = [key for key in hub.runtime_info if key.startswith('best_ckpt')]
-        for key in best:
-            hub.update_info(key, best_in(self.out_dir, hub.get_info(key)))
+        for key in [key for key in hub.runtime_info if key.startswith('best_ckpt')]:
+            hub.update_info(key, self._own_best(hub.get_info(key)))
         if len(self.key_indicators) == 1:
             self.best_ckpt_path = hub.get_info('best_ckpt')
         else:
             for name in self.key_indicators:
                 self.best_ckpt_path_dict[name] = hub.get_info(f'best_ckpt_{name}')
-        old = [best_in(self.out_dir, name) for name in hub.get_info(SUPERSEDED) or []]
+        old = map(self._own_best, hub.get_info(SUPERSEDED) or [])
         if is_main_process():
             self.file_backend.superseded += [path for path in old if path is not None]
+
+    def _own_best(self, path: Any) -> Optional[str]:
+        """A best model in the own folder, also where that has been moved."""
+        name = osp.basename(path) if isinstance(path, str) else ''
+        own = osp.join(self.out_dir, name)
+        if name.startswith('best_') and (
+            osp.abspath(path) == osp.abspath(own) or osp.isfile(own)
+        ):
+            return own
+        if path is not None:
+            print_log(
+                f'The checkpoint names {shown(path)} as its best, which is not in '
+                f'{self.out_dir}: that file is left alone.',
+                'current',
+                WARNING,
+            )
+        return None
 
     def _save_best_checkpoint(self, runner, metrics: Dict[str, Any]) -> None:
         super()._save_best_checkpoint(runner, metrics)
@@ -91,8 +142,7 @@ class AtomicCheckpointHook(CheckpointHook):
             # With the surplus: who resumes this checkpoint removes it.
             hub.update_info(KEPT, ids)
         if self.save_best is not None and isinstance(files, WholeFileBackend):
-            names = [osp.basename(path) for path in files.superseded]
-            hub.update_info(SUPERSEDED, names)
+            hub.update_info(SUPERSEDED, list(map(osp.basename, files.superseded)))
         name = self.filename_tmpl.format(step)
         self.last_ckpt = files.join_path(self.out_dir, name)
         hub.update_info('last_ckpt', self.last_ckpt)
@@ -108,9 +158,8 @@ class AtomicCheckpointHook(CheckpointHook):
             **self.args,
         )
         if is_main_process():
-            path = osp.join(runner.work_dir, 'last_checkpoint')
-            with write_atomically(path) as temporary:
-                temporary.write_text(self.last_ckpt, encoding='utf-8')
+            with write_atomically(osp.join(runner.work_dir, LAST_CHECKPOINT)) as file:
+                file.write_text(self.last_ckpt, encoding='utf-8')
             for name in map(self.filename_tmpl.format, surplus):
                 path = files.join_path(self.out_dir, name)
                 if files.isfile(path):

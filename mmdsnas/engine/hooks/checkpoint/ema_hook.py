@@ -1,5 +1,5 @@
-from contextlib import contextmanager, nullcontext
-from typing import ContextManager, Dict, Iterator, Optional
+from contextlib import contextmanager
+from typing import Dict, Iterator
 
 import torch
 from mmengine.hooks import EMAHook as _EMAHook
@@ -29,15 +29,16 @@ class EMAHook(_EMAHook):
 
     def before_train_epoch(self, runner) -> None:
         """Averages only what is trained in this epoch."""
-        trained = {n for n, p in self.src_model.named_parameters() if p.requires_grad}
-        buffers = {name for name, _ in self.src_model.named_buffers()}
+        averaged = {n for n, p in self.src_model.named_parameters() if p.requires_grad}
+        if self.ema_model.update_buffers:
+            averaged.update(name for name, _ in self.src_model.named_buffers())
         own = self.ema_model.module.state_dict(keep_vars=True)
         self.ema_model.avg_parameters = {
             name: value
             for name, value in own.items()
-            if not name.startswith(SEARCHED)
+            if name in averaged
+            and not name.startswith(SEARCHED)
             and value.is_floating_point()
-            and (name in trained or (name in buffers and self.ema_model.update_buffers))
         }
 
     def after_train_epoch(self, runner) -> None:
@@ -45,29 +46,15 @@ class EMAHook(_EMAHook):
         if self.ema_model.update_buffers:
             average_statistics(batch_norms(self.ema_model.module))
 
-    def before_val_epoch(self, runner) -> None:
-        """Puts the averaged weights into the model."""
-        self._follow()
-        super().before_val_epoch(runner)
-
-    def before_test_epoch(self, runner) -> None:
-        """Puts the averaged weights into the model."""
-        self._follow()
-        super().before_test_epoch(runner)
-
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
         """See mmengine's hook: the averaged weights become ``state_dict``."""
         self._follow()
         super().before_save_checkpoint(runner, checkpoint)
 
-    @contextmanager
-    def averaged(self, runner) -> Iterator[None]:
-        """While open, the model has the averaged weights."""
-        self.before_val_epoch(runner)
-        try:
-            yield
-        finally:
-            self.after_val_epoch(runner)
+    def _swap_ema_parameters(self) -> None:
+        # Before and after validations and tests.
+        self._follow()
+        super()._swap_ema_parameters()
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -78,7 +65,14 @@ class EMAHook(_EMAHook):
                 value.copy_(source[name])
 
 
-def averaged_weights(runner) -> ContextManager[Optional[None]]:
+@contextmanager
+def averaged_weights(runner) -> Iterator[None]:
     """While open, the model of a run with EMA has the averaged weights."""
     hooks = [hook for hook in runner.hooks if isinstance(hook, EMAHook)]
-    return hooks[0].averaged(runner) if hooks else nullcontext()
+    for hook in hooks:
+        hook.before_val_epoch(runner)
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.after_val_epoch(runner)

@@ -5,19 +5,17 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
 from mmdsnas.models import DSNAS
-from mmdsnas.models.weights import check_weights, name_of
+from mmdsnas.models.weights import check_weights, without_module
 from mmdsnas.registry import HOOKS
 from mmdsnas.subnets import check_classes
+from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.utils.random_state import seed_all
 from ...optimizers import restart_accumulation
 from ..utils import model_of
-from .run_state import (
-    changed_settings,
-    check_search_space,
-    is_kept,
-    rescale_progress,
-    run_state,
-)
+from .run_state import changed, check_search_space, rescale_progress, run_state
+
+# Weights that another limit or another gradient estimator need not have.
+CHANGEABLE = ('cost_term.multipliers.', 'gradient_estimator.')
 
 
 @HOOKS.register_module()
@@ -48,10 +46,9 @@ class ExactResumeHook(Hook):
 
     def before_train_epoch(self, runner) -> None:
         """Sets the random states of the epoch."""
-        if not _by_epoch(runner):
-            return
-        seed_all([runner.seed, runner.epoch, get_rank()])
-        restart_accumulation(runner.optim_wrapper, len(runner.train_dataloader))
+        if _by_epoch(runner):
+            seed_all([runner.seed, runner.epoch, get_rank()])
+            restart_accumulation(runner.optim_wrapper, len(runner.train_dataloader))
 
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Adds what a resume depends on."""
@@ -67,27 +64,34 @@ class ExactResumeHook(Hook):
         """
         if not runner._resume:
             return
-        path, model = runner._load_from, model_of(runner)
-        meta = checkpoint['meta']
+        path, model, meta = runner._load_from, model_of(runner), checkpoint['meta']
         own = run_state(runner, meta['epoch'])
-        saved = dict(own)
-        if isinstance(meta.get('run'), dict):
-            # A part that is missing or no such thing is not compared.
-            saved.update(
-                (name, part)
-                for name, part in meta['run'].items()
-                if isinstance(part, type(own.get(name)))
-            )
+        # A part that the checkpoint does not tell is not compared.
+        saved = {**own, **meta_of(checkpoint).get('run', {})}
         if isinstance(model, DSNAS):
             check_search_space(saved['search_space'], own['search_space'], path)
         data = getattr(runner.train_dataloader.dataset, 'metainfo', {})
         check_classes(checkpoint, data.get('classes'), path)
+        weights = (model.state_dict(), without_module(checkpoint['state_dict']))
         check_weights(
-            _without_changeable(model.state_dict()),
-            _without_changeable(checkpoint['state_dict']),
+            *(
+                {k: v for k, v in part.items() if not k.startswith(CHANGEABLE)}
+                for part in weights
+            ),
             path,
         )
-        self._compare(runner, saved, own)
+        effective, void = changed(saved, own)
+        if effective:
+            runner.logger.warning(
+                'This run is not bit for bit the one that was interrupted: '
+                f'{"; ".join(effective)}.'
+            )
+        if void:
+            runner.logger.warning(
+                'A resumed run keeps optimizers and schedules of its checkpoint; '
+                f'without effect: {"; ".join(void)}. A new run with load_from takes '
+                'the weights alone.'
+            )
         now = own['setting']['iterations_per_epoch']
         before = saved['setting'].get('iterations_per_epoch', now)
         if _by_epoch(runner) and before != now:
@@ -96,34 +100,6 @@ class ExactResumeHook(Hook):
                 'Iterations, and the schedules that count them, go on at the same '
                 f'epoch: iteration {meta["iter"]}.'
             )
-
-    def _compare(self, runner, saved: Dict, own: Dict) -> None:
-        """Says what makes this run another one, and what does not but might."""
-        changed = changed_settings(saved['setting'], own['setting'])
-        changed += changed_settings(_options(saved, False), _options(own, False))
-        if changed:
-            runner.logger.warning(
-                'This run is not bit for bit the one that was interrupted: '
-                f'{"; ".join(changed)}.'
-            )
-        void = changed_settings(_options(saved, True), _options(own, True))
-        if void:
-            runner.logger.warning(
-                'A resumed run keeps optimizers and schedules of its checkpoint; '
-                f'without effect: {"; ".join(void)}. A new run with load_from takes '
-                'the weights alone.'
-            )
-
-
-def _without_changeable(weights: Dict) -> Dict:
-    """Without what another limit or another gradient estimator need not have."""
-    prefixes = ('cost_term.multipliers.', 'gradient_estimator.')
-    return {k: v for k, v in weights.items() if not name_of(k).startswith(prefixes)}
-
-
-def _options(state: Dict, kept: bool) -> Dict:
-    """Those that a resumed run has from its checkpoint, or those it does not."""
-    return {n: v for n, v in state['options'].items() if is_kept(n) is kept}
 
 
 def _by_epoch(runner) -> bool:

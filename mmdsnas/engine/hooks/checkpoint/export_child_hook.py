@@ -2,18 +2,21 @@ import os.path as osp
 from logging import INFO, WARNING
 from typing import Any, Dict, List, Optional
 
-from mmengine.dist import broadcast_object_list, is_main_process, master_only
+import torch
+from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
 
+from mmdsnas.errors import CheckpointError
 from mmdsnas.registry import HOOKS
 from mmdsnas.subnets import child_checkpoint, child_config, save_child, what_is_missing
+from mmdsnas.subnets.checkpoint import load_checkpoint
+from mmdsnas.subnets.file_names import SUBNET_PTH, SUBNET_YAML
+from mmdsnas.subnets.metadata import Metadata, meta_of
+from mmdsnas.utils.ranks import on_rank_0
 from mmdsnas.visualization.tables import child_table
-from ...child_evaluation import evaluate_child, has_test_data, keep_test
+from ...child_evaluation import KEY, evaluate_child, has_test_data
 from ..utils import algorithm_of, plan_of
 from .ema_hook import averaged_weights
-
-SUBNET_PTH = 'subnet.pth'
-SUBNET_YAML = 'subnet.yaml'
 
 
 @HOOKS.register_module()
@@ -36,7 +39,7 @@ class ExportChildHook(Hook):
         """Notes where the run starts."""
         self._training = True
         self._start_epoch = self._exported_epoch = runner.epoch
-        self._meta: Dict[str, Any] = {}
+        self._meta: Metadata = {}
 
     def after_val_epoch(
         self, runner, metrics: Optional[Dict[str, float]] = None
@@ -54,54 +57,63 @@ class ExportChildHook(Hook):
                 'there are.'
             )
         # A finished run that is resumed keeps the child of its validation.
-        missing = [not all(osp.isfile(path) for path in self._files(runner))]
-        # All ranks do the same; the files are on the machine of rank 0.
-        broadcast_object_list(missing)
-        if self._exported_epoch != runner.epoch or missing[0]:
+        there = on_rank_0(
+            lambda: all(map(osp.isfile, _files(runner))), 'look for the child'
+        )
+        if self._exported_epoch != runner.epoch or not there:
             with averaged_weights(runner):
                 self._export(runner, {})
         if has_test_data(runner):
-            self._test(runner)
+            checkpoint = evaluate_child(runner, _files(runner)[1])
+            if checkpoint is not None:
+                self._save(runner, checkpoint)
         if self._meta:
             self._print_table(runner)
 
-    def _test(self, runner) -> None:
-        checkpoint = evaluate_child(runner, self._files(runner)[1])
-        if checkpoint is not None and is_main_process():
-            self._save(runner, checkpoint)
-
-    def _files(self, runner) -> List[str]:
-        return [osp.join(runner.work_dir, name) for name in (SUBNET_YAML, SUBNET_PTH)]
-
     def _export(self, runner, metrics: Dict[str, float]) -> None:
         self._exported_epoch = runner.epoch
-        if is_main_process():
-            self._save_child(runner, metrics)
-
-    def _save_child(self, runner, metrics: Dict[str, float]) -> None:
-        dataset_meta = runner.message_hub.get_info('dataset_meta', {}) or {}
-        weights_optimizer = runner.optim_wrapper['architecture']
-        checkpoint = child_checkpoint(
-            algorithm_of(runner),
-            dict(
-                epoch=runner.epoch,
-                plan=plan_of(runner),
-                lr=weights_optimizer.param_groups[0]['lr'],
-                metrics=metrics,
-                dataset_meta=dataset_meta,
-                child_config=child_config(runner.cfg),
-            ),
+        if not is_main_process():
+            return
+        extra = dict(
+            epoch=runner.epoch,
+            plan=plan_of(runner),
+            lr=runner.optim_wrapper['architecture'].param_groups[0]['lr'],
+            metrics=metrics,
+            dataset_meta=runner.message_hub.get_info('dataset_meta', {}) or {},
+            child_config=child_config(runner.cfg),
         )
+        checkpoint = child_checkpoint(algorithm_of(runner), extra)
         if runner.epoch == self._start_epoch:
-            keep_test(checkpoint, self._files(runner)[1])
+            _keep_test(checkpoint, _files(runner)[1])
         self._save(runner, checkpoint)
 
+    @master_only
     def _save(self, runner, checkpoint: Dict[str, Any]) -> None:
-        yaml, pth = self._files(runner)
+        yaml, pth = _files(runner)
         save_child(checkpoint, pth, yaml)
         self._meta = checkpoint['meta']
 
     @master_only
     def _print_table(self, runner) -> None:
         level = INFO if what_is_missing(self._meta) is None else WARNING
-        runner.logger.log(level, child_table(self._meta, self._files(runner)))
+        runner.logger.log(level, child_table(self._meta, _files(runner)))
+
+
+def _files(runner) -> List[str]:
+    return [osp.join(runner.work_dir, name) for name in (SUBNET_YAML, SUBNET_PTH)]
+
+
+def _keep_test(checkpoint: Dict[str, Any], path: str) -> None:
+    """Takes over the metrics of a test of the same child.
+
+    A finished run that is resumed validates its child, and writes its file, again.
+    """
+    try:
+        before = load_checkpoint(path)
+    except CheckpointError:
+        # There is none, or a damaged one, which says nothing.
+        return
+    old, new = before['state_dict'], checkpoint['state_dict']
+    same = old.keys() == new.keys() and all(torch.equal(old[k], new[k]) for k in new)
+    if same and KEY in meta_of(before):
+        checkpoint['meta'][KEY] = meta_of(before)[KEY]

@@ -1,17 +1,18 @@
 from logging import INFO, WARNING
-from typing import Dict, Set
+from typing import Dict
 
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop
+from torch import Tensor
 
 from mmdsnas.errors import CheckpointError
 from mmdsnas.models import DSNAS
 from mmdsnas.models.weights import (
     check_weights,
     differences,
-    name_of,
     shortened,
     why_unfit,
+    without_module,
 )
 from mmdsnas.registry import HOOKS
 from mmdsnas.subnets import child_of_search, is_of_search
@@ -39,39 +40,33 @@ class LoadFromHook(Hook):
                 the checkpoint fits this model, or its architecture.
         """
         model, path = model_of(runner), runner._load_from
-        own, given = model.state_dict(), checkpoint['state_dict']
-        weights = {name_of(n).removeprefix('module.'): w for n, w in given.items()}
-        if is_of_search(checkpoint) and not isinstance(model, DSNAS):
+        own, weights = model.state_dict(), without_module(checkpoint['state_dict'])
+        if not isinstance(model, DSNAS) and is_of_search(checkpoint):
             weights = checkpoint['state_dict'] = child_of_search(weights, own)
             check_weights(own, weights, path)
             return
         # A test, and a resumed run, take all.
         begins = isinstance(runner._train_loop, BaseLoop) and not runner._resume
-        begins = begins and isinstance(model, DSNAS)
-        if begins and not own.keys() & weights.keys():
-            weights = {f'{SEARCH_PREFIX}{name}': w for name, w in weights.items()}
-        fit = own.keys() & weights.keys()
-        if begins:
-            # By their names alone, alpha and its like are those of any search.
-            fit = {
-                n
-                for n in fit
-                if not n.startswith(SEARCHED) and why_unfit(weights[n], own[n]) is None
-            }
-        if not fit:
-            raise CheckpointError(
-                f'checkpoint {path} has no weight of this model, but e.g. '
-                f'{next(iter(given), "none at all")}; files of the authors are '
-                'converted by tools/model_converters/convert_official.py.'
-            )
-        if begins:
-            checkpoint['state_dict'] = _begin_anew(runner, own, weights, fit)
+        if begins and isinstance(model, DSNAS):
+            weights = checkpoint['state_dict'] = _begin_anew(runner, own, weights)
+        elif not own.keys() & weights.keys():
+            raise _other_model(path, weights)
 
 
-def _begin_anew(runner, own: Dict, given: Dict, fit: Set[str]) -> Dict:
+def _begin_anew(
+    runner, own: Dict[str, Tensor], given: Dict[str, Tensor]
+) -> Dict[str, Tensor]:
     """The architecture's weights that fit, and what the model has of all others."""
-    given = {n: w for n, w in given.items() if not n.startswith(SEARCHED)}
-    wanted = {n: w for n, w in own.items() if not n.startswith(SEARCHED)}
+    if not own.keys() & given.keys():
+        given = {f'{SEARCH_PREFIX}{name}': w for name, w in given.items()}
+    # By their names alone, alpha and its like are those of any search.
+    given, wanted = (
+        {n: w for n, w in weights.items() if not n.startswith(SEARCHED)}
+        for weights in (given, own)
+    )
+    fit = {n: w for n, w in given.items() if n in own and why_unfit(w, own[n]) is None}
+    if not fit:
+        raise _other_model(runner._load_from, given)
     left = differences(wanted, given)
     runner.logger.log(
         WARNING if left else INFO,
@@ -80,4 +75,12 @@ def _begin_anew(runner, own: Dict, given: Dict, fit: Set[str]) -> Dict:
         'are not taken over'
         + (f', nor what does not fit: {shortened(left)}.' if left else '.'),
     )
-    return {n: given[n] if n in fit else value for n, value in own.items()}
+    return {**own, **fit}
+
+
+def _other_model(path: str, weights: Dict[str, Tensor]) -> CheckpointError:
+    return CheckpointError(
+        f'checkpoint {path} has no weight of this model, but e.g. '
+        f'{next(iter(weights), "none at all")}; files of the authors are converted by '
+        'tools/model_converters/convert_official.py.'
+    )

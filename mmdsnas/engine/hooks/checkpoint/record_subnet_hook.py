@@ -20,18 +20,14 @@ class RecordSubnetHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Puts ``subnet``, ``child_config`` and the others into ``meta``."""
-        model = model_of(runner)
+        model, meta = model_of(runner), checkpoint['meta']
         if isinstance(model, DSNAS):
-            mutator = model.mutator
-            checkpoint['meta']['subnet'] = subnet_of_path(
-                model.architecture,
-                mutator.search_groups,
-                mutator.child_of(checkpoint['state_dict'], 'mutator.'),
-            )
-            shape = model.resource_estimator.input_shape
-            checkpoint['meta']['input_shape'] = shape
-            checkpoint['meta']['plan'] = plan_of(runner)
+            groups = model.mutator.search_groups
+            path = model.mutator.child_of(checkpoint['state_dict'], 'mutator.')
+            meta['subnet'] = subnet_of_path(model.architecture, groups, path)
+            meta['input_shape'] = model.resource_estimator.input_shape
+            meta['plan'] = plan_of(runner)
         elif runner.cfg.model.get('fix_subnet') is not None:
-            checkpoint['meta']['subnet'] = read_subnet(runner.cfg.model.fix_subnet)
-        if 'subnet' in checkpoint['meta']:
-            checkpoint['meta']['child_config'] = child_config(runner.cfg)
+            meta['subnet'] = read_subnet(runner.cfg.model.fix_subnet)
+        if 'subnet' in meta:
+            meta['child_config'] = child_config(runner.cfg)

@@ -22,7 +22,7 @@ waiting gradients          there are none: accumulation ends with an epoch
 What all this presumes is in ``meta['run']``, see :func:`run_state`.
 """
 
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 import torch
 from mmengine.device import get_device
@@ -32,34 +32,20 @@ from mmengine.runner import Runner
 
 from mmdsnas.errors import CheckpointError
 from mmdsnas.models import DSNAS
+from mmdsnas.subnets.metadata import RunState, SearchGroup
 from mmdsnas.utils.plain import plain
 from ..stage.held_out_batch_hook import HeldOutBatchHook
 from ..utils import model_of
 
 COST_OPTIONS = ('limits', 'form', 'weight', 'count_fixed_part')
-SearchSpace = Dict[str, Dict[str, List[str]]]
 
 
-def search_space(algorithm: DSNAS) -> SearchSpace:
-    """The blocks and candidates of every search group."""
-    return {
-        name: dict(blocks=list(blocks), choices=list(algorithm.mutator.choices(name)))
-        for name, blocks in algorithm.cost_table.groups.items()
-    }
-
-
-def run_state(runner: Runner, epochs: int) -> Dict[str, Any]:
+def run_state(runner: Runner, epochs: int) -> RunState:
     """What the exactness of a resume depends on.
 
     Args:
         runner (Runner): The run.
         epochs (int): Epochs that are done, at least 1.
-
-    Returns:
-        dict: ``setting`` and ``options`` (of optimizers and schedules, by dotted
-        name), whose change makes a resumed run another one; of a search also
-        ``stage``, ``fixed`` (candidate by group) and ``search_space``, whose change
-        cannot be resumed from.
     """
     loader = runner.train_dataloader
     setting = dict(
@@ -93,7 +79,10 @@ def run_state(runner: Runner, epochs: int) -> Dict[str, Any]:
     state.update(
         stage=model.stage_of(epochs - 1).value,
         fixed=model.mutator.fixed,
-        search_space=search_space(model),
+        search_space={
+            name: dict(blocks=list(blocks), choices=list(model.mutator.choices(name)))
+            for name, blocks in model.cost_table.groups.items()
+        },
     )
     return state
 
@@ -107,13 +96,28 @@ def _flat(value: Any, name: str = '') -> Iterator[Tuple[str, Any]]:
         yield name, value
 
 
-def changed_settings(saved: Dict[str, Any], now: Dict[str, Any]) -> List[str]:
-    """What differs between two ``setting``, or two ``options``, in words.
+def changed(saved: RunState, now: RunState) -> Tuple[List[str], List[str]]:
+    """What differs between the run of a checkpoint and the one that resumes it.
 
     Args:
-        saved (dict): That of a checkpoint.
-        now (dict): That of the run.
+        saved (RunState): That of the checkpoint.
+        now (RunState): That of the run.
+
+    Returns:
+        tuple: What makes it another run, in words; and options without effect, as a
+        resumed run has those of optimizers and schedules from its checkpoint.
     """
+    effective = changed_values(saved['setting'], now['setting'])
+    void = []
+    for told in changed_values(saved['options'], now['options']):
+        name = told.partition(' was ')[0]
+        kept = '.optimizer.' in name or name.startswith('param_scheduler')
+        (void if kept else effective).append(told)
+    return effective, void
+
+
+def changed_values(saved: Dict[str, Any], now: Dict[str, Any]) -> List[str]:
+    """What differs between two dicts, in words: ``'lr was 0.1 and is 0.2'``."""
     return [
         f'{name} was {saved.get(name)} and is {now.get(name)}'
         for name in {**saved, **now}
@@ -121,51 +125,37 @@ def changed_settings(saved: Dict[str, Any], now: Dict[str, Any]) -> List[str]:
     ]
 
 
-def is_kept(option: str) -> bool:
-    """Whether a resumed run has an option from its checkpoint, not its config."""
-    return '.optimizer.' in option or option.startswith('param_scheduler')
-
-
-def check_search_space(saved: SearchSpace, own: SearchSpace, path: str) -> None:
+def check_search_space(
+    saved: Dict[str, SearchGroup], own: Dict[str, SearchGroup], path: str
+) -> None:
     """Refuses the checkpoint of another search space.
 
     Args:
-        saved (dict): Of the checkpoint.
-        own (dict): Of the run.
+        saved (dict): Search groups of the checkpoint.
+        own (dict): Those of the run.
         path (str): The checkpoint, for the message.
 
     Raises:
         CheckpointError: They differ; it names the first difference.
     """
-    theirs, ours = _by_block(saved), _by_block(own)
-    for block in [*ours, *theirs]:
-        if theirs.get(block) != ours.get(block):
-            raise CheckpointError(
-                f'checkpoint {path} is of another search space: {block} '
-                f'{_words(theirs.get(block))} there and {_words(ours.get(block))} '
-                'here.'
-            )
-    if saved != own:
-        raise CheckpointError(
-            f'checkpoint {path} is of another search space: other blocks share '
-            'one alpha there; see mutator.custom_groups and the aliases of blocks.'
-        )
-
-
-def _by_block(space: SearchSpace) -> Dict[str, List[str]]:
-    return {block: g['choices'] for g in space.values() for block in g['blocks']}
-
-
-def _words(choices: Optional[List[str]]) -> str:
-    return 'is no block' if choices is None else f'has {", ".join(choices)}'
+    if saved == own:
+        return
+    theirs, ours = (
+        {name: ', '.join(g['choices']) for g in groups.values() for name in g['blocks']}
+        for groups in (saved, own)
+    )
+    told = changed_values(theirs, ours) or [
+        'other blocks share one alpha; see mutator.custom_groups and the aliases of '
+        'blocks'
+    ]
+    raise CheckpointError(f'checkpoint {path} is of another search space: {told[0]}.')
 
 
 def rescale_progress(checkpoint: Dict[str, Any], iterations_per_epoch: int) -> None:
     """Counts a checkpoint's iterations in those of epochs of another length.
 
-    With another number of ranks an epoch has another number of iterations. The
-    schedules that count them keep what the run's config says of their length, and
-    go on where they would be after the same number of epochs.
+    The schedules that count them keep what the run's config says of their length,
+    and go on where they would be after the same number of epochs.
 
     Args:
         checkpoint (dict): Changed in place.

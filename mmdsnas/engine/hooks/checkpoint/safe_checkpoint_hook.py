@@ -6,7 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 
 from mmdsnas.registry import HOOKS
-from mmdsnas.subnets.checkpoint import without_code
+from mmdsnas.subnets.checkpoint import drop_code
 from mmdsnas.utils.plain import plain
 
 
@@ -22,10 +22,8 @@ class SafeCheckpointHook(Hook):
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Replaces what is neither a tensor nor a plain value."""
         hub = checkpoint['message_hub']
-        hub['log_scalars'] = {
-            name: _to_tensors(buffer) for name, buffer in hub['log_scalars'].items()
-        }
-        checkpoint['message_hub'] = plain(hub)
+        scalars = {n: _to_tensors(buffer) for n, buffer in hub['log_scalars'].items()}
+        checkpoint['message_hub'] = plain({**hub, 'log_scalars': scalars})
         checkpoint['meta'] = plain(checkpoint['meta'])
         if 'param_schedulers' in checkpoint:
             checkpoint['param_schedulers'] = _without_functions(
@@ -34,11 +32,11 @@ class SafeCheckpointHook(Hook):
 
     def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Rebuilds the log history, where there is one."""
-        without_code(checkpoint)
+        drop_code(checkpoint)
         hub = checkpoint.get('message_hub')
         if hub is not None:
             hub['log_scalars'] = {
-                name: _from_tensors(buffer) if isinstance(buffer, dict) else buffer
+                name: _from_tensors(**buffer) if isinstance(buffer, dict) else buffer
                 for name, buffer in hub['log_scalars'].items()
             }
 
@@ -52,20 +50,15 @@ def _to_tensors(buffer: HistoryBuffer) -> Dict[str, Any]:
     )
 
 
-def _from_tensors(saved: Dict[str, Any]) -> HistoryBuffer:
-    return HistoryBuffer(
-        saved['values'].cpu().numpy(),
-        saved['counts'].cpu().numpy(),
-        saved['max_length'],
-    )
+def _from_tensors(
+    values: torch.Tensor, counts: torch.Tensor, max_length: int
+) -> HistoryBuffer:
+    return HistoryBuffer(values.cpu().numpy(), counts.cpu().numpy(), max_length)
 
 
 def _without_functions(state: Any) -> Any:
     """States of schedulers without what their configs give them anew."""
     if isinstance(state, dict):
-        return {
-            name: _without_functions(value)
-            for name, value in state.items()
-            if not callable(value)
-        }
+        kept = {name: part for name, part in state.items() if not callable(part)}
+        return {name: _without_functions(part) for name, part in kept.items()}
     return [_without_functions(p) for p in state] if isinstance(state, list) else state

@@ -11,6 +11,7 @@ from mmdsnas.models import DSNAS, Stage
 from mmdsnas.models.cost import COSTS
 from mmdsnas.registry import HOOKS
 from mmdsnas.subnets import what_is_missing
+from mmdsnas.utils.options import checked_options
 from ..utils import algorithm_of, plan_of
 from .step_times import measure, seconds_of
 

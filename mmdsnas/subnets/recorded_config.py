@@ -1,11 +1,13 @@
-"""The config that a checkpoint has of its child, which may be anybody's.
+"""The config of a child that its file has, which may be anybody's.
 
 mmengine imports whatever the path of an object names, and some classes of OpenMMLab
 read files, as code even, while they are built. So that a file of somebody else runs no
 code, it may name no more than the layers that a network is made of.
 """
 
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from functools import reduce
+from operator import getitem
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from mmcls.models import TIMMBackbone
 from mmengine.config import Config
@@ -14,19 +16,15 @@ from mmengine.registry import Registry
 
 from mmdsnas import registry
 from mmdsnas.errors import CheckpointError
-from mmdsnas.utils.config_values import values_of
+from mmdsnas.models.cost import INPUT_SHAPE
+from mmdsnas.utils.config_values import type_name, values_in, values_of
+from mmdsnas.utils.data_sets import pipeline_of
 from mmdsnas.utils.plain import plain
 from mmdsnas.utils.words import shown
-from .checkpoint import meta_of
-from .child_config import KEY, SUB_MODEL
+from .metadata import meta_of
 
-# What the parts of such a config have, and nothing else.
-_PARTS = (
-    ((), ('default_scope', 'model', 'data_preprocessor', 'test_dataloader')),
-    (('model',), ('type', 'cfg', 'channels_last', 'input_shape')),
-    (('test_dataloader',), ('dataset',)),
-    (('test_dataloader', 'dataset'), ('pipeline',)),
-)
+KEY = 'child_config'
+SUB_MODEL = f'{registry.SCOPE}.sub_model'
 # Where the layers, losses and transforms of OpenMMLab and of torch are. What is
 # registered elsewhere is the caller's, who has imported it.
 _PACKAGES = (
@@ -67,13 +65,62 @@ _BACKENDS = ('backend_args', 'file_client_args')
 _DISK = (dict(backend='disk'), dict(backend='local'))
 
 
+# What the parts of such a config have, and nothing else.
+_PARTS = {
+    (): {'default_scope', 'model', 'data_preprocessor', 'test_dataloader'},
+    ('model',): {'type', 'cfg', 'channels_last', 'input_shape'},
+    ('test_dataloader',): {'dataset'},
+    ('test_dataloader', 'dataset'): {'pipeline'},
+}
+
+
+def child_config(config: Config) -> Optional[Dict[str, Any]]:
+    """The part of a config that a child needs, for the ``meta`` of a checkpoint.
+
+    Args:
+        config (Config): Of a search, or of a child alone; its number of classes is
+            filled in.
+
+    Returns:
+        dict, optional: A config of plain values with ``model`` (a ``sub_model``
+        without its subnet), ``data_preprocessor``, ``default_scope`` and the
+        pipeline of ``test_dataloader``; None for another model.
+    """
+    model = config.get('model') or {}
+    architecture = model.get('architecture', model.get('cfg'))
+    if not isinstance(architecture, dict):
+        return None
+    loader = config.get('test_dataloader') or config.get('val_dataloader')
+    preprocessor = model.get('data_preprocessor', config.get('data_preprocessor'))
+    return plain(
+        dict(
+            default_scope=config.get('default_scope', registry.SCOPE),
+            model=dict(
+                type=SUB_MODEL,
+                cfg=_without_files(_without_augments(architecture)),
+                channels_last=model.get('channels_last', False),
+                input_shape=config_input_shape(model),
+            ),
+            data_preprocessor=_without_augments(preprocessor),
+            test_dataloader=dict(dataset=dict(pipeline=pipeline_of(loader))),
+        )
+    )
+
+
+def config_input_shape(model: Mapping[str, Any]) -> Optional[Sequence[int]]:
+    """Shape of one image, by the config of a search or of a child."""
+    if 'architecture' not in model:
+        return model.get('input_shape')
+    return (model.get('resource_estimator') or {}).get('input_shape', INPUT_SHAPE)
+
+
 def recorded_child_config(
     checkpoint: Mapping[str, Any], trust_checkpoint: bool = False
 ) -> Optional[Config]:
     """The config that a checkpoint has of its child.
 
     Args:
-        checkpoint (Mapping): From ``mmdsnas.subnets.checkpoint.load_checkpoint``.
+        checkpoint (Mapping): From ``load_checkpoint``.
         trust_checkpoint (bool): Whether it may name anything that can be imported.
 
     Returns:
@@ -83,10 +130,9 @@ def recorded_child_config(
         CheckpointError: It is no such config, or names what is no registered layer,
             or files.
     """
-    found = meta_of(checkpoint).get(KEY)
+    found = plain(meta_of(checkpoint).get(KEY))
     if found is None:
         return None
-    found = plain(found)
     if not _is_child_config(found):
         raise CheckpointError(
             f'{KEY} that a checkpoint records must be a config with model.cfg and '
@@ -94,22 +140,51 @@ def recorded_child_config(
             f'has, but is {shown(found)}.'
         )
     if not trust_checkpoint:
-        model = [found['model']['cfg'], found.get('data_preprocessor')]
+        network = [found['model']['cfg'], found.get('data_preprocessor')]
         pipeline = found['test_dataloader']['dataset']['pipeline']
         _check_scopes(found)
-        _check_classes(model, registry.MODELS, registry.WEIGHT_INITIALIZERS)
-        _check_classes(pipeline, registry.TRANSFORMS)
-        _check_files([model, pipeline])
+        _check_types(network, registry.MODELS, registry.WEIGHT_INITIALIZERS)
+        _check_types(pipeline, registry.TRANSFORMS)
+        _check_files([network, pipeline])
     return Config(found)
+
+
+def _without_augments(part: Any) -> Any:
+    """Without what mixes batches in a training, whose classes may be anybody's."""
+    if not isinstance(part, dict):
+        return part
+    inside = {
+        name: _without_augments(part[name])
+        for name in ('data_preprocessor', 'train_cfg')
+        if name in part
+    }
+    kept = {k: v for k, v in part.items() if k not in ('augments', 'batch_augments')}
+    return {**kept, **inside}
+
+
+def _without_files(value: Any) -> Any:
+    """Without the files of initial weights: a child has weights of its own."""
+    if isinstance(value, dict):
+        return {
+            name: _without_files(part)
+            for name, part in value.items()
+            if not (name == 'pretrained' and isinstance(part, str))
+            and not (name == 'init_cfg' and _is_pretrained(part))
+        }
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_without_files, value))
+    return value
+
+
+def _is_pretrained(init_cfg: Any) -> bool:
+    return any(type_name(part) == 'Pretrained' for part in values_in(init_cfg))
 
 
 def _is_child_config(found: Any) -> bool:
     try:
-        for places, known in _PARTS:
-            part = found
-            for place in places:
-                part = part[place]
-            if not isinstance(part, dict) or not set(part) <= set(known):
+        for place, known in _PARTS.items():
+            part = reduce(getitem, place, found)
+            if not isinstance(part, dict) or not part.keys() <= known:
                 return False
         model, data = found['model'], found['test_dataloader']['dataset']
         sound = isinstance(model['cfg'], dict) and isinstance(data['pipeline'], list)
@@ -128,21 +203,16 @@ def _check_scopes(found: Dict[str, Any]) -> None:
             )
 
 
-def _check_classes(config: Any, *kinds: Registry) -> None:
+def _check_types(config: Any, *kinds: Registry) -> None:
     """Refuses names of what is not registered, or is no layer."""
-    for kind in values_of(config, 'type'):
-        named = _named(str(kind), kinds)
-        if not named:
+    for name in values_of(config, 'type'):
+        named = _named(str(name), kinds)
+        if not named or not all(map(_is_layer, named)):
+            remedy = 'trust the checkpoint' if named else 'import what registers it'
             raise CheckpointError(
                 'the network that a checkpoint records must be made of registered '
-                f'classes, but has {shown(kind)}; import what registers it first, '
-                'or trust the checkpoint.'
-            )
-        if not all(map(_is_layer, named)):
-            raise CheckpointError(
-                'the network that a checkpoint records must be made of layers, losses '
-                f'and transforms alone, but has {shown(kind)}; it is built if you '
-                'trust the checkpoint.'
+                f'layers, losses and transforms, but has {shown(name)}; to build it '
+                f'{remedy}.'
             )
 
 
@@ -153,12 +223,11 @@ def _check_files(config: Any) -> None:
             if not none and not (name in _BACKENDS and value in _DISK):
                 raise CheckpointError(
                     'the network that a checkpoint records must name no files, but '
-                    f'has {name}={shown(value)}; it is built if you trust the '
-                    'checkpoint.'
+                    f'has {name}={shown(value)}; to build it trust the checkpoint.'
                 )
 
 
-def _named(kind: str, kinds: Tuple[Registry, ...]) -> List[Any]:
+def _named(kind: str, kinds: Sequence[Registry]) -> List[Any]:
     """All that a name may stand for, whatever scope it is looked up from."""
     scope, _, name = kind.rpartition('.')
     places = [place for registered in kinds for place in _places(registered)]
