@@ -11,7 +11,6 @@ from ..options import checked_options
 from ..registry import DATASETS
 from .class_folders import find_classes, images_of_split
 from .corrupt_images import SkipCorruptImagesMixin
-from .utils import choose_split
 
 
 @DATASETS.register_module()
@@ -65,7 +64,7 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
         left_out: Sequence[str] = (),
         **kwargs,
     ) -> None:
-        self.split = choose_split(split, test_mode, ('train', 'val'))
+        self.split = split or ('val' if test_mode else 'train')
         self.val_ratio = val_ratio
         self.left_out = left_out
         data_root = data_root and os.path.expanduser(data_root)
@@ -90,15 +89,7 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
             self.full_init()
 
     def load_data_list(self) -> list[dict]:
-        """Lists the images of the split.
-
-        Returns:
-            list[dict]: ``img_path`` and ``gt_label`` of each image, sorted by
-            folder and file name.
-
-        Raises:
-            DataError: A class has no images or too few, or a file is empty.
-        """
+        """Lists ``img_path`` and ``gt_label`` of the split's images, sorted by path."""
         by_class, others = images_of_split(
             self.data_root, self.split, self.val_ratio, self.left_out
         )
@@ -118,9 +109,5 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
         return items
 
     def extra_repr(self) -> list[str]:
-        """Says the folder and the split.
-
-        Returns:
-            list[str]: Lines for ``repr``.
-        """
+        """Names the folder and the split in ``repr``."""
         return [f'Folder: \t{self.data_root}', f'Split: \t{self.split}']

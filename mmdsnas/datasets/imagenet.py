@@ -86,15 +86,7 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Lists the images.
-
-        Returns:
-            list[dict]: ``img_path`` and ``gt_label`` of each image.
-
-        Raises:
-            ConfigError: There are not as many class folders as classes given.
-            DataError: A folder or the annotation file is missing or not right.
-        """
+        """Lists ``img_path`` and ``gt_label`` of each image."""
         backend = get_file_backend(self.img_prefix, enable_singleton=True)
         if not backend.isdir(self.img_prefix):
             raise DataError(

@@ -1,9 +1,10 @@
-"""Images that a file is compared on, and calibrated with."""
+"""Images that an exported file is compared on and calibrated with."""
 
 import copy
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,18 +17,18 @@ from torch import Tensor
 from mmdsnas.errors import ConfigError, CorruptImageError, DataError
 from mmdsnas.registry import DATASETS, TRANSFORMS
 from mmdsnas.utils.data_sets import data_sets, pipeline_of
-from .class_folders import SUFFIXES, is_image, list_files
-from .corrupt_images import load_image
+from .class_folders import SUFFIXES, list_images
+from .decoding import load_image
 from .transforms.load_resized import LoadResized
 
 # A folder, or how many images of a data set.
-Source = Union[str, Path, int]
+Source = str | Path | int
 
 BATCH_SIZE = 32
 
 # Uint8 images, shape (N, C, H, W), in BGR where C is 3, and their classes; None: not
 # known, or several.
-Batch = Tuple[Tensor, List[Optional[int]]]
+Batch = tuple[Tensor, list[int | None]]
 
 
 class Images:
@@ -44,10 +45,10 @@ class Images:
     """
 
     def __init__(
-        self, samples: Sequence[Dict[str, Any]], number: Optional[int] = None
+        self, samples: Sequence[dict[str, Any]], number: int | None = None
     ) -> None:
         self.samples = samples
-        self._broken: Dict[int, str] = {}
+        self._broken: dict[int, str] = {}
         number = min(number or len(samples), len(samples))
         self.indices = np.linspace(0, len(samples) - 1, number).round().astype(int)
 
@@ -59,9 +60,14 @@ class Images:
         """Class names of the data set; empty if it has none."""
         return getattr(self.samples, 'metainfo', {}).get('classes') or ()
 
+    @property
+    def left_out(self) -> list[str]:
+        """What was wrong with each image that could not be decoded so far."""
+        return list(self._broken.values())
+
     def __iter__(self) -> Iterator[Batch]:
         size, samples = 1, []
-        for sample in filter(None, map(self._sample, self.indices.tolist())):
+        for sample in self._decodable():
             samples.append(sample)
             if len(samples) == size:
                 yield _batch(samples)
@@ -71,38 +77,31 @@ class Images:
         if size == 1:
             raise DataError(f'None of the {len(self)} images can be decoded.')
 
-    def _sample(self, index: int) -> Optional[Dict[str, Any]]:
-        """An image; None of one that cannot be decoded."""
-        if index in self._broken:
-            return None
-        try:
-            return self.samples[index]
-        except CorruptImageError as error:
-            self._broken[index] = str(error)
-            return None
-
-    @property
-    def left_out(self) -> List[str]:
-        """What was wrong with each image that could not be decoded so far."""
-        return list(self._broken.values())
+    def _decodable(self) -> Iterator[dict[str, Any]]:
+        for index in self.indices.tolist():
+            if index in self._broken:
+                continue
+            try:
+                yield self.samples[index]
+            except CorruptImageError as error:
+                self._broken[index] = str(error)
 
 
 class Packer:
     """Turns an image into what a model gets, as a test pipeline does it.
 
     Args:
-        pipeline (Sequence[dict]): Configs of the transforms. If the first one does
-            not load an image, because the data set has them in memory, one that
-            does is put before it.
+        pipeline (Sequence[dict]): Configs of the transforms. One that loads an image
+            is put first where there is none, since the data set has them in memory.
     """
 
-    def __init__(self, pipeline: Sequence[Dict[str, Any]]) -> None:
+    def __init__(self, pipeline: Sequence[dict[str, Any]]) -> None:
         steps = [TRANSFORMS.build(dict(step)) for step in pipeline]
         loads = bool(steps) and isinstance(steps[0], LoadImageFromFile)
         self.load = steps.pop(0) if loads else LoadImageFromFile()
         self.rest = Compose(steps)
 
-    def __call__(self, image: Union[str, Path, np.ndarray]) -> Dict[str, Any]:
+    def __call__(self, image: str | Path | np.ndarray) -> dict[str, Any]:
         """Packs an image.
 
         Args:
@@ -125,7 +124,7 @@ class Packer:
             raise DataError(f'image "{image}" must be a file, but there is none.')
         return self.rest(load_image(self.load, dict(img_path=str(image))))
 
-    def _given(self, image: np.ndarray) -> Dict[str, Any]:
+    def _given(self, image: np.ndarray) -> dict[str, Any]:
         shape, grey = image.shape[2:], str(self.load.color_type).startswith('gray')
         known = image.dtype == np.uint8 and image.ndim > 1 and image.size
         if not known or shape not in ((), (3,)):
@@ -158,12 +157,12 @@ class FolderImages:
 
     def __init__(
         self,
-        folder: Union[str, Path],
-        pipeline: Sequence[Dict[str, Any]],
+        folder: str | Path,
+        pipeline: Sequence[dict[str, Any]],
         option: str = '--check',
     ) -> None:
         folder = Path(folder).expanduser()
-        self.paths = [path for path in list_files(folder) if is_image(Path(path).name)]
+        self.paths = list_images(folder)
         if not self.paths:
             what = 'has no images' if folder.is_dir() else 'is not a folder'
             raise DataError(
@@ -175,7 +174,7 @@ class FolderImages:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> Dict[str, Any]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         return self.pack(self.paths[index])
 
 
@@ -211,11 +210,7 @@ def find_images(
     return Images(DATASETS.build(loader.dataset), source)
 
 
-def _batch(samples: Sequence[Dict[str, Any]]) -> Batch:
-    return _stacked(samples), [_label(sample) for sample in samples]
-
-
-def _stacked(samples: Sequence[Dict[str, Any]]) -> Tensor:
+def _batch(samples: Sequence[dict[str, Any]]) -> Batch:
     images = [sample['inputs'] for sample in samples]
     shapes = {tuple(image.shape) for image in images}
     if len(shapes) > 1:
@@ -224,10 +219,10 @@ def _stacked(samples: Sequence[Dict[str, Any]]) -> Tensor:
             'the test pipeline must give images of one size for an export, but gives '
             f'{sizes}; end it with a CenterCrop or a Resize to a height and width.'
         )
-    return torch.stack(images)
+    return torch.stack(images), [_label(sample) for sample in samples]
 
 
-def _label(sample: Dict[str, Any]) -> Optional[int]:
+def _label(sample: dict[str, Any]) -> int | None:
     """The class of an image; None where it has none or several."""
     truth = getattr(sample.get('data_samples'), 'gt_label', {})
     label = truth.label if 'label' in truth else []

@@ -1,4 +1,4 @@
-"""A copy of a data set whose images are no larger than they have to be."""
+"""A copy of a data set with smaller images."""
 
 import multiprocessing
 import os
@@ -7,7 +7,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import List, NamedTuple, Sequence, Union
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,10 +17,9 @@ from mmdsnas.utils.progress import progress
 from .class_folders import is_image
 from .decoding import decode
 
-JPEG = ('.jpg', '.jpeg')
 SUFFIX = '.resizing'
 RESIZED, COPIED, THERE, CORRUPT = 'resized', 'copied', 'there already', 'corrupt'
-# Files between two looks at the progress, per process.
+# Files between two updates of the progress bar, per process.
 CHUNK = 32
 
 
@@ -34,15 +33,11 @@ class Copied(NamedTuple):
     """
 
     counts: Counter
-    corrupt: List[Path]
+    corrupt: list[Path]
 
 
 def copy_resized(
-    source: Union[str, Path],
-    target: Union[str, Path],
-    short_edge: int,
-    quality: int,
-    workers: int,
+    source: str | Path, target: str | Path, short_edge: int, quality: int, workers: int
 ) -> Copied:
     """Copies a folder, with its images reduced to a short edge.
 
@@ -74,25 +69,20 @@ def copy_resized(
     one = partial(copy_file, source, target, short_edge, quality)
     step = CHUNK * workers
     chunks = [files[i : i + step] for i in range(0, len(files), step)]
-    counts: Counter = Counter()
-    corrupt: List[Path] = []
+    became: dict[Path, str] = {}
     context = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool:
         for chunk in progress(chunks, f'Copying {len(files)} files'):
-            for file, became in zip(chunk, pool.map(one, chunk, chunksize=8)):
-                counts[became] += 1
-                if became == CORRUPT:
-                    corrupt.append(source / file)
-    return Copied(counts, corrupt)
+            became.update(zip(chunk, pool.map(one, chunk, chunksize=8)))
+    corrupt = [source / file for file, what in became.items() if what == CORRUPT]
+    return Copied(Counter(became.values()), corrupt)
 
 
-def _files(folder: Path) -> List[Path]:
+def _files(folder: Path) -> list[Path]:
     """All files below a folder, also by links, but for those in a circle."""
 
     def fail(error: OSError) -> None:
-        raise DataError(
-            f'{error.filename} must be readable, but is not: {error.strerror}.'
-        ) from error
+        raise _unreadable(error) from error
 
     found = []
     for place, folders, names in os.walk(folder, onerror=fail, followlinks=True):
@@ -107,14 +97,7 @@ def _files(folder: Path) -> List[Path]:
 def copy_file(
     source: Path, target: Path, short_edge: int, quality: int, file: Path
 ) -> str:
-    """Copies one file; see :func:`copy_resized`.
-
-    Args:
-        source (Path): Folder of what is copied.
-        target (Path): Folder of the copy.
-        short_edge (int): Pixels.
-        quality (int): Of JPEGs.
-        file (Path): The file, seen from either folder.
+    """Copies one file, relative to both folders; see :func:`copy_resized`.
 
     Returns:
         str: What became of it, a key of ``Copied.counts``.
@@ -125,9 +108,7 @@ def copy_file(
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(
-            f'{path} must be readable, but is not: {error.strerror}.'
-        ) from error
+        raise _unreadable(error) from error
     became = COPIED
     if is_image(path.name):
         image = decode(content)
@@ -145,11 +126,17 @@ def copy_file(
     return became
 
 
+def _unreadable(error: OSError) -> DataError:
+    return DataError(
+        f'{error.filename} must be readable, but is not: {error.strerror}.'
+    )
+
+
 def _encoded(image: np.ndarray, short_edge: int, suffix: str, quality: int) -> bytes:
     height, width = image.shape[:2]
     scale = short_edge / min(height, width)
-    size: Sequence[int] = [max(short_edge, round(scale * n)) for n in (width, height)]
+    size = [max(short_edge, round(scale * n)) for n in (width, height)]
     # The mean of what becomes a pixel.
     image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in JPEG else []
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in ('.jpg', '.jpeg') else []
     return cv2.imencode(suffix, image, options)[1].tobytes()

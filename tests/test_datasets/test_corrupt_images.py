@@ -15,7 +15,8 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from mmdsnas.datasets import ImageFolder, corrupt_images
-from mmdsnas.datasets.corrupt_images import SkipCorruptImagesMixin, load_image
+from mmdsnas.datasets.corrupt_images import SkipCorruptImagesMixin
+from mmdsnas.datasets.decoding import load_image
 from mmdsnas.errors import ConfigError, CorruptImageError, DataError
 from tests.jpegs import damage, jpeg
 

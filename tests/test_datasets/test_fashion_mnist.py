@@ -163,30 +163,29 @@ def damage(path, data):
     return f'"{re.escape(str(path))}"'
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', NAMES[:2])
 @pytest.mark.parametrize(
-    'data, message',
+    'data',
     [
-        (b'', 'is not an idx file of unsigned bytes with [13] dim'),
-        (b'\0\0\x08', 'is not an idx file'),
-        (b'<html>404 not found, sorry</html>', 'is not an idx file'),
-        (lambda good: good[:6], 'is not an idx file'),
-        (lambda good: good[:-1], 'is truncated or damaged: it has .* bytes'),
-        (lambda good: good + b'x', 'is truncated or damaged'),
+        b'',
+        b'\0\0\x08',
+        b'<html>404 not found, sorry</html>',
+        lambda good: good[:6],
+        lambda good: good[:-1],
+        lambda good: good + b'x',
         # floats, and another number of dimensions
-        (lambda good: good[:2] + b'\x0d' + good[3:], 'is not an idx file'),
-        (lambda good: good[:3] + b'\x02' + good[4:], 'is not an idx file'),
+        lambda good: good[:2] + b'\x0d' + good[3:],
+        lambda good: good[:3] + b'\x02' + good[4:],
         # no images
-        (lambda good: good[:4] + bytes(4 * good[3]), 'is truncated or damaged'),
+        lambda good: good[:4] + bytes(4 * good[3]),
     ],
 )
-def test_a_damaged_file_is_named(root, name, data, message):
+def test_a_damaged_file_is_named(root, name, data):
     path = root / name
     data = data(path.read_bytes()) if callable(data) else data
     quoted = damage(path, data)
-    split = 'train' if name.startswith('train') else 'test'
-    with pytest.raises(DataError, match=f'^The file {quoted} {message}'):
-        FashionMNIST(str(root), split=split)
+    with pytest.raises(DataError, match=f'^The file {quoted} must be .*or damaged'):
+        FashionMNIST(str(root))
 
 
 @pytest.mark.parametrize(
@@ -201,9 +200,7 @@ def test_a_damaged_gzip_file_is_named(tmp_path, data):
     root = write(tmp_path / 'files', NAMES)
     path = root / f'{NAMES[0]}.gz'
     quoted = damage(path, data(path.read_bytes()))
-    with pytest.raises(
-        DataError, match=(f'^The file {quoted} cannot be read or is damaged')
-    ):
+    with pytest.raises(DataError, match=f'^The file {quoted} must be .*or damaged'):
         FashionMNIST(str(root))
 
 

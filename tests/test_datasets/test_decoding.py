@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdsnas.datasets.transforms.jpeg_header import decoded_size
+from mmdsnas.datasets.decoding import jpeg_size
 
 ORIENTATION = 0x0112
 
@@ -39,14 +39,14 @@ def with_orientation(value):
 def test_size_is_that_which_opencv_decodes(content, turn):
     flag = cv2.IMREAD_COLOR | (0 if turn else cv2.IMREAD_IGNORE_ORIENTATION)
     img = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
-    assert decoded_size(content, turn) == img.shape[:2]
+    assert jpeg_size(content, turn) == img.shape[:2]
 
 
 def test_fill_bytes_and_broken_exif_data():
     content, exif = encoded(), b'Exif\0\0nothing'
     segment = struct.pack('>BBH', 0xFF, 0xE1, len(exif) + 2) + exif
-    assert decoded_size(content[:2] + segment + content[2:], True) == (40, 50)
-    assert decoded_size(content[:2] + b'\xff\xff' + content[2:], True) == (40, 50)
+    assert jpeg_size(content[:2] + segment + content[2:], True) == (40, 50)
+    assert jpeg_size(content[:2] + b'\xff\xff' + content[2:], True) == (40, 50)
 
 
 def test_huffman_table_before_the_frame():
@@ -55,7 +55,7 @@ def test_huffman_table_before_the_frame():
     (length,) = struct.unpack_from('>H', content, start + 2)
     moved = content[:2] + content[start : start + 2 + length] + content[2:]
     assert cv2.imdecode(np.frombuffer(moved, np.uint8), 1).shape == (40, 50, 3)
-    assert decoded_size(moved, True) == (40, 50)
+    assert jpeg_size(moved, True) == (40, 50)
 
 
 @pytest.mark.parametrize(
@@ -72,4 +72,4 @@ def test_huffman_table_before_the_frame():
     ],
 )
 def test_no_size(content):
-    assert decoded_size(content, True) is None
+    assert jpeg_size(content, True) is None
