@@ -17,14 +17,13 @@ from .corrupt_images import SkipCorruptImagesMixin
 class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
     """Images in one folder per class.
 
-    If ``data_root`` has the folders ``train`` and ``val`` (or ``valid``, or
-    ``validation``), these are the splits, and a folder ``test`` is a third one;
-    otherwise ``data_root`` itself has the class folders. Where there is no
-    ``val``, a fixed part of each class, which depends on the sorted file names
-    only, is held out as ``val``. The classes are the sorted folder names. Images
-    (jpg, jpeg, png, bmp, tif, tiff, webp, ppm) are searched in all depths of a
-    class folder, without following links to folders; names that begin with a dot
-    are left out. ``val`` and ``test`` may lack classes, but have none of their own.
+    The folders ``train``, ``val`` (or ``valid``, ``validation``) and ``test`` of
+    ``data_root`` are the splits; without them it has the class folders itself. Where
+    there is no ``val``, a fixed part of each class of ``train``, which depends on the
+    sorted file names only, is held out. The classes are the sorted names of the
+    folders; ``val`` and ``test`` may lack some. Images (jpg, jpeg, png, bmp, tif, tiff,
+    webp, ppm) are searched in all depths of a class folder, without following links to
+    folders; names that begin with a dot are left out.
 
     Args:
         data_root (str): The folder.
@@ -37,11 +36,9 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
             than ``'train'``. Defaults to False.
         lazy_init (bool): Whether to list the files later; the class folders
             are checked at once. Defaults to False.
-        max_corrupt (int): The number of corrupt images that are skipped in
-            training, see :class:`SkipCorruptImagesMixin`. Defaults to 100.
-        left_out (Sequence[str]): Files, relative to ``data_root``, that count as
-            if they were not there, such as those that cannot be decoded.
-            Defaults to none.
+        max_corrupt (int): See :class:`SkipCorruptImagesMixin`. Defaults to 100.
+        left_out (Sequence[str]): Files, relative to ``data_root``, that count as if
+            they were not there. Defaults to none.
         **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`:
             ``pipeline``, ``indices``, ``metainfo``, ... If it gives classes,
             they must be the folder names and set the order of the labels.

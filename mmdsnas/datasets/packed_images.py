@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
+import mmcv
 import numpy as np
 import torch
 from mmcv.transforms import LoadImageFromFile
@@ -34,20 +34,25 @@ Batch = tuple[Tensor, list[int | None]]
 class Images:
     """Images of a data set, or of a folder, as a test pipeline packs them.
 
-    Iterating gives batches: the first image alone, then 32 at a time. Images of a
-    folder that cannot be decoded are left out, see ``left_out``.
+    Iterating gives batches: the first image alone, then 32 at a time. Files that cannot
+    be decoded are left out, see ``left_out``.
 
     Args:
-        samples (Sequence[dict]): What pipelines give: ``inputs``, and
-            ``data_samples`` with labels.
+        samples (Sequence): What pipelines give: ``inputs``, and ``data_samples`` with
+            labels; or what ``pack`` makes that of.
         number (int, optional): How many of them, evenly spread, because data sets
             are often sorted by class. All by default.
+        pack (Packer, optional): For files.
     """
 
     def __init__(
-        self, samples: Sequence[dict[str, Any]], number: int | None = None
+        self,
+        samples: Sequence[Any],
+        number: int | None = None,
+        pack: 'Packer | None' = None,
     ) -> None:
         self.samples = samples
+        self.pack = pack
         self._broken: dict[int, str] = {}
         number = min(number or len(samples), len(samples))
         self.indices = np.linspace(0, len(samples) - 1, number).round().astype(int)
@@ -82,7 +87,8 @@ class Images:
             if index in self._broken:
                 continue
             try:
-                yield self.samples[index]
+                sample = self.samples[index]
+                yield self.pack(sample) if self.pack else sample
             except CorruptImageError as error:
                 self._broken[index] = str(error)
 
@@ -134,48 +140,11 @@ class Packer:
                 f'{image.dtype} of shape {image.shape}.'
             )
         # Pipelines begin with OpenCV's order.
-        if grey != (shape == ()):
-            code = cv2.COLOR_RGB2GRAY if grey else cv2.COLOR_GRAY2BGR
-            image = cv2.cvtColor(image, code)
-        elif not grey:
-            image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        order, wanted = 'rgb' if shape else 'gray', 'gray' if grey else 'bgr'
+        if order != wanted:
+            image = mmcv.imconvert(image, order, wanted)
         info = dict(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
         return self.load.resize(info) if isinstance(self.load, LoadResized) else info
-
-
-class FolderImages:
-    """All images below a folder, packed by a test pipeline; without labels.
-
-    Args:
-        folder (str | Path): The folder.
-        pipeline (Sequence[dict]): See :class:`Packer`.
-        option (str): What gave the folder, for messages.
-
-    Raises:
-        DataError: There is no such folder, or no image in it.
-    """
-
-    def __init__(
-        self,
-        folder: str | Path,
-        pipeline: Sequence[dict[str, Any]],
-        option: str = '--check',
-    ) -> None:
-        folder = Path(folder).expanduser()
-        self.paths = list_images(folder)
-        if not self.paths:
-            what = 'has no images' if folder.is_dir() else 'is not a folder'
-            raise DataError(
-                f'"{folder}" {what}: {option} must be a folder with images '
-                f'({", ".join(SUFFIXES)}) or a number of images of the data set.'
-            )
-        self.pack = Packer(pipeline)
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        return self.pack(self.paths[index])
 
 
 def find_images(
@@ -198,7 +167,15 @@ def find_images(
     """
     pipeline = pipeline_of(config.test_dataloader)
     if not isinstance(source, int):
-        return Images(FolderImages(source, pipeline, option))
+        folder = Path(source).expanduser()
+        paths = list_images(folder)
+        if not paths:
+            what = 'has no images' if folder.is_dir() else 'is not a folder'
+            raise DataError(
+                f'"{folder}" {what}: {option} must be a folder with images '
+                f'({", ".join(SUFFIXES)}) or a number of images of the data set.'
+            )
+        return Images(paths, pack=Packer(pipeline))
     if source < 1:
         raise ConfigError(
             f'{option} must be a folder, or a number of images of at least 1, but is '

@@ -3,11 +3,9 @@
 import multiprocessing
 import os
 import shutil
-from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,22 +21,9 @@ RESIZED, COPIED, THERE, CORRUPT = 'resized', 'copied', 'there already', 'corrupt
 CHUNK = 32
 
 
-class Copied(NamedTuple):
-    """What a copy of a data set came to.
-
-    Attributes:
-        counts (dict[str, int]): Number of files by what became of them: ``resized``,
-            ``copied`` as they are, ``there already``, ``corrupt``.
-        corrupt (list[Path]): Images that cannot be decoded, and were left out.
-    """
-
-    counts: Counter
-    corrupt: list[Path]
-
-
 def copy_resized(
     source: str | Path, target: str | Path, short_edge: int, quality: int, workers: int
-) -> Copied:
+) -> dict[Path, str]:
     """Copies a folder, with its images reduced to a short edge.
 
     Larger images become 8-bit colour images, turned as their EXIF data say.
@@ -51,6 +36,10 @@ def copy_resized(
         short_edge (int): Pixels of the short edge of images that are larger.
         quality (int): Of JPEGs, up to 100.
         workers (int): Processes.
+
+    Returns:
+        dict[Path, str]: What became of each file of the source: ``RESIZED``,
+        ``COPIED`` as it is, ``THERE``, or ``CORRUPT`` and left out.
 
     Raises:
         DataError: The source is no folder or has no files, the target is in it or no
@@ -74,8 +63,7 @@ def copy_resized(
     with ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool:
         for chunk in progress(chunks, f'Copying {len(files)} files'):
             became.update(zip(chunk, pool.map(one, chunk, chunksize=8)))
-    corrupt = [source / file for file, what in became.items() if what == CORRUPT]
-    return Copied(Counter(became.values()), corrupt)
+    return {source / file: what for file, what in became.items()}
 
 
 def _files(folder: Path) -> list[Path]:
@@ -97,11 +85,7 @@ def _files(folder: Path) -> list[Path]:
 def copy_file(
     source: Path, target: Path, short_edge: int, quality: int, file: Path
 ) -> str:
-    """Copies one file, relative to both folders; see :func:`copy_resized`.
-
-    Returns:
-        str: What became of it, a key of ``Copied.counts``.
-    """
+    """Copies one file, relative to both folders; see :func:`copy_resized`."""
     path, place = source / file, target / file
     if place.exists():
         return THERE

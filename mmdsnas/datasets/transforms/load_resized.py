@@ -31,14 +31,13 @@ class LoadResized(LoadImageFromFile):
 
     The part is chosen from the size in the JPEG's header. Then OpenCV decodes the
     image with its edges divided by 8, 4, 2 or 1: by the largest number that leaves
-    the part at least as large as it is to become. libjpeg leaves out the
-    frequencies that are not needed, so that this takes less time than decoding and
-    resizing. Divided by 1, the pixels are those of the two transforms that it stands
-    for, and so they are for all that is no JPEG of gray or colour.
+    the part at least as large as the result. libjpeg skips the frequencies that are
+    not needed, which takes less time than decoding and resizing. The pixels of edges
+    divided by 1, and of all that is no JPEG in gray or colour, are those of the two
+    transforms that it stands for.
 
     Where decoding fails, or gives another size than the header, the whole image is
-    loaded with the random numbers as they were: it fails as in mmcv's transform, or
-    the part is chosen anew.
+    loaded with the random numbers as they were.
 
     Args:
         resize (BaseTransform): mmcls's transform of a loaded image.
@@ -111,20 +110,11 @@ class LoadResized(LoadImageFromFile):
 
     @abstractmethod
     def choose(self, size: Tuple[int, int]) -> Tuple[Box, Tuple[int, int]]:
-        """Chooses a part of an image of some height and width.
-
-        Returns:
-            tuple: The part, and the height and width that it is to have.
-        """
+        """Chooses a part by the image's height and width, and the part's new ones."""
 
     @abstractmethod
     def note(self, results: Dict, size: Tuple[int, int]) -> None:
-        """Adds what mmcls's transform adds beside ``img``.
-
-        Args:
-            results (dict): With ``img``.
-            size (tuple[int, int]): Height and width of the whole image.
-        """
+        """Adds what mmcls's transform adds beside ``img``; ``size`` is of the whole."""
 
 
 def _reduced(start: int, length: int, factor: int) -> slice:
@@ -138,9 +128,8 @@ class LoadRandomResizedCrop(LoadResized):
     """Loads a random part of an image, see :class:`LoadResized`.
 
     Stands for :class:`mmcv.transforms.LoadImageFromFile` and
-    :class:`mmcls.datasets.RandomResizedCrop`, whose random numbers it draws: the
-    parts are the same ones. In a smaller image the edges of a part are rounded to
-    its pixels, by at most half a pixel of the result.
+    :class:`mmcls.datasets.RandomResizedCrop`, and draws the same parts. The edges of a
+    part are rounded by at most half a pixel of the result.
 
     Args:
         scale (int): Height and width of the result.
