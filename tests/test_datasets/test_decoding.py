@@ -1,12 +1,17 @@
 import io
 import struct
+from types import SimpleNamespace
 
 import cv2
+import mmcv
 import numpy as np
 import pytest
+from mmcv.transforms import LoadImageFromFile
 from PIL import Image
 
-from mmdsnas.datasets.decoding import jpeg_size
+from mmdsnas.datasets.decoding import decode, jpeg_size, load_image
+from mmdsnas.errors import CorruptImageError
+from tests.pictures import huge_png
 
 ORIENTATION = 0x0112
 
@@ -73,3 +78,41 @@ def test_huffman_table_before_the_frame():
 )
 def test_no_size(content):
     assert jpeg_size(content, True) is None
+
+
+def test_errors_of_a_pillow_reader_of_whatever_type(tmp_path):
+    """A broken number in a PPM is a ValueError, a broken PNG a SyntaxError."""
+    ppm, png = tmp_path / 'x.ppm', tmp_path / 'x.png'
+    ppm.write_bytes(b'P6 1V0 8 255\n' + bytes(3000))
+    Image.effect_noise((500, 400), 50).save(png)
+    content = png.read_bytes()
+    png.write_bytes(content[: len(content) // 2] + bytes(len(content) // 2))
+    loader = LoadImageFromFile(imdecode_backend='pillow')
+    for path, cause in ((ppm, ValueError), (png, SyntaxError)):
+        with pytest.raises(CorruptImageError, match=f'"{path}".*pillow') as raised:
+            load_image(loader, dict(img_path=str(path)))
+        assert type(raised.value.__cause__) is cause
+
+
+class LoaderOfMmcv200(LoadImageFromFile):
+    """It does not assert that OpenCV returned an image."""
+
+    def transform(self, results):
+        results['img_shape'] = mmcv.imfrombytes(b'<html>').shape[:2]
+
+
+class Mistaken(LoadImageFromFile):
+    def transform(self, results):
+        return SimpleNamespace().shape
+
+
+def test_errors_of_attributes():
+    with pytest.raises(CorruptImageError, match='"x" cannot be decoded'):
+        load_image(LoaderOfMmcv200(), dict(img_path='x'))
+    with pytest.raises(AttributeError, match="no attribute 'shape'"):
+        load_image(Mistaken(), dict(img_path='x'))
+
+
+@pytest.mark.parametrize('content', [b'', b'x', huge_png(), encoded()[:400]])
+def test_what_cannot_be_decoded(content):
+    assert decode(content) is None

@@ -125,6 +125,7 @@ def test_folders_that_cannot_be_copied(tmp_path):
         copy_resized(tmp_path / 'from', tmp_path / 'from' / 'to', 40, 92, 1)
 
 
+@pytest.mark.slow
 def test_the_tool(tmp_path):
     source = tmp_path / 'from'
     source.mkdir()
