@@ -76,6 +76,7 @@ setup(
         'joblib',  # mmrazor needs it and does not say so
         'numpy',
         'opencv-python',
+        'pillow',
         'pydantic>=2',
         'PyYAML',
         'rich',

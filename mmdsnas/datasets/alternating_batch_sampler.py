@@ -1,4 +1,4 @@
-from typing import Iterator, List
+from collections.abc import Iterator
 
 import torch
 from mmengine.dataset import DefaultSampler
@@ -14,12 +14,11 @@ from .no_single_image_batch_sampler import NoSingleImageBatchSampler
 class AlternatingBatchSampler(BatchSampler):
     """Batches of two halves of a data set in turn, for ``HeldOutBatchHook``.
 
-    The halves are drawn once and for all: they depend on the number of images alone.
-    Batches at even positions of an epoch, from 0, are of the half that trains the
-    weights, those at odd positions of the half that is held out. Each half is shuffled
-    and dealt to the ranks as by the given sampler, so that all ranks have the same
-    number of batches; an epoch has every image (with an odd number of images one of
-    them twice), but for a single one that would be the last batch of a half.
+    The halves depend on the number of images alone. Batches at even positions of an
+    epoch, from 0, are of the half that trains the weights, those at odd positions of
+    the half that is held out. Each half is shuffled and dealt to the ranks as by the
+    given sampler, so that all ranks have the same number of batches. An epoch has every
+    image, one of an odd number twice, but none that would be a batch by itself.
 
     Used in a config::
 
@@ -34,8 +33,7 @@ class AlternatingBatchSampler(BatchSampler):
         halves (list[list[int]]): Indices of the images for the weights, and of those
             held out.
         uses_held_out (bool): Whether odd positions have the half that is held out.
-            Otherwise they have the other half too, in another order: an epoch, which
-            is as long, has each of its images twice.
+            Otherwise they have the other half too, in another order.
 
     Raises:
         ConfigError: The sampler is another one, or there are fewer than two images.
@@ -63,7 +61,7 @@ class AlternatingBatchSampler(BatchSampler):
         self.halves = [order[:size], (order[size:] * 2)[:size]]
         self.uses_held_out = True
 
-    def __iter__(self) -> Iterator[List[int]]:
+    def __iter__(self) -> Iterator[list[int]]:
         """Indices of the images of each batch."""
         epoch = 2 * self.sampler.epoch
         first = self._batches(self.halves[0], epoch)
@@ -75,11 +73,11 @@ class AlternatingBatchSampler(BatchSampler):
         """Number of batches of this rank, in an epoch."""
         return 2 * len(self._positions(self.halves[0], 0))
 
-    def _batches(self, half: List[int], epoch: int) -> Iterator[List[int]]:
+    def _batches(self, half: list[int], epoch: int) -> Iterator[list[int]]:
         for positions in self._positions(half, epoch):
             yield [half[i] for i in positions]
 
-    def _positions(self, half: List[int], epoch: int) -> BatchSampler:
+    def _positions(self, half: list[int], epoch: int) -> BatchSampler:
         sampler = DefaultSampler(half, self.sampler.shuffle, self.sampler.seed)
         sampler.set_epoch(epoch)
         return NoSingleImageBatchSampler(sampler, self.batch_size)

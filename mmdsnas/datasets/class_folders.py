@@ -1,13 +1,14 @@
 """Which classes and images the folders of an image data set have."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from ..errors import ConfigError, DataError
 from .utils import held_out
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
-# What the folders of the splits are called, in upper or lower case.
+# Names of the splits' folders, in upper or lower case.
 SPLITS = dict(
     train=('train', 'training'),
     val=('val', 'valid', 'validation'),
@@ -22,8 +23,8 @@ def find_classes(data_root: str) -> tuple[str, ...]:
         data_root (str): As for :class:`ImageFolder`.
 
     Returns:
-        tuple[str, ...]: The sorted names of the class folders (train's if
-        there are folders of splits).
+        tuple[str, ...]: The sorted names of the class folders, of train if there are
+        folders of splits.
 
     Raises:
         ConfigError: ``data_root`` is not set.
@@ -66,7 +67,7 @@ def split_folders(data_root: str) -> dict[str, str]:
 
     Returns:
         dict[str, str]: By split: ``train``, ``val`` and, where there is one, ``test``.
-        Where val must be drawn from the images of train, both have the same folder.
+        Both of train and val are the same folder where val is drawn from its images.
 
     Raises:
         DataError: There are val or test, but no train, or train alone, or two folders
@@ -74,8 +75,8 @@ def split_folders(data_root: str) -> dict[str, str]:
     """
     names = subfolders(data_root) if os.path.isdir(data_root) else []
     found = {}
-    for split, called in SPLITS.items():
-        there = [name for name in names if name.lower() in called]
+    for split, allowed in SPLITS.items():
+        there = [name for name in names if name.lower() in allowed]
         folders = [os.path.join(data_root, name) for name in there]
         # "train" may be a class of vehicles, but then it has images.
         folders = [f for f in folders if subfolders(f) or not _has_images(f)]
@@ -98,39 +99,6 @@ def split_folders(data_root: str) -> dict[str, str]:
                 'that name needs an image directly in its folder).'
             )
     return {'train': data_root, 'val': data_root}
-
-
-def subfolders(folder: str) -> list[str]:
-    """Sorted names of the folders in ``folder``, without hidden ones."""
-    if not os.path.isdir(folder):
-        what = 'is a file' if os.path.exists(folder) else 'does not exist'
-        raise DataError(
-            f'The folder "{folder}" {what}: data_root must '
-            'be a folder that has one folder of images per class; '
-            '--cfg-options data_root=FOLDER gives it.'
-        )
-    return sorted(
-        name
-        for name in _names(folder)
-        if name[0] != '.' and os.path.isdir(os.path.join(folder, name))
-    )
-
-
-def _has_images(folder: str) -> bool:
-    return any(map(is_image, _names(folder)))
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError as error:
-        raise _unreadable(error) from error
-
-
-def _unreadable(error: OSError) -> DataError:
-    return DataError(
-        f'The folder "{error.filename}" must be readable, but is not: {error.strerror}.'
-    )
 
 
 def images_of_split(
@@ -159,15 +127,15 @@ def images_of_split(
         raise DataError(
             f'"{data_root}" has no folder {split}, which split of ImageFolder asks for.'
         )
-    folder = splits[split]
     drawn = split != 'test' and splits['train'] == splits['val']
     gone = {os.path.join(data_root, name) for name in left_out}
     found, others = {}, 0
     for name in find_classes(data_root):
-        # Only train has all classes: find_classes looked into it.
-        if not os.path.isdir(os.path.join(folder, name)):
+        folder = os.path.join(splits[split], name)
+        # Folders other than train may lack classes.
+        if not os.path.isdir(folder):
             continue
-        paths = list_images(os.path.join(folder, name), 1 + drawn, gone)
+        paths = _images_of_class(folder, 1 + drawn, gone)
         if drawn:
             mask = held_out(len(paths), val_ratio)
             kept = [path for path, v in zip(paths, mask) if v == (split == 'val')]
@@ -177,7 +145,24 @@ def images_of_split(
     return found, others
 
 
-def list_files(folder: str) -> list[str]:
+def subfolders(folder: str) -> list[str]:
+    """Sorted names of the folders in ``folder``, without hidden ones."""
+    if not os.path.isdir(folder):
+        what = 'is a file' if os.path.exists(folder) else 'does not exist'
+        raise DataError(
+            f'The folder "{folder}" {what}: data_root must '
+            'be a folder that has one folder of images per class; '
+            '--cfg-options data_root=FOLDER gives it.'
+        )
+    return sorted(next(_walk(folder))[1])
+
+
+def files_in(folder: str) -> list[str]:
+    """Sorted names of the files directly in a folder, without hidden ones."""
+    return sorted(next(_walk(folder))[2])
+
+
+def list_files(folder: str | Path) -> list[str]:
     """Sorted paths of all files under a folder, without hidden ones.
 
     Links to folders are not followed. A folder that is not there has no files.
@@ -185,17 +170,13 @@ def list_files(folder: str) -> list[str]:
     Raises:
         DataError: A folder may not be read.
     """
-
-    def fail(error: OSError) -> None:
-        raise _unreadable(error) from error
-
-    paths: list[str] = []
     if not os.path.isdir(folder):
-        return paths
-    for parent, folders, names in os.walk(folder, onerror=fail):
-        folders[:] = [name for name in folders if name[0] != '.']
-        paths += [os.path.join(parent, name) for name in names if name[0] != '.']
-    return sorted(paths)
+        return []
+    return sorted(
+        os.path.join(parent, name)
+        for parent, _, names in _walk(folder)
+        for name in names
+    )
 
 
 def is_image(name: str) -> bool:
@@ -203,23 +184,34 @@ def is_image(name: str) -> bool:
     return name[0] != '.' and name.lower().endswith(SUFFIXES)
 
 
-def list_images(
-    folder: str, at_least: int, left_out: Collection[str] = ()
+def list_images(folder: str | Path) -> list[str]:
+    """Those of :func:`list_files` that are images by their ending."""
+    return [path for path in list_files(folder) if is_image(os.path.basename(path))]
+
+
+def _has_images(folder: str) -> bool:
+    return any(map(is_image, files_in(folder)))
+
+
+def _walk(folder: str | Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As ``os.walk``, but without hidden names and past no unreadable folder."""
+
+    def fail(error: OSError) -> None:
+        raise DataError(
+            f'The folder "{error.filename}" must be readable, but is not: '
+            f'{error.strerror}.'
+        ) from error
+
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if name[0] != '.']
+        yield parent, folders, [name for name in names if name[0] != '.']
+
+
+def _images_of_class(
+    folder: str, at_least: int, left_out: Collection[str]
 ) -> list[str]:
-    """Lists all images under a class folder.
-
-    Args:
-        folder (str): The class folder.
-        at_least (int): The number of images that must be there.
-        left_out (Collection[str]): Paths that do not count.
-
-    Returns:
-        list[str]: Their sorted paths.
-
-    Raises:
-        DataError: There are fewer images, or one of them has no content.
-    """
-    images = [path for path in list_files(folder) if is_image(os.path.basename(path))]
+    """Sorted paths of the images that count, with content and enough of them."""
+    images = list_images(folder)
     paths = [path for path in images if path not in left_out]
     if len(paths) < at_least:
         broken = len(images) - len(paths)

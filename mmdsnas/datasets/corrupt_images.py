@@ -1,9 +1,7 @@
 """Skips images that cannot be decoded, up to a limit."""
 
 import logging
-import traceback
 
-import cv2
 import torch
 from mmcv.transforms import LoadImageFromFile
 from mmengine.dist import get_rank
@@ -11,69 +9,15 @@ from mmengine.logging import print_log
 
 from ..errors import CorruptImageError, DataError
 from ..utils.options import Natural, checked_options
-
-# The packages that mmcv decodes with.
-DECODERS = ('PIL', 'tifffile', 'turbojpeg')
-
-
-def load_image(loader: LoadImageFromFile, info: dict) -> dict:
-    """Loads an image, and tells a corrupt one from any other error.
-
-    Args:
-        loader (LoadImageFromFile): mmcv's transform.
-        info (dict): With ``img_path``.
-
-    Returns:
-        dict: What the transform returns, with ``img`` of shape (H, W, 3).
-
-    Raises:
-        CorruptImageError: The content of the file cannot be decoded.
-        DataError: There is no such file.
-    """
-    try:
-        loaded = loader(info)
-    except FileNotFoundError as error:
-        raise DataError(
-            f'The image "{info["img_path"]}" is in the list of the data set, but '
-            'does not exist: put it there.'
-        ) from error
-    except Exception as error:
-        if not _is_of_a_decoder(error):
-            raise
-        cause = error
-    else:
-        if loaded is not None:
-            return loaded
-        cause = None  # with ignore_empty the transform keeps it to itself
-    raise CorruptImageError(
-        f'The image "{info["img_path"]}" cannot be decoded with '
-        f'{loader.imdecode_backend}'
-    ) from cause
-
-
-def _is_of_a_decoder(error: Exception) -> bool:
-    """Whether an image's content, not a file system or an option, is the cause.
-
-    A broken file makes Pillow raise whatever its reader of that format runs
-    into (OSError, SyntaxError, struct.error, ValueError, ...), so that the
-    place tells more than the type. OpenCV raises ``cv2.error`` for a file
-    without content, and else returns None, which mmcv 2.0.1 asserts not to be;
-    mmcv 2.0.0, or Python with -O, goes on to an AttributeError.
-    """
-    if isinstance(error, (AssertionError, cv2.error)):
-        return True
-    if isinstance(error, AttributeError) and error.name in ('astype', 'shape'):
-        return error.obj is None
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return frame.f_globals.get('__name__', '').split('.')[0] in DECODERS
+from .decoding import load_image
 
 
 class CorruptImages:
     """Which images were found corrupt, known to all workers of a data set.
 
-    One flag for each image, in shared memory. A flag needs no lock, since
-    setting it twice does no harm, and unlike a counter of ``multiprocessing``
-    a tensor can be copied along with a data set, which mmengine's Runner does.
+    One flag for each image, in shared memory. Setting a flag twice does no harm, so
+    that it needs no lock. A tensor, unlike a counter of ``multiprocessing``, can be
+    copied along with a data set, which mmengine's Runner does.
 
     Args:
         length (int): Number of images of the data set.
@@ -89,14 +33,7 @@ class CorruptImages:
         return other
 
     def add(self, idx: int) -> bool:
-        """Notes that an image is corrupt.
-
-        Args:
-            idx (int): Its index.
-
-        Returns:
-            bool: Whether this was not known yet.
-        """
+        """Notes that an image is corrupt; returns whether this was not known yet."""
         known = bool(self._found[idx])
         self._found[idx] = True
         return not known
@@ -108,20 +45,18 @@ class CorruptImages:
 class SkipCorruptImagesMixin:
     """Lets a data set of image files go on where one cannot be decoded.
 
-    For a class derived from :class:`mmengine.dataset.BaseDataset`, before
-    which it must stand, with :class:`mmcv.transforms.LoadImageFromFile` in its
-    pipeline. What that transform cannot decode with OpenCV or Pillow is
-    corrupt; any other error, also of another transform, is raised as it is.
+    It stands before a class derived from :class:`mmengine.dataset.BaseDataset`, with
+    :class:`mmcv.transforms.LoadImageFromFile` in its pipeline. An image is corrupt if
+    that transform cannot decode it; any other error, also of another transform, is
+    raised as it is.
 
-    In training the next image takes the place of a corrupt one. It is the same
-    one in every run, draws no random number that would change the
-    augmentation of later images, and in a list sorted by class is of the same
-    class nearly always. Each corrupt image is named in a warning once, and
-    counted once, over all data workers and epochs; in a distributed run each
-    process counts those that it met.
+    In training the next image takes the place of a corrupt one: the same one in every
+    run, without drawing a random number, and nearly always of the same class in a list
+    sorted by class. Each corrupt image is named in a warning and counted once, over
+    all data workers and epochs; each process of a distributed run counts its own.
 
-    In test mode a corrupt image is an error at once: an accuracy over other
-    images than those of the data set would be a lie.
+    In test mode a corrupt image is an error at once, since the accuracy would be that
+    of another data set.
 
     Args:
         *args: Arguments of the data set.
@@ -173,7 +108,8 @@ class SkipCorruptImagesMixin:
                         f'{error}: no image is skipped in test mode, since the '
                         'accuracy would be that of another data set; replace it.'
                     ) from error
-                self._skip(place, error)
+                if self._corrupt.add(place):
+                    self._warn(error)
         raise DataError(
             f'None of the {len(self)} images of {type(self).__name__} can be '
             f'decoded, "{self.get_data_info(idx)["img_path"]}" for example.'
@@ -182,17 +118,13 @@ class SkipCorruptImagesMixin:
     def _run_pipeline(self, idx: int) -> dict | None:
         data = self.get_data_info(idx)
         for transform in self.pipeline.transforms:
-            if isinstance(transform, LoadImageFromFile):
-                data = load_image(transform, data)
-            else:
-                data = transform(data)
+            loads = isinstance(transform, LoadImageFromFile)
+            data = load_image(transform, data) if loads else transform(data)
             if data is None:
                 return None
         return data
 
-    def _skip(self, idx: int, error: CorruptImageError) -> None:
-        if not self._corrupt.add(idx):
-            return
+    def _warn(self, error: CorruptImageError) -> None:
         if self.num_corrupt > self.max_corrupt:
             raise DataError(
                 f'{error}: with it {self.num_corrupt} image(s) of '
@@ -203,7 +135,7 @@ class SkipCorruptImagesMixin:
             f'{error}: the next one takes its place ({self.num_corrupt} corrupt '
             f'so far, max_corrupt is {self.max_corrupt}).',
             logger='current',
-            # mmengine prints nothing below an error on the other ranks, which
-            # may be the only ones to meet this image.
+            # On the other ranks, which may be the only ones to meet this image,
+            # mmengine prints errors alone.
             level=logging.WARNING if get_rank() == 0 else logging.ERROR,
         )

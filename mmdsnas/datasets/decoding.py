@@ -1,23 +1,98 @@
-"""Decoding of images that may be broken."""
+"""Decoding of images that may be corrupt."""
 
-from typing import Optional
+import io
+import traceback
 
 import cv2
 import numpy as np
+from mmcv.transforms import LoadImageFromFile
+from PIL.ExifTags import Base
+from PIL.JpegImagePlugin import JpegImageFile
+
+from ..errors import CorruptImageError, DataError
+
+# The packages that mmcv decodes with.
+DECODERS = ('PIL', 'tifffile', 'turbojpeg')
+# EXIF orientations that swap height and width.
+SWAPPED = (5, 6, 7, 8)
 
 
-def decode(content: bytes, flag: int = cv2.IMREAD_COLOR) -> Optional[np.ndarray]:
-    """Decodes the content of a file.
-
-    Args:
-        content (bytes): Of any length.
-        flag (int): OpenCV's.
-
-    Returns:
-        np.ndarray, optional: As ``cv2.imdecode`` has it; None if that is impossible.
-    """
+def decode(content: bytes, flag: int = cv2.IMREAD_COLOR) -> np.ndarray | None:
+    """Decodes the content of a file as ``cv2.imdecode`` does; None if it cannot."""
     try:
         return cv2.imdecode(np.frombuffer(content, np.uint8), flag)
     except cv2.error:
         # No content at all, or a header that claims too many pixels.
         return None
+
+
+def jpeg_size(content: bytes, turn: bool) -> tuple[int, int] | None:
+    """Reads from the header which size a JPEG has when it is decoded.
+
+    Args:
+        content (bytes): A file.
+        turn (bool): Whether the decoder turns an image as its EXIF data say.
+
+    Returns:
+        tuple[int, int], optional: Height and width in pixels; None unless the file is
+        a JPEG in gray or RGB.
+    """
+    try:
+        image = JpegImageFile(io.BytesIO(content))
+        orientation = image.getexif().get(Base.Orientation) if turn else None
+    except Exception:
+        # Pillow raises whatever a broken header makes it run into.
+        return None
+    if image.mode not in ('L', 'RGB'):
+        return None
+    return image.size if orientation in SWAPPED else image.size[::-1]
+
+
+def load_image(loader: LoadImageFromFile, info: dict) -> dict:
+    """Loads an image and tells a corrupt one from any other error.
+
+    Args:
+        loader (LoadImageFromFile): mmcv's transform.
+        info (dict): With ``img_path``.
+
+    Returns:
+        dict: What the transform returns, with ``img`` of shape (H, W, 3).
+
+    Raises:
+        CorruptImageError: The content of the file cannot be decoded.
+        DataError: There is no such file.
+    """
+    try:
+        loaded, cause = loader(info), None
+    except FileNotFoundError as error:
+        raise DataError(
+            f'The image "{info["img_path"]}" is in the list of the data set, but '
+            'does not exist: put it there.'
+        ) from error
+    except Exception as error:
+        if not _is_of_a_decoder(error):
+            raise
+        loaded, cause = None, error
+    # With ignore_empty the transform returns None.
+    if loaded is None:
+        raise CorruptImageError(
+            f'The image "{info["img_path"]}" cannot be decoded with '
+            f'{loader.imdecode_backend}'
+        ) from cause
+    return loaded
+
+
+def _is_of_a_decoder(error: Exception) -> bool:
+    """Whether an image's content, not a file system or an option, is the cause.
+
+    Pillow raises whatever its reader of a format runs into (OSError, SyntaxError,
+    struct.error, ValueError, ...), so that the place tells more than the type. OpenCV
+    raises ``cv2.error`` for an empty file and else returns None. mmcv 2.0.1 asserts
+    that it does not; mmcv 2.0.0, or Python with -O, runs into an AttributeError.
+    """
+    if isinstance(error, (AssertionError, cv2.error)):
+        return True
+    if isinstance(error, AttributeError) and error.name in ('astype', 'shape'):
+        return error.obj is None
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals.get('__name__', '').split('.')[0] in DECODERS

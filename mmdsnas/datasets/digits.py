@@ -8,18 +8,16 @@ from mmcls.datasets import BaseDataset
 from ..errors import DataError
 from ..registry import DATASETS
 from ..utils.options import Fraction, checked_options
-from .utils import GrayImagesMixin, choose_split, held_out
+from .utils import GrayImagesMixin, held_out
 
 
 @DATASETS.register_module()
 class Digits(GrayImagesMixin, BaseDataset):
     """The 1,797 gray 8x8 images of handwritten digits of scikit-learn.
 
-    scikit-learn brings them along. It has no split of its own: a fixed part
-    of each class, the same on every machine, is held out as ``test``. An image
-    comes with three equal channels, shape (8, 8, 3), because the searchable
-    backbones have a stem with 3 input channels; its values 0..16 are scaled to
-    0..255.
+    A fixed part of each class, the same on every machine, is held out as ``test``. An
+    image has three equal channels, shape (8, 8, 3), because the searchable backbones
+    have a stem with 3 input channels; its values 0..16 are scaled to 0..255.
 
     Args:
         split (str, optional): ``'train'`` or ``'test'``. None means
@@ -46,20 +44,12 @@ class Digits(GrayImagesMixin, BaseDataset):
         test_mode: bool = False,
         **kwargs,
     ) -> None:
-        self.split = choose_split(split, test_mode, ('train', 'test'))
+        self.split = split or ('test' if test_mode else 'train')
         self.val_ratio = val_ratio
         super().__init__(ann_file='', test_mode=test_mode, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Loads the images of the split.
-
-        Returns:
-            list[dict]: ``img``, an uint8 array of shape (8, 8), and
-            ``gt_label`` of each sample, in scikit-learn's order.
-
-        Raises:
-            DataError: scikit-learn cannot be imported.
-        """
+        """Loads ``img``, uint8 of shape (8, 8), and ``gt_label`` of each sample."""
         try:
             from sklearn.datasets import load_digits
         except ImportError as error:
@@ -80,9 +70,5 @@ class Digits(GrayImagesMixin, BaseDataset):
         ]
 
     def extra_repr(self) -> list[str]:
-        """Says the split where mmcls would name an annotation file.
-
-        Returns:
-            list[str]: Lines for ``repr``.
-        """
+        """Names the split in ``repr``."""
         return [f'Split: \t{self.split} (val_ratio={self.val_ratio})']

@@ -1,20 +1,18 @@
 """Fashion-MNIST from local files, plain or gzipped; nothing is downloaded."""
 
-import gzip
-import math
 import os
-import struct
-import zlib
+import warnings
 from typing import Annotated, Literal
 
 import numpy as np
 from mmcls.datasets import FashionMNIST as _FashionMNIST
+from mmcls.datasets.mnist import read_sn3_pascalvincent_tensor
 from pydantic import Field
 
 from ..errors import ConfigError, DataError
 from ..registry import DATASETS
 from ..utils.options import Text, checked_options
-from .utils import GrayImagesMixin, choose_split
+from .utils import GrayImagesMixin
 
 # The second one is where Debian's package puts the files.
 SEARCHED = ('data/fashion-mnist', '/usr/share/datasets/fashion-mnist')
@@ -27,10 +25,7 @@ FILES = {
 
 
 def read_idx(path: str, ndim: int) -> np.ndarray:
-    """Reads an idx file of unsigned bytes.
-
-    mmcls's reader fails on a damaged file with an assertion that does not
-    name it, or with an error of gzip.
+    """Reads an idx file of unsigned bytes by mmcls, and names one that is damaged.
 
     Args:
         path (str): The file; gzipped if the name ends in ``.gz``.
@@ -42,39 +37,27 @@ def read_idx(path: str, ndim: int) -> np.ndarray:
     Raises:
         DataError: The file is damaged, or no such idx file.
     """
-    opener = gzip.open if path.endswith('.gz') else open
     try:
-        with opener(path, 'rb') as file:
-            data = file.read()
-    except (OSError, EOFError, zlib.error) as error:
+        with warnings.catch_warnings(action='ignore'):  # of a tensor to read alone
+            array = read_sn3_pascalvincent_tensor(path).numpy()
+        if array.dtype != np.uint8 or array.ndim != ndim or not array.size:
+            raise ValueError(f'it has {array.dtype} of shape {array.shape}')
+    except Exception as error:  # also of gzip and zlib
         raise DataError(
-            f'The file "{path}" cannot be read or is damaged ({error}): get it again.'
+            f'The file "{path}" must be an idx file of unsigned bytes with {ndim} '
+            f'dimension(s), but is another one or damaged ({error!r}): get it again.'
         ) from error
-    start = 4 * (1 + ndim)
-    # Two zero bytes, the code 8 of unsigned bytes, the number of dimensions.
-    if len(data) < start or data[:4] != bytes((0, 0, 8, ndim)):
-        raise DataError(
-            f'The file "{path}" is not an idx file of unsigned bytes with '
-            f'{ndim} dimension(s): get it again.'
-        )
-    shape = struct.unpack(f'>{ndim}I', data[4:start])
-    if not math.prod(shape) or len(data) - start != math.prod(shape):
-        raise DataError(
-            f'The file "{path}" is truncated or damaged: it has '
-            f'{len(data) - start} bytes of data where its header says '
-            f'{" x ".join(map(str, shape))}.'
-        )
-    return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)
+    return array
 
 
 @DATASETS.register_module()
 class FashionMNIST(GrayImagesMixin, _FashionMNIST):
     """mmcls's Fashion-MNIST that reads the four idx files where they lie.
 
-    The files may be plain or gzipped and are not compared with a checksum
-    (Debian's are compressed differently from the original ones). An image
-    comes with three equal channels, shape (28, 28, 3), because the searchable
-    backbones have a stem with 3 input channels.
+    The files may be plain or gzipped and are not compared with a checksum (Debian's
+    are compressed differently from the original ones). An image has three equal
+    channels, shape (28, 28, 3), because the searchable backbones have a stem with 3
+    input channels.
 
     Args:
         data_root (str, optional): The folder of the four files. None means
@@ -104,7 +87,7 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
         test_mode: bool = False,
         **kwargs,
     ) -> None:
-        self.split = choose_split(split, test_mode, tuple(FILES))
+        self.split = split or ('test' if test_mode else 'train')
         self.num_samples = num_samples
         self._files = _find_files(data_root)
         super().__init__(
@@ -116,16 +99,7 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Reads the two files of the split.
-
-        Returns:
-            list[dict]: ``img``, an uint8 array of shape (H, W), and
-            ``gt_label`` of each sample, in the order of the file.
-
-        Raises:
-            ConfigError: ``num_samples`` is not an allowed value.
-            DataError: A file is damaged.
-        """
+        """Loads ``img``, uint8 of shape (H, W), and ``gt_label`` of each sample."""
         image_file, label_file = (self._files[f] for f in FILES[self.split])
         images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
         if len(images) != len(labels):
@@ -158,11 +132,7 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
         return np.sort(np.argsort(rank, kind='stable')[:number])
 
     def extra_repr(self) -> list[str]:
-        """Adds the split to mmcls's lines.
-
-        Returns:
-            list[str]: Lines for ``repr``.
-        """
+        """Adds the split to mmcls's lines."""
         return [*super().extra_repr(), f'Split: \t{self.split}']
 
 
@@ -183,10 +153,9 @@ def _find_files(data_root: str | None) -> dict[str, str]:
             return paths
         missing = ', '.join(name for name in names if name not in paths)
         looked.append(f'"{os.path.abspath(root)}" has no {missing}')
-    put = SEARCHED[0] if data_root is None else data_root
     unset = '' if data_root is None else ' and leave out data_root'
     raise DataError(
         f'Fashion-MNIST is not there: {"; ".join(looked)}; run "apt-get '
         f'install {DEBIAN_PACKAGE}"{unset}, or put the four files (plain or '
-        f'as .gz) under {put}.'
+        f'as .gz) under {roots[0]}.'
     )

@@ -1,4 +1,4 @@
-"""Looks at one's own images before a search: what is there, what cannot be used."""
+"""Scans a folder of images before a search: what is there, what cannot be used."""
 
 import contextlib
 import os
@@ -14,6 +14,7 @@ import cv2
 from ..errors import DataError
 from ..utils.progress import progress
 from .class_folders import (
+    files_in,
     find_classes,
     images_of_split,
     is_image,
@@ -25,8 +26,8 @@ from .decoding import decode
 
 # Why files are left out: they cannot be decoded, have another ending than that of an
 # image, or are beside the class folders.
-BROKEN, NO_IMAGE, IN_NO_CLASS = REASONS = ('broken', 'no_image', 'in_no_class')
-# Images whose decoding is one piece of work for a bar.
+BROKEN, NO_IMAGE, IN_NO_CLASS = 'broken', 'no_image', 'in_no_class'
+# Images between two updates of the progress bar.
 CHUNK = 256
 
 
@@ -36,8 +37,8 @@ class FolderContents(NamedTuple):
     Attributes:
         images (dict[str, dict[str, int]]): By split, the number of images of each
             class; without those that cannot be decoded.
-        folders (dict[str, str]): By split, the name of its folder; none for what is
-            drawn from the images of each class, or from those of train.
+        folders (dict[str, str]): By split, the name of its folder; none for a split
+            that is drawn from the images of another one.
         left_out (dict[str, list[str]]): By reason, the files that are not used,
             relative to the folder.
         channels (dict[int, int]): Number of images by their number of channels
@@ -70,25 +71,30 @@ def scan_folder(data_root: str, val_ratio: float) -> FolderContents:
     classes = find_classes(data_root)
     data_root = os.path.expanduser(data_root)
     splits = split_folders(data_root)
-    folders = list(dict.fromkeys(splits.values()))
-    left_out: dict[str, list[str]] = {reason: [] for reason in REASONS}
+    counts = Counter(splits.values())
+    left_out = {
+        BROKEN: [],
+        NO_IMAGE: [],
+        IN_NO_CLASS: [
+            os.path.join(data_root, name)
+            for name in subfolders(data_root)
+            if data_root not in counts and os.path.join(data_root, name) not in counts
+        ],
+    }
     images = []
-    if folders != [data_root]:
-        beside = [os.path.join(data_root, name) for name in subfolders(data_root)]
-        left_out[IN_NO_CLASS] += [path for path in beside if path not in folders]
-    for folder in folders:
-        for name in sorted(os.listdir(folder)):
-            path = os.path.join(folder, name)
-            if name[0] != '.' and os.path.isfile(path):
-                left_out[IN_NO_CLASS].append(path)
+    for folder in counts:
+        left_out[IN_NO_CLASS] += [os.path.join(folder, n) for n in files_in(folder)]
         for name in classes:
             for path in list_files(os.path.join(folder, name)):
                 usable = is_image(os.path.basename(path))
                 (images if usable else left_out[NO_IMAGE]).append(path)
-    shapes = dict(zip(images, _shapes(images)))
-    left_out[BROKEN] = [path for path, shape in shapes.items() if shape is None]
-    good = [shape for shape in shapes.values() if shape is not None]
-    if images and not good:
+    shapes = []
+    for path, shape in zip(images, _shapes(images)):
+        if shape is None:
+            left_out[BROKEN].append(path)
+        else:
+            shapes.append(shape)
+    if images and not shapes:
         raise DataError(
             f'None of the {len(images)} images in "{data_root}" can be decoded, '
             f'"{images[0]}" for example.'
@@ -101,16 +107,17 @@ def scan_folder(data_root: str, val_ratio: float) -> FolderContents:
     for split in splits:
         found, _ = images_of_split(data_root, split, val_ratio, left_out[BROKEN])
         by_split[split] = {name: len(found.get(name, ())) for name in classes}
+    heights, widths, channels = zip(*shapes)
     return FolderContents(
         images=by_split,
         folders={
             split: os.path.basename(folder)
             for split, folder in splits.items()
-            if list(splits.values()).count(folder) == 1
+            if counts[folder] == 1
         },
         left_out=left_out,
-        channels=dict(sorted(Counter(channels for *_, channels in good).items())),
-        size=tuple(round(statistics.median(side)) for side in list(zip(*good))[:2]),
+        channels=dict(sorted(Counter(channels).items())),
+        size=(round(statistics.median(heights)), round(statistics.median(widths))),
     )
 
 
@@ -138,7 +145,7 @@ def _shape(path: str) -> tuple[int, int, int] | None:
 
 @contextlib.contextmanager
 def _silent_opencv() -> Iterator[None]:
-    """Broken images are named by us; OpenCV names none."""
+    """Without OpenCV's words on broken images, which do not name them."""
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:

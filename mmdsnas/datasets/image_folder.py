@@ -12,21 +12,19 @@ from ..registry import DATASETS
 from ..utils.options import Fraction, Natural, Text, checked_options
 from .class_folders import find_classes, images_of_split
 from .corrupt_images import SkipCorruptImagesMixin
-from .utils import choose_split
 
 
 @DATASETS.register_module()
 class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
     """Images in one folder per class.
 
-    If ``data_root`` has the folders ``train`` and ``val`` (or ``valid``, or
-    ``validation``), these are the splits, and a folder ``test`` is a third one;
-    otherwise ``data_root`` itself has the class folders. Where there is no
-    ``val``, a fixed part of each class, which depends on the sorted file names
-    only, is held out as ``val``. The classes are the sorted folder names. Images
-    (jpg, jpeg, png, bmp, tif, tiff, webp, ppm) are searched in all depths of a
-    class folder, without following links to folders; names that begin with a dot
-    are left out. ``val`` and ``test`` may lack classes, but have none of their own.
+    The folders ``train``, ``val`` (or ``valid``, ``validation``) and ``test`` of
+    ``data_root`` are the splits; without them it has the class folders itself. Where
+    there is no ``val``, a fixed part of each class of ``train``, which depends on the
+    sorted file names only, is held out. The classes are the sorted names of the
+    folders; ``val`` and ``test`` may lack some. Images (jpg, jpeg, png, bmp, tif, tiff,
+    webp, ppm) are searched in all depths of a class folder, without following links to
+    folders; names that begin with a dot are left out.
 
     Args:
         data_root (str): The folder.
@@ -39,11 +37,9 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
             than ``'train'``. Defaults to False.
         lazy_init (bool): Whether to list the files later; the class folders
             are checked at once. Defaults to False.
-        max_corrupt (int): The number of corrupt images that are skipped in
-            training, see :class:`SkipCorruptImagesMixin`. Defaults to 100.
-        left_out (Sequence[str]): Files, relative to ``data_root``, that count as
-            if they were not there, such as those that cannot be decoded.
-            Defaults to none.
+        max_corrupt (int): See :class:`SkipCorruptImagesMixin`. Defaults to 100.
+        left_out (Sequence[str]): Files, relative to ``data_root``, that count as if
+            they were not there. Defaults to none.
         **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`:
             ``pipeline``, ``indices``, ``metainfo``, ... If it gives classes,
             they must be the folder names and set the order of the labels.
@@ -66,7 +62,7 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
         left_out: Sequence[Text] = (),
         **kwargs,
     ) -> None:
-        self.split = choose_split(split, test_mode, ('train', 'val'))
+        self.split = split or ('val' if test_mode else 'train')
         self.val_ratio = val_ratio
         self.left_out = left_out
         data_root = data_root and os.path.expanduser(data_root)
@@ -91,15 +87,7 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
             self.full_init()
 
     def load_data_list(self) -> list[dict]:
-        """Lists the images of the split.
-
-        Returns:
-            list[dict]: ``img_path`` and ``gt_label`` of each image, sorted by
-            folder and file name.
-
-        Raises:
-            DataError: A class has no images or too few, or a file is empty.
-        """
+        """Lists ``img_path`` and ``gt_label`` of the split's images, sorted by path."""
         by_class, others = images_of_split(
             self.data_root, self.split, self.val_ratio, self.left_out
         )
@@ -119,9 +107,5 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
         return items
 
     def extra_repr(self) -> list[str]:
-        """Says the folder and the split.
-
-        Returns:
-            list[str]: Lines for ``repr``.
-        """
+        """Names the folder and the split in ``repr``."""
         return [f'Folder: \t{self.data_root}', f'Split: \t{self.split}']

@@ -33,25 +33,21 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
     same class folders: one that is missing would shift the labels.
 
     Args:
-        ann_file (str, optional): The annotation file, relative to
-            ``data_root``. An empty one means that the folders are the classes.
-            None means ``meta/train.txt`` for ``data_prefix='train'`` and so
-            on if ``data_root`` has a folder ``meta``, and an empty one
-            otherwise. Defaults to None.
-        metainfo (dict, optional): If it gives ``classes``, they are the names
-            of the labels in this order. Otherwise these are ImageNet's names,
-            or the names of the class folders if these are not ImageNet's 1000.
+        ann_file (str, optional): The annotation file, relative to ``data_root``; ``''``
+            if the folders are the classes. None, the default, means ``meta/train.txt``
+            for ``data_prefix='train'`` and so on if ``data_root`` has a folder
+            ``meta``, and ``''`` otherwise.
+        metainfo (dict, optional): Its ``classes`` are the names of the labels, by
+            default ImageNet's, or those of the class folders unless they are
+            ImageNet's 1000.
         data_root (str): The folder of the data set.
-        data_prefix (str | dict): The folder of the images, relative to
-            ``data_root``.
-        max_corrupt (int): The number of corrupt images that are skipped in
-            training, see :class:`SkipCorruptImagesMixin`. Defaults to 100.
+        data_prefix (str | dict): The folder of the images, relative to ``data_root``.
+        max_corrupt (int): See :class:`SkipCorruptImagesMixin`. Defaults to 100.
         **kwargs: Other arguments of :class:`mmcls.datasets.ImageNet`:
             ``pipeline``, ``test_mode``, ``classes``, ``indices``, ...
 
     Raises:
-        ConfigError: ``data_root``, ``max_corrupt`` or the classes are not
-            allowed.
+        ConfigError: ``data_root``, ``max_corrupt`` or the classes are not allowed.
         DataError: A folder or the annotation file is missing or not right.
     """
 
@@ -86,15 +82,7 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Lists the images.
-
-        Returns:
-            list[dict]: ``img_path`` and ``gt_label`` of each image.
-
-        Raises:
-            ConfigError: There are not as many class folders as classes given.
-            DataError: A folder or the annotation file is missing or not right.
-        """
+        """Lists ``img_path`` and ``gt_label`` of each image."""
         backend = get_file_backend(self.img_prefix, enable_singleton=True)
         if not backend.isdir(self.img_prefix):
             raise DataError(
@@ -144,16 +132,14 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
                 'meta/val.txt in data_root.'
             )
         self._compare_with_train(folders)
-        if self._has_own_classes:
-            if len(self.CLASSES) != len(folders):
-                raise ConfigError(
-                    f'The number of classes given is {len(self.CLASSES)}: it must '
-                    f'be that of the class folders in "{self.img_prefix}", '
-                    f'{len(folders)}.'
-                )
-        elif not _are_all_of_imagenet(folders):
+        if not self._has_own_classes and not _are_all_of_imagenet(folders):
             self._metainfo['classes'] = tuple(folders)
-
+        if len(self.CLASSES) != len(folders):
+            raise ConfigError(
+                f'The number of classes given is {len(self.CLASSES)}: it must '
+                f'be that of the class folders in "{self.img_prefix}", '
+                f'{len(folders)}.'
+            )
         self.folder_to_idx = {name: label for label, name in enumerate(folders)}
         samples, empty = get_samples(
             self.img_prefix, self.folder_to_idx, self.is_valid_file

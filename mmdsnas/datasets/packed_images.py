@@ -1,11 +1,12 @@
-"""Images that a file is compared on, and calibrated with."""
+"""Images that an exported file is compared on and calibrated with."""
 
 import copy
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any
 
-import cv2
+import mmcv
 import numpy as np
 import torch
 from mmcv.transforms import LoadImageFromFile
@@ -16,38 +17,43 @@ from torch import Tensor
 from mmdsnas.errors import ConfigError, CorruptImageError, DataError
 from mmdsnas.registry import DATASETS, TRANSFORMS
 from mmdsnas.utils.data_sets import data_sets, pipeline_of
-from .class_folders import SUFFIXES, is_image, list_files
-from .corrupt_images import load_image
+from .class_folders import SUFFIXES, list_images
+from .decoding import load_image
 from .transforms.load_resized import LoadResized
 
 # A folder, or how many images of a data set.
-Source = Union[str, Path, int]
+Source = str | Path | int
 
 BATCH_SIZE = 32
 
 # Uint8 images, shape (N, C, H, W), in BGR where C is 3, and their classes; None: not
 # known, or several.
-Batch = Tuple[Tensor, List[Optional[int]]]
+Batch = tuple[Tensor, list[int | None]]
 
 
 class Images:
     """Images of a data set, or of a folder, as a test pipeline packs them.
 
-    Iterating gives batches: the first image alone, then 32 at a time. Images of a
-    folder that cannot be decoded are left out, see ``left_out``.
+    Iterating gives batches: the first image alone, then 32 at a time. Files that cannot
+    be decoded are left out, see ``left_out``.
 
     Args:
-        samples (Sequence[dict]): What pipelines give: ``inputs``, and
-            ``data_samples`` with labels.
+        samples (Sequence): What pipelines give: ``inputs``, and ``data_samples`` with
+            labels; or what ``pack`` makes that of.
         number (int, optional): How many of them, evenly spread, because data sets
             are often sorted by class. All by default.
+        pack (Packer, optional): For files.
     """
 
     def __init__(
-        self, samples: Sequence[Dict[str, Any]], number: Optional[int] = None
+        self,
+        samples: Sequence[Any],
+        number: int | None = None,
+        pack: 'Packer | None' = None,
     ) -> None:
         self.samples = samples
-        self._broken: Dict[int, str] = {}
+        self.pack = pack
+        self._broken: dict[int, str] = {}
         number = min(number or len(samples), len(samples))
         self.indices = np.linspace(0, len(samples) - 1, number).round().astype(int)
 
@@ -59,9 +65,14 @@ class Images:
         """Class names of the data set; empty if it has none."""
         return getattr(self.samples, 'metainfo', {}).get('classes') or ()
 
+    @property
+    def left_out(self) -> list[str]:
+        """What was wrong with each image that could not be decoded so far."""
+        return list(self._broken.values())
+
     def __iter__(self) -> Iterator[Batch]:
         size, samples = 1, []
-        for sample in filter(None, map(self._sample, self.indices.tolist())):
+        for sample in self._decodable():
             samples.append(sample)
             if len(samples) == size:
                 yield _batch(samples)
@@ -71,38 +82,32 @@ class Images:
         if size == 1:
             raise DataError(f'None of the {len(self)} images can be decoded.')
 
-    def _sample(self, index: int) -> Optional[Dict[str, Any]]:
-        """An image; None of one that cannot be decoded."""
-        if index in self._broken:
-            return None
-        try:
-            return self.samples[index]
-        except CorruptImageError as error:
-            self._broken[index] = str(error)
-            return None
-
-    @property
-    def left_out(self) -> List[str]:
-        """What was wrong with each image that could not be decoded so far."""
-        return list(self._broken.values())
+    def _decodable(self) -> Iterator[dict[str, Any]]:
+        for index in self.indices.tolist():
+            if index in self._broken:
+                continue
+            try:
+                sample = self.samples[index]
+                yield self.pack(sample) if self.pack else sample
+            except CorruptImageError as error:
+                self._broken[index] = str(error)
 
 
 class Packer:
     """Turns an image into what a model gets, as a test pipeline does it.
 
     Args:
-        pipeline (Sequence[dict]): Configs of the transforms. If the first one does
-            not load an image, because the data set has them in memory, one that
-            does is put before it.
+        pipeline (Sequence[dict]): Configs of the transforms. One that loads an image
+            is put first where there is none, since the data set has them in memory.
     """
 
-    def __init__(self, pipeline: Sequence[Dict[str, Any]]) -> None:
+    def __init__(self, pipeline: Sequence[dict[str, Any]]) -> None:
         steps = [TRANSFORMS.build(dict(step)) for step in pipeline]
         loads = bool(steps) and isinstance(steps[0], LoadImageFromFile)
         self.load = steps.pop(0) if loads else LoadImageFromFile()
         self.rest = Compose(steps)
 
-    def __call__(self, image: Union[str, Path, np.ndarray]) -> Dict[str, Any]:
+    def __call__(self, image: str | Path | np.ndarray) -> dict[str, Any]:
         """Packs an image.
 
         Args:
@@ -125,7 +130,7 @@ class Packer:
             raise DataError(f'image "{image}" must be a file, but there is none.')
         return self.rest(load_image(self.load, dict(img_path=str(image))))
 
-    def _given(self, image: np.ndarray) -> Dict[str, Any]:
+    def _given(self, image: np.ndarray) -> dict[str, Any]:
         shape, grey = image.shape[2:], str(self.load.color_type).startswith('gray')
         known = image.dtype == np.uint8 and image.ndim > 1 and image.size
         if not known or shape not in ((), (3,)):
@@ -135,48 +140,11 @@ class Packer:
                 f'{image.dtype} of shape {image.shape}.'
             )
         # Pipelines begin with OpenCV's order.
-        if grey != (shape == ()):
-            code = cv2.COLOR_RGB2GRAY if grey else cv2.COLOR_GRAY2BGR
-            image = cv2.cvtColor(image, code)
-        elif not grey:
-            image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        order, wanted = 'rgb' if shape else 'gray', 'gray' if grey else 'bgr'
+        if order != wanted:
+            image = mmcv.imconvert(image, order, wanted)
         info = dict(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
         return self.load.resize(info) if isinstance(self.load, LoadResized) else info
-
-
-class FolderImages:
-    """All images below a folder, packed by a test pipeline; without labels.
-
-    Args:
-        folder (str | Path): The folder.
-        pipeline (Sequence[dict]): See :class:`Packer`.
-        option (str): What gave the folder, for messages.
-
-    Raises:
-        DataError: There is no such folder, or no image in it.
-    """
-
-    def __init__(
-        self,
-        folder: Union[str, Path],
-        pipeline: Sequence[Dict[str, Any]],
-        option: str = '--check',
-    ) -> None:
-        folder = Path(folder).expanduser()
-        self.paths = [path for path in list_files(folder) if is_image(Path(path).name)]
-        if not self.paths:
-            what = 'has no images' if folder.is_dir() else 'is not a folder'
-            raise DataError(
-                f'"{folder}" {what}: {option} must be a folder with images '
-                f'({", ".join(SUFFIXES)}) or a number of images of the data set.'
-            )
-        self.pack = Packer(pipeline)
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> Dict[str, Any]:
-        return self.pack(self.paths[index])
 
 
 def find_images(
@@ -199,7 +167,15 @@ def find_images(
     """
     pipeline = pipeline_of(config.test_dataloader)
     if not isinstance(source, int):
-        return Images(FolderImages(source, pipeline, option))
+        folder = Path(source).expanduser()
+        paths = list_images(folder)
+        if not paths:
+            what = 'has no images' if folder.is_dir() else 'is not a folder'
+            raise DataError(
+                f'"{folder}" {what}: {option} must be a folder with images '
+                f'({", ".join(SUFFIXES)}) or a number of images of the data set.'
+            )
+        return Images(paths, pack=Packer(pipeline))
     if source < 1:
         raise ConfigError(
             f'{option} must be a folder, or a number of images of at least 1, but is '
@@ -211,11 +187,7 @@ def find_images(
     return Images(DATASETS.build(loader.dataset), source)
 
 
-def _batch(samples: Sequence[Dict[str, Any]]) -> Batch:
-    return _stacked(samples), [_label(sample) for sample in samples]
-
-
-def _stacked(samples: Sequence[Dict[str, Any]]) -> Tensor:
+def _batch(samples: Sequence[dict[str, Any]]) -> Batch:
     images = [sample['inputs'] for sample in samples]
     shapes = {tuple(image.shape) for image in images}
     if len(shapes) > 1:
@@ -224,10 +196,10 @@ def _stacked(samples: Sequence[Dict[str, Any]]) -> Tensor:
             'the test pipeline must give images of one size for an export, but gives '
             f'{sizes}; end it with a CenterCrop or a Resize to a height and width.'
         )
-    return torch.stack(images)
+    return torch.stack(images), [_label(sample) for sample in samples]
 
 
-def _label(sample: Dict[str, Any]) -> Optional[int]:
+def _label(sample: dict[str, Any]) -> int | None:
     """The class of an image; None where it has none or several."""
     truth = getattr(sample.get('data_samples'), 'gt_label', {})
     label = truth.label if 'label' in truth else []

@@ -1,13 +1,12 @@
-"""A copy of a data set whose images are no larger than they have to be."""
+"""A copy of a data set with smaller images."""
 
 import multiprocessing
 import os
 import shutil
-from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Annotated, List, NamedTuple, Sequence, Union
+from typing import Annotated, Dict, Union
 
 import cv2
 import numpy as np
@@ -19,24 +18,10 @@ from mmdsnas.utils.progress import progress
 from .class_folders import is_image
 from .decoding import decode
 
-JPEG = ('.jpg', '.jpeg')
 SUFFIX = '.resizing'
 RESIZED, COPIED, THERE, CORRUPT = 'resized', 'copied', 'there already', 'corrupt'
-# Files between two looks at the progress, per process.
+# Files between two updates of the progress bar, per process.
 CHUNK = 32
-
-
-class Copied(NamedTuple):
-    """What a copy of a data set came to.
-
-    Attributes:
-        counts (dict[str, int]): Number of files by what became of them: ``resized``,
-            ``copied`` as they are, ``there already``, ``corrupt``.
-        corrupt (list[Path]): Images that cannot be decoded, and were left out.
-    """
-
-    counts: Counter
-    corrupt: List[Path]
 
 
 @checked_options
@@ -46,7 +31,7 @@ def copy_resized(
     short_edge: Count,
     quality: Annotated[int, Field(ge=1, le=100)],
     workers: Count,
-) -> Copied:
+) -> Dict[Path, str]:
     """Copies a folder, with its images reduced to a short edge.
 
     Larger images become 8-bit colour images, turned as their EXIF data say.
@@ -59,6 +44,10 @@ def copy_resized(
         short_edge (int): Pixels of the short edge of images that are larger.
         quality (int): Of JPEGs, up to 100.
         workers (int): Processes.
+
+    Returns:
+        dict[Path, str]: What became of each file of the source: ``RESIZED``,
+        ``COPIED`` as it is, ``THERE``, or ``CORRUPT`` and left out.
 
     Raises:
         ConfigError: A number is out of range.
@@ -78,25 +67,19 @@ def copy_resized(
     one = partial(copy_file, source, target, short_edge, quality)
     step = CHUNK * workers
     chunks = [files[i : i + step] for i in range(0, len(files), step)]
-    counts: Counter = Counter()
-    corrupt: List[Path] = []
+    became: dict[Path, str] = {}
     context = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool:
         for chunk in progress(chunks, f'Copying {len(files)} files'):
-            for file, became in zip(chunk, pool.map(one, chunk, chunksize=8)):
-                counts[became] += 1
-                if became == CORRUPT:
-                    corrupt.append(source / file)
-    return Copied(counts, corrupt)
+            became.update(zip(chunk, pool.map(one, chunk, chunksize=8)))
+    return {source / file: what for file, what in became.items()}
 
 
-def _files(folder: Path) -> List[Path]:
+def _files(folder: Path) -> list[Path]:
     """All files below a folder, also by links, but for those in a circle."""
 
     def fail(error: OSError) -> None:
-        raise DataError(
-            f'{error.filename} must be readable, but is not: {error.strerror}.'
-        ) from error
+        raise _unreadable(error) from error
 
     found = []
     for place, folders, names in os.walk(folder, onerror=fail, followlinks=True):
@@ -111,27 +94,14 @@ def _files(folder: Path) -> List[Path]:
 def copy_file(
     source: Path, target: Path, short_edge: int, quality: int, file: Path
 ) -> str:
-    """Copies one file; see :func:`copy_resized`.
-
-    Args:
-        source (Path): Folder of what is copied.
-        target (Path): Folder of the copy.
-        short_edge (int): Pixels.
-        quality (int): Of JPEGs.
-        file (Path): The file, seen from either folder.
-
-    Returns:
-        str: What became of it, a key of ``Copied.counts``.
-    """
+    """Copies one file, relative to both folders; see :func:`copy_resized`."""
     path, place = source / file, target / file
     if place.exists():
         return THERE
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(
-            f'{path} must be readable, but is not: {error.strerror}.'
-        ) from error
+        raise _unreadable(error) from error
     became = COPIED
     if is_image(path.name):
         image = decode(content)
@@ -149,11 +119,17 @@ def copy_file(
     return became
 
 
+def _unreadable(error: OSError) -> DataError:
+    return DataError(
+        f'{error.filename} must be readable, but is not: {error.strerror}.'
+    )
+
+
 def _encoded(image: np.ndarray, short_edge: int, suffix: str, quality: int) -> bytes:
     height, width = image.shape[:2]
     scale = short_edge / min(height, width)
-    size: Sequence[int] = [max(short_edge, round(scale * n)) for n in (width, height)]
+    size = [max(short_edge, round(scale * n)) for n in (width, height)]
     # The mean of what becomes a pixel.
     image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in JPEG else []
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in ('.jpg', '.jpeg') else []
     return cv2.imencode(suffix, image, options)[1].tobytes()

@@ -1,22 +1,6 @@
-"""What the data sets share: splits, and gray images for a 3-channel stem."""
+"""What the data sets share: held-out images, and gray ones for a 3-channel stem."""
 
 import numpy as np
-
-
-def choose_split(split: str | None, test_mode: bool, splits: tuple[str, str]) -> str:
-    """Fills in the default of the option ``split``.
-
-    Args:
-        split (str, optional): What the config says. None follows
-            ``test_mode``, so that a config in mmcls's style, which gives only
-            ``test_mode=True``, is not tested on the training images.
-        test_mode (bool): Whether None means the second split.
-        splits (tuple[str, str]): The split for training and the other one.
-
-    Returns:
-        str: One of ``splits``.
-    """
-    return splits[bool(test_mode)] if split is None else split
 
 
 def held_out(count: int, val_ratio: float) -> np.ndarray:
@@ -42,23 +26,13 @@ def held_out(count: int, val_ratio: float) -> np.ndarray:
 
 
 class GrayImagesMixin:
-    """Hands out gray images with three equal channels.
+    """Gives gray images three equal channels, which the stem of a backbone has.
 
-    The searchable backbones have a stem with 3 input channels. The data list
-    keeps one channel of shape (H, W), which takes a third of the memory;
-    :meth:`get_data_info`, and so a pipeline, gives (H, W, 3).
+    The data list has one channel, shape (H, W), to take a third of the memory.
     """
 
     def get_data_info(self, idx: int) -> dict:
-        """Gets the annotation and image of one sample.
-
-        Args:
-            idx (int): Index of the sample.
-
-        Returns:
-            dict: ``img``, an uint8 array of shape (H, W, 3), ``gt_label`` and
-            ``sample_idx``.
-        """
+        """As mmengine's, but that ``img`` has the shape (H, W, 3)."""
         info = super().get_data_info(idx)
         info['img'] = np.repeat(info['img'][..., None], 3, axis=2)
         return info

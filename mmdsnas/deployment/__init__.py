@@ -1,17 +1,18 @@
 """Files of a child that run without OpenMMLab."""
 
-from mmdsnas.datasets.packed_images import FolderImages, Images, Packer, find_images
+from mmdsnas.datasets.packed_images import Images, Packer, find_images
 from mmdsnas.subnets import build_child
 from .comparison import Comparison
-from .exporting import ExportResult, add_int8, export, export_child
+from .exporting import ExportResult, export, export_child
+from .formats import FORMATS, ChildFormat
 
 __all__ = [
+    'ChildFormat',
     'Comparison',
+    'FORMATS',
     'ExportResult',
-    'FolderImages',
     'Images',
     'Packer',
-    'add_int8',
     'build_child',
     'export',
     'export_child',

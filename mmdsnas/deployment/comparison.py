@@ -1,6 +1,7 @@
 """Whether a file computes what the child does."""
 
-from typing import Iterable, NamedTuple, Optional
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 
@@ -25,8 +26,8 @@ class Comparison(NamedTuple):
     largest: float
     scale: float
     agreeing: int
-    before: Optional[float]
-    after: Optional[float]
+    before: float | None
+    after: float | None
 
 
 def compare(first: Run, second: Run, batches: Iterable[Batch]) -> Comparison:

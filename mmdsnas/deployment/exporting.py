@@ -1,8 +1,9 @@
 """From a child to a file that runs without OpenMMLab."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Union
+from typing import Any, NamedTuple
 
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
@@ -20,10 +21,9 @@ from mmdsnas.subnets.checkpoint import load_checkpoint
 from mmdsnas.utils.data_sets import pipeline_of
 from mmdsnas.utils.files import check_writable, write_atomically
 from .comparison import Comparison, compare
-from .formats import FORMATS, OnnxFormat, Pt2Format
+from .formats import DEFAULT, FORMATS, INT8_FORMATS, ChildFormat, Run
 from .metadata import describe
 from .network import Network, eval_copy, reference, trace
-from .quantization import quantize
 
 # A part of the largest logit: float32 in another order of additions gives 1e-6 to
 # 5e-5 of it; a wrong mean, channel order or BatchNorm gives 1e-2 and more.
@@ -48,25 +48,25 @@ class ExportResult(NamedTuple):
     """
 
     file: Path
-    metadata: Dict[str, Any]
+    metadata: dict[str, Any]
     folded: int
     left: int
     comparison: Comparison
-    int8_file: Optional[Path] = None
-    int8_comparison: Optional[Comparison] = None
+    int8_file: Path | None = None
+    int8_comparison: Comparison | None = None
     left_out: Sequence[str] = ()
 
 
 def export(
     config: str,
-    checkpoint: Union[str, Path],
-    out: Union[str, Path, None] = None,
-    format: str = 'onnx',
+    checkpoint: str | Path,
+    out: str | Path | None = None,
+    format: str = DEFAULT,
     with_preprocess: bool = False,
     check: Source = CHECKED,
     tolerance: float = TOLERANCE,
-    int8: Optional[Source] = None,
-    options: Optional[Dict[str, Any]] = None,
+    int8: Source | None = None,
+    options: dict[str, Any] | None = None,
     trust_checkpoint: bool = False,
 ) -> ExportResult:
     """Exports the child of a checkpoint.
@@ -76,7 +76,7 @@ def export(
         checkpoint (str | Path): Of the search, or of the child.
         out (str | Path, optional): The file; by default beside the checkpoint, with
             another ending.
-        format (str): ``'onnx'`` or ``'pt2'``.
+        format (str): A name of :data:`mmdsnas.deployment.FORMATS`.
         with_preprocess (bool): Whether the file normalises the images.
         check (str | Path | int): Images that it is compared on with PyTorch: a
             folder, or how many of the test set.
@@ -104,7 +104,7 @@ def export(
         >>> result.comparison.largest < 1e-4
         True
     """
-    file_format = _format(format, tolerance, int8)
+    file_format = _checked_format(format, tolerance, int8 is not None)
     out = Path(out or Path(checkpoint).with_suffix(file_format.suffix))
     if out.suffix != file_format.suffix or out.is_dir():
         raise ConfigError(
@@ -121,36 +121,38 @@ def export(
         num_classes=None if reads_data_set else len(classes),
     )
     init_default_scope(config.get('default_scope', 'mmdsnas'))
-    images = labelled = find_images(config, check)
+    images = find_images(config, check)
     check_classes(loaded, images.classes, checkpoint)
     child = build_child(config, loaded, checkpoint, options)
-    calibration = None
+    calibration = labelled = None
     if int8 is not None:
         calibration = find_images(config, int8, 'train', '--int8')
         labelled = images if isinstance(check, int) else find_images(config, CHECKED)
-    result = export_child(
+    return export_child(
         child,
         images,
         out,
-        with_preprocess=with_preprocess,
-        tolerance=tolerance,
-        format=format,
+        format,
+        with_preprocess,
+        tolerance,
         classes=classes or images.classes,
         pipeline=pipeline_of(config.test_dataloader),
+        calibration=calibration,
+        int8_images=labelled,
     )
-    only_float = calibration is None
-    return result if only_float else add_int8(result, child, calibration, labelled)
 
 
 def export_child(
     child: BaseModel,
     images: Images,
-    out: Union[str, Path],
-    format: str = 'onnx',
+    out: str | Path,
+    format: str = DEFAULT,
     with_preprocess: bool = False,
     tolerance: float = TOLERANCE,
     classes: Sequence[str] = (),
-    pipeline: Sequence[Dict[str, Any]] = (),
+    pipeline: Sequence[dict[str, Any]] = (),
+    calibration: Images | None = None,
+    int8_images: Images | None = None,
 ) -> ExportResult:
     """Exports a child that is built already.
 
@@ -163,16 +165,20 @@ def export_child(
         tolerance (float): See :func:`export`.
         classes (Sequence[str]): Class names, in the order of the logits.
         pipeline (Sequence[dict]): Configs of the test pipeline, for the metadata.
+        calibration (Images, optional): What the ranges of feature maps are measured
+            on for a second file in int8. By default there is none.
+        int8_images (Images, optional): What the two files are compared on, by default
+            ``images``.
 
     Returns:
-        ExportResult: The file and how it compares.
+        ExportResult: The files and how they compare.
 
     Raises:
         ConfigError: An option is wrong.
         ExportError: See :func:`export`.
     """
-    file_format = _format(format, tolerance)
-    child = eval_copy(child)
+    file_format = _checked_format(format, tolerance, calibration is not None)
+    out, child = Path(out), eval_copy(child)
     first, _ = next(iter(images))
     outputs = reference(child, first).shape[1]
     if classes and len(classes) != outputs:
@@ -182,11 +188,11 @@ def export_child(
         )
     network = Network(child, with_preprocess)
     inputs = network.inputs(first)
-    program = trace(network, inputs)
+    program, folded, left = trace(network, inputs)
     metadata = describe(network, inputs, classes, pipeline)
     with write_atomically(out) as temporary:
-        file_format.write(program.program, temporary, metadata)
-        run = _with_inputs(network, file_format.runner(temporary))
+        file_format.write(program, temporary, metadata)
+        run = _of_images(network, file_format.runner(temporary))
         comparison = compare(partial(reference, child), run, images)
         allowed = tolerance * max(comparison.scale, 1.0)
         if not comparison.largest <= allowed:  # NaN is not within either.
@@ -196,56 +202,34 @@ def export_child(
                 f'than the {allowed:.2g} that --tolerance allows where they are up to '
                 f'{comparison.scale:.2g}: {out} was not written.'
             )
-    return ExportResult(
-        Path(out),
-        metadata,
-        program.folded,
-        program.left,
-        comparison,
-        left_out=images.left_out,
-    )
+    result = ExportResult(out, metadata, folded, left, comparison)
+    sources = [images]
+    if calibration is not None:
+        sources = [images, int8_images or images, calibration]
+        int8_file = out.with_suffix(f'.int8{file_format.suffix}')
+        with write_atomically(int8_file) as temporary:
+            batches = (network.inputs(batch) for batch, _ in calibration)
+            file_format.quantize(out, temporary, batches)
+            runs = [
+                _of_images(network, file_format.runner(f)) for f in (out, temporary)
+            ]
+            comparison = compare(*runs, sources[1])
+        result = result._replace(int8_file=int8_file, int8_comparison=comparison)
+    left_out = [line for source in sources for line in source.left_out]
+    return result._replace(left_out=list(dict.fromkeys(left_out)))
 
 
-def add_int8(
-    result: ExportResult, child: BaseModel, calibration: Images, images: Images
-) -> ExportResult:
-    """Writes an ONNX file in int8 beside the one in float32.
-
-    Args:
-        result (ExportResult): Of an export to ONNX.
-        child (BaseModel): The child that was exported.
-        calibration (Images): What the ranges of feature maps are measured on.
-        images (Images): What the two files are compared on.
-
-    Returns:
-        ExportResult: With the second file.
-    """
-    onnx = OnnxFormat()
-    network = Network(child, result.metadata['mean'] is None)
-    out = result.file.with_suffix(f'.int8{onnx.suffix}')
-    with write_atomically(out) as temporary:
-        quantize(result.file, temporary, network, calibration)
-        runners = map(onnx.runner, (result.file, temporary))
-        comparison = compare(*(_with_inputs(network, r) for r in runners), images)
-    left_out = [*result.left_out, *images.left_out, *calibration.left_out]
-    return result._replace(
-        int8_file=out,
-        int8_comparison=comparison,
-        left_out=list(dict.fromkeys(left_out)),
-    )
-
-
-def _format(
-    name: str, tolerance: float, int8: Optional[Source] = None
-) -> Union[OnnxFormat, Pt2Format]:
-    if name not in FORMATS:
-        raise ConfigError(f'--format must be {" or ".join(FORMATS)}, but is {name!r}.')
+def _checked_format(name: str, tolerance: float, int8: bool) -> ChildFormat:
+    allowed, where = (INT8_FORMATS, ' with --int8') if int8 else (FORMATS, '')
+    if name not in allowed:
+        raise ConfigError(
+            f'--format must be {" or ".join(allowed)}{where}, but is {name!r}.'
+        )
     if not tolerance > 0:
         raise ConfigError(f'--tolerance must be above 0, but is {tolerance}.')
-    if int8 is not None and name != 'onnx':
-        raise ConfigError(f'--format must be onnx with --int8, but is {name}.')
     return FORMATS[name]()
 
 
-def _with_inputs(network: Network, run: Callable) -> Callable:
+def _of_images(network: Network, run: Run) -> Run:
+    """The same function, of images as a test pipeline packs them."""
     return lambda images: run(network.inputs(images))

@@ -4,9 +4,11 @@ import io
 import json
 import logging
 import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,21 +17,64 @@ from torch.export import ExportedProgram
 from mmdsnas.errors import ConfigError, ExportError
 from .network import BATCH, INPUT, OUTPUT
 
+# From a batch of inputs to logits.
 Run = Callable[[Tensor], Tensor]
 
 METADATA = 'metadata.json'
 
 
-class OnnxFormat:
+class ChildFormat(ABC):
+    """A kind of file. A new one is a class of this module, named in ``FORMATS``.
+
+    Attributes:
+        suffix (str): Ending of its files.
+        int8 (bool): Whether :meth:`quantize` can write a file in int8.
+    """
+
+    suffix: str
+    int8 = False
+
+    @abstractmethod
+    def write(
+        self, program: ExportedProgram, path: Path, metadata: dict[str, Any]
+    ) -> None:
+        """Writes a file.
+
+        Args:
+            program (ExportedProgram): The network.
+            path (Path): The file.
+            metadata (dict): Plain values by name, kept as JSON.
+
+        Raises:
+            ExportError: The network has an operation that the format cannot express.
+        """
+
+    @abstractmethod
+    def runner(self, path: Path) -> Run:
+        """What computes logits by a file, whatever its ending is."""
+
+    def quantize(self, source: Path, target: Path, inputs: Iterable[Tensor]) -> None:
+        """Writes a file anew with weights and feature maps in int8.
+
+        Args:
+            source (Path): A file in float32.
+            target (Path): The file to be written.
+            inputs (Iterable[Tensor]): Batches for the calibration.
+        """
+        raise NotImplementedError
+
+
+class OnnxFormat(ChildFormat):
     """ONNX, for ONNX Runtime and whatever else reads it.
 
-    The metadata are JSON, under the key ``metadata.json`` of the model's properties.
+    The metadata are under the key ``metadata.json`` of the model's properties.
 
     Raises:
         ConfigError: The packages that it needs are not installed.
     """
 
     suffix = '.onnx'
+    int8 = True
 
     def __init__(self) -> None:
         try:
@@ -44,18 +89,9 @@ class OnnxFormat:
             ) from error
 
     def write(
-        self, program: ExportedProgram, path: Path, metadata: Dict[str, Any]
+        self, program: ExportedProgram, path: Path, metadata: dict[str, Any]
     ) -> None:
-        """Writes a file.
-
-        Args:
-            program (ExportedProgram): The network.
-            path (Path): The file.
-            metadata (dict): Plain values by name.
-
-        Raises:
-            ExportError: It has an operation that ONNX cannot express.
-        """
+        """Writes a file, see the base class."""
         import onnx
 
         # Whatever an exporter cannot do has an error of its own.
@@ -101,19 +137,56 @@ class OnnxFormat:
 
         return run
 
+    def quantize(self, source: Path, target: Path, inputs: Iterable[Tensor]) -> None:
+        """Quantizes by ONNX Runtime's static quantization, see the base class.
 
-class Pt2Format:
+        Weights have a scale for each output channel, feature maps one each, from the
+        smallest and the largest value that the inputs give.
+        """
+        from onnxruntime.quantization import (
+            CalibrationDataReader,
+            QuantFormat,
+            QuantType,
+            quantize_static,
+        )
+
+        class Reader(CalibrationDataReader):
+            batches = iter(inputs)
+
+            def get_next(self) -> dict[str, Any] | None:
+                batch = next(self.batches, None)
+                return None if batch is None else {INPUT: batch.numpy()}
+
+        # It advises an optimization that folding the BatchNorm layers has done, by a
+        # function that gives a root logger without handlers one of its own.
+        root, silent = logging.getLogger(), logging.NullHandler()
+        root.addHandler(silent)
+        try:
+            quantize_static(
+                source,
+                target,
+                Reader(),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=QuantType.QInt8,
+                weight_type=QuantType.QInt8,
+            )
+        finally:
+            root.removeHandler(silent)
+
+
+class Pt2Format(ChildFormat):
     """``torch.export``'s archive, for programs with torch, or compiled ahead of time.
 
-    The metadata are JSON, in the extra file ``metadata.json``.
+    The metadata are in the extra file ``metadata.json``.
     """
 
     suffix = '.pt2'
 
     def write(
-        self, program: ExportedProgram, path: Path, metadata: Dict[str, Any]
+        self, program: ExportedProgram, path: Path, metadata: dict[str, Any]
     ) -> None:
-        """Writes a file, see :meth:`OnnxFormat.write`."""
+        """Writes a file, see the base class."""
         content = io.BytesIO()
         extra = {METADATA: json.dumps(metadata)}
         torch.export.save(program, content, extra_files=extra)
@@ -125,7 +198,11 @@ class Pt2Format:
         return torch.export.load(io.BytesIO(path.read_bytes())).module()
 
 
-FORMATS = dict(onnx=OnnxFormat, pt2=Pt2Format)
+# By the values of --format; the first one is the default.
+FORMATS: dict[str, type[ChildFormat]] = dict(onnx=OnnxFormat, pt2=Pt2Format)
+DEFAULT = next(iter(FORMATS))
+# Those that a file in int8 can have.
+INT8_FORMATS = [name for name, kind in FORMATS.items() if kind.int8]
 
 
 @contextmanager
@@ -135,8 +212,7 @@ def _quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
+        with warnings.catch_warnings(action='ignore'):
             yield
     finally:
         logger.setLevel(level)

@@ -1,6 +1,7 @@
 """What a program that uses an exported file must know."""
 
-from typing import Any, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -19,8 +20,8 @@ def describe(
     network: Network,
     inputs: Tensor,
     classes: Sequence[str] = (),
-    pipeline: Sequence[Dict[str, Any]] = (),
-) -> Dict[str, Any]:
+    pipeline: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
     """Describes the input and the output of an exported network.
 
     Args:
@@ -57,7 +58,7 @@ def describe(
     )
 
 
-def _several_labels(child: nn.Module) -> Optional[Dict[str, Any]]:
+def _several_labels(child: nn.Module) -> dict[str, Any] | None:
     """How a head for several labels an image chooses them by the sigmoids."""
     head = getattr(child, 'head', None)
     if not isinstance(head, MultiLabelClsHead):
@@ -67,20 +68,20 @@ def _several_labels(child: nn.Module) -> Optional[Dict[str, Any]]:
 
 def _by_channel(
     preprocessor: nn.Module, name: str, default: float, channels: int
-) -> List[float]:
+) -> list[float]:
     values = getattr(preprocessor, name, torch.tensor(default)).flatten()
     # Seven digits: what the config has, not what float32 makes of it.
     return [float(f'{value:.7g}') for value in values.expand(channels).tolist()]
 
 
-def _size_step(step: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+def _size_step(step: dict[str, Any]) -> dict[str, Any] | None:
     name = str(step['type']).rpartition('.')[2]
     if 'Resize' not in name and name not in _SIZES:
         return None
     return {**step, 'type': name}
 
 
-def input_sentence(metadata: Dict[str, Any]) -> str:
+def input_sentence(metadata: dict[str, Any]) -> str:
     """What the file takes, in words."""
     size = ' x '.join(map(str, metadata['input_size']))
     order, channels = metadata['channel_order'], metadata['channels']

@@ -1,7 +1,6 @@
 """A child as one function of images: what is exported."""
 
 import copy
-from typing import NamedTuple
 
 import torch
 import torch.nn as nn
@@ -120,20 +119,6 @@ def reference(child: BaseModel, images: Tensor) -> Tensor:
     return logits
 
 
-class Program(NamedTuple):
-    """An exported network.
-
-    Attributes:
-        program (ExportedProgram): With a first dimension of any size.
-        folded (int): BatchNorm layers that were put into the layers before them.
-        left (int): Those that follow no convolution or linear map alone.
-    """
-
-    program: ExportedProgram
-    folded: int
-    left: int
-
-
 def _without_names(network: Network) -> Network:
     """A copy whose candidates have names of ours: torch.export makes code of them."""
     network = copy.deepcopy(network)
@@ -144,7 +129,7 @@ def _without_names(network: Network) -> Network:
     return network
 
 
-def trace(network: Network, inputs: Tensor) -> Program:
+def trace(network: Network, inputs: Tensor) -> tuple[ExportedProgram, int, int]:
     """Exports a network with its BatchNorm layers folded.
 
     Args:
@@ -152,7 +137,9 @@ def trace(network: Network, inputs: Tensor) -> Program:
         inputs (Tensor): One input, shape (1, ...).
 
     Returns:
-        Program: It holds nothing of the machine, such as paths of source files.
+        tuple: The program, with a first dimension of any size and nothing of the
+        machine in it, such as paths of source files, and how many BatchNorm layers
+        were folded and are left.
 
     Raises:
         ExportError: ``torch.export`` cannot have this network.
@@ -175,4 +162,4 @@ def trace(network: Network, inputs: Tensor) -> Program:
     for node in program.graph.nodes:
         for name in _TRACES:
             node.meta.pop(name, None)
-    return Program(program, number, left)
+    return program, number, left

@@ -1,6 +1,7 @@
 """Looks into the values of a config."""
 
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 
 def type_name(part: Any) -> str:

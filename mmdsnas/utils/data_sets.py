@@ -1,6 +1,7 @@
 """The data loaders of a config, and their data sets, whatever stands around them."""
 
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Where classes such as RepeatDataset and ConcatDataset have what they stand around.
@@ -16,17 +17,13 @@ class DataSet(NamedTuple):
         around (tuple[str, ...]): Types of what stands around it, from the outside.
     """
 
-    config: Dict[str, Any]
+    config: dict[str, Any]
     where: str
-    around: Tuple[str, ...]
+    around: tuple[str, ...]
 
 
-def loaders(config: Mapping[str, Any]) -> Dict[str, Dict[str, Any]]:
-    """The configs of all data loaders by their options, also of those that hooks have.
-
-    Args:
-        config (Mapping): Of a run; its parts themselves are given, not copies.
-    """
+def loaders(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The data loaders of a config and its hooks by their options; no copies."""
     found = {name: config.get(name) for name in LOADERS}
     custom, default = config.get('custom_hooks'), config.get('default_hooks')
     hooks = dict(enumerate(custom)) if isinstance(custom, (list, tuple)) else {}
@@ -39,31 +36,25 @@ def loaders(config: Mapping[str, Any]) -> Dict[str, Dict[str, Any]]:
     return {name: loader for name, loader in found.items() if isinstance(loader, dict)}
 
 
-def data_sets(loader: Optional[Mapping[str, Any]]) -> Iterator[DataSet]:
-    """The innermost data sets of a data loader.
-
-    Args:
-        loader (Mapping, optional): Its config.
-    """
+def data_sets(loader: Mapping[str, Any] | None) -> Iterator[DataSet]:
+    """The innermost data sets of the config of a data loader."""
     return _inside((loader or {}).get('dataset'), 'dataset', ())
 
 
-def pipeline_of(loader: Optional[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+def pipeline_of(loader: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """The transforms of a data loader's first data set; none where it has none."""
     found = (part.config.get('pipeline') for part in data_sets(loader))
     return next(found, None) or []
 
 
-def _inside(part: Any, where: str, around: Tuple[str, ...]) -> Iterator[DataSet]:
+def _inside(part: Any, where: str, around: tuple[str, ...]) -> Iterator[DataSet]:
     if isinstance(part, (list, tuple)):
         for i, item in enumerate(part):
             yield from _inside(item, f'{where}.{i}', around)
     elif isinstance(part, dict):
-        inner = {name: part[name] for name in _INSIDE if name in part}
-        inner = {k: v for k, v in inner.items() if isinstance(v, (dict, list, tuple))}
+        inner = [n for n in _INSIDE if isinstance(part.get(n), (dict, list, tuple))]
         if not inner:
             yield DataSet(part, where, around)
-        for name, item in inner.items():
-            yield from _inside(
-                item, f'{where}.{name}', (*around, str(part.get('type')))
-            )
+        around = (*around, str(part.get('type')))
+        for name in inner:
+            yield from _inside(part[name], f'{where}.{name}', around)

@@ -2,9 +2,9 @@ import errno
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, Union
 
 from mmdsnas.errors import OutputError
 
@@ -14,7 +14,7 @@ _TEMPORARY = re.compile(rf'\..+\.[a-z0-9_]{{8}}{re.escape(SUFFIX)}', re.DOTALL)
 
 
 @contextmanager
-def write_atomically(path: Union[str, Path]) -> Iterator[Path]:
+def write_atomically(path: str | Path) -> Iterator[Path]:
     """Writes a file so that it is there whole or not at all.
 
     Args:
@@ -54,17 +54,13 @@ def write_atomically(path: Union[str, Path]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Union[str, Path]) -> List[Path]:
-    """Removes what killed writers left in a folder.
+def remove_leftovers(folder: str | Path) -> list[Path]:
+    """Removes what killed writers left in a folder, which need not exist.
 
     No other process may be writing into the folder.
 
-    Args:
-        folder (str | Path): Searched without the folders in it; need not exist.
-
     Returns:
-        list[Path]: The temporary files of :func:`write_atomically` that were
-        there.
+        list[Path]: The temporary files of :func:`write_atomically` that were there.
     """
     found = [
         path
@@ -76,15 +72,11 @@ def remove_leftovers(folder: Union[str, Path]) -> List[Path]:
     return found
 
 
-def check_writable(folder: Union[str, Path], option: str) -> None:
+def check_writable(folder: str | Path, option: str) -> None:
     """Creates a folder and writes a file into it for a moment.
 
-    Args:
-        folder (str | Path): The folder.
-        option (str): What gave it, for the message.
-
     Raises:
-        OutputError: That does not work.
+        OutputError: That does not work; names the option that gave the folder.
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)

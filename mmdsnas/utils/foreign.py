@@ -1,8 +1,8 @@
 """Errors of code that is not ours: of networks, data sets and metrics."""
 
 import traceback
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 
 import torch
 
@@ -17,13 +17,13 @@ FOREIGN = (
 
 @contextmanager
 def telling(what: str) -> Iterator[None]:
-    """Lets errors of foreign code be those of a config that does not fit it.
+    """Turns errors of foreign code into those of a config that does not fit it.
 
     Args:
         what (str): What fails then.
 
     Raises:
-        ConfigError: It does; names the error and its place.
+        ConfigError: Names the error and its place.
     """
     try:
         yield

@@ -3,7 +3,6 @@
 import difflib
 import os.path
 from pathlib import Path
-from typing import List, Union
 
 from ..errors import ConfigError, SubnetError
 
@@ -13,19 +12,18 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 def config_root() -> Path:
     """The folder of the configs.
 
-    Returns:
-        Path: ``mmdsnas/.mim/configs`` where a wheel was installed, else the
-        ``configs`` next to the package.
+    It is ``mmdsnas/.mim/configs`` where a wheel was installed, else the ``configs``
+    next to the package.
     """
     installed = _PACKAGE / '.mim' / 'configs'
     return installed if installed.is_dir() else _PACKAGE.parent / 'configs'
 
 
-def find_config(name: Union[str, Path]) -> Path:
+def find_config(name: str | Path) -> Path:
     """Finds a config from its path or its name.
 
     Args:
-        name (str or Path): An existing file, or the name of a config of
+        name (str | Path): An existing file, or the name of a config of
             mmdsnas, with or without ``.py`` and leading folders.
 
     Returns:
@@ -38,23 +36,17 @@ def find_config(name: Union[str, Path]) -> Path:
         >>> find_config('dsnas_supernet_1xb64_digits').name
         'dsnas_supernet_1xb64_digits.py'
     """
-    # Not by pathlib, which fails on names that cannot be those of a file.
-    path = Path(os.path.expanduser(name))
-    if os.path.isfile(path):
-        return path.absolute()
-
-    root = config_root()
-    known = sorted(root.rglob('*.py'))
-    found = _called(name, known)
+    found, known = _find(name, '*.py')
     if len(found) == 1:
-        return found[0]
+        return found[0].absolute()
+    root = config_root()
     if found:
         raise ConfigError(
             f'the config "{name}" is ambiguous, it could be one of: '
             f'{", ".join(str(config.relative_to(root)) for config in found)}'
         )
     nearest = difflib.get_close_matches(
-        path.name.removesuffix('.py'), {config.stem for config in known}, cutoff=0
+        Path(name).name.removesuffix('.py'), {file.stem for file in known}, cutoff=0
     )
     raise ConfigError(
         f'"{name}" is neither a file nor a config below {root}; the nearest '
@@ -62,24 +54,13 @@ def find_config(name: Union[str, Path]) -> Path:
     )
 
 
-def find_subnet(name: Union[str, Path]) -> Path:
-    """Finds a subnet file from its path or its name.
-
-    Args:
-        name (str or Path): An existing file, or the name of a subnet file of
-            mmdsnas, with or without ``.yaml`` and leading folders.
-
-    Returns:
-        Path: Its path.
+def find_subnet(name: str | Path) -> Path:
+    """Finds a subnet file from its path or its name, as :func:`find_config` does.
 
     Raises:
         SubnetError: There is no such file.
     """
-    path = Path(os.path.expanduser(name))
-    if os.path.isfile(path):
-        return path
-    known = sorted(config_root().rglob('subnets/*.yaml'))
-    found = _called(name, known)
+    found, known = _find(name, 'subnets/*.yaml')
     if found:
         return found[0]
     raise SubnetError(
@@ -88,14 +69,15 @@ def find_subnet(name: Union[str, Path]) -> Path:
     )
 
 
-def _called(name: Union[str, Path], known: List[Path]) -> List[Path]:
-    """The files whose last folders and name are those given."""
-    suffix = known[0].suffix if known else ''
-    wanted = Path(str(name).removesuffix(suffix) + suffix).parts
+def _find(name: str | Path, pattern: str) -> tuple[list[Path], list[Path]]:
+    """The file of that path, or those of mmdsnas with these last folders; and all."""
+    # Not by pathlib, which fails on names that cannot be those of a file.
+    if os.path.isfile(path := os.path.expanduser(name)):
+        return [Path(path)], []
     root = config_root()
+    known = sorted(root.rglob(pattern))
+    suffix = Path(pattern).suffix
+    wanted = Path(str(name).removesuffix(suffix) + suffix).parts
     # ``configs/dsnas/x.py`` is found as well, from whatever directory.
-    return [
-        file
-        for file in known
-        if (root.name, *file.relative_to(root).parts)[-len(wanted) :] == wanted
-    ]
+    parts = {file: (root.name, *file.relative_to(root).parts) for file in known}
+    return [file for file in known if parts[file][-len(wanted) :] == wanted], known

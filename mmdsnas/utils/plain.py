@@ -5,14 +5,11 @@ import torch
 
 
 def plain(value: Any) -> Any:
-    """A value made of built-in types and tensors alone.
+    """The same value of built-in types and tensors, which ``weights_only=True`` loads.
 
     Args:
         value (Any): Nested dicts, lists and tuples of numbers, strings,
             tensors and NumPy values; anything else becomes its ``str``.
-
-    Returns:
-        Any: What ``weights_only=True`` loads.
     """
     if isinstance(value, dict):
         return {plain(k): plain(v) for k, v in value.items()}

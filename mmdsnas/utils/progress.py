@@ -1,6 +1,7 @@
 import sys
 import time
-from typing import Callable, Iterator, Sequence, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from mmengine.logging import print_log
 from rich.console import Console
@@ -12,27 +13,21 @@ Item = TypeVar('Item')
 INTERVAL = 10.0
 
 
-def progress(
-    items: Sequence[Item], what: str, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Item]:
-    """Goes through work that takes minutes, and says how much is left.
+def progress(items: Sequence[Item], what: str) -> Iterator[Item]:
+    """Yields items whose work takes minutes, and says how much is left.
 
     Args:
         items (Sequence): What there is to do.
         what (str): What is done, for a bar on a terminal or lines of the log.
-        clock (callable): The time in seconds.
-
-    Yields:
-        Any: The items.
     """
     if sys.stderr.isatty():
         console = Console(stderr=True)
         yield from track(items, what, console=console, transient=True)
         return
-    start = told = clock()
+    start = told = time.monotonic()
     for done, item in enumerate(items, 1):
         yield item
-        now = clock()
+        now = time.monotonic()
         if now - told >= INTERVAL and done < len(items):
             left = (now - start) / done * (len(items) - done)
             print_log(

@@ -10,27 +10,23 @@ import torch
 def random_states_kept(seed: int) -> Iterator[None]:
     """Lets something draw random numbers without a trace.
 
-    While open, the generators of Python, NumPy and torch (CPU and CUDA) go by
-    a seed; afterwards they are exactly where they were.
-
-    Args:
-        seed (int): The seed, at least 0.
+    Inside, the generators of Python, NumPy and torch (CPU and CUDA) go by ``seed``;
+    afterwards they have the states of before.
     """
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.default_generator.manual_seed(seed)
-    if cuda:
-        torch.cuda.manual_seed_all(seed)
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        torch.set_rng_state(cpu)
-        if cuda:
-            torch.cuda.set_rng_state_all(cuda)
+    python, numpy = random.getstate(), np.random.get_state()
+    # Others than the CPU have no state before CUDA is initialized.
+    devices = range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)
+    with torch.random.fork_rng(devices):
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.default_generator.manual_seed(seed)
+        if devices:
+            torch.cuda.manual_seed_all(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
 
 
 def seed_all(key: Sequence[int]) -> None:

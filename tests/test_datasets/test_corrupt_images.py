@@ -2,9 +2,7 @@ import copy
 import logging
 import pickle
 import re
-from types import SimpleNamespace
 
-import mmcv
 import numpy as np
 import pytest
 from mmcls.registry import TRANSFORMS
@@ -15,8 +13,8 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from mmdsnas.datasets import ImageFolder, corrupt_images
-from mmdsnas.datasets.corrupt_images import SkipCorruptImagesMixin, load_image
-from mmdsnas.errors import ConfigError, CorruptImageError, DataError
+from mmdsnas.datasets.corrupt_images import SkipCorruptImagesMixin
+from mmdsnas.errors import ConfigError, DataError
 from tests.jpegs import damage, jpeg
 
 DECODERS = ('cv2', 'pillow')
@@ -96,28 +94,6 @@ def test_whole_images_are_none_of_it(tmp_path, said, decoder):
     assert not said and dataset.num_corrupt == 0
 
 
-def test_one_more_than_max_corrupt_is_an_error(tmp_path, said):
-    dataset = Images(images(tmp_path, 7, (1, 3, 5)), max_corrupt=2)
-    for _ in range(2):
-        assert [dataset[i]['gt_label'] for i in (1, 3)] == [2, 4]
-    with pytest.raises(
-        DataError,
-        match=(
-            f'^The image "{tmp_path / "005.JPEG"}" cannot be decoded with cv2: with '
-            r'it 3 image\(s\) of Images are corrupt, and max_corrupt is 2.$'
-        ),
-    ):
-        dataset[5]
-    assert len(said) == 2
-
-
-def test_no_corrupt_image_may_be_allowed(tmp_path, said):
-    dataset = Images(images(tmp_path, 3, (1,)), max_corrupt=0)
-    with pytest.raises(DataError, match=r'with it 1 image\(s\) .* max_corrupt is 0.$'):
-        dataset[1]
-    assert not said
-
-
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('decoder', DECODERS)
 def test_test_mode_skips_none(tmp_path, said, decoder, kind):
@@ -147,18 +123,33 @@ def test_all_are_corrupt(tmp_path, said):
             dataset[1]
 
 
+@pytest.mark.parametrize('corrupt, max_corrupt', [((1,), 0), ((1, 3, 5), 2)])
+def test_one_more_than_max_corrupt_is_an_error(tmp_path, said, corrupt, max_corrupt):
+    dataset = Images(
+        images(tmp_path, 7, corrupt), max_corrupt=max_corrupt, lazy_init=True
+    )
+    dataset.full_init()
+    for _ in range(2):
+        for i in corrupt[:-1]:
+            assert dataset[i]['gt_label'] == i + 1
+        dataset.full_init()
+    path = tmp_path / f'00{corrupt[-1]}.JPEG'
+    with pytest.raises(
+        DataError,
+        match=f'^The image "{path}" cannot be decoded with cv2: with it '
+        rf'{len(corrupt)} image\(s\) of Images are .* max_corrupt is {max_corrupt}.$',
+    ):
+        dataset[corrupt[-1]]
+    assert len(said) == max_corrupt
+
+
 @pytest.mark.parametrize('test_mode', [False, True])
 def test_a_missing_image_is_not_skipped(tmp_path, said, test_mode):
     """Many would be missing, all of one cause, which is to be mended."""
     dataset = Images(images(tmp_path, 3), test_mode=test_mode)
     (tmp_path / '001.JPEG').unlink()
-    with pytest.raises(
-        DataError,
-        match=(
-            f'^The image "{tmp_path / "001.JPEG"}" is in the list of the data set, '
-            'but does not exist: put it there.$'
-        ),
-    ):
+    message = f'^The image "{tmp_path / "001.JPEG"}" is in the list .* does not exist'
+    with pytest.raises(DataError, match=message):
         dataset[1]
     assert not said and dataset.num_corrupt == 0
 
@@ -171,9 +162,16 @@ class Raises(BaseTransform):
         raise self.error
 
 
-@pytest.mark.parametrize(
-    'error', [OSError('image file is truncated'), AssertionError('img is None')]
-)
+def test_a_loader_that_keeps_the_error_to_itself(tmp_path, said):
+    dataset = Images(images(tmp_path, 3, (1,)))
+    dataset.pipeline.transforms[0] = TRANSFORMS.build(
+        dict(type='LoadImageFromFile', ignore_empty=True, imdecode_backend='pillow')
+    )
+    assert labels(dataset) == [0, 2, 2]
+    assert dataset.num_corrupt == 1
+
+
+@pytest.mark.parametrize('error', [OSError('is truncated'), AssertionError('is None')])
 def test_an_error_of_another_transform_is_none_of_it(tmp_path, said, error):
     dataset = Images(images(tmp_path, 3), Raises(error))
     with pytest.raises(type(error), match=str(error)) as raised:
@@ -182,70 +180,15 @@ def test_an_error_of_another_transform_is_none_of_it(tmp_path, said, error):
     assert not said and dataset.num_corrupt == 0
 
 
-def test_a_wrong_option_of_the_loader_is_none_of_it(tmp_path, said):
-    dataset = Images(images(tmp_path, 3), decoder='magick')
+def test_neither_is_a_wrong_option_nor_a_folder(tmp_path, said):
+    images(tmp_path, 3)
     with pytest.raises(ValueError, match='magick is not supported'):
-        dataset[1]
-    assert not said
-
-
-def test_an_error_of_the_file_system_is_none_of_it(tmp_path, said):
-    dataset = Images(images(tmp_path, 3), decoder='pillow')
+        Images(tmp_path, decoder='magick')[1]
     (tmp_path / '001.JPEG').unlink()
     (tmp_path / '001.JPEG').mkdir()
     with pytest.raises(IsADirectoryError):
-        dataset[1]
+        Images(tmp_path, decoder='pillow')[1]
     assert not said
-
-
-def test_errors_of_a_pillow_reader_of_whatever_type(tmp_path):
-    """A broken number in a PPM is a ValueError, a broken PNG a SyntaxError."""
-    ppm = tmp_path / 'x.ppm'
-    ppm.write_bytes(b'P6 1V0 8 255\n' + bytes(3000))
-    png = tmp_path / 'x.png'
-    Image.effect_noise((500, 400), 50).save(png)
-    content = png.read_bytes()
-    half = len(content) // 2
-    png.write_bytes(content[:half] + bytes(half))
-    for path, cause in ((ppm, ValueError), (png, SyntaxError)):
-        with pytest.raises(CorruptImageError, match=f'"{path}".*pillow') as raised:
-            load_image(
-                LoadImageFromFile(imdecode_backend='pillow'), dict(img_path=str(path))
-            )
-        assert type(raised.value.__cause__) is cause
-
-
-class LoaderOfMmcv200(LoadImageFromFile):
-    """It does not assert that OpenCV returned an image."""
-
-    def transform(self, results):
-        with open(results['img_path'], 'rb') as file:
-            img = mmcv.imfrombytes(file.read())
-        results['img_shape'] = img.shape[:2]
-
-
-def test_a_loader_that_does_not_look_at_what_it_got(tmp_path):
-    path = damage(jpeg(tmp_path / 'x.JPEG'), 'text')
-    with pytest.raises(CorruptImageError, match=f'"{path}" cannot be decoded'):
-        load_image(LoaderOfMmcv200(), dict(img_path=str(path)))
-
-
-def test_a_mistake_in_a_loader_is_not_a_corrupt_image():
-    class Loader(LoadImageFromFile):
-        def transform(self, results):
-            return SimpleNamespace().shape
-
-    with pytest.raises(AttributeError, match="no attribute 'shape'"):
-        load_image(Loader(), dict(img_path='x'))
-
-
-def test_a_loader_that_keeps_the_error_to_itself(tmp_path, said):
-    dataset = Images(images(tmp_path, 3, (1,)))
-    dataset.pipeline.transforms[0] = TRANSFORMS.build(
-        dict(type='LoadImageFromFile', ignore_empty=True, imdecode_backend='pillow')
-    )
-    assert labels(dataset) == [0, 2, 2]
-    assert dataset.num_corrupt == 1
 
 
 class NoneAt(BaseTransform):
@@ -274,7 +217,10 @@ def load(dataset, key, context):
     return [value for batch in loader for value in batch[key]]
 
 
-@pytest.mark.parametrize('context, epochs', [('fork', 2), ('spawn', 1)])
+@pytest.mark.parametrize(
+    'context, epochs',
+    [('fork', 2), pytest.param('spawn', 1, marks=pytest.mark.slow)],
+)
 def test_the_count_holds_over_workers(tmp_path, context, epochs, capfd):
     """Worker 0 meets images 0, 1, 4 and 5, worker 1 the others."""
     images(tmp_path / 'train' / 'a', 4, (0, 3))
@@ -320,14 +266,6 @@ def test_a_copy_counts_over_workers(tmp_path):
     """mmengine's Runner copies the data set that it is given."""
     dataset = copy.deepcopy(Images(images(tmp_path, 6, (1, 4))))
     load(dataset, 'gt_label', 'fork')
-    assert dataset.num_corrupt == 2
-
-
-def test_lazy_init_counts(tmp_path, said):
-    dataset = Images(images(tmp_path, 4, (1, 2)), lazy_init=True)
-    dataset.full_init()
-    dataset[1]
-    dataset.full_init()
     assert dataset.num_corrupt == 2
 
 

@@ -3,21 +3,10 @@ import sys
 
 import numpy as np
 import pytest
-import torch
-from mmcls.registry import DATASETS as MMCLS_DATASETS
-from mmengine.registry import DefaultScope
-from mmengine.runner import Runner
 
 from mmdsnas.datasets import Digits
 from mmdsnas.datasets.utils import held_out
 from mmdsnas.errors import ConfigError, DataError
-from mmdsnas.registry import DATASETS
-
-PIPELINE = [
-    dict(type='Resize', scale=16),
-    dict(type='mmcls.RandomCrop', crop_size=12, padding=2),
-    dict(type='mmcls.PackClsInputs'),
-]
 
 
 def contents(dataset):
@@ -90,66 +79,11 @@ def test_labels_are_ints_and_classes_the_ten_digits():
     assert dataset.CLASSES == ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
 
 
-def test_split_follows_test_mode_unless_given():
-    assert Digits().split == 'train'
-    assert Digits(test_mode=True).split == 'test'
-    assert Digits(split='train', test_mode=True).split == 'train'
-    assert Digits(test_mode=True).test_mode is True
-
-
-def test_arguments_of_the_base_class():
-    lazy = Digits(lazy_init=True)
-    assert not lazy._fully_initialized
-    lazy.full_init()
-    plain = Digits(serialize_data=False)
-    assert contents(lazy) == contents(plain)
-    assert plain.data_list and not lazy.data_list
-    few = Digits(indices=5, metainfo=dict(classes=tuple('abcdefghij')))
-    assert contents(few) == contents(plain)[:5]
-    assert few.CLASSES[0] == 'a'
-    assert 'test (val_ratio=0.3)' in repr(Digits(split='test', val_ratio=0.3))
-
-
 def test_a_sample_is_not_changed_by_its_user():
     dataset = Digits(serialize_data=False)
     before = dataset.get_data_info(0)['img'].copy()
     dataset.get_data_info(0)['img'][:] = 7
     assert (dataset.get_data_info(0)['img'] == before).all()
-
-
-@pytest.mark.parametrize('num_workers', [0, 1])
-def test_a_data_loader_gives_packed_inputs(num_workers):
-    with DefaultScope.overwrite_default_scope('mmdsnas'):
-        loader = Runner.build_dataloader(
-            dict(
-                dataset=dict(type='Digits', split='test', pipeline=PIPELINE),
-                sampler=dict(type='DefaultSampler', shuffle=False),
-                num_workers=num_workers,
-                batch_size=4,
-            )
-        )
-    batch = next(iter(loader))
-    assert [x.shape for x in batch['inputs']] == [(3, 12, 12)] * 4
-    assert batch['inputs'][0].dtype == torch.uint8
-    labels = Digits(split='test').get_gt_labels()[:4].tolist()
-    assert [s.gt_label.label.item() for s in batch['data_samples']] == labels
-
-
-def test_built_by_name():
-    built = DATASETS.build(dict(type='Digits', pipeline=PIPELINE))
-    assert isinstance(built, Digits)
-    assert built[0]['inputs'].shape == (3, 12, 12)
-    with DefaultScope.overwrite_default_scope('mmcls'):
-        built = MMCLS_DATASETS.build(dict(type='mmdsnas.Digits', split='test'))
-    assert isinstance(built, Digits)
-
-
-def test_wrong_split():
-    with pytest.raises(
-        ConfigError,
-        match="^split of Digits must be 'train' or 'test', but is 'val'.$",
-    ):
-        Digits(split='val', lazy_init=True)
 
 
 @pytest.mark.parametrize('ratio', [0, 1, -0.1, 1.5, float('nan'), '0.2', None])

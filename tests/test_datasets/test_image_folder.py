@@ -1,18 +1,14 @@
 import os
 import re
 from collections import Counter
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
-import torch
-from mmcls.registry import DATASETS as MMCLS_DATASETS
-from mmengine.registry import DefaultScope
-from mmengine.runner import Runner
 
 from mmdsnas.datasets import ImageFolder, find_classes, image_folder
 from mmdsnas.errors import ConfigError, DataError
-from mmdsnas.registry import DATASETS
 
 PIPELINE = [
     dict(type='LoadImageFromFile'),
@@ -200,13 +196,6 @@ def test_which_files_are_images(tmp_path):
         assert dataset[i]['inputs'].shape == (3, 16, 16)
 
 
-def test_split_follows_test_mode_unless_given(given):
-    assert ImageFolder(given).split == 'train'
-    assert ImageFolder(given, test_mode=True).split == 'val'
-    dataset = ImageFolder(given, split='train', test_mode=True)
-    assert dataset.split == 'train' and dataset.test_mode is True
-
-
 def test_corrupt_images_are_skipped_in_training_alone(given):
     """Whatever a config says of test mode, which one for val may leave out."""
     for split in ('train', 'val'):
@@ -221,20 +210,6 @@ def test_corrupt_images_are_skipped_in_training_alone(given):
         val[1]
     with pytest.raises(ConfigError, match='^max_corrupt of ImageFolder .*but is -1'):
         ImageFolder(given, max_corrupt=-1)
-
-
-def test_arguments_of_the_base_class(given):
-    lazy = ImageFolder(given, lazy_init=True)
-    assert not lazy._fully_initialized and lazy.CLASSES == ('ant', 'cat')
-    lazy.full_init()
-    plain = ImageFolder(given, serialize_data=False)
-    assert listed(lazy) == listed(plain)
-    assert plain.data_list and not lazy.data_list
-    assert plain._fully_initialized
-    assert listed(ImageFolder(given, indices=2)) == listed(plain)[:2]
-    dataset = ImageFolder(given, metainfo=dict(author='me'))
-    assert dataset.metainfo == dict(author='me', classes=('ant', 'cat'))
-    assert given in repr(dataset) and 'Split: \ttrain' in repr(dataset)
 
 
 @pytest.mark.parametrize('kind', ['metainfo', 'classes'])
@@ -261,74 +236,6 @@ def test_other_classes_than_the_folders(given, names):
         ImageFolder(given, metainfo=dict(classes=names), lazy_init=True)
 
 
-def test_home_folder(given, monkeypatch):
-    monkeypatch.setenv('HOME', os.path.dirname(given))
-    assert find_classes('~/own') == ('ant', 'cat')
-    assert len(ImageFolder('~/own')) == 7
-
-
-@pytest.mark.parametrize('num_workers', [0, 1])
-def test_a_data_loader_gives_packed_inputs(drawn, num_workers):
-    with DefaultScope.overwrite_default_scope('mmdsnas'):
-        loader = Runner.build_dataloader(
-            dict(
-                dataset=dict(
-                    type='ImageFolder', data_root=drawn, split='val', pipeline=PIPELINE
-                ),
-                sampler=dict(type='DefaultSampler', shuffle=False),
-                num_workers=num_workers,
-                batch_size=7,
-            )
-        )
-    batch = next(iter(loader))
-    assert [x.shape for x in batch['inputs']] == [(3, 16, 16)] * 7
-    assert batch['inputs'][0].dtype == torch.uint8
-    for x, sample, (path, label) in zip(
-        batch['inputs'],
-        batch['data_samples'],
-        listed(ImageFolder(drawn, split='val')),
-        strict=True,
-    ):
-        assert sample.gt_label.label.item() == label
-        assert os.path.relpath(sample.img_path, drawn) == path
-        assert (x == int(path[-7:-4])).all()
-
-
-def test_built_by_name(given):
-    config = dict(data_root=given, pipeline=PIPELINE)
-    built = DATASETS.build(dict(type='ImageFolder', **config))
-    assert isinstance(built, ImageFolder)
-    assert built[0]['inputs'].shape == (3, 16, 16)
-    with DefaultScope.overwrite_default_scope('mmcls'):
-        built = MMCLS_DATASETS.build(dict(type='mmdsnas.ImageFolder', **config))
-    assert isinstance(built, ImageFolder)
-
-
-def both_refuse(root, message):
-    """Checks the class folders' errors, also before files are listed."""
-    with pytest.raises(DataError, match=f'^{message}$'):
-        find_classes(str(root))
-    with pytest.raises(DataError, match=f'^{message}$'):
-        ImageFolder(str(root), lazy_init=True)
-
-
-def test_wrong_split(given):
-    with pytest.raises(
-        ConfigError,
-        match="^split of ImageFolder must be .* one of train, val, test, but is 'all'.",
-    ):
-        ImageFolder(given, split='all', lazy_init=True)
-    with pytest.raises(DataError, match='no folder test, which split'):
-        ImageFolder(given, split='test')
-
-
-def test_wrong_val_ratio(given):
-    with pytest.raises(
-        ConfigError, match='^val_ratio of ImageFolder must be .*but is 20'
-    ):
-        ImageFolder(given, val_ratio=20, lazy_init=True)
-
-
 @pytest.mark.parametrize('unset', [None, ''])
 def test_unset_data_root(unset):
     message = '^data_root of ImageFolder is not set: give the folder that has'
@@ -336,73 +243,6 @@ def test_unset_data_root(unset):
         ImageFolder(unset)
     with pytest.raises(ConfigError, match=message):
         find_classes(unset)
-
-
-def test_missing_folder(tmp_path):
-    both_refuse(
-        tmp_path / 'no',
-        (
-            f'The folder "{tmp_path / "no"}" does not exist: data_root must be a '
-            'folder that has one folder of images per class; --cfg-options '
-            'data_root=FOLDER gives it.'
-        ),
-    )
-
-
-def test_no_class_folders(tmp_path):
-    image(tmp_path / 'loose.png')
-    both_refuse(
-        tmp_path,
-        f'"{tmp_path}" has no class folders: it must have at '
-        'least two folders of images, one per class.',
-    )
-
-
-def test_only_one_class(tmp_path):
-    classes(tmp_path, ant=3)
-    both_refuse(
-        tmp_path,
-        f'"{tmp_path}" has only the class folder "ant": it '
-        'must have at least two folders of images, one per class.',
-    )
-
-
-def test_val_without_class_folders(tmp_path):
-    classes(tmp_path / 'train', ant=3, bee=3)
-    (tmp_path / 'val').mkdir()
-    both_refuse(
-        tmp_path,
-        f'"{tmp_path / "val"}" has no class folders: it must '
-        f'have those of "{tmp_path / "train"}".',
-    )
-
-
-def test_val_with_classes_of_its_own(tmp_path):
-    classes(tmp_path / 'train', ant=3, bee=3)
-    classes(tmp_path / 'val', ant=1, cat=1, dog=1)
-    both_refuse(
-        tmp_path,
-        (
-            rf'"{tmp_path / "val"}" has the class folder\(s\) cat, dog: only the '
-            f'classes of "{tmp_path / "train"}" are allowed.'
-        ),
-    )
-
-
-@pytest.mark.parametrize(
-    'names, wanted',
-    [
-        (['train', 'ant'], 'has the folder train, but none called val or test'),
-        (['Valid', 'test'], 'has the folder Valid, but none called train'),
-        (['test', 'ant'], 'has the folder test, but none called train'),
-        (['train', 'val', 'valid'], 'has the folders val and valid: only one'),
-        (['Train', 'train', 'val'], 'has the folders Train and train: only one'),
-    ],
-)
-def test_folders_of_splits_that_do_not_belong_together(tmp_path, names, wanted):
-    for name in names:
-        classes(tmp_path / name, ant=3, bee=3)
-    both_refuse(tmp_path, f'"{tmp_path}" {wanted}.*')
 
 
 @pytest.mark.parametrize(
@@ -445,34 +285,6 @@ def test_train_may_be_a_class(tmp_path):
     assert len(ImageFolder(str(tmp_path), split='val')) == 2
 
 
-@pytest.mark.parametrize('split', ['train', 'val'])
-def test_a_class_without_images(given, split):
-    folder = os.path.join(given, split, 'cat')
-    for name in os.listdir(folder):
-        os.remove(os.path.join(folder, name))
-    with pytest.raises(
-        DataError,
-        match=(
-            rf'^The class folder "{folder}" has 0 image\(s\): at least 1 with '
-            'the ending .jpg, .jpeg, .png, .bmp, .tif, .tiff, .webp, .ppm must '
-            'be there.$'
-        ),
-    ):
-        ImageFolder(given, split=split)
-
-
-def test_a_class_with_a_single_image_cannot_be_split(tmp_path):
-    classes(tmp_path, ant=3, bee=1)
-    with pytest.raises(
-        DataError,
-        match=(
-            rf'^The class folder "{tmp_path / "bee"}" has 1 image\(s\): at '
-            'least 2 with .* must be there, one for train and one for val.$'
-        ),
-    ):
-        ImageFolder(str(tmp_path))
-
-
 def test_an_image_without_content(tmp_path):
     classes(tmp_path, ant=3, bee=3)
     empty, dead = tmp_path / 'ant' / 'x.png', tmp_path / 'ant' / 'y.png'
@@ -484,3 +296,70 @@ def test_an_image_without_content(tmp_path):
     dead.symlink_to(tmp_path / 'nothing.png')
     with pytest.raises(DataError, match=message.format(re.escape(str(dead)))):
         ImageFolder(str(tmp_path))
+
+
+TWO = dict(ant=3, bee=3)
+
+
+@pytest.mark.parametrize(
+    'folders, message',
+    [
+        ({'x/': {}}, 'The folder .* does not exist: data_root must be a folder'),
+        ({'own/': {}}, '.* has no class folders: it must have at least two'),
+        ({'own/': dict(ant=3)}, '.* has only the class folder "ant": it must have'),
+        ({'own/train': TWO, 'own/val': {}}, '.*val" has no class folders: .*train".$'),
+        (
+            {'own/train': TWO, 'own/val': dict(ant=1, cat=1, dog=1)},
+            r'.*val" has the class folder\(s\) cat, dog: only the classes of .*train"',
+        ),
+        (
+            {'own/train': TWO, 'own/ant': TWO},
+            '.* has the folder train, but none called val or test',
+        ),
+        (
+            {'own/Valid': TWO, 'own/test': TWO},
+            '.* has the folder Valid, but none called train',
+        ),
+        ({'own/test': TWO, 'own/ant': TWO}, '.* folder test, but none called train'),
+        (
+            {'own/train': TWO, 'own/val': TWO, 'own/valid': TWO},
+            '.* has the folders val and valid: only one',
+        ),
+        (
+            {'own/Train': TWO, 'own/train': TWO, 'own/val': TWO},
+            '.* has the folders Train and train: only one',
+        ),
+    ],
+)
+def test_wrong_folders(tmp_path, folders, message):
+    """They are refused before files are listed."""
+    for name, counts in folders.items():
+        (tmp_path / name).mkdir(parents=True)
+        classes(tmp_path / name, **counts)
+    for look in (find_classes, partial(ImageFolder, lazy_init=True)):
+        with pytest.raises(DataError, match=f'^{message}'):
+            look(str(tmp_path / 'own'))
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_a_class_without_images(given, split):
+    folder = os.path.join(given, split, 'cat')
+    for name in os.listdir(folder):
+        os.remove(os.path.join(folder, name))
+    message = rf'^The class folder "{folder}" has 0 image\(s\): at least 1 .*ppm must'
+    with pytest.raises(DataError, match=message):
+        ImageFolder(given, split=split)
+    with pytest.raises(DataError, match='no folder test, which split'):
+        ImageFolder(given, split='test')
+
+
+def test_a_class_with_a_single_image_cannot_be_split(tmp_path):
+    classes(tmp_path, ant=3, bee=1)
+    message = r'bee" has 1 image\(s\): at least 2 .*, one for train and one for val.$'
+    with pytest.raises(DataError, match=message):
+        ImageFolder(str(tmp_path))
+
+
+def test_home_folder(given, monkeypatch):
+    monkeypatch.setenv('HOME', os.path.dirname(given))
+    assert len(ImageFolder('~/own')) == 7

@@ -12,7 +12,6 @@ from PIL import Image
 from mmdsnas.datasets import ImageNet
 from mmdsnas.errors import ConfigError, DataError
 from mmdsnas.launch.run_config import load_config
-from mmdsnas.registry import DATASETS
 from mmdsnas.utils.data_sets import LOADERS
 from tests.jpegs import WNIDS, annotated, damage, jpeg, plain_folders
 
@@ -136,88 +135,6 @@ def test_hidden_folders_and_other_files_are_left_out(folders):
 def test_home_folder(folders, monkeypatch):
     monkeypatch.setenv('HOME', os.path.dirname(folders))
     assert len(ImageNet(data_root='~/imagenet', data_prefix='train')) == 6
-
-
-def test_built_by_name(folders):
-    built = DATASETS.build(
-        dict(type='ImageNet', data_root=folders, data_prefix='train')
-    )
-    assert type(built) is ImageNet
-
-
-def test_data_root_is_not_set():
-    refused(
-        'data_root of ImageNet is not set: give the folder that has the folders '
-        'train and val.',
-        error=ConfigError,
-    )
-
-
-def test_missing_folder(tmp_path):
-    refused(
-        f'The folder "{tmp_path}/train" does not exist: data_root and data_prefix of '
-        'ImageNet must lead to the folder of the images.',
-        data_root=str(tmp_path),
-        data_prefix='train',
-    )
-
-
-@pytest.mark.parametrize('name', [None, 'meta/val.txt'])
-def test_missing_annotation_file(lists, name):
-    os.remove(os.path.join(lists, 'meta', 'val.txt'))
-    refused(
-        f'The annotation file "{lists}/meta/val.txt" does not exist: put it there, or '
-        f'set ann_file="" if "{lists}/val" has a folder for each class.',
-        name,
-        data_root=lists,
-        data_prefix='val',
-    )
-
-
-@pytest.mark.parametrize(
-    'line', ['a.JPEG', 'a 1.JPEG', 'a.JPEG -1', 'a.JPEG 1000', '5', 'a.JPEG cat']
-)
-def test_annotation_without_a_class(lists, line):
-    path = os.path.join(lists, 'meta', 'train.txt')
-    with open(path, 'a') as file:
-        file.write(line)
-    refused(
-        f'Line 7 of "{path}" is {line!r}: it must be an image and its class, a number '
-        'from 0 to 999, like "n01440764/x.JPEG 0".',
-        data_root=lists,
-        data_prefix='train',
-    )
-
-
-def test_class_beyond_those_given(lists):
-    refused(
-        'Line 5 of .* a number from 0 to 1, like .*',
-        data_root=lists,
-        data_prefix='train',
-        classes=['a', 'b'],
-    )
-
-
-def test_empty_annotation_file(lists):
-    path = os.path.join(lists, 'meta', 'train.txt')
-    with open(path, 'w') as file:
-        file.write('\n')
-    refused(
-        f'The annotation file "{path}" is empty: each line must be an image and its '
-        'class, like "n01440764/x.JPEG 0".',
-        data_root=lists,
-        data_prefix='train',
-    )
-
-
-def test_no_class_folders(lists):
-    refused(
-        f'"{lists}/val" has no class folders: ImageNet must have one folder of images '
-        'per class, or an annotation file like meta/val.txt in data_root.',
-        '',
-        data_root=lists,
-        data_prefix='val',
-    )
 
 
 def test_empty_class_folders(tmp_path):
@@ -354,3 +271,29 @@ def test_training_pipelines(tmp_path, which, backend):
         ('std', (0.229, 0.224, 0.225)),
     ):
         assert config.data_preprocessor[ours] == pytest.approx(np.multiply(theirs, 255))
+
+
+def test_missing_folders(tmp_path, lists):
+    refused('data_root of ImageNet is not set: .*', error=ConfigError)
+    options = dict(data_root=str(tmp_path), data_prefix='no')
+    refused(f'The folder "{tmp_path}/no" does not exist: data_root and .*', **options)
+    options = dict(data_root=lists, data_prefix='val')
+    refused(f'"{lists}/val" has no class folders: ImageNet must .*', '', **options)
+    os.remove(os.path.join(lists, 'meta', 'val.txt'))
+    for name in (None, 'meta/val.txt'):
+        refused(f'The annotation file "{lists}/meta/val.txt" does.*', name, **options)
+
+
+@pytest.mark.parametrize(
+    'line', ['a.JPEG', 'a 1.JPEG', 'a.JPEG -1', 'a.JPEG 1000', '5', 'a.JPEG cat']
+)
+def test_annotation_without_a_class(lists, line):
+    path = os.path.join(lists, 'meta', 'train.txt')
+    options = dict(data_root=lists, data_prefix='train')
+    refused('Line 5 of .* a number from 0 to 1, .*', classes=['a', 'b'], **options)
+    with open(path, 'a') as file:
+        file.write(line)
+    refused(f'Line 7 of "{path}" is {line!r}: .* number from 0 to 999, .*', **options)
+    with open(path, 'w') as file:
+        file.write('\n')
+    refused(f'The annotation file "{path}" is empty: .*', **options)

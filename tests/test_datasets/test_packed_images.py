@@ -6,7 +6,7 @@ from mmcls.structures import ClsDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmdsnas.deployment import FolderImages, Images, find_images
+from mmdsnas.deployment import Images, find_images
 from mmdsnas.errors import ConfigError, DataError
 from mmdsnas.registry import DATASETS
 
@@ -73,7 +73,7 @@ def test_a_folder_goes_through_the_test_pipeline(pipeline, tmp_path):
         cv2.imwrite(str(tmp_path / name), image)
     (tmp_path / 'notes.txt').write_text('no image')
     found = find_images(loaders(pipeline), str(tmp_path))
-    assert found.samples.paths == [str(tmp_path / n) for n in ('a.PNG', 'b/1.png')]
+    assert found.samples == [str(tmp_path / n) for n in ('a.PNG', 'b/1.png')]
     assert len(found) == 2 and not found.classes
     for pixels, labels in found:
         assert pixels.shape == (1, 3, 8, 8) and labels == [None]
@@ -82,9 +82,9 @@ def test_a_folder_goes_through_the_test_pipeline(pipeline, tmp_path):
 
 def test_what_is_missing_is_named(tmp_path):
     with pytest.raises(DataError, match='nowhere" is not a folder: --check must be'):
-        FolderImages(tmp_path / 'nowhere', FILES)
+        find_images(loaders(FILES), tmp_path / 'nowhere')
     with pytest.raises(DataError, match='has no images: --check must be .*or a number'):
-        FolderImages(tmp_path, FILES)
+        find_images(loaders(FILES), tmp_path)
     (tmp_path / 'broken.jpg').write_bytes(b'\xff\xd8 no image')
     with pytest.raises(DataError, match='None of the 1 images can be decoded'):
         list(find_images(loaders(FILES), tmp_path))

@@ -15,9 +15,12 @@ from mmcls.models import ImageClassifier
 from mmengine.dataset import pseudo_collate
 from torch import nn
 
-from mmdsnas.deployment import FolderImages, Images, Packer, export_child
+from mmdsnas.datasets.class_folders import list_images
+from mmdsnas.deployment import Images, Packer, export_child
 from mmdsnas.deployment.metadata import input_sentence
 from mmdsnas.registry import MODELS
+from tests.jpegs import damage, jpeg
+from tests.pictures import huge_png
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'deployment' / 'classify.py'
 # The last bytes are no text.
@@ -65,6 +68,12 @@ def folder(tmp_path_factory):
     return folder
 
 
+def packed(folder, pipeline):
+    """The images of a folder, and their files."""
+    paths = list_images(folder)
+    return Images(paths, pack=Packer(pipeline)), paths
+
+
 def run(*args):
     """Where nothing of OpenMMLab or mmdsnas can be imported."""
     blocked = "sys.modules.update(dict.fromkeys(['mmdsnas', 'mmengine', 'mmcv']))"
@@ -104,10 +113,10 @@ def test_predictions_are_those_of_the_child(
     format, with_preprocess, child, folder, tmp_path
 ):
     out = tmp_path / f'child.{format}'
-    samples = FolderImages(folder, PIPELINES['edge'])
+    images, paths = packed(folder, PIPELINES['edge'])
     export_child(
         child,
-        Images(samples),
+        images,
         out,
         format=format,
         with_preprocess=with_preprocess,
@@ -115,11 +124,14 @@ def test_predictions_are_those_of_the_child(
         pipeline=PIPELINES['edge'],
     )
     child = copy.deepcopy(child).eval()
-    done = run(out, *samples.paths)
+    cut = tmp_path / 'cut.jpg'
+    damage(jpeg(cut, size=(64, 64)), 'truncated')
+    done = run(out, cut, *paths)
     assert done.returncode == 0, done.stderr
+    assert f'left out, cannot be decoded: {cut}' in done.stderr.splitlines()
     lines = done.stdout.splitlines()
-    for k, (path, line) in enumerate(zip(samples.paths, lines, strict=True)):
-        batch = dict(inputs=samples[k]['inputs'][None])
+    for path, line in zip(paths, lines, strict=True):
+        batch = dict(inputs=images.pack(path)['inputs'][None])
         scores = child(child.data_preprocessor(batch)['inputs']).softmax(1)[0]
         best = int(scores.argmax())
         assert line == f'{path}: {PRINTED[best]} ({scores[best]:.3f})'
@@ -130,7 +142,7 @@ def test_names_are_printed_on_one_line():
     assert tuple(map(printable, CLASSES)) == PRINTED
 
 
-def test_what_it_cannot_do_is_said(folder, capsys):
+def test_what_it_cannot_do_is_said(folder):
     script = runpy.run_path(str(TOOL))
     image = np.zeros((4, 4, 3), np.uint8)
     for step in (dict(type='Pad', size=8), dict(type='Resize', scale_factor=2.0)):
@@ -140,10 +152,19 @@ def test_what_it_cannot_do_is_said(folder, capsys):
         with pytest.raises(SystemExit, match='must be a file that ends in .onnx or'):
             script['load_network'](path)
     about = dict(resize=[], input_size=[32, 32])
-    with pytest.raises(SystemExit, match='nowhere.png" is not there'):
+    with pytest.raises(SystemExit, match='nowhere.png" cannot be read: No such file'):
         script['load_image']('nowhere.png', about)
     with pytest.raises(SystemExit, match='but the network takes .32, 32.'):
         script['load_image'](str(folder / '1.png'), about)
+
+
+@pytest.mark.parametrize(
+    'content', [b'', b'<html>not found</html>', huge_png()], ids=['', 'html', 'huge']
+)
+def test_what_cannot_be_decoded_is_left_out(content, tmp_path):
+    (tmp_path / 'x.png').write_bytes(content)
+    load = runpy.run_path(str(TOOL))['load_image']
+    assert load(str(tmp_path / 'x.png'), dict(resize=[], input_size=[8, 8])) is None
 
 
 GREY = [
@@ -178,18 +199,16 @@ class Flat(nn.Module):
 def test_a_network_of_one_channel(with_preprocess, folder, tmp_path):
     """Its file takes and gets grey images."""
     child, out = classifier(1, 'LinearClsHead'), tmp_path / 'child.pt2'
-    samples = FolderImages(folder, GREY)
-    result = export_child(
-        child, Images(samples), out, 'pt2', with_preprocess, pipeline=GREY
-    )
+    images, paths = packed(folder, GREY)
+    result = export_child(child, images, out, 'pt2', with_preprocess, pipeline=GREY)
     about = result.metadata
     assert (about['channels'], about['channel_order']) == (1, 'GREY')
     size = '8 x 8 x 1' if with_preprocess else '1 x 8 x 8'
     assert f'images in GREY, N x {size}' in input_sentence(about)
     script = runpy.run_path(str(TOOL))
     network, _ = script['load_network'](str(out))
-    for k, path in enumerate(samples.paths):
-        batch = child.data_preprocessor(dict(inputs=samples[k]['inputs'][None]))
+    for path in paths:
+        batch = child.data_preprocessor(dict(inputs=images.pack(path)['inputs'][None]))
         logits = network(script['load_image'](path, about))
         assert np.allclose(logits, child(batch['inputs']).detach(), atol=1e-4)
 
@@ -202,16 +221,16 @@ def test_a_network_of_several_labels(options, folder, tmp_path):
     if not options:
         child.head.thr = 0.5
     pipeline = [LOAD, *GREY[1:]]
-    samples = FolderImages(folder, pipeline)
-    result = export_child(child, Images(samples), out, 'pt2', pipeline=pipeline)
+    images, paths = packed(folder, pipeline)
+    result = export_child(child, images, out, 'pt2', pipeline=pipeline)
     script = runpy.run_path(str(TOOL))
     network, about = script['load_network'](str(out))
     assert about == result.metadata
-    for k, path in enumerate(samples.paths):
+    for path in paths:
         (logits,) = network(script['load_image'](path, about))
         found = dict(script['labels'](logits, about['several_labels']))
         with torch.no_grad():
-            (sample,) = child.test_step(pseudo_collate([samples[k]]))
+            (sample,) = child.test_step(pseudo_collate([images.pack(path)]))
         label = sample.pred_label
         assert sorted(found) == sorted(label.label.tolist())
         for i, score in found.items():

@@ -4,7 +4,7 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from mmdsnas.deployment import Images, add_int8, export_child
+from mmdsnas.deployment import Images, export_child
 
 
 @pytest.mark.parametrize('with_preprocess', [False, True])
@@ -12,10 +12,12 @@ def test_int8_is_smaller_and_its_accuracy_is_measured(
     with_preprocess, child, images, tmp_path
 ):
     result = export_child(
-        child, images, tmp_path / 'child.onnx', with_preprocess=with_preprocess
+        child,
+        images,
+        tmp_path / 'child.onnx',
+        with_preprocess=with_preprocess,
+        calibration=Images(images.samples, 10),
     )
-    calibration = Images(images.samples, 10)
-    result = add_int8(result, child, calibration, images)
     assert result.int8_file == tmp_path / 'child.int8.onnx'
     model = onnx.load(result.int8_file)
     weights = {t.name: t for t in model.graph.initializer}

@@ -30,26 +30,36 @@ def load_network(path: str) -> Tuple[Network, Dict[str, Any]]:
     """Loads a file.
 
     Args:
-        path (str): Its name ends in ``.onnx`` or ``.pt2``.
+        path (str): Its name ends in a suffix of ``LOADERS``.
 
     Returns:
         tuple: A function from a batch of images to their logits, and what the file says
         of its input and its classes.
     """
-    if not path.endswith(('.onnx', '.pt2')) or not os.path.isfile(path):
-        sys.exit(f'error: "{path}" must be a file that ends in .onnx or .pt2.')
-    if path.endswith('.onnx'):
-        import onnxruntime
+    load = LOADERS.get(os.path.splitext(path)[1])
+    if load is None or not os.path.isfile(path):
+        sys.exit(f'error: "{path}" must be a file that ends in {" or ".join(LOADERS)}.')
+    return load(path)
 
-        session = onnxruntime.InferenceSession(path)
-        about = json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
-        return lambda batch: session.run(None, {about['input']: batch})[0], about
+
+def _load_onnx(path: str) -> Tuple[Network, Dict[str, Any]]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path)
+    about = json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
+    return lambda batch: session.run(None, {about['input']: batch})[0], about
+
+
+def _load_pt2(path: str) -> Tuple[Network, Dict[str, Any]]:
     import torch
 
     extra = {METADATA: ''}
     module = torch.export.load(path, extra_files=extra).module()
     network = torch.no_grad()(lambda batch: module(torch.from_numpy(batch)).numpy())
     return network, json.loads(extra[METADATA])
+
+
+LOADERS = {'.onnx': _load_onnx, '.pt2': _load_pt2}
 
 
 def resized(image: np.ndarray, step: Dict[str, Any]) -> np.ndarray:
@@ -87,7 +97,7 @@ def resized(image: np.ndarray, step: Dict[str, Any]) -> np.ndarray:
     return cv2.resize(image, size, interpolation=INTERPOLATIONS[how])
 
 
-def load_image(path: str, about: Dict[str, Any]) -> np.ndarray:
+def load_image(path: str, about: Dict[str, Any]) -> Optional[np.ndarray]:
     """Loads an image as a network takes it.
 
     Args:
@@ -95,12 +105,22 @@ def load_image(path: str, about: Dict[str, Any]) -> np.ndarray:
         about (dict): What the network's file says.
 
     Returns:
-        np.ndarray: A batch of one.
+        np.ndarray, optional: A batch of one; None of an image that cannot be decoded.
     """
     grey = about.get('channel_order') == 'GREY'
-    image = cv2.imread(path, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR)
+    try:
+        content = np.fromfile(path, np.uint8)
+    except OSError as error:
+        sys.exit(f'error: "{path}" cannot be read: {error.strerror}.')
+    # Unlike imread, imdecode gives nothing of a truncated file.
+    try:
+        image = cv2.imdecode(
+            content, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
+        )
+    except cv2.error:  # no content, or too many pixels
+        image = None
     if image is None:
-        sys.exit(f'error: "{path}" is not there, or cannot be decoded.')
+        return None
     for step in about['resize']:
         image = resized(image, step)
     if list(image.shape[:2]) != about['input_size']:
@@ -150,14 +170,18 @@ def labels(
 
 
 def main() -> None:
-    """Prints a line for each image."""
+    """Prints a line for each image, or on stderr that it is left out."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('network', help='file that ends in .onnx or .pt2')
+    parser.add_argument('network', help=f'file that ends in {" or ".join(LOADERS)}')
     parser.add_argument('images', nargs='+', metavar='IMAGE')
     args = parser.parse_args()
     network, about = load_network(args.network)
     for path in args.images:
-        logits = network(load_image(path, about))[0].astype(np.float64)
+        image = load_image(path, about)
+        if image is None:
+            print(printable(f'left out, cannot be decoded: {path}'), file=sys.stderr)
+            continue
+        logits = network(image)[0].astype(np.float64)
         found = labels(logits, about.get('several_labels'))
         names = about['classes'] or [f'class {i}' for i in range(len(logits))]
         text = ', '.join(f'{names[i]} ({score:.3f})' for i, score in found)

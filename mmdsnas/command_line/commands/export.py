@@ -11,6 +11,7 @@ from mmdsnas.command_line.arguments import (
 )
 from mmdsnas.deployment import Comparison, ExportResult, export
 from mmdsnas.deployment.exporting import CHECKED, TOLERANCE
+from mmdsnas.deployment.formats import DEFAULT, FORMATS, INT8_FORMATS
 from mmdsnas.deployment.metadata import input_sentence
 
 
@@ -24,7 +25,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'checkpoint', help='checkpoint of the search, or of the child alone'
     )
-    parser.add_argument('--format', default='onnx', help='onnx (default) or pt2')
+    parser.add_argument(
+        '--format',
+        default=DEFAULT,
+        help=f'{" or ".join(FORMATS)} (default: %(default)s)',
+    )
     parser.add_argument(
         '--out', metavar='FILE', help='the file, by default beside the checkpoint'
     )
@@ -53,8 +58,8 @@ def parse_args() -> argparse.Namespace:
         '--int8',
         type=_images,
         metavar='IMAGES',
-        help='write a second ONNX file in int8, calibrated with a folder of images or '
-        'a number of images of the training set',
+        help='write a second file in int8, calibrated with a folder of images or a '
+        f'number of images of the training set; --format {" or ".join(INT8_FORMATS)}',
     )
     add_trust_argument(parser)
     return parser.parse_args()

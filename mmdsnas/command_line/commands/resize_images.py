@@ -5,9 +5,10 @@ The copy is another data set: accuracies compare among runs on the same one.
 
 import argparse
 import os
+from collections import Counter
 
 from mmdsnas.command_line.arguments import show_user_errors
-from mmdsnas.datasets.resized_copy import copy_resized
+from mmdsnas.datasets.resized_copy import CORRUPT, copy_resized
 
 # Of corrupt images that are named.
 NAMED = 10
@@ -37,11 +38,13 @@ def parse_args() -> argparse.Namespace:
 @show_user_errors
 def main() -> None:
     args = parse_args()
-    found = copy_resized(
+    became = copy_resized(
         args.source, args.target, args.short_edge, args.quality, args.workers
     )
-    print(', '.join(f'{number} {what}' for what, number in found.counts.items()))
-    for path in found.corrupt[:NAMED]:
+    counts = Counter(became.values())
+    print(', '.join(f'{number} {what}' for what, number in counts.items()))
+    corrupt = [path for path, what in became.items() if what == CORRUPT]
+    for path in corrupt[:NAMED]:
         print(f'left out, cannot be decoded: {path}')
-    if len(found.corrupt) > NAMED:
-        print(f'and {len(found.corrupt) - NAMED} more')
+    if len(corrupt) > NAMED:
+        print(f'and {len(corrupt) - NAMED} more')

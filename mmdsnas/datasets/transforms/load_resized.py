@@ -14,9 +14,7 @@ from pydantic import AfterValidator, Field
 from mmdsnas.errors import CorruptImageError
 from mmdsnas.registry import TRANSFORMS
 from mmdsnas.utils.options import Count, Positive, checked_options
-from ..decoding import decode
-from .box import Box
-from .jpeg_header import decoded_size
+from ..decoding import decode, jpeg_size
 
 # By how much an edge is divided; the largest first.
 _FLAGS = {
@@ -25,6 +23,8 @@ _FLAGS = {
     2: cv2.IMREAD_REDUCED_COLOR_2,
     1: cv2.IMREAD_COLOR,
 }
+# Part of an image in pixels: top, left, height and width.
+Box = Tuple[int, int, int, int]
 
 
 class LoadResized(LoadImageFromFile):
@@ -32,21 +32,19 @@ class LoadResized(LoadImageFromFile):
 
     The part is chosen from the size in the JPEG's header. Then OpenCV decodes the
     image with its edges divided by 8, 4, 2 or 1: by the largest number that leaves
-    the part at least as large as it is to become. libjpeg leaves out the
-    frequencies that are not needed, so that this takes less time than decoding and
-    resizing. Divided by 1, the pixels are those of the two transforms that it stands
-    for, and so they are for all that is no JPEG of gray or colour.
+    the part at least as large as the result. libjpeg skips the frequencies that are
+    not needed, which takes less time than decoding and resizing. The pixels of edges
+    divided by 1, and of all that is no JPEG in gray or colour, are those of the two
+    transforms that it stands for.
 
     Where decoding fails, or gives another size than the header, the whole image is
-    loaded with the random numbers as they were: it fails as in mmcv's transform, or
-    the part is chosen anew.
+    loaded with the random numbers as they were.
 
     Args:
         resize (BaseTransform): mmcls's transform of a loaded image.
         scale (int): The short edge of the result in pixels.
-        color_type (str): ``'color'`` turns an image as its EXIF data say,
-            ``'color_ignore_orientation'`` does not.
-        backend_args (dict, optional): Of mmengine's file backend.
+        color_type (str): See the transforms.
+        backend_args (dict, optional): See the transforms.
     """
 
     def __init__(
@@ -74,16 +72,13 @@ class LoadResized(LoadImageFromFile):
             CorruptImageError: The image cannot be decoded.
         """
         content = fileio.get(results['img_path'], backend_args=self.backend_args)
-        size = decoded_size(content, turn=self.color_type == 'color')
+        size = jpeg_size(content, turn=self.color_type == 'color')
         # Of smaller images no part can be reduced.
         if size is not None and min(size) >= 2 * self.scale:
             state = np.random.get_state()
             if self._load_reduced(results, content, size):
                 return results
             np.random.set_state(state)
-        return self.resize(self._load_whole(results, content))
-
-    def _load_whole(self, results: Dict, content: bytes) -> Dict:
         img = mmcv.imfrombytes(content, flag=self.color_type, backend='cv2')
         if img is None:
             raise CorruptImageError(
@@ -91,20 +86,22 @@ class LoadResized(LoadImageFromFile):
             )
         results['img'] = img
         results['img_shape'] = results['ori_shape'] = img.shape[:2]
-        return results
+        return self.resize(results)
 
     def _load_reduced(
         self, results: Dict, content: bytes, size: Tuple[int, int]
     ) -> bool:
         """Loads an image as small as it may be, if that works."""
-        box, target = self.choose(size)
-        spare = min(box.height // target[0], box.width // target[1])
+        (top, left, height, width), target = self.choose(size)
+        spare = min(height // target[0], width // target[1])
         factor = next((f for f in _FLAGS if f <= spare), 1)
-        img = self._decode(content, size, factor)
-        if img is None:
+        flag = _FLAGS[factor]
+        if self.color_type == 'color_ignore_orientation':
+            flag |= cv2.IMREAD_IGNORE_ORIENTATION
+        img = decode(content, flag)
+        if img is None or img.shape[:2] != tuple(-(-edge // factor) for edge in size):
             return False
-        box = box.reduced(factor)
-        part = img[box.top : box.top + box.height, box.left : box.left + box.width]
+        part = img[_reduced(top, height, factor), _reduced(left, width, factor)]
         results['img'] = mmcv.imresize(
             part, target[::-1], interpolation=self.resize.interpolation, backend='cv2'
         )
@@ -114,34 +111,17 @@ class LoadResized(LoadImageFromFile):
 
     @abstractmethod
     def choose(self, size: Tuple[int, int]) -> Tuple[Box, Tuple[int, int]]:
-        """Chooses a part of an image.
-
-        Args:
-            size (tuple[int, int]): Height and width of the image.
-
-        Returns:
-            tuple: The part, and the height and width that it is to have.
-        """
+        """Chooses a part by the image's height and width, and the part's new ones."""
 
     @abstractmethod
     def note(self, results: Dict, size: Tuple[int, int]) -> None:
-        """Adds what mmcls's transform adds beside ``img``.
+        """Adds what mmcls's transform adds beside ``img``; ``size`` is of the whole."""
 
-        Args:
-            results (dict): With ``img``.
-            size (tuple[int, int]): Height and width of the whole image.
-        """
 
-    def _decode(
-        self, content: bytes, size: Tuple[int, int], factor: int
-    ) -> Optional[np.ndarray]:
-        """Decodes an image; None if that fails or the header told another size."""
-        flag = _FLAGS[factor]
-        if self.color_type == 'color_ignore_orientation':
-            flag |= cv2.IMREAD_IGNORE_ORIENTATION
-        img = decode(content, flag)
-        expected = tuple(-(-edge // factor) for edge in size)
-        return img if img is not None and img.shape[:2] == expected else None
+def _reduced(start: int, length: int, factor: int) -> slice:
+    """The nearest range of an edge that is divided by a factor."""
+    half = factor // 2
+    return slice((start + half) // factor, (start + length + half) // factor)
 
 
 def _range(ends: Sequence[float]) -> Sequence[float]:
@@ -161,9 +141,8 @@ class LoadRandomResizedCrop(LoadResized):
     """Loads a random part of an image, see :class:`LoadResized`.
 
     Stands for :class:`mmcv.transforms.LoadImageFromFile` and
-    :class:`mmcls.datasets.RandomResizedCrop`, whose random numbers it draws: the
-    parts are the same ones. In a smaller image the edges of a part are rounded to
-    its pixels, by at most half a pixel of the result.
+    :class:`mmcls.datasets.RandomResizedCrop`, and draws the same parts. The edges of a
+    part are rounded by at most half a pixel of the result.
 
     Args:
         scale (int): Height and width of the result.
@@ -202,7 +181,7 @@ class LoadRandomResizedCrop(LoadResized):
         """Draws a part, see the base class."""
         # mmcls looks at the shape alone; this image has no memory of its own.
         image = np.broadcast_to(np.uint8(0), size)
-        return Box(*self.resize.rand_crop_params(image)), self.resize.scale
+        return self.resize.rand_crop_params(image), self.resize.scale
 
     def note(self, results: Dict, size: Tuple[int, int]) -> None:
         """Adds the shape, see the base class."""
@@ -211,7 +190,7 @@ class LoadRandomResizedCrop(LoadResized):
 
 @TRANSFORMS.register_module()
 class LoadResizeEdge(LoadResized):
-    """Loads an image whose short edge gets a length, see :class:`LoadResized`.
+    """Loads an image with a short edge of some length, see :class:`LoadResized`.
 
     Stands for :class:`mmcv.transforms.LoadImageFromFile` and
     :class:`mmcls.datasets.ResizeEdge`.
@@ -244,7 +223,7 @@ class LoadResizeEdge(LoadResized):
             if width < height
             else (scale, int(scale * width / height))
         )
-        return Box(0, 0, *size), target
+        return (0, 0, *size), target
 
     def note(self, results: Dict, size: Tuple[int, int]) -> None:
         """Adds shape and scale, see the base class."""

@@ -169,7 +169,7 @@ def test_orientation_is_ignored(tmp_path, factors, orientation):
 
 def test_header_of_another_size_than_that_of_the_image(tmp_path, monkeypatch):
     """Nothing is drawn for it: what mmcls does from the pixels is all."""
-    monkeypatch.setattr(load_resized, 'decoded_size', lambda *args, **kwargs: (99, 99))
+    monkeypatch.setattr(load_resized, 'jpeg_size', lambda *args, **kwargs: (99, 99))
     for make in (crops, edges):
         ours, theirs = both(save(tmp_path / 'a.jpg', waves(150, 200)), *make())
         assert (ours == theirs).all()
