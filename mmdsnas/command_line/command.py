@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-from mmdsnas.options.checkers import nearest
+from mmdsnas.utils.words import nearest
 from mmdsnas.versions import __version__
 
 # The module of a command, and what it does; a new command is a line here.

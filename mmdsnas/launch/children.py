@@ -13,7 +13,7 @@ from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.subnets import recorded_child_config, recorded_classes, recorded_input_size
 from mmdsnas.subnets.built_child import build_child
 from mmdsnas.subnets.checkpoint import load_checkpoint
-from .check_config import check_config
+from .built_parts import building
 from .run_config import load_config
 
 Image = Union[str, Path, np.ndarray]
@@ -93,9 +93,6 @@ def load_child(
                 f'the options {", ".join(overrides)} need a config whose options they '
                 'replace, but config is None.'
             )
-        # Of the data there is the pipeline alone.
-        parts = {k: part for k, part in config.items() if k != 'test_dataloader'}
-        check_config(Config(parts))
     return complete_child(config, checkpoint, path, overrides)
 
 
@@ -113,7 +110,8 @@ def complete_child(
         path (Path): Where that came from, for messages.
         options (Mapping, optional): ``--cfg-options``.
     """
-    child = build_child(config, checkpoint, path, options)
+    with building(config):
+        child = build_child(config, checkpoint, path, options)
     child.cfg = config
     child.dataset_meta = dict(classes=recorded_classes(checkpoint))
     return child

@@ -17,8 +17,8 @@ from mmengine.runner import Priority, Runner
 from mmengine.utils import get_object_from_string
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.options.checkers import shown
 from mmdsnas.registry import SCOPE
+from mmdsnas.utils.words import shown
 
 # Options whose value is the name of a class or function, or these themselves.
 TYPES = ('constructor', 'ema_type', 'runner_type', 'type')
