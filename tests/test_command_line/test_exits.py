@@ -19,6 +19,7 @@ from mmengine.model import MMDistributedDataParallel
 from mmdsnas.command_line.arguments import show_user_errors
 from mmdsnas.command_line.exits import Signals
 from mmdsnas.errors import DataError
+from mmdsnas.launch.given_options import Given
 from mmdsnas.launch.processes import start_processes
 
 FORK = multiprocessing.get_context('fork')
@@ -60,7 +61,7 @@ class Commands:
 
         def main():
             if ranks > 1:
-                start_processes(config, 'pytorch', rank)
+                start_processes(config, Given(launcher='pytorch', local_rank=rank))
             MMLogger.get_instance(str(self.folder), log_file=str(self.log))
             command(rank, self.ready[rank].set)
 
