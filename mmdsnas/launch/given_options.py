@@ -15,7 +15,7 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.subnets.checkpoint_files import Checkpoints
 from mmdsnas.utils.config_values import values_in
 from mmdsnas.utils.data_sets import data_sets, loaders
-from mmdsnas.utils.words import unknown_option
+from mmdsnas.utils.words import nearest
 from .plain_config import plain_options
 
 # What is read beside the Runner's arguments.
@@ -38,22 +38,10 @@ ALIKE = 0.85
 
 @dataclass(frozen=True)
 class Given:
-    """What is given beside a config, to train, to test or to load it.
+    """What is given beside a config: arguments of ``train``, ``test``, ``load_config``.
 
     Attributes:
-        options (Mapping, optional): ``--cfg-options``, value by dotted name.
-        input_size (int, optional): Pixels of the images of a checkpoint.
-        num_classes (int, optional): Classes of a checkpoint.
-        work_dir (str | Path, optional): Folder for what a run leaves.
-        launcher (str): What started the processes.
-        local_rank (int): Rank on this machine, where ``LOCAL_RANK`` is unset.
-        validate (bool): Whether to validate.
-        resume (bool | str | Path): Whether to go on with the latest checkpoint of the
-            work dir, or with which one.
-        amp (bool): Whether to train in mixed precision.
-        auto_scale_lr (bool): Whether to scale the weights' learning rate.
         tested (dict, optional): The checkpoint that is tested.
-        show_dir (str | Path, optional): Folder for pictures of the predictions.
         checkpoints (Checkpoints): What loads checkpoints.
     """
 
@@ -87,8 +75,11 @@ def merge_options(config: Config, given: Given) -> Config:
     for name in options:
         first = name.split('.')[0]
         if first not in read and first not in config:
-            unknown = unknown_option('the config', first, {*config, *read})
-            raise ConfigError(f'--cfg-options has {name!r}, but {unknown}.')
+            near = nearest(first, {*config, *read})
+            raise ConfigError(
+                f'--cfg-options has {name!r}, but the config has no option '
+                f'{first!r}{near}.'
+            )
         if first not in read:
             _warn(
                 f'--cfg-options has {name!r}, which only serves other options of the '

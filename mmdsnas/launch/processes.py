@@ -1,13 +1,11 @@
 """Starts the processes of a distributed run."""
 
 import ctypes
-import math
 import os
 import signal
 import subprocess
 import sys
 from datetime import timedelta
-from typing import Any, Dict
 
 import torch
 from mmengine.config import Config
@@ -35,8 +33,8 @@ def start_processes(config: Config, given: Given) -> Config:
     the others before it gives up.
 
     Raises:
-        ConfigError: The launcher did not start this process, the machine of rank 0
-            is not known, or the timeout is no time.
+        ConfigError: The launcher did not start this process, or the machine of rank 0
+            is not known.
     """
     config.launcher = launcher = given.launcher
     os.environ.setdefault('LOCAL_RANK', str(given.local_rank))
@@ -55,7 +53,6 @@ def start_processes(config: Config, given: Given) -> Config:
             'give the address of the machine of rank 0, 127.0.0.1 for one machine.'
         )
     options = config.get('env_cfg', {}).get('dist_cfg', {})
-    _check_timeout(options)
     _end_with_torchrun()
     if get_device() != 'cpu':
         init_dist(launcher, **options)
@@ -79,16 +76,6 @@ def _end_with_torchrun() -> None:
     if 'TORCHELASTIC_RUN_ID' in os.environ and sys.platform == 'linux':
         set_signal_of_parents_death = 1  # PR_SET_PDEATHSIG
         ctypes.CDLL(None).prctl(set_signal_of_parents_death, signal.SIGTERM)
-
-
-def _check_timeout(options: Dict[str, Any]) -> None:
-    timeout = options.get('timeout', 1)
-    number = isinstance(timeout, (int, float)) and math.isfinite(timeout)
-    if not number or timeout <= 0:
-        raise ConfigError(
-            'env_cfg.dist_cfg.timeout must be a number of seconds above 0, but is '
-            f'{timeout!r}.'
-        )
 
 
 def _first_slurm_node() -> str:

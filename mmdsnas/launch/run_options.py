@@ -39,6 +39,18 @@ class TrainLoop(TypedDict, total=False):
     val_begin: Annotated[int, Field(ge=0)]
 
 
+class Group(TypedDict, total=False):
+    """The group of processes of a distributed run."""
+
+    timeout: Annotated[float, Field(gt=0)]
+
+
+class Environment(TypedDict, total=False):
+    """What is read before mmengine sets it up."""
+
+    dist_cfg: Group
+
+
 @checked_options
 def config(
     model: Dict[str, Any],
@@ -55,6 +67,7 @@ def config(
     auto_scale_lr: Optional[Dict[str, Any]] = None,
     compile: Union[bool, Dict[str, Any], None] = None,
     log_level: Union[int, LEVELS] = 'INFO',
+    env_cfg: Optional[Environment] = None,
     own_images: Optional[Dict[str, Any]] = None,
     **others: Any,
 ) -> None:

@@ -122,10 +122,8 @@ def test_rank_that_hangs_ends_the_others(tmp_path, command):
     with Commands(tmp_path, command, ranks=2, timeout=4) as job:
         job.signal(1, signal.SIGSTOP)
         told = job.ends(0, 1)
-    assert told.startswith(
-        'error: rank 0: another rank ended, or did not answer within '
-        'env_cfg.dist_cfg.timeout (Timed out waiting 4000ms'
-    )
+    assert told.startswith('error: rank 0: another rank ended, or did not answer')
+    assert 'Timed out waiting 4000ms' in told
     assert told.endswith(f'{HINT}{tmp_path}.\n') and len(told.splitlines()) == 1
     assert job.log.read_text().endswith(f' - mmdsnas - ERROR - {told}')
 

@@ -50,6 +50,10 @@ REFUSED = [
     (dict(auto_scale_lr=5), ['auto_scale_lr', '5']),
     (dict(own_images=dict(epochs=1)), ['own_images', 'epochs', '1']),
     (dict(activation_checkpointing=['none']), ['none']),
+    *[
+        (dict(env_cfg=dict(dist_cfg=dict(timeout=t))), ['env_cfg.dist_cfg.timeout'])
+        for t in (0, 'long', None, float('inf'))
+    ],
     # Options that there are not
     (dict(model__mutator__init_men=1), ['model.mutator', 'init_men', 'init_mean']),
     (dict(model__cost=dict(limits=1)), ['model', 'limits']),
@@ -117,7 +121,7 @@ REFUSED = [
     ),
     ({AUGMENTS: dict(augments=[dict(type='Mixin')])}, [AUGMENTS, 'Mixin']),
     ({AUGMENTS: dict(augments=[dict(type='Mixup', alpha=1)])}, [AUGMENTS]),
-    ({AUGMENTS: dict(augments=[MIX], probs=[0.5, 0.6])}, [AUGMENTS, 'probs']),
+    ({AUGMENTS: dict(augments=[MIX], probs=[0.5, 0.6])}, ['model', 'probs']),
     (
         {
             AUGMENTS: dict(augments=[MIX]),
