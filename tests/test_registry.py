@@ -7,9 +7,11 @@ from mmengine.registry import DefaultScope, Registry
 
 import mmdsnas.registry
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.check_config import check_config
+from mmdsnas.launch.dry_build import build_model
+from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS, SCOPE, TRANSFORMS
+from mmdsnas.utils.data_sets import loaders, pipeline_of
 from mmdsnas.utils.paths import find_config
 from tests.test_fuzz.nonsense import small_search
 
@@ -119,11 +121,9 @@ def test_parts_of_ours_need_no_prefix_whatever_the_scope(scope):
     if scope != SCOPE:
         # mmcls builds it, and looks where it always does.
         with pytest.raises(ConfigError, match='OfficialShuffleNetV2'):
-            check_config(Config(config))
+            build_model(Config(config))
         backbone['type'] = 'mmdsnas.OfficialShuffleNetV2'
-    check_config(Config(config))
-    with DefaultScope.overwrite_default_scope(scope):
-        built = root.MODELS.build(config['model'])
+    built = build_model(Config(config))
     assert isinstance(built, DSNAS)
     assert type(built.architecture).__module__.startswith('mmcls.')
 
@@ -145,4 +145,8 @@ def plain(value):
 def test_starting_configs_need_no_prefixes(name):
     given = Config.fromfile(str(find_config(name))).to_dict()
     assert plain(given) != given
-    check_config(Config(plain(given)))
+    config = load_config(Config(plain(given)), num_classes=3, input_size=64)
+    build_model(config)
+    for loader in loaders(config).values():
+        for transform in pipeline_of(loader):
+            TRANSFORMS.build(transform)

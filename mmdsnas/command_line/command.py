@@ -1,9 +1,9 @@
 """The command ``mmdsnas``, which a wheel brings: all tools under one name."""
 
+import argparse
 import sys
 from importlib import import_module
 
-from mmdsnas.utils.words import nearest
 from mmdsnas.versions import __version__
 
 # The module of a command, and what it does; a new command is a line here.
@@ -21,38 +21,21 @@ COMMANDS = {
 }
 
 
-def usage() -> str:
-    """What there is, a line each."""
-    width = max(map(len, COMMANDS)) + 2
-    lines = [f'  {name:{width}}{what}' for name, (_, what) in COMMANDS.items()]
-    return '\n'.join(
-        [
-            'usage: mmdsnas COMMAND ...',
-            '',
-            *lines,
-            '',
-            'mmdsnas COMMAND --help tells more; mmdsnas --version the version.',
-        ]
-    )
-
-
 def main() -> None:
     """Runs the command that is named first on the command line."""
-    name, *rest = sys.argv[1:] or ['--help']
-    if name in ('-h', '--help'):
-        print(usage())
-        return
-    if name == '--version':
-        print(__version__)
-        return
-    if name not in COMMANDS:
-        print(
-            f'error: mmdsnas has no command {name!r}{nearest(name, COMMANDS)}.',
-            file=sys.stderr,
-        )
-        sys.exit(2)
+    width = max(map(len, COMMANDS)) + 2
+    parser = argparse.ArgumentParser(
+        'mmdsnas',
+        usage='%(prog)s COMMAND ...',
+        description='%(prog)s COMMAND --help tells more.',
+        epilog='\n'.join(f'  {n:{width}}{what}' for n, (_, what) in COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--version', action='version', version=__version__)
+    parser.add_argument('command', choices=COMMANDS, help=argparse.SUPPRESS)
+    name = parser.parse_args(sys.argv[1:2] or ['--help']).command
     # As a parser shows it.
-    sys.argv = [f'mmdsnas {name}', *rest]
+    sys.argv[:2] = [f'mmdsnas {name}']
     import_module(f'mmdsnas.command_line.commands.{COMMANDS[name][0]}').main()
 
 

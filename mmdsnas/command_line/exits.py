@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Optional
 
 from mmengine.dist import get_dist_info, is_distributed
 from mmengine.logging import MMLogger
@@ -39,7 +39,7 @@ def end(error: BaseException, resumable: bool) -> None:
             sys.excepthook(type(error), error, error.__traceback__)
         # An ordinary exit waits for the collectives that are on their way, and
         # these for the other ranks.
-        _exit_at_once(ending.code if ending else 1)
+        _exit_at_once(ending)
     if ending:
         sys.exit(ending.code)
 
@@ -51,12 +51,11 @@ def _tell(ending: Ending, resumable: bool) -> None:
     log_file = MMLogger.get_current_instance().log_file
     if ending.resumable and resumable and log_file:
         work_dir = Path(log_file).parents[1]
-        text += (
-            f' The same command with --resume goes on from the last checkpoint in '
-            f'{work_dir}.'
-            if (work_dir / LAST_CHECKPOINT).is_file()
-            else f' There is no checkpoint in {work_dir} yet.'
-        )
+        if (work_dir / LAST_CHECKPOINT).is_file():
+            text += ' The same command with --resume goes on from the last checkpoint '
+            text += f'in {work_dir}.'
+        else:
+            text += f' There is no checkpoint in {work_dir} yet.'
     _log(text)
     print(text, file=sys.stderr, flush=True)
 
@@ -74,12 +73,12 @@ def _log(text: str) -> None:
         print(f'error: {log_file} cannot be written: {error}.', file=sys.stderr)
 
 
-def _exit_at_once(code: int) -> NoReturn:
+def _exit_at_once(ending: Optional[Ending]) -> NoReturn:
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
-        os._exit(code)
+        os._exit(ending.code if ending else 1)
 
 
 class Signals:
@@ -132,7 +131,7 @@ class Signals:
                 if kind and not self._ending.wait(self.grace):
                     ending = ending_of(kind())
                     _tell(ending, self._resumable)
-                    _exit_at_once(ending.code)
+                    _exit_at_once(ending)
 
 
 def _raise_terminated(number, frame) -> NoReturn:

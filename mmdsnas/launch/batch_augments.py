@@ -1,13 +1,12 @@
 """Batch augmentations, such as Mixup, where a classifier of mmcls has them."""
 
-import copy
 from typing import Any, Dict, NamedTuple, Optional
 
-from mmcls.models import RandomBatchAugment
 from mmengine.config import Config
 
+from mmdsnas.errors import ConfigError
 from mmdsnas.utils.config_values import type_name
-from .config_parts import Parts
+from .given_options import Given
 
 PREPROCESSOR = 'ClsDataPreprocessor'
 
@@ -19,59 +18,61 @@ class _Found(NamedTuple):
     augments: Dict[str, Any]  # by their places
 
 
-def check_batch_augments(parts: Parts, config: Config) -> None:
-    """Checks batch augmentations by building them, and what they ask of the head."""
+def check_batch_augments(config: Config) -> None:
+    """Refuses batch augmentations of which mmcls would say nothing, or say it late.
+
+    Raises:
+        ConfigError: They are given twice, or do not fit the head.
+    """
     where, architecture, _, augments = _find(config)
-    for place, given in augments.items():
-        try:
-            RandomBatchAugment(**copy.deepcopy(given))
-        except (AssertionError, KeyError, TypeError, ValueError) as error:
-            reason = str(error).partition('. ')[0].strip('\'"') or 'a value is wrong'
-            parts.note(place, f'must be batch augments of mmcls, but {reason}')
     if len(augments) > 1:
-        parts.problems.append(
-            f'batch augments must be given once, but are in {" and ".join(augments)}'
+        raise ConfigError(
+            f'batch augments must be given once, but are in {" and ".join(augments)}.'
         )
     head = architecture.get('head')
     if augments and isinstance(head, dict) and head.get('cal_acc'):
-        what = f'must be False where {", ".join(augments)} mixes labels, but is True'
-        parts.note(f'{where}.head.cal_acc', what)
+        raise ConfigError(
+            f'{where}.head.cal_acc must be False where {", ".join(augments)} mixes '
+            'labels, but is True.'
+        )
 
 
-def fill_classes_of_labels(config: Config) -> None:
+def fill_classes_of_labels(config: Config, _: Given) -> Config:
     """Tells a preprocessor that mixes labels how many classes the head has."""
-    _, architecture, preprocessor, augments = _find(config)
-    if augments:
-        if preprocessor is None:
-            architecture['data_preprocessor'] = {}
-            # A config keeps a copy of what it is given.
-            preprocessor = architecture['data_preprocessor']
-        if preprocessor.get('num_classes') is None:
-            head = architecture.get('head') or {}
-            preprocessor['num_classes'] = head.get('num_classes')
+    architecture, preprocessor, augments = _find(config)[1:]
+    if not augments:
+        return config
+    if preprocessor is None:
+        architecture['data_preprocessor'] = {}
+        # A config keeps a copy of what it is given.
+        preprocessor = architecture['data_preprocessor']
+    if preprocessor.get('num_classes') is None:
+        head = architecture.get('head') or {}
+        preprocessor['num_classes'] = head.get('num_classes')
+    return config
 
 
 def _find(config: Config) -> _Found:
-    model = config.get('model')
-    model = model if isinstance(model, dict) else {}
+    model = config.get('model') or {}
     name = 'architecture' if 'architecture' in model else 'cfg'
     architecture, where = model.get(name), f'model.{name}'
     if not isinstance(architecture, dict):
         return _Found(where, {}, None, {})
-    # In the order in which one of them counts.
-    owners = {where: architecture, 'model': model, '': config}
     augments: Dict[str, Any] = {}
-    for owner, part in owners.items():
-        preprocessor = part.get('data_preprocessor')
-        if isinstance(preprocessor, dict):
-            kind = type_name(preprocessor) or PREPROCESSOR
-            mixes = preprocessor.get('batch_augments') is not None
-            # Another one may mean something else by it.
-            if mixes and kind == PREPROCESSOR:
-                place = f'{owner}.data_preprocessor.batch_augments'.lstrip('.')
-                augments[place] = preprocessor['batch_augments']
-            break
-        preprocessor = None
+    # In the order in which one of them counts.
+    owners = {f'{where}.': architecture, 'model.': model, '': config}
+    place, preprocessor = next(
+        (
+            (f'{owner}data_preprocessor.batch_augments', part['data_preprocessor'])
+            for owner, part in owners.items()
+            if isinstance(part.get('data_preprocessor'), dict)
+        ),
+        ('', None),
+    )
+    given = (preprocessor or {}).get('batch_augments')
+    # Another one may mean something else by it.
+    if given is not None and type_name(preprocessor) in ('', PREPROCESSOR):
+        augments[place] = given
     train = architecture.get('train_cfg')
     if isinstance(train, dict) and 'augments' in train:
         augments[f'{where}.train_cfg'] = train

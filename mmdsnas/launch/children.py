@@ -17,7 +17,7 @@ from mmdsnas.subnets import (
 )
 from mmdsnas.subnets.checkpoint import load_checkpoint
 from mmdsnas.subnets.file_names import SUBNET_PTH
-from .check_config import check_config
+from .built_parts import building
 from .run_config import load_config
 
 Image = Union[str, Path, np.ndarray]
@@ -97,9 +97,6 @@ def load_child(
                 f'the options {", ".join(overrides)} need a config whose options they '
                 'replace, but config is None.'
             )
-        # Of the data there is the pipeline alone.
-        parts = {k: part for k, part in config.items() if k != 'test_dataloader'}
-        check_config(Config(parts))
     return complete_child(config, checkpoint, path, overrides)
 
 
@@ -117,7 +114,8 @@ def complete_child(
         path (Path): Where that came from, for messages.
         options (Mapping, optional): ``--cfg-options``.
     """
-    child = build_child(config, checkpoint, path, options)
+    with building(config):
+        child = build_child(config, checkpoint, path, options)
     child.cfg = config
     child.dataset_meta = dict(classes=recorded_classes(checkpoint))
     return child

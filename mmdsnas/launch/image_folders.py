@@ -1,7 +1,7 @@
 """The image folders that a config reads, alone or inside other data sets."""
 
 import os
-from typing import Any, Dict, Optional
+from typing import Any, Dict
 
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -12,50 +12,48 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.registry import DATASETS, SCOPE
 from mmdsnas.utils.config_values import type_name, values_in
 from mmdsnas.utils.data_sets import data_sets, loaders
+from .given_options import Given
 
 
-def fill_num_classes(config: Config, known: Optional[int] = None) -> None:
+def fill_num_classes(config: Config, given: Given) -> Config:
     """Counts the class folders for every ``num_classes=None`` of the model.
-
-    Args:
-        config (Config): Changed in place.
-        known (int, optional): What is taken instead.
 
     Raises:
         ConfigError: ``num_classes`` is None, but the data set has no class
-            folders to count.
+            folders to count, and there is no number of a checkpoint.
     """
     unset = [
         value
         for value in values_in(config.get('model'))
         if isinstance(value, dict) and value.get('num_classes', 0) is None
     ]
-    if known:
-        for part in unset:
-            part['num_classes'] = known
-    if not unset or known:
-        return
-    for dataset in image_folders(config).values():
-        for part in unset:
-            part['num_classes'] = len(find_classes(dataset.data_root))
-        return
-    raise ConfigError(
-        'num_classes of the model is None, which means as many classes as '
-        'there are folders, but no data set of the config is an ImageFolder; '
-        'set num_classes.'
-    )
+    if not unset:
+        return config
+    number = given.num_classes
+    folders = list(image_folders(config).values())
+    if not number and folders:
+        number = len(find_classes(folders[0].data_root))
+    if not number:
+        raise ConfigError(
+            'num_classes of the model is None, which means as many classes as '
+            'there are folders, but no data set of the config is an ImageFolder; '
+            'set num_classes.'
+        )
+    for part in unset:
+        part['num_classes'] = number
+    return config
 
 
-def fill_test_split(config: Config) -> None:
+def fill_test_split(config: Config, _: Given) -> Config:
     """Lets ``split='test'`` mean val where a folder has no images to test on.
 
-    Args:
-        config (Config): Changed in place. Folders that are not there are left alone.
+    Folders that are not there are left alone.
     """
     for dataset in image_folders(config).values():
         folder = os.path.expanduser(dataset.get('data_root') or '')
         if dataset.get('split') == 'test' and os.path.isdir(folder):
             dataset.split = 'test' if 'test' in split_folders(folder) else 'val'
+    return config
 
 
 def image_folders(config: Config) -> Dict[str, Dict[str, Any]]:

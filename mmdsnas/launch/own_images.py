@@ -2,7 +2,7 @@
 
 import math
 import os
-from typing import Any, Dict, Optional
+from typing import Any, Dict
 
 from mmengine.config import Config
 
@@ -12,9 +12,11 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.data_sets import data_sets, loaders
 from mmdsnas.utils.words import shown
+from .given_options import Given, merge
 from .image_folders import image_folders, images_of_an_epoch, training_folder
 from .input_size import input_channels
-from .runner_options import schedules_of_weights
+from .plain_config import plain_options
+from .run_options import schedules_of_weights
 from .training_plan import Plan, plan_for, within
 
 # Where the stages begin, as parts of the epochs: those of the digits' search.
@@ -33,17 +35,17 @@ SIZED = {
 }
 
 
-def fit_to_images(config: Config, input_size: Optional[int] = None) -> None:
+def fit_to_images(config: Config, given: Given) -> Config:
     """Looks at the images and sets what depends on them.
 
-    Args:
-        config (Config): With ``own_images``, a dict whose ``input_size``, ``epochs``
-            and ``batch_size`` are numbers, or None for what :func:`plan_for` says;
-            ``val_ratio`` is that of all data sets, or None for what they have.
-            Changed in place: pipelines, loaders, learning rate, schedules, stages,
-            and ``own_images``, which gets the numbers, and what was found as
-            ``found``.
-        input_size (int, optional): What takes the place of an ``input_size`` of None.
+    A config with ``own_images``, a dict whose ``input_size``, ``epochs`` and
+    ``batch_size`` are numbers, or None for what :func:`plan_for` says; ``val_ratio``
+    is that of all data sets, or None for what they have. What changes are pipelines,
+    loaders, learning rate, schedules, stages, and ``own_images``, which gets the
+    numbers, and what was found as ``found``. Options that are given stay as they are.
+
+    With ``num_classes`` and the size of a checkpoint's images these alone are set,
+    for a network that is not trained.
 
     Raises:
         ConfigError: The training data are no ``ImageFolder``, or of several folders, or
@@ -51,34 +53,29 @@ def fit_to_images(config: Config, input_size: Optional[int] = None) -> None:
             out other parts.
         DataError: The folder cannot be used, see :func:`scan_folder`.
     """
-    own, folder = config.own_images, training_folder(config)
-    found = scan_folder(folder, _val_ratio(config, folder))
-    for dataset in image_folders(config).values():
-        if dataset.get('data_root') == folder:
-            dataset.left_out = found.left_out[BROKEN]
-    num_images = images_of_an_epoch(config, found)
-    given = {name: own.get(name) for name in Plan._fields}
-    given['input_size'] = given['input_size'] or input_size
-    plan = plan_for(num_images, found.size)
-    plan = plan._replace(**{name: n for name, n in given.items() if n is not None})
-    config.own_images = dict(
-        **plan._asdict(),
-        val_ratio=own.get('val_ratio'),
-        found=_record(found, folder),
-    )
-    _fit_data(config, plan, num_images)
-    _fit_schedule(config, plan)
-
-
-def fit_to_size(config: Config, input_size: int) -> None:
-    """Sets the size of the images alone, for a network that is not trained.
-
-    Args:
-        config (Config): With ``own_images``; changed in place.
-        input_size (int): Height and width, pixels.
-    """
-    _resize(config, input_size)
-    _set_input_shape(config, input_size)
+    own = config.get('own_images')
+    if own is None:
+        return config
+    input_size = own.get('input_size') or given.input_size
+    if given.num_classes and input_size:
+        _resize(config, input_size)
+        _set_input_shape(config, input_size)
+    else:
+        folder = training_folder(config)
+        found = scan_folder(folder, _val_ratio(config, folder))
+        for dataset in image_folders(config).values():
+            if dataset.get('data_root') == folder:
+                dataset.left_out = found.left_out[BROKEN]
+        num_images = images_of_an_epoch(config, found)
+        plan = plan_for(num_images, found.size)._asdict()
+        wanted = {**{name: own.get(name) for name in plan}, 'input_size': input_size}
+        plan.update({name: n for name, n in wanted.items() if n is not None})
+        record = dict(val_ratio=own.get('val_ratio'), found=_record(found, folder))
+        config.own_images = {**plan, **record}
+        _fit_data(config, Plan(**plan), num_images)
+        _fit_schedule(config, Plan(**plan))
+    merge(config, plain_options(given.options or {}))
+    return config
 
 
 def _val_ratio(config: Config, folder: str) -> float:

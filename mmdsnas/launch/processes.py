@@ -1,13 +1,11 @@
 """Starts the processes of a distributed run."""
 
 import ctypes
-import math
 import os
 import signal
 import subprocess
 import sys
 from datetime import timedelta
-from typing import Any, Dict
 
 import torch
 from mmengine.config import Config
@@ -15,6 +13,7 @@ from mmengine.device import get_device
 from mmengine.dist import init_dist
 
 from mmdsnas.errors import ConfigError
+from .given_options import Given
 
 # What starts the processes, and where it tells them their rank and number.
 LAUNCHERS = {
@@ -24,26 +23,23 @@ LAUNCHERS = {
 }
 
 
-def start_processes(config: Config, launcher: str, local_rank: int) -> None:
+def start_processes(config: Config, given: Given) -> Config:
     """Joins the processes of a distributed run, before anything asks for them.
 
     On a GPU mmengine does it. Its start asks for a CUDA device with every
     launcher, so on the CPU the group is made here, with gloo.
 
-    Args:
-        config (Config): Gets ``launcher``. Its ``env_cfg.dist_cfg.timeout`` is how
-            many seconds a process waits for the others before it gives up.
-        launcher (str): ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
-        local_rank (int): Rank on this machine, where ``LOCAL_RANK`` is unset.
+    ``env_cfg.dist_cfg.timeout`` of the config is how many seconds a process waits for
+    the others before it gives up.
 
     Raises:
-        ConfigError: The launcher did not start this process, the machine of rank 0
-            is not known, or the timeout is no time.
+        ConfigError: The launcher did not start this process, or the machine of rank 0
+            is not known.
     """
-    config.launcher = launcher
-    os.environ.setdefault('LOCAL_RANK', str(local_rank))
+    config.launcher = launcher = given.launcher
+    os.environ.setdefault('LOCAL_RANK', str(given.local_rank))
     if launcher == 'none':
-        return
+        return config
     program, *variables = LAUNCHERS[launcher]
     for name in variables:
         if name not in os.environ:
@@ -57,11 +53,10 @@ def start_processes(config: Config, launcher: str, local_rank: int) -> None:
             'give the address of the machine of rank 0, 127.0.0.1 for one machine.'
         )
     options = config.get('env_cfg', {}).get('dist_cfg', {})
-    _check_timeout(options)
     _end_with_torchrun()
     if get_device() != 'cpu':
         init_dist(launcher, **options)
-        return
+        return config
     os.environ['RANK'], os.environ['WORLD_SIZE'] = map(os.environ.get, variables)
     os.environ.setdefault('MASTER_PORT', '29500')
     if 'MASTER_ADDR' not in os.environ:
@@ -70,6 +65,7 @@ def start_processes(config: Config, launcher: str, local_rank: int) -> None:
     if 'timeout' in options:
         more['timeout'] = timedelta(seconds=options['timeout'])
     torch.distributed.init_process_group('gloo', **more)
+    return config
 
 
 def _end_with_torchrun() -> None:
@@ -80,16 +76,6 @@ def _end_with_torchrun() -> None:
     if 'TORCHELASTIC_RUN_ID' in os.environ and sys.platform == 'linux':
         set_signal_of_parents_death = 1  # PR_SET_PDEATHSIG
         ctypes.CDLL(None).prctl(set_signal_of_parents_death, signal.SIGTERM)
-
-
-def _check_timeout(options: Dict[str, Any]) -> None:
-    timeout = options.get('timeout', 1)
-    number = isinstance(timeout, (int, float)) and math.isfinite(timeout)
-    if not number or timeout <= 0:
-        raise ConfigError(
-            'env_cfg.dist_cfg.timeout must be a number of seconds above 0, but is '
-            f'{timeout!r}.'
-        )
 
 
 def _first_slurm_node() -> str:

@@ -20,7 +20,7 @@ from mmdsnas.visualization.report import FILE
 from mmdsnas.visualization.tables import child_table
 from .children import complete_child
 from .run_config import load_config
-from .runner_options import is_search
+from .run_options import is_search
 from .training import train
 
 

@@ -11,14 +11,14 @@ from mmdsnas.subnets import (
     child_of_search,
     is_of_search,
     recorded_input_size,
-    use_recorded_subnet,
     warn_of_unfinished,
 )
 from mmdsnas.subnets.checkpoint_files import Checkpoints
 from mmdsnas.utils.files import check_writable
-from . import run_config
-from .processes import start_processes
-from .runner_options import build_runner
+from .built_parts import building
+from .dry_build import build_runner
+from .given_options import Given
+from .run_config import TEST, prepared
 
 
 def test(
@@ -54,31 +54,28 @@ def test(
     """
     checkpoints = Checkpoints(trust_checkpoint)
     loaded = checkpoints.load(checkpoint)
-    size = recorded_input_size(loaded)
-    config = run_config.load_config(config, options, input_size=size)
-    run_config.set_work_dir(config, work_dir)
-    run_config.use_device(config)
-    start_processes(config, launcher, local_rank)
-    # The weights are those of the checkpoint that is given.
-    config.load_from, config.resume = None, False
-    use_recorded_subnet(config.model, loaded, options or {})
-    if show_dir is not None:
-        config.default_hooks.visualization = dict(
-            type='mmcls.VisualizationHook',
-            enable=True,
-            interval=1,
-            out_dir=str(show_dir),
-        )
+    given = Given(
+        options=options,
+        input_size=recorded_input_size(loaded),
+        work_dir=work_dir,
+        launcher=launcher,
+        local_rank=local_rank,
+        tested=loaded,
+        show_dir=show_dir,
+    )
+    config = prepared(config, TEST, given)
     check_writable(config.work_dir, 'work_dir')
     with checkpoints.for_mmengine():
         runner = build_runner(config)
+        with building(config):
+            data = runner.test_loop.dataloader.dataset
         model = getattr(runner.model, 'module', runner.model)
         if is_of_search(loaded) and not isinstance(model, DSNAS):
             weights = child_of_search(loaded['state_dict'], model.state_dict())
             loaded['state_dict'] = weights
         # Data sets that are not mmengine's have none.
-        data = getattr(runner.test_dataloader.dataset, 'metainfo', {})
-        check_classes(loaded, data.get('classes'), checkpoint)
+        classes = getattr(data, 'metainfo', {}).get('classes')
+        check_classes(loaded, classes, checkpoint)
         load_weights(model, loaded, checkpoint)
         warn_of_unfinished(loaded, checkpoint)
         if predictions is not None:

@@ -7,13 +7,14 @@ from mmengine.runner import Runner
 from mmdsnas.engine.hooks import DataCheckHook
 from mmdsnas.subnets.checkpoint_files import Checkpoints
 from mmdsnas.utils.files import check_writable
-from mmdsnas.utils.foreign import telling
-from . import run_config
-from .processes import start_processes
+from .built_parts import building
+from .dry_build import build_runner, build_training
+from .given_options import Given
 from .refusals import left_as_it_was
-from .runner_options import build_runner
-from .start import resume as resume_from
-from .start import start_from_checkpoint
+from .run_config import TRAIN, prepared
+
+# What a mistake raises, but neither the memory, the disk nor another rank.
+MISTAKES = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def train(
@@ -55,31 +56,28 @@ def train(
     Raises:
         UserError: Whatever a user can mend, see :mod:`mmdsnas.errors`.
     """
-    config = run_config.load_config(config, options)
-    run_config.set_work_dir(config, work_dir)
-    run_config.use_device(config)
-    start_processes(config, launcher, local_rank)
-    if not validate:
-        config.val_cfg = config.val_dataloader = config.val_evaluator = None
-    checkpoints = Checkpoints(trust_checkpoint)
-    if resume or config.get('resume'):
-        given = resume or config.get('load_from') or True
-        resume_from(config, 'auto' if given is True else str(given), checkpoints)
-    start_from_checkpoint(config, options, checkpoints)
-    run_config.check_input_shape(config)
-    if amp:
-        run_config.enable_amp(config)
-    if auto_scale_lr or (config.get('auto_scale_lr') or {}).get('enable'):
-        run_config.scale_lr(config)
+    given = Given(
+        options=options,
+        work_dir=work_dir,
+        launcher=launcher,
+        local_rank=local_rank,
+        validate=validate,
+        resume=resume,
+        amp=amp,
+        auto_scale_lr=auto_scale_lr,
+        checkpoints=Checkpoints(trust_checkpoint),
+    )
+    config = prepared(config, TRAIN, given)
     data_check = DataCheckHook()
-    with left_as_it_was(config, trains=lambda: data_check.training):
+
+    def trains() -> bool:
+        return data_check.training
+
+    with left_as_it_was(config, trains), given.checkpoints.for_mmengine():
         check_writable(config.work_dir, 'work_dir')
-        with checkpoints.for_mmengine():
-            with telling('the run cannot be built from its config'):
-                runner = build_runner(config)
-                # mmengine builds the data when they are first asked for.
-                for loop in ('train_loop', 'val_loop'):
-                    getattr(runner, loop)
-            runner.register_hook(data_check)
+        runner = build_runner(config)
+        build_training(runner)
+        runner.register_hook(data_check)
+        with building(config, MISTAKES, until=trains):
             runner.train()
     return runner

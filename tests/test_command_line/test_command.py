@@ -50,22 +50,18 @@ def test_help_of_a_command_names_it(run, capsys, name):
     assert capsys.readouterr().out.startswith(f'usage: mmdsnas {name} ')
 
 
-@pytest.mark.parametrize('words', [(), ('--help',), ('-h',)])
-def test_help_names_the_commands(run, capsys, words):
-    run(*words)
-    listed = re.findall(r'^  (\S+)  +\S', capsys.readouterr().out, re.M)
-    assert listed == list(command.COMMANDS)
-
-
-def test_version(run, capsys):
-    run('--version')
-    assert capsys.readouterr().out == f'{__version__}\n'
-
-
-def test_no_such_command(run, capsys):
+@pytest.mark.parametrize(
+    'words, code', [((), 0), (('--help',), 0), (('--version',), 0), (('trian', 'x'), 2)]
+)
+def test_what_is_no_command(run, capsys, words, code):
     with pytest.raises(SystemExit) as ended:
-        run('trian', 'x')
-    assert ended.value.code == 2
-    assert capsys.readouterr().err == (
-        "error: mmdsnas has no command 'trian' (nearest: 'train').\n"
-    )
+        run(*words)
+    assert ended.value.code == code
+    told, failed = capsys.readouterr()
+    listed = re.findall(r'^  (\S+)  +\S', told.partition('options:')[2], re.M)
+    if code:
+        assert "invalid choice: 'trian'" in failed and 'train' in failed
+    elif words == ('--version',):
+        assert told == f'{__version__}\n'
+    else:
+        assert [n for n in listed if n[0] != '-'] == list(command.COMMANDS)

@@ -1,6 +1,7 @@
 import pytest
 
-from mmdsnas.launch.run_config import load_config, use_device
+from mmdsnas.launch.run_config import load_config
+from mmdsnas.launch.run_steps import use_device
 
 DATA = '1xb128_fashion-mnist'
 OWN = ('model', 'default_hooks', 'train_dataloader')
@@ -54,7 +55,7 @@ def test_a_baseline_differs_in_its_gradient(kind, estimator, held_out):
 
 def test_paths_are_compared_on_images_that_are_not_trained_on():
     config = load_config(f'spos_supernet_{DATA}', dict(data_root='/elsewhere'))
-    use_device(config)
+    use_device(config, None)
     held_out = config.default_hooks.select_child.dataloader
     assert held_out.dataset.data_root == '/elsewhere' and 'pin_memory' in held_out
     train = config.train_dataloader.dataset

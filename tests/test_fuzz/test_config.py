@@ -10,8 +10,11 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 
-from mmdsnas.launch.check_config import check_config
-from mmdsnas.registry import HOOKS, MODELS
+from mmdsnas.launch.built_parts import building
+from mmdsnas.launch.dry_build import build_model
+from mmdsnas.launch.given_options import Given
+from mmdsnas.launch.run_options import check_options
+from mmdsnas.registry import HOOKS
 from tests.test_fuzz.nonsense import (
     answered,
     declared_options,
@@ -36,9 +39,9 @@ def folder_of_its_own(tmp_path_factory):
 def build(config: dict) -> None:
     """What a run does with a config, up to the data."""
     config = Config(copy.deepcopy(config))
-    check_config(config)
-    with DefaultScope.overwrite_default_scope('mmdsnas'):
-        model = MODELS.build(config.model)
+    check_options(config, Given())
+    model = build_model(config)
+    with DefaultScope.overwrite_default_scope('mmdsnas'), building(config):
         build_optim_wrapper(model, config.optim_wrapper)
         for hook in config.custom_hooks:
             HOOKS.build(hook)

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
 from mmdsnas.datasets.class_folders import find_classes
 from mmdsnas.engine.hooks.logging.search_plan_hook import printable
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.check_config import check_config
+from mmdsnas.launch.dry_build import build_model
+from mmdsnas.launch.given_options import Given
 from mmdsnas.launch.plain_config import plain_config
-from mmdsnas.registry import MODELS
+from mmdsnas.launch.run_options import check_options
 from mmdsnas.subnets import read_subnet
 from mmdsnas.subnets.subnet import write_subnet
 from mmdsnas.visualization.options import read_options
@@ -122,12 +122,10 @@ def test_candidates_and_blocks(folder, names, block):
     sizes = dict(in_channels=8, out_channels=8, stride=1)
     part = dict(type='OneHotMutableOP', candidates=candidates, module_kwargs=sizes)
     try:
-        check_config(Config(dict(model=part)))
+        built = build_model(plain_config(Config(dict(model=part))))
     except ConfigError as error:
-        assert 'model.candidates must have other names than' in str(error)
+        assert 'candidates of OneHotMutableOP must have other names' in str(error)
         return
-    with DefaultScope.overwrite_default_scope('mmdsnas'):
-        built = MODELS.build(plain_config(Config(dict(model=part))).model)
     assert built.choices == names
     built.fix_chosen(names[0])
     write_subnet({block: built.export_chosen()}, folder / 'subnet.yaml')
@@ -152,5 +150,5 @@ def test_options_of_the_runner(option, value):
     config[option] = value
     with answered():
         config = plain_config(Config(config))
-        check_config(config)
+        check_options(config, Given())
         Config.fromstring(config.pretty_text, '.py')

@@ -1,4 +1,3 @@
-import math
 import os
 import subprocess
 from datetime import timedelta
@@ -8,7 +7,8 @@ import torch
 from mmengine.config import Config
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch import processes, run_config
+from mmdsnas.launch import processes, run_config, run_steps
+from mmdsnas.launch.given_options import Given
 
 SETS = {
     'pytorch': ('RANK', 'WORLD_SIZE'),
@@ -37,6 +37,11 @@ def joined(monkeypatch):
     return groups
 
 
+def start(config, launcher, local_rank=0):
+    given = Given(launcher=launcher, local_rank=local_rank)
+    assert processes.start_processes(config, given) is config
+
+
 def started_by(launcher, **more):
     os.environ.update(zip(SETS[launcher], ('3', '8'), strict=True), **more)
 
@@ -45,9 +50,9 @@ def started_by(launcher, **more):
 def test_gloo_joins_the_processes_on_the_cpu(joined, launcher):
     started_by(launcher, MASTER_ADDR='first')
     config = Config(dict())
-    processes.start_processes(config, launcher, 0)
+    start(config, launcher)
     started_by(launcher, MASTER_PORT='29511')
-    processes.start_processes(config, launcher, 0)
+    start(config, launcher)
     assert joined == [('gloo', '3', '8', 'first', port) for port in ('29500', '29511')]
     assert config.launcher == launcher
 
@@ -61,7 +66,7 @@ def test_mmengine_joins_the_processes_on_a_gpu(joined, monkeypatch, launcher):
     )
     started_by(launcher, MASTER_ADDR='first')
     config = Config(dict(env_cfg=dict(dist_cfg=dict(backend='nccl'))))
-    processes.start_processes(config, launcher, 2)
+    start(config, launcher, 2)
     assert not joined
     assert by_mmengine == [((launcher,), dict(backend='nccl'))]
     assert (config.launcher, os.environ['LOCAL_RANK']) == (launcher, '2')
@@ -70,24 +75,13 @@ def test_mmengine_joins_the_processes_on_a_gpu(joined, monkeypatch, launcher):
 def test_timeout_reaches_the_processes(joined, monkeypatch):
     started_by('pytorch', MASTER_ADDR='first')
     config = Config(dict(env_cfg=dict(dist_cfg=dict(backend='nccl', timeout=7))))
-    processes.start_processes(config, 'pytorch', 0)
+    start(config, 'pytorch')
     assert joined == [('gloo', '3', '8', 'first', '29500', timedelta(seconds=7))]
     monkeypatch.setattr(processes, 'get_device', lambda: 'cuda')
     by_mmengine = []
     monkeypatch.setattr(processes, 'init_dist', lambda *a, **k: by_mmengine.append(k))
-    processes.start_processes(config, 'pytorch', 0)
+    start(config, 'pytorch')
     assert by_mmengine == [dict(backend='nccl', timeout=7)]
-
-
-@pytest.mark.parametrize('timeout', [0, -1, 'long', None, math.inf, math.nan])
-def test_timeout_that_is_none(joined, timeout):
-    started_by('pytorch', MASTER_ADDR='first')
-    config = Config(dict(env_cfg=dict(dist_cfg=dict(timeout=timeout))))
-    with pytest.raises(
-        ConfigError, match=r'^env_cfg\.dist_cfg\.timeout must be .* but'
-    ):
-        processes.start_processes(config, 'pytorch', 0)
-    assert not joined
 
 
 def test_configs_bound_the_waiting():
@@ -97,7 +91,7 @@ def test_configs_bound_the_waiting():
 
 def test_one_process_joins_nothing(joined):
     config = Config(dict())
-    processes.start_processes(config, 'none', 0)
+    start(config, 'none')
     assert config.launcher == 'none' and not joined
 
 
@@ -120,7 +114,7 @@ def test_launcher_that_did_not_start_the_process(
                 f'start the processes by {program}, which sets it.$'
             ),
         ):
-            processes.start_processes(Config(dict()), launcher, 0)
+            start(Config(dict()), launcher)
     assert not joined
 
 
@@ -128,7 +122,7 @@ def test_launcher_that_did_not_start_the_process(
 def test_address_of_rank_0_is_needed(joined, launcher):
     started_by(launcher)
     with pytest.raises(ConfigError, match=f'^--launcher {launcher} .* MASTER_ADDR: '):
-        processes.start_processes(Config(dict()), launcher, 0)
+        start(Config(dict()), launcher)
 
 
 def test_address_of_rank_0_in_a_slurm_job(joined, monkeypatch):
@@ -140,7 +134,7 @@ def test_address_of_rank_0_in_a_slurm_job(joined, monkeypatch):
 
     monkeypatch.setattr(subprocess, 'run', run)
     started_by('slurm', SLURM_NODELIST='node[1-2]')
-    processes.start_processes(Config(dict()), 'slurm', 0)
+    start(Config(dict()), 'slurm')
     assert calls == [['scontrol', 'show', 'hostnames', 'node[1-2]']]
     assert joined == [('gloo', '3', '8', 'node1', '29500')]
 
@@ -154,10 +148,10 @@ def test_address_of_rank_0_that_slurm_does_not_tell(joined, tmp_path, script):
     started_by('slurm', SLURM_NODELIST='node[1-2]', PATH=str(tmp_path))
     message = '^The first machine of the Slurm job cannot be found by scontrol'
     with pytest.raises(ConfigError, match=message):
-        processes.start_processes(Config(dict()), 'slurm', 0)
+        start(Config(dict()), 'slurm')
     del os.environ['SLURM_NODELIST']
     with pytest.raises(ConfigError, match=message):
-        processes.start_processes(Config(dict()), 'slurm', 0)
+        start(Config(dict()), 'slurm')
     assert not joined
 
 
@@ -172,10 +166,11 @@ def test_scale_lr_knows_all_processes(monkeypatch, device):
         'init_process_group',
         lambda *a, **k: started.append(a),
     )
-    monkeypatch.setattr(run_config, 'get_world_size', lambda: 8 if started else 1)
+    monkeypatch.setattr(run_steps, 'get_world_size', lambda: 8 if started else 1)
     monkeypatch.setattr(
         os, 'environ', dict(RANK='0', WORLD_SIZE='8', MASTER_ADDR='first')
     )
     config = run_config.load_config('dsnas_supernet_1xb64_digits')
-    processes.start_processes(config, 'pytorch', 0)
-    assert run_config.scale_lr(config) == 8
+    start(config, 'pytorch')
+    run_steps.scale_lr(config, Given(auto_scale_lr=True))
+    assert config.optim_wrapper.architecture.optimizer.lr == pytest.approx(0.8)

@@ -5,9 +5,12 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch import run_config
+from mmdsnas.launch import run_config, run_steps
+from mmdsnas.launch.given_options import Given
 from mmdsnas.utils.data_sets import LOADERS
 from tests.pictures import write_images
+
+WRAPPER = 'AmpOptimWrapper'
 
 
 @pytest.fixture
@@ -50,63 +53,70 @@ def test_nothing_to_count_classes_in():
         )
 
 
-def test_scale_lr_leaves_alpha_alone():
-    config = run_config.load_config('dsnas_supernet_1xb64_digits')
-    config.train_dataloader.batch_size = 16
-    config.auto_scale_lr.enable = True
-    assert run_config.scale_lr(config) == 0.25
-    assert config.optim_wrapper.architecture.optimizer.lr == pytest.approx(0.025)
-    assert config.optim_wrapper.mutator.optimizer.lr == 0.02
-    assert not config.auto_scale_lr.enable
-
-
-def test_scale_lr_of_a_child():
-    config = run_config.load_config('dsnas_subnet_1xb64_digits')
-    config.train_dataloader.batch_size = 128
-    run_config.scale_lr(config)
-    assert config.optim_wrapper.optimizer.lr == pytest.approx(0.2)
+@pytest.mark.parametrize(
+    'name, images, factor',
+    [('dsnas_supernet_1xb64_digits', 16, 0.25), ('dsnas_subnet_1xb64_digits', 128, 2)],
+)
+def test_scale_lr_leaves_alpha_alone(name, images, factor):
+    for given in (Given(), Given(auto_scale_lr=True)):
+        config = run_config.load_config(name)
+        config.train_dataloader.batch_size = images
+        wrapper = config.optim_wrapper
+        weights = wrapper.get('architecture', wrapper).optimizer
+        lr = weights.lr
+        config.auto_scale_lr.enable = not given.auto_scale_lr
+        run_steps.scale_lr(config, given)
+        assert weights.lr == pytest.approx(lr * factor)
+        assert wrapper.get('mutator') is None or wrapper.mutator.optimizer.lr == 0.02
+        assert not config.auto_scale_lr.enable
 
 
 def test_scale_lr_needs_a_base():
     with pytest.raises(ConfigError, match='auto_scale_lr = dict.base_batch_size'):
-        run_config.scale_lr(Config(dict()))
+        run_steps.scale_lr(Config(dict()), Given(auto_scale_lr=True))
 
 
-def test_amp():
-    config = run_config.load_config('dsnas_supernet_1xb64_digits')
-    run_config.enable_amp(config)
-    assert config.optim_wrapper.amp == {}
-    config.optim_wrapper.amp = dict(dtype='bfloat16')
-    run_config.enable_amp(config)
-    assert config.optim_wrapper.amp == dict(dtype='bfloat16')
+@pytest.mark.parametrize(
+    'name, device, own, amp',
+    [
+        ('dsnas_supernet_1xb64_digits', 'cpu', None, {}),
+        ('dsnas_supernet_1xb64_digits', 'cpu', *[dict(dtype='bfloat16')] * 2),
+        ('dsnas_subnet_1xb64_digits', 'cuda', None, None),
+    ],
+)
+def test_amp(monkeypatch, name, device, own, amp):
+    monkeypatch.setattr(run_steps, 'get_device', lambda: device)
+    config = run_config.load_config(name)
+    if own:
+        config.optim_wrapper.amp = own
+    run_steps.enable_amp(config, Given(amp=True))
+    assert config.optim_wrapper.get('amp') == amp
+    assert config.optim_wrapper.get('type') == (None if amp is not None else WRAPPER)
 
 
-def test_amp_of_a_child_depends_on_the_device(monkeypatch):
+def test_amp_of_a_child_needs_a_gpu(monkeypatch):
+    monkeypatch.setattr(run_steps, 'get_device', lambda: 'cpu')
     config = run_config.load_config('dsnas_subnet_1xb64_digits')
-    monkeypatch.setattr(run_config, 'get_device', lambda: 'cpu')
     with pytest.raises(ConfigError, match='--amp needs a GPU'):
-        run_config.enable_amp(config)
-    monkeypatch.setattr(run_config, 'get_device', lambda: 'cuda')
-    run_config.enable_amp(config)
-    assert config.optim_wrapper.type == 'AmpOptimWrapper'
+        run_steps.enable_amp(config, Given(amp=True))
 
 
 @pytest.mark.parametrize('device, ids', [('cpu', None), ('cuda', 'unset')])
 def test_device(monkeypatch, device, ids):
-    monkeypatch.setattr(run_config, 'get_device', lambda: device)
+    monkeypatch.setattr(run_steps, 'get_device', lambda: device)
     config = run_config.load_config('dsnas_supernet_1xb64_digits')
-    run_config.use_device(config)
+    run_steps.use_device(config, Given())
     assert config.model_wrapper_cfg.get('device_ids', 'unset') == ids
     assert config.train_dataloader.pin_memory == (device != 'cpu')
 
 
 def test_work_dir():
     config = run_config.load_config('dsnas_supernet_1xb64_digits')
-    run_config.set_work_dir(config, None)
+    run_steps.set_work_dir(config, Given())
     assert config.work_dir == 'work_dirs/dsnas_supernet_1xb64_digits'
-    run_config.set_work_dir(config, None)
+    run_steps.set_work_dir(config, Given())
     assert config.work_dir == 'work_dirs/dsnas_supernet_1xb64_digits'
-    run_config.set_work_dir(config, 'mine')
+    run_steps.set_work_dir(config, Given(work_dir='mine'))
     assert config.work_dir == 'mine'
 
 
@@ -117,7 +127,7 @@ def test_work_dir():
 def test_the_table_of_latencies_is_kept_in_the_work_dir(given, file):
     options = {'model.resource_estimator.latency': given}
     config = run_config.load_config('dsnas_supernet_1xb64_digits', options)
-    run_config.set_work_dir(config, 'mine')
+    run_steps.set_work_dir(config, Given(work_dir='mine'))
     assert config.model.resource_estimator.latency == dict(file=file)
 
 
@@ -162,7 +172,7 @@ def test_option_that_only_serves_others(capsys, option, warns):
 def test_no_worker_can_persist_where_there_is_none():
     config = run_config.load_config('dsnas_supernet_8xb128_in1k')
     config.train_dataloader.num_workers = 0
-    run_config.use_device(config)
+    run_steps.use_device(config, Given())
     assert not config.train_dataloader.persistent_workers
     assert config.val_dataloader.persistent_workers
 
@@ -173,7 +183,7 @@ def test_costs_of_other_images_than_those_of_the_search(logged, crop):
         'dsnas_supernet_8xb128_in1k',
         {'test_dataloader.dataset.pipeline.2.crop_size': crop},
     )
-    run_config.check_input_shape(config)
+    run_steps.check_input_shape(config, Given())
     told = [line for line in logged if 'gives images of 64 x 64' in line]
     assert len(told) == (crop == 64)
 

@@ -3,18 +3,16 @@
 import argparse
 from pathlib import Path
 
-from mmengine.registry import init_default_scope
-
 from mmdsnas.command_line.arguments import (
     add_trust_argument,
     config_parser,
     show_user_errors,
 )
 from mmdsnas.errors import ConfigError
+from mmdsnas.launch.dry_build import build_model
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.models.weights import load_weights
-from mmdsnas.registry import MODELS
 from mmdsnas.subnets import (
     child_checkpoint,
     child_config,
@@ -50,8 +48,7 @@ def main() -> None:
         input_size=recorded_input_size(checkpoint),
         num_classes=len(recorded_classes(checkpoint)),
     )
-    init_default_scope(config.get('default_scope', 'mmdsnas'))
-    model = MODELS.build(config.model)
+    model = build_model(config)
     if not isinstance(model, DSNAS):
         raise ConfigError(
             'the config must be that of a search, with a model '

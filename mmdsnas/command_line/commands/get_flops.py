@@ -1,19 +1,19 @@
 """Prints parameters and FLOPs of a network, in all and by stage."""
 
 import argparse
-from functools import partial
-from typing import Any, Dict
+from typing import Dict, Optional
 
-from mmengine.registry import init_default_scope
+from mmengine.config import Config
+from mmengine.model import BaseModel
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.errors import ConfigError
+from mmdsnas.launch.dry_build import build_model, build_subnet
 from mmdsnas.launch.input_size import input_channels, input_size
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import costs_by_stage
-from mmdsnas.registry import MODELS
-from mmdsnas.subnets import config_input_shape, sub_model, subnet_of_path
+from mmdsnas.subnets import subnet_of_path
 from mmdsnas.utils.data_sets import pipeline_of
 from mmdsnas.visualization.tables import stage_table
 
@@ -43,40 +43,37 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def networks(model_cfg: Dict[str, Any], subnet) -> Dict[str, Any]:
+def networks(config: Config, subnet: Optional[str]) -> Dict[str, BaseModel]:
     """What is to be counted, by title."""
-    if model_cfg['type'].endswith('sub_model'):
-        if subnet is not None:
-            model_cfg['fix_subnet'] = subnet
-        return {'The child': MODELS.build(model_cfg)}
-    if not model_cfg['type'].endswith('DSNAS'):
-        if subnet is not None:
-            raise ConfigError(
-                '--subnet must be left out for a config without a supernet, whose '
-                f'model is a {model_cfg["type"]}.'
-            )
-        return {'The network': MODELS.build(model_cfg)}
-    shape = config_input_shape(model_cfg)
-    build = partial(sub_model, model_cfg['architecture'], input_shape=shape)
-    if subnet is not None:
-        return {f'The child {subnet}': build(subnet)}
-    model: DSNAS = MODELS.build(model_cfg)
-    children = {}
-    paths = model.cost_table.extreme_paths()
-    for title, path in zip(('The cheapest path', 'The most expensive path'), paths):
-        subnet = subnet_of_path(model.architecture, model.mutator.search_groups, path)
-        children[title] = build(subnet)
-    return children
+    model_cfg = config.model
+    is_child = model_cfg.type.endswith('sub_model')
+    if is_child and subnet is not None:
+        model_cfg.fix_subnet = subnet
+    elif subnet is not None and not model_cfg.type.endswith('DSNAS'):
+        raise ConfigError(
+            '--subnet must be left out for a config without a supernet, whose '
+            f'model is a {model_cfg.type}.'
+        )
+    elif subnet is not None:
+        return {f'The child {subnet}': build_subnet(config, subnet)}
+    model = build_model(config)
+    if not isinstance(model, DSNAS):
+        return {'The child' if is_child else 'The network': model}
+    titles = 'The cheapest path', 'The most expensive path'
+    groups = model.mutator.search_groups
+    return {
+        title: build_subnet(config, subnet_of_path(model.architecture, groups, path))
+        for title, path in zip(titles, model.cost_table.extreme_paths())
+    }
 
 
 @show_user_errors
 def main() -> None:
     args = parse_args()
     config = load_config(args.config, args.cfg_options)
-    init_default_scope(config.get('default_scope', 'mmdsnas'))
     size = args.shape or input_size(pipeline_of(config.test_dataloader))
     shape = (1, input_channels(config), *size)
-    for title, network in networks(config.model, args.subnet).items():
+    for title, network in networks(config, args.subnet).items():
         by_stage, whole = costs_by_stage(network, shape, list(COLUMNS))
         heading = f'{title}, input {" x ".join(map(str, shape[1:]))}'
         print(stage_table(heading, by_stage, whole, list(COLUMNS.values())))

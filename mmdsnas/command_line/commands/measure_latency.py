@@ -2,19 +2,18 @@
 
 import argparse
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Tuple
 
-from mmengine.registry import init_default_scope
+from mmengine.config import Config
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.errors import ConfigError
+from mmdsnas.launch.dry_build import build_model, build_subnet
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import LatencyMeter, random_paths
-from mmdsnas.registry import MODELS
-from mmdsnas.subnets import config_input_shape, sub_model, subnet_of_path
+from mmdsnas.subnets import config_input_shape, subnet_of_path
 from mmdsnas.utils.files import write_atomically
 from mmdsnas.visualization.tables import cost_table, error_table
 
@@ -49,10 +48,9 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def load(args: argparse.Namespace) -> Tuple[Dict[str, Any], LatencyMeter]:
-    """Config of the search's model, and what measures its latencies."""
+def load(args: argparse.Namespace) -> Tuple[Config, LatencyMeter]:
+    """Config of the search, and what measures its latencies."""
     config = load_config(args.config, args.cfg_options)
-    init_default_scope(config.get('default_scope', 'mmdsnas'))
     model = config.model
     if not model.type.endswith('DSNAS'):
         raise ConfigError(
@@ -65,22 +63,19 @@ def load(args: argparse.Namespace) -> Tuple[Dict[str, Any], LatencyMeter]:
     latency = {**(estimator.pop('latency', None) or {}), **given}
     # Latencies are measured below; no limit matters here.
     model.update(resource_estimator=estimator, cost=None)
-    return model, LatencyMeter(config_input_shape(model), **latency)
+    return config, LatencyMeter(config_input_shape(model), **latency)
 
 
 @show_user_errors
 def main() -> None:
     args = parse_args()
     config, meter = load(args)
-    model: DSNAS = MODELS.build(config)
+    model: DSNAS = build_model(config)
     mutator, supernet = model.mutator, model.architecture
     choices = {name: mutator.choices(name) for name in mutator.search_groups}
     paths = random_paths(choices, args.paths, SEED)
     subnets = [subnet_of_path(supernet, mutator.search_groups, path) for path in paths]
-    build = partial(
-        sub_model, config.architecture, input_shape=config_input_shape(config)
-    )
-    children = {k: build(subnet) for k, subnet in enumerate(subnets)}
+    children = {k: build_subnet(config, subnet) for k, subnet in enumerate(subnets)}
 
     table, measured = meter.table_and_networks(supernet, children)
     costs = model.cost_table.measured('latency', table.blocks, table.fixed_part)

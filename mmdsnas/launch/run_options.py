@@ -1,0 +1,172 @@
+"""What a config may have at its top, where nobody who is built from it looks."""
+
+from typing import Annotated, Any, Dict, List, Literal, Optional, Union
+
+from mmengine.config import Config
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.utils.options import checked_options
+from mmdsnas.utils.words import shown, unknown_option
+from .batch_augments import check_batch_augments
+from .given_options import Given
+
+# What mmengine needs all of, or none.
+TOGETHER = (
+    ('train_dataloader', 'train_cfg', 'optim_wrapper'),
+    ('val_dataloader', 'val_cfg', 'val_evaluator'),
+    ('test_dataloader', 'test_cfg', 'test_evaluator'),
+)
+# The optimizers of a search.
+OPTIMIZERS = ('architecture', 'mutator')
+# What mmengine's Runner has where default_hooks does not say None.
+RUNNER_HOOKS = (
+    *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler'),
+    'checkpoint',
+)
+LEVELS = Literal['CRITICAL', 'ERROR', 'WARNING', 'INFO', 'DEBUG', 'NOTSET']
+
+
+class Loader(TypedDict, total=False):
+    """What is read of a data loader before it is built."""
+
+    dataset: Dict[str, Any]
+    batch_size: Annotated[int, Field(ge=1)]
+    num_workers: Annotated[int, Field(ge=0)]
+
+
+class TrainLoop(TypedDict, total=False):
+    """What mmengine does not look at before it divides by it."""
+
+    max_epochs: Annotated[int, Field(ge=0)]
+    val_interval: Annotated[int, Field(ge=1)]
+    val_begin: Annotated[int, Field(ge=0)]
+
+
+class Group(TypedDict, total=False):
+    """The group of processes of a distributed run."""
+
+    timeout: Annotated[float, Field(gt=0)]
+
+
+class Environment(TypedDict, total=False):
+    """What is read before mmengine sets it up."""
+
+    dist_cfg: Group
+
+
+@checked_options
+def config(
+    model: Dict[str, Any],
+    train_dataloader: Optional[Loader] = None,
+    val_dataloader: Optional[Loader] = None,
+    test_dataloader: Optional[Loader] = None,
+    train_cfg: Optional[TrainLoop] = None,
+    optim_wrapper: Optional[Dict[str, Any]] = None,
+    param_scheduler: Union[Dict[str, Any], List[Dict[str, Any]], None] = None,
+    default_hooks: Optional[Dict[str, Any]] = None,
+    custom_hooks: Optional[List[Any]] = None,
+    default_scope: Optional[str] = None,
+    model_wrapper_cfg: Optional[Dict[str, Any]] = None,
+    auto_scale_lr: Optional[Dict[str, Any]] = None,
+    compile: Union[bool, Dict[str, Any], None] = None,
+    log_level: Union[int, LEVELS] = 'INFO',
+    env_cfg: Optional[Environment] = None,
+    own_images: Optional[Dict[str, Any]] = None,
+    **others: Any,
+) -> None:
+    """The kinds of values at the top of a config."""
+
+
+@checked_options
+def own_images(
+    input_size: Annotated[Optional[int], Field(ge=64, le=1024)] = None,
+    epochs: Annotated[Optional[int], Field(ge=3)] = None,
+    batch_size: Annotated[Optional[int], Field(ge=2)] = None,
+    val_ratio: Annotated[Optional[float], Field(gt=0, lt=1)] = None,
+    found: Optional[Dict[str, Any]] = None,
+) -> None:
+    """What ``own_images`` may be, see ``fit_to_images``."""
+
+
+def is_search(config: Config) -> bool:
+    """Whether a config is that of a search, with an optimizer for alpha."""
+    wrapper = config.get('optim_wrapper')
+    return isinstance(wrapper, dict) and 'mutator' in wrapper
+
+
+def check_options(checked: Config, _: Given) -> Config:
+    """Refuses what would be ignored, or show late; the rest shows when it is built.
+
+    Raises:
+        ConfigError: An option is wrong.
+    """
+    options = checked.to_dict()
+    config(**options)
+    own_images(**(options.get('own_images') or {}))
+    check_batch_augments(checked)
+    # Without a loop it is no config of a run, but one that a child is built from.
+    runs = any(loop in options for _, loop, _ in TOGETHER)
+    for group in TOGETHER if runs else ():
+        missing = [name for name in group if options.get(name) is None]
+        if 0 < len(missing) < len(group):
+            raise ConfigError(
+                f'{" and ".join(missing)} must be set where there is '
+                f'{", ".join(name for name in group if name not in missing)}.'
+            )
+    searches, scheduler = is_search(checked), options.get('param_scheduler')
+    if isinstance(scheduler, dict) and 'type' not in scheduler:
+        for name in scheduler:
+            if name not in OPTIMIZERS or not searches:
+                known = OPTIMIZERS if searches else ['type']
+                raise ConfigError(f'{unknown_option("param_scheduler", name, known)}.')
+    own, wrapper = (
+        options.get('find_unused_parameters'),
+        options.get('model_wrapper_cfg'),
+    )
+    if None not in (own, wrapper) and own != wrapper.get('find_unused_parameters'):
+        raise ConfigError(
+            'find_unused_parameters must be set in model_wrapper_cfg, which alone is '
+            'read where there is one.'
+        )
+    if searches and options.get('efficient_conv_bn_eval'):
+        raise ConfigError(
+            'efficient_conv_bn_eval must be None in a search, whose paths are other '
+            'networks than it traces.'
+        )
+    if options.get('strategy') is not None:
+        raise ConfigError(
+            'strategy must be None, because it is an option of FlexibleRunner, which '
+            f'runs no search, but is {shown(options["strategy"])}.'
+        )
+    return checked
+
+
+def drop_hooks(config: Config, _: Given) -> Config:
+    """Drops default hooks that are None; mmengine can do without its own alone."""
+    hooks = config.get('default_hooks') or {}
+    for name in [n for n in hooks if hooks[n] is None and n not in RUNNER_HOOKS]:
+        del hooks[name]
+    return config
+
+
+def schedules_of_weights(config: Config) -> List[Dict[str, Any]]:
+    """The schedules of the weights' optimizer, in whichever form they are given.
+
+    As in mmengine, ``param_scheduler`` is None, one schedule or a list of them, which
+    every optimizer gets, or in a search a dict of these by optimizer.
+    """
+    given = config.get('param_scheduler')
+    if isinstance(given, dict) and 'type' not in given:
+        given = given.get(OPTIMIZERS[0])
+    return [given] if isinstance(given, dict) else list(given or ())
+
+
+def fill_schedules(config: Config, _: Given) -> Config:
+    """Gives an optimizer that has no schedule an empty list, as mmengine wants it."""
+    given = config.get('param_scheduler')
+    if isinstance(given, dict) and 'type' not in given:
+        for name in OPTIMIZERS:
+            given[name] = [] if given.get(name) is None else given[name]
+    return config
