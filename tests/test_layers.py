@@ -10,7 +10,6 @@ ROOT = Path(mmdsnas.__file__).parent
 # From the ground up: each may import those before it, and the modules at the top.
 LAYERS = (
     'utils',
-    'options',
     'datasets',
     'models',
     'subnets',

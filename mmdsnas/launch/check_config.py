@@ -8,13 +8,6 @@ from mmengine.registry import DefaultScope
 
 from mmdsnas import registry
 from mmdsnas.errors import ConfigError
-from mmdsnas.options import (
-    OPTIONS,
-    accumulation_problem,
-    decay_problem,
-    problems_of,
-    wrapper_type_problem,
-)
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.data_sets import LOADERS
 from mmdsnas.utils.words import shown, unknown_option
@@ -49,10 +42,8 @@ SEARCH = 'SearchOptimWrapperConstructor'
 def check_config(config: Config) -> None:
     """Refuses a config with mistakes.
 
-    The values of all options of mmdsnas are compared with what is declared
-    (:mod:`mmdsnas.options`); names of classes and of their options are looked up,
-    also those of other packages and of ``custom_imports``. What other packages
-    make of values is left to them.
+    Names of classes and of their options are looked up, also those of other packages
+    and of ``custom_imports``. Values are checked by the constructors.
 
     Args:
         config (Config): Not changed; nothing in it is built or opened.
@@ -90,9 +81,6 @@ def _problems(config: Config) -> List[str]:
         if name == 'train_cfg' and isinstance(value, dict):
             loop = 'EpochBased' if value.get('by_epoch', True) else 'IterBased'
             part = part._replace(default=f'{loop}TrainLoop')
-            if value.get('by_epoch', True):
-                found = problems_of('EpochBasedTrainLoop', value, 'train_cfg.{}')
-                parts.problems += found
         if value is not None:
             parts.check(name, value, part)
     if 'model' in config:
@@ -108,14 +96,6 @@ def _problems(config: Config) -> List[str]:
         _check_wrapper(parts, config.optim_wrapper)
     check_runner_options(parts, config)
     check_batch_augments(parts, config)
-    own = config.get('own_images')
-    if own is not None and parts.is_dict('own_images', own):
-        parts.problems += problems_of('own_images', own, 'own_images.{}')
-        parts.problems += [
-            unknown_option('own_images', key, OPTIONS['own_images'])
-            for key in own
-            if key not in OPTIONS['own_images']
-        ]
     check_search(parts, config)
     return parts.problems
 
@@ -123,7 +103,6 @@ def _problems(config: Config) -> List[str]:
 def _check_loader(parts: Parts, name: str, loader: Any) -> None:
     if not parts.is_dict(name, loader):
         return
-    parts.problems += problems_of('DataLoader', loader, f'{name}.{{}}')
     for key, value in loader.items():
         if key in PARTS:
             parts.check(f'{name}.{key}', value, PARTS[key])
@@ -191,34 +170,17 @@ def _check_search_wrapper(parts: Parts, wrapper: Dict[str, Any]) -> None:
         for key in wrapper
         if key not in (*known, '_scope_')
     ]
-    counts = {}
     for key in known[:2]:
         where = f'optim_wrapper.{key}'
         if key not in wrapper:
             parts.problems.append(f'optim_wrapper must have {key}, but has none')
         elif parts.is_dict(where, wrapper[key]):
             _check_one_wrapper(parts, where, wrapper[key], WRAPPER_OF_TWO)
-            alone = wrapper_type_problem(key, wrapper[key])
-            parts.problems += [alone] if alone else []
-            counts[key] = wrapper[key].get('accumulative_counts', 1)
-    amp = dict(amp=wrapper.get('amp'))
-    parts.problems += problems_of('SearchOptimWrapperDict', amp, 'optim_wrapper.{}')
-    unequal = accumulation_problem(counts) if len(counts) == 2 else None
-    if unequal:
-        parts.problems.append(f'optim_wrapper.*.{unequal}')
 
 
 def _check_one_wrapper(
     parts: Parts, where: str, wrapper: Dict[str, Any], part: Part = WRAPPER
 ) -> None:
     parts.check(where, wrapper, part)
-    parts.problems += problems_of('OptimWrapper', wrapper, f'{where}.{{}}')
     if 'optimizer' not in wrapper:
         parts.note(f'{where}.optimizer', 'must be set')
-    elif isinstance(wrapper['optimizer'], dict):
-        optimizer = f'{where}.optimizer.{{}}'
-        parts.problems += problems_of('Optimizer', wrapper['optimizer'], optimizer)
-    paramwise = dict(paramwise_cfg=wrapper.get('paramwise_cfg'))
-    found = problems_of('GroupedOptimWrapperConstructor', paramwise, f'{where}.{{}}')
-    no_decay = None if found else decay_problem(wrapper, **paramwise)
-    parts.problems += [f'{where}.{no_decay}'] if no_decay else found

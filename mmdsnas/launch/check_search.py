@@ -1,14 +1,13 @@
 """What the options of a search must be together."""
 
 import inspect
-from typing import Any, Dict
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import HOOKS, MODELS, DefaultScope, Registry
 
 from mmdsnas.engine import SearchStageHook
 from mmdsnas.models import DSNAS
-from mmdsnas.options import cost_problem, problems_of, stages_problem
 from .config_parts import Parts
 
 
@@ -22,7 +21,6 @@ def check_search(parts: Parts, config: Config) -> None:
     model = config.get('model')
     if not isinstance(model, dict):
         return
-    _check_stages(parts, model)
     hooks, default = config.get('custom_hooks') or [], config.get('default_hooks')
     if config.get('train_cfg') is None or not isinstance(hooks, (list, tuple)):
         return
@@ -49,20 +47,3 @@ def _names(parts: Parts, value: Any, found_in: Registry, base: type) -> bool:
     ):
         cls = parts.find('', value.get('type'), found_in, quiet=True)
     return inspect.isclass(cls) and issubclass(cls, base)
-
-
-def _check_stages(parts: Parts, model: Dict[str, Any]) -> None:
-    stages = {
-        name: model[name]
-        for name in ('pretrain_epochs', 'finetune_epochs')
-        if name in model
-    }
-    if len(stages) == 2 and not problems_of('DSNAS', stages, '{}'):
-        wrong_order = stages_problem(**stages)
-        if wrong_order:
-            parts.problems.append(f'model: {wrong_order}')
-    cost = model.get('cost')
-    if isinstance(cost, dict) and not problems_of('DSNAS', dict(cost=cost), '{}'):
-        unfit = cost_problem(cost)
-        if unfit:
-            parts.problems.append(f'model.{unfit}')

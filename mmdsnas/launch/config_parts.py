@@ -10,9 +10,8 @@ from torch.utils.data import DataLoader
 
 from mmdsnas import registry
 from mmdsnas.models import DifferentiableMutator
-from mmdsnas.options import OPTIONS, problems_of
-from mmdsnas.options.signatures import is_of, options_of
 from mmdsnas.utils.words import nearest, shown, unknown_option
+from .signatures import is_of, options_of
 
 
 class Part(NamedTuple):
@@ -178,11 +177,6 @@ class Parts:
             self.note(f'{where}.type', what)
             return
         given = {k: v for k, v in value.items() if k not in ('type', '_scope_')}
-        if is_of(cls, 'mmdsnas'):
-            name = getattr(cls, '__name__', '')
-            # Names of candidates, which may have braces, are in it.
-            place = where.replace('{', '{{').replace('}', '}}')
-            self.problems += problems_of(name, given, f'{place}.{{}}')
         self._check_names(where, cls, given, part.extra)
         self._check_inside(where, given, None, not is_of(cls, *_PACKAGES))
 
@@ -190,8 +184,6 @@ class Parts:
         self, where: str, cls: Callable, given: Dict, extra: Tuple[str, ...]
     ) -> None:
         known, required = options_of(cls)
-        if known is None and is_of(cls, 'mmdsnas'):
-            known = self._passed_on(where, cls, given)
         for name in given if known is not None else ():
             if name not in known and name not in extra:
                 named = f'{where} ({getattr(cls, "__name__", cls)})'
@@ -199,17 +191,6 @@ class Parts:
         if is_of(cls, 'mmdsnas'):
             for name in sorted(required - _GIVEN - set(given)):
                 self.note(f'{where}.{name}', 'must be set')
-
-    def _passed_on(self, where: str, cls: Callable, given: Dict) -> Optional[Set[str]]:
-        """Options of a class of ours with those that it passes on; None: any."""
-        known = set(OPTIONS.get(cls.__name__, ()))
-        if 'ema_type' not in known:
-            return known
-        kind = given.get('ema_type', 'ExponentialMovingAverage')
-        averager = self.find(f'{where}.ema_type', kind, root.MODELS)
-        names = None if averager is None else options_of(averager)[0]
-        own = known & set(inspect.signature(cls).parameters)
-        return None if names is None else own | names - {'model'}
 
     def _check_inside(
         self, where: str, given: Any, inner: Optional[Part], quiet: bool
