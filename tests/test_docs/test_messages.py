@@ -16,9 +16,9 @@ CLASSES = {
     if issubclass(value, errors.UserError)
 }
 # They have no words of their own: what stands for the dots must be filled in.
-FORMS = ('must be ..., but is ...', '--... must be ..., but is ...')
+FORMS = ('... of ... must ..., but is ...',)
 # Functions that return the words of an error.
-RETURNED = re.compile(r'.*_problem|_report|unknown_option')
+RETURNED = re.compile(r'_report|unknown_option')
 WORDS = re.compile(r'[A-Za-z]{2,}')
 # First cells of the tables of messages.
 TABLES = re.findall(r'^\| message \|.*\n\|.*\n((?:\|.*\n)+)', PAGE, re.M)
