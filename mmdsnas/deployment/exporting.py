@@ -76,7 +76,7 @@ def export(
         checkpoint (str | Path): Of the search, or of the child.
         out (str | Path, optional): The file; by default beside the checkpoint, with
             another ending.
-        format (str): A name of :data:`mmdsnas.deployment.FORMATS`.
+        format (str): A key of ``mmdsnas.deployment.FORMATS``.
         with_preprocess (bool): Whether the file normalises the images.
         check (str | Path | int): Images that it is compared on with PyTorch: a
             folder, or how many of the test set.

@@ -99,18 +99,21 @@ def test_searches_the_current_folder_then_debians(nowhere):
     assert FashionMNIST().data_root == str(debian)
 
 
-def test_an_explicit_folder_is_the_only_one_searched(nowhere):
+def test_missing_files(nowhere):
+    """A folder that is given is the only one searched."""
+    write(nowhere / 'debian')
+    (nowhere / 'debian' / NAMES[1]).unlink()
+    (nowhere / 'debian' / NAMES[2]).unlink()
+    message = (
+        f'"{nowhere / "data" / "fashion-mnist"}" has no {", ".join(NAMES)}; '
+        f'"{nowhere / "debian"}" has no {NAMES[1]}, {NAMES[2]}; run "apt-get install '
+        'dataset-fashion-mnist", or put .* under data/fashion-mnist.$'
+    )
+    with pytest.raises(DataError, match=message):
+        FashionMNIST(lazy_init=True)
     write(nowhere / 'data' / 'fashion-mnist')
-    (nowhere / 'other').mkdir()
-    with pytest.raises(
-        DataError,
-        match=(
-            f'^Fashion-MNIST is not there: "{nowhere / "other"}" has no '
-            f'{", ".join(NAMES)}; run "apt-get install '
-            'dataset-fashion-mnist" and leave out data_root, or put the four '
-            r'files \(plain or as .gz\) under other.$'
-        ),
-    ):
+    message = f'"{nowhere / "other"}" has no {", ".join(NAMES)}; .* leave out data_root'
+    with pytest.raises(DataError, match=message):
         FashionMNIST('other')
 
 
@@ -119,21 +122,20 @@ def test_home_folder(root, monkeypatch):
     check(FashionMNIST('~/files'), *TRAIN)
 
 
-def test_missing_files(nowhere):
-    write(nowhere / 'debian')
-    (nowhere / 'debian' / NAMES[1]).unlink()
-    (nowhere / 'debian' / NAMES[2]).unlink()
-    with pytest.raises(
-        DataError,
-        match=(
-            f'^Fashion-MNIST is not there: '
-            f'"{nowhere / "data" / "fashion-mnist"}" has no {", ".join(NAMES)}; '
-            f'"{nowhere / "debian"}" has no {NAMES[1]}, {NAMES[2]}; run '
-            '"apt-get install dataset-fashion-mnist", or put the four files '
-            r'\(plain or as .gz\) under data/fashion-mnist.$'
+@pytest.mark.parametrize(
+    'labels, message',
+    [
+        (
+            TRAIN[1][:-1],
+            f'{NAMES[0]}" has 60 images, but .* has 59 labels.$',
         ),
-    ):
-        FashionMNIST(lazy_init=True)
+        (TRAIN[1] + np.uint8(1), f'{NAMES[1]}" has the label 10: only 0 to 9'),
+    ],
+)
+def test_labels_that_do_not_fit(root, labels, message):
+    (root / NAMES[1]).write_bytes(idx(labels))
+    with pytest.raises(DataError, match=message):
+        FashionMNIST(str(root))
 
 
 def damage(path, data):
@@ -179,23 +181,6 @@ def test_a_damaged_gzip_file_is_named(tmp_path, data):
     path = root / f'{NAMES[0]}.gz'
     quoted = damage(path, data(path.read_bytes()))
     with pytest.raises(DataError, match=f'^The file {quoted} must be .*or damaged'):
-        FashionMNIST(str(root))
-
-
-def test_numbers_of_images_and_labels_differ(root):
-    (root / NAMES[1]).write_bytes(idx(TRAIN[1][:-1]))
-    with pytest.raises(
-        DataError,
-        match=(f'{NAMES[0]}" has 60 images, but .*{NAMES[1]}" has 59 labels.$'),
-    ):
-        FashionMNIST(str(root))
-
-
-def test_a_label_out_of_range(root):
-    (root / NAMES[1]).write_bytes(idx(TRAIN[1] + np.uint8(1)))
-    with pytest.raises(
-        DataError, match=(f'{NAMES[1]}" has the label 10: only 0 to 9 are allowed.$')
-    ):
         FashionMNIST(str(root))
 
 

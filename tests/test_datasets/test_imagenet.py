@@ -96,14 +96,22 @@ def test_names_of_all_classes(tmp_path):
     assert others.CLASSES[999] == 'c00000999'
 
 
-@pytest.mark.parametrize(
-    'given',
-    [dict(classes=['a', 'b', 'c']), dict(metainfo=dict(classes=('a', 'b', 'c')))],
-)
-def test_names_of_the_classes_may_be_given(folders, given):
-    dataset = ImageNet(data_root=folders, data_prefix='train', **given)
+@pytest.mark.parametrize('kind', ['classes', 'metainfo'])
+def test_names_of_the_classes_may_be_given(folders, monkeypatch, kind):
+    def given(*names):
+        return {kind: names if kind == 'classes' else dict(classes=names)}
+
+    monkeypatch.setenv('HOME', os.path.dirname(folders))
+    options = dict(data_root='~/imagenet', data_prefix='train')
+    dataset = ImageNet(**options, **given('a', 'b', 'c'))
     assert tuple(dataset.CLASSES) == ('a', 'b', 'c')
     assert listed(dataset)[-1][1] == 2
+    refused(
+        f'The number of classes given is 2: .* folders in "{folders}/train", 3.',
+        error=ConfigError,
+        **options,
+        **given('a', 'b'),
+    )
 
 
 def test_other_arguments_of_the_base_class(folders):
@@ -132,11 +140,6 @@ def test_hidden_folders_and_other_files_are_left_out(folders):
     assert len(ImageNet(data_root=folders, data_prefix='train')) == 6
 
 
-def test_home_folder(folders, monkeypatch):
-    monkeypatch.setenv('HOME', os.path.dirname(folders))
-    assert len(ImageNet(data_root='~/imagenet', data_prefix='train')) == 6
-
-
 def test_empty_class_folders(tmp_path):
     root = plain_folders(tmp_path, wnids=[f'n{i}' for i in range(6)])
     for i in range(1, 6):
@@ -162,17 +165,6 @@ def test_other_class_folders_than_train(folders, lacking):
         f'{WNIDS[1]}.',
         data_root=folders,
         data_prefix='val',
-    )
-
-
-def test_other_number_of_classes_than_folders(folders):
-    refused(
-        f'The number of classes given is 2: it must be that of the class folders in '
-        f'"{folders}/train", 3.',
-        error=ConfigError,
-        data_root=folders,
-        data_prefix='train',
-        classes=['a', 'b'],
     )
 
 
@@ -225,27 +217,21 @@ def turned(path, size=(300, 360)):
     return path
 
 
-def test_official_test_images_are_those_of_pillow(tmp_path):
-    """Short edge to 256 by Pillow, the middle 224, as it lies in the file."""
+@pytest.mark.parametrize('which', BOTH)
+def test_test_images(tmp_path, which):
+    """Short edge to 256 and the middle 224: by Pillow as it lies in the file, or by
+    OpenCV as it was taken."""
     root = plain_folders(tmp_path, val=1)
     path = turned(root / 'val' / WNIDS[0] / f'{WNIDS[0]}_0.JPEG')
-    config = load_config('imagenet_bs128_official', dict(data_root=str(root)))
+    config = load_config(f'imagenet_bs128_{which}', dict(data_root=str(root)))
     got = loader_of(config, 'test_dataloader').dataset[0]['inputs']
-    whole = Image.open(path).convert('RGB').resize((307, 256), Image.BILINEAR)
-    left, top = round((307 - 224) / 2), 16
-    wanted = np.asarray(whole.crop((left, top, left + 224, top + 224)))
-    assert np.array_equal(got.numpy()[::-1].transpose(1, 2, 0), wanted)
-
-
-def test_openmmlab_test_images_are_those_of_opencv(tmp_path):
-    root = plain_folders(tmp_path, val=1)
-    path = turned(root / 'val' / WNIDS[0] / f'{WNIDS[0]}_0.JPEG')
-    config = load_config('imagenet_bs128_openmmlab', dict(data_root=str(root)))
-    got = loader_of(config, 'test_dataloader').dataset[0]['inputs']
-    whole = cv2.resize(cv2.imread(str(path)), (256, 307))
-    top, left = round((307 - 224) / 2), 16
-    wanted = whole[top : top + 224, left : left + 224]
-    assert np.array_equal(got.numpy().transpose(1, 2, 0), wanted)
+    middle, top = round((307 - 224) / 2), 16
+    if which == 'official':
+        whole = Image.open(path).convert('RGB').resize((307, 256), Image.BILINEAR)
+        wanted = np.asarray(whole)[top:, middle:, ::-1]
+    else:
+        wanted = cv2.resize(cv2.imread(str(path)), (256, 307))[middle:, top:]
+    assert np.array_equal(got.numpy().transpose(1, 2, 0), wanted[:224, :224])
 
 
 @pytest.mark.parametrize(
