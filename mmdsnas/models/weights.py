@@ -18,15 +18,10 @@ WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.in
 def load_weights(
     model: nn.Module, checkpoint: Dict[str, Any], path: Union[str, Path]
 ) -> None:
-    """Loads weights into a model, all of them or none.
-
-    Args:
-        model (nn.Module): The model.
-        checkpoint (dict): From :func:`load_checkpoint`.
-        path (str | Path): Where it came from, for the message.
+    """Loads the weights of a checkpoint into a model, all of them or none.
 
     Raises:
-        CheckpointError: It belongs to another model.
+        CheckpointError: The checkpoint, of the file ``path``, is of another model.
     """
     weights, own = without_module(checkpoint['state_dict']), model.state_dict()
     _refuse(_unfit(own, weights), path)
@@ -45,16 +40,7 @@ def load_weights(
 def check_weights(
     own: Mapping[str, Tensor], weights: Mapping[str, Tensor], path: Union[str, Path]
 ) -> None:
-    """Refuses weights that are not exactly those of a model, before loading them.
-
-    Args:
-        own (Mapping[str, Tensor]): State dict of the model.
-        weights (Mapping[str, Tensor]): What is to be loaded.
-        path (str | Path): Where it came from, for the message.
-
-    Raises:
-        CheckpointError: A name is missing or left over, or a value does not fit.
-    """
+    """Raises a ``CheckpointError`` if there are :func:`differences`."""
     _refuse(differences(own, weights), path)
 
 

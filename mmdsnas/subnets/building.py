@@ -156,8 +156,7 @@ def use_recorded_subnet(
         model_cfg (dict): Config of the model; changed in place if it is a
             ``sub_model`` and the checkpoint names a subnet.
         checkpoint (dict): A checkpoint.
-        options (Mapping): Options of the command line; a ``model.fix_subnet``
-            among them is kept.
+        options (Mapping): Options of the command line, perhaps ``model.fix_subnet``.
 
     Raises:
         SubnetError: That one is another subnet than the checkpoint's.

@@ -100,15 +100,7 @@ def drop_code(checkpoint: Any) -> None:
 
 
 def save_checkpoint(checkpoint: Any, path: Union[str, Path]) -> None:
-    """Writes a file of ``torch.save`` whole or not at all.
-
-    Args:
-        checkpoint (Any): What it is to hold.
-        path (str | Path): The file; its folder is created.
-
-    Raises:
-        OutputError: It cannot be written, e.g. because the disk is full.
-    """
+    """Writes a file of ``torch.save`` whole, or not at all and an ``OutputError``."""
     # torch itself writes to a file with errors that are no OSError.
     content = io.BytesIO()
     torch.save(checkpoint, content)

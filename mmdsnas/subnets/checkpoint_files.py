@@ -36,11 +36,7 @@ class Checkpoints:
         self._kept: Dict[str, Any] = {}
 
     def load(self, path: Union[str, Path]) -> Dict[str, Any]:
-        """Loads a checkpoint and keeps it for mmengine.
-
-        Raises:
-            CheckpointError: See :func:`mmdsnas.subnets.checkpoint.load_checkpoint`.
-        """
+        """Loads a checkpoint, see ``load_checkpoint``, and keeps it for mmengine."""
         if str(path) not in self._kept:
             self._kept = {str(path): load_checkpoint(path, self.trust)}
         return self._kept[str(path)]

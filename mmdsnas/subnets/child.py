@@ -89,13 +89,7 @@ def child_checkpoint(
 def save_child(
     checkpoint: Dict[str, Any], pth: Union[str, Path], yaml: Union[str, Path]
 ) -> None:
-    """Writes a child's two files, each atomically.
-
-    Args:
-        checkpoint (dict): From :func:`child_checkpoint`.
-        pth (str | Path): Its weights, for ``torch.load(weights_only=True)``.
-        yaml (str | Path): Its subnet file.
-    """
+    """Writes a child from :func:`child_checkpoint`, and its subnet file, atomically."""
     save_checkpoint(checkpoint, pth)
     write_subnet(checkpoint['meta']['subnet'], yaml)
 
@@ -109,15 +103,9 @@ def is_of_search(checkpoint: Mapping[str, Any]) -> bool:
 def child_of_search(
     weights: Mapping[str, Tensor], child: Mapping[str, Tensor]
 ) -> Dict[str, Tensor]:
-    """Takes a child's weights from those of a search.
+    """Takes from the weights of a search those that the state dict of a child has.
 
-    Args:
-        weights (Mapping[str, Tensor]): ``state_dict`` of a search's checkpoint.
-        child (Mapping[str, Tensor]): State dict of the child, whose names tell
-            which candidates it has.
-
-    Returns:
-        dict[str, Tensor]: Under the names of the child, as far as they are there.
+    They have the names of the child; what is missing is left out.
     """
     names = {f'{SEARCH_PREFIX}{name}': name for name in child}
     return {names[key]: weights[key] for key in weights if key in names}

@@ -61,11 +61,7 @@ def what_is_missing(meta: Mapping[str, Any]) -> Optional[str]:
 
 
 def how_it_ended(meta: Mapping[str, Any]) -> str:
-    """A sentence on the end of a search; empty if ``meta`` has no plan.
-
-    Args:
-        meta (Mapping): See :func:`what_is_missing`.
-    """
+    """A sentence on the end of a search; empty if ``meta`` does not tell."""
     missing = what_is_missing(meta)
     if missing is not None:
         return f'The search is not finished: {missing}.'
@@ -73,12 +69,7 @@ def how_it_ended(meta: Mapping[str, Any]) -> str:
 
 
 def warn_of_unfinished(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> None:
-    """Tells whoever uses a child that its search is not done.
-
-    Args:
-        checkpoint (Mapping): From ``load_checkpoint``.
-        path (str | Path): Where it came from, for the message.
-    """
+    """Warns whoever uses a child, of the file ``path``, whose search is not done."""
     missing = what_is_missing(meta_of(checkpoint))
     if missing is not None:
         told = f'The search that {path} comes from is not finished: {missing}.'

@@ -18,18 +18,12 @@ Number = Annotated[Union[StrictInt, StrictFloat], Field(ge=-LARGEST, le=LARGEST)
 
 
 class Plan(TypedDict):
-    """What a search is to do.
-
-    Attributes:
-        max_epochs (int): Epochs in all.
-        pretrain_epochs (int): Epochs before ``alpha`` is trained.
-        finetune_epochs (int): Epochs before the finetune stage.
-        selects (bool): Whether the child is selected when that begins.
-    """
+    """Epochs of a search, see ``DSNAS``."""
 
     max_epochs: Integer
     pretrain_epochs: Integer
     finetune_epochs: Integer
+    # Whether the child is selected when the finetune stage begins.
     selects: NotRequired[Any]
 
 
@@ -47,53 +41,43 @@ class SearchGroup(TypedDict):
 
 
 class RunState(TypedDict, total=False):
-    """What the exactness of a resume depends on.
+    """What the exactness of a resume depends on; the last three are of a search."""
 
-    Attributes:
-        setting (dict[str, Any]): Whose change makes a resumed run another one.
-        options (dict[str, Any]): Of optimizers and schedules, by dotted name.
-        stage (str): Of a search, as the other ones.
-        fixed (dict[str, str]): Candidate by search group.
-        search_space (dict[str, SearchGroup]): Whose change cannot be resumed from.
-    """
-
+    # Whose change makes a resumed run another one.
     setting: Dict[str, Any]
+    # Of optimizers and schedules, by dotted name.
     options: Dict[str, Any]
     stage: str
+    # Candidate by search group.
     fixed: Dict[str, Any]
+    # Whose change cannot be resumed from.
     search_space: Dict[str, SearchGroup]
 
 
 class Metadata(TypedDict, total=False):
-    """The ``meta`` of a checkpoint; none of it must be there.
+    """The ``meta`` of a checkpoint, of which nothing must be there.
 
     Beside these stand costs of a child under the names of the cost table, such as
     ``mflops``, and what mmengine adds, such as ``seed``.
-
-    Attributes:
-        subnet (dict[str, str]): Candidate by block, see ``recorded_subnet``.
-        input_shape (tuple[int]): Shape of one image, that the costs are of.
-        blocks (dict[str, dict]): By block ``candidate``, ``probability`` and costs.
-        epoch (int): Epochs that are done.
-        plan (Plan): Of the search.
-        lr (float): Learning rate of the weights at the end.
-        metrics (dict[str, Any]): Of the last validation.
-        test_metrics (dict[str, Any]): Of the child, on data that no epoch saw.
-        dataset_meta (DatasetMeta): Of the data.
-        child_config (dict): How a child is built, see ``recorded_child_config``.
-        run (RunState): Of the run that wrote it.
-        mmdsnas_version (str): Of the writer.
     """
 
+    # Candidate by block, see ``recorded_subnet``.
     subnet: Any
+    # Of one image, that the costs are of.
     input_shape: Tuple[Integer, Integer, Integer, Integer]
+    # ``candidate``, ``probability`` and costs by block.
     blocks: Dict[str, Dict[str, Any]]
+    # Those that are done.
     epoch: Integer
     plan: Plan
+    # Of the weights, at the end.
     lr: Number
+    # Of the last validation.
     metrics: Dict[str, Any]
+    # Of the child, on data that no epoch saw.
     test_metrics: Dict[str, Any]
     dataset_meta: DatasetMeta
+    # How a child is built, see ``recorded_child_config``.
     child_config: Any
     run: RunState
     mmdsnas_version: str
@@ -129,11 +113,7 @@ def fits(value: Any, kind: TypeAdapter) -> bool:
 def meta_of(checkpoint: Mapping[str, Any]) -> Metadata:
     """What a checkpoint says of itself, without what is not as ``Metadata`` has it.
 
-    Args:
-        checkpoint (Mapping): From ``load_checkpoint``.
-
-    Returns:
-        Metadata: A new dict, which is empty where there is no ``meta``.
+    It is a new dict, and empty where there is no ``meta``.
     """
     meta = checkpoint.get('meta')
     items = meta.items() if isinstance(meta, Mapping) else ()
@@ -161,15 +141,15 @@ def recorded_classes(checkpoint: Mapping[str, Any]) -> List[str]:
 def check_classes(
     checkpoint: Mapping[str, Any], classes: Optional[Sequence[str]], path: Any
 ) -> None:
-    """Refuses images whose classes are others, or in another order.
+    """Refuses images whose classes are others than those that a checkpoint records.
 
     Args:
         checkpoint (Mapping): From ``load_checkpoint``.
-        classes (Sequence[str], optional): Those of the images, if they are known.
+        classes (Sequence[str], optional): Of the images, if they are known.
         path (str | Path): Of the checkpoint, for the message.
 
     Raises:
-        CheckpointError: The checkpoint records other ones.
+        CheckpointError: They are others, or in another order.
     """
     recorded, own = recorded_classes(checkpoint), list(map(str, classes or ()))
     if recorded and own and recorded != own:
@@ -180,14 +160,9 @@ def check_classes(
 
 
 def check_resumable(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> None:
-    """Refuses a checkpoint that holds weights, but not the state of a run.
+    """Raises a ``CheckpointError`` unless a checkpoint holds the state of a run.
 
-    Args:
-        checkpoint (Mapping): From ``load_checkpoint``.
-        path (str | Path): Where it came from, for the message.
-
-    Raises:
-        CheckpointError: It is that of a child alone, say, or of a best model.
+    That of a child alone, or of a best model, holds weights without it.
     """
     if not fits(checkpoint, _RESUMABLE):
         raise CheckpointError(
@@ -198,15 +173,7 @@ def check_resumable(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> No
 
 
 def last_lr(checkpoint: Mapping[str, Any]) -> Optional[float]:
-    """Learning rate of the weights when a checkpoint was saved.
-
-    Args:
-        checkpoint (Mapping): Of a search, of the training of a child, or a file with
-            ``lr`` in its ``meta``.
-
-    Returns:
-        float, optional: None if it does not tell.
-    """
+    """Learning rate of the weights at the end, by the optimizer or ``meta``."""
     optimizer = checkpoint.get('optimizer')
     try:
         optimizer = optimizer.get('architecture', optimizer)

@@ -78,13 +78,11 @@ def child_config(config: Config) -> Optional[Dict[str, Any]]:
     """The part of a config that a child needs, for the ``meta`` of a checkpoint.
 
     Args:
-        config (Config): Of a search, or of a child alone; its number of classes is
-            filled in.
+        config (Config): Of a search, or of a child alone.
 
     Returns:
-        dict, optional: A config of plain values with ``model`` (a ``sub_model``
-        without its subnet), ``data_preprocessor``, ``default_scope`` and the
-        pipeline of ``test_dataloader``; None for another model.
+        dict, optional: A config of plain values, whose model is a ``sub_model`` without
+        its subnet; None for another model.
     """
     model = config.get('model') or {}
     architecture = model.get('architecture', model.get('cfg'))
@@ -97,11 +95,11 @@ def child_config(config: Config) -> Optional[Dict[str, Any]]:
             default_scope=config.get('default_scope', registry.SCOPE),
             model=dict(
                 type=SUB_MODEL,
-                cfg=_without_files(_without_augments(architecture)),
+                cfg=_for_child(architecture),
                 channels_last=model.get('channels_last', False),
                 input_shape=config_input_shape(model),
             ),
-            data_preprocessor=_without_augments(preprocessor),
+            data_preprocessor=_for_child(preprocessor),
             test_dataloader=dict(dataset=dict(pipeline=pipeline_of(loader))),
         )
     )
@@ -149,35 +147,26 @@ def recorded_child_config(
     return Config(found)
 
 
-def _without_augments(part: Any) -> Any:
-    """Without what mixes batches in a training, whose classes may be anybody's."""
-    if not isinstance(part, dict):
-        return part
-    inside = {
-        name: _without_augments(part[name])
-        for name in ('data_preprocessor', 'train_cfg')
-        if name in part
-    }
-    kept = {k: v for k, v in part.items() if k not in ('augments', 'batch_augments')}
-    return {**kept, **inside}
+def _for_child(value: Any) -> Any:
+    """Without what serves the training alone.
 
-
-def _without_files(value: Any) -> Any:
-    """Without the files of initial weights: a child has weights of its own."""
+    That is what mixes batches, whose classes may be anybody's, and the files of initial
+    weights: a child has weights of its own.
+    """
     if isinstance(value, dict):
-        return {
-            name: _without_files(part)
-            for name, part in value.items()
-            if not (name == 'pretrained' and isinstance(part, str))
-            and not (name == 'init_cfg' and _is_pretrained(part))
-        }
+        parts = value.items()
+        return {n: _for_child(p) for n, p in parts if not _is_of_training(n, p)}
     if isinstance(value, (list, tuple)):
-        return type(value)(map(_without_files, value))
+        return type(value)(map(_for_child, value))
     return value
 
 
-def _is_pretrained(init_cfg: Any) -> bool:
-    return any(type_name(part) == 'Pretrained' for part in values_in(init_cfg))
+def _is_of_training(name: str, part: Any) -> bool:
+    if name == 'init_cfg':
+        return any(type_name(inner) == 'Pretrained' for inner in values_in(part))
+    return name in ('augments', 'batch_augments') or (
+        name == 'pretrained' and isinstance(part, str)
+    )
 
 
 def _is_child_config(found: Any) -> bool:

@@ -67,19 +67,11 @@ def _scalar(dtype: _DType, data: bytes) -> Any:
     return np.frombuffer(data, dtype.dtype)[0].item()
 
 
-def _no_bytes() -> bytes:
-    """For ``bytes``, which pickle calls for none."""
-    return b''
-
-
-def _method(owner: Any, name: str) -> str:
-    """For ``getattr``: the history has the methods of its class anyway."""
-    return name
-
-
 _STAND_INS = {
-    'builtins.bytes': _no_bytes,
-    'builtins.getattr': _method,
+    # pickle calls it for none.
+    'builtins.bytes': lambda: b'',
+    # The history has the methods of its class anyway.
+    'builtins.getattr': lambda owner, name: name,
     'mmengine.logging.history_buffer.HistoryBuffer': _History,
     'numpy.dtype': _DType,
     'numpy.ndarray': _Array,

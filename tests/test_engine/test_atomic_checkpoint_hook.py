@@ -22,6 +22,8 @@ from tests.toy import ToyNet
 from tests.toy_run import Keep, loader, runner_of
 
 RUNS = itertools.count()
+BEST = dict(max_keep_ckpts=1, save_best='acc')
+TWO_BEST = dict(max_keep_ckpts=1, interval=2, save_best=['acc', 'loss'])
 SCORES = {0: 0.0, 1: 2.0, 2: 1.0, 3: 3.0, 4: 4.0}
 
 
@@ -124,10 +126,10 @@ def latest_of(folder: Path):
 @pytest.mark.parametrize(
     'hook, epochs, step',
     [
-        (dict(max_keep_ckpts=1, save_best='acc'), 3, 1),
-        (dict(max_keep_ckpts=1, interval=2, save_best=['acc', 'loss']), 4, 5),
+        (BEST, 3, 17),
+        pytest.param(BEST, 3, 1, marks=pytest.mark.slow),
+        pytest.param(TWO_BEST, 4, 5, marks=pytest.mark.slow),
     ],
-    ids=['each epoch', 'two best'],
 )
 def test_killed_between_any_two_operations(tmp_path, hook, epochs, step):
     train(tmp_path, epochs, **hook)

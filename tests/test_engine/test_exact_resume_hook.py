@@ -241,11 +241,11 @@ def other(**candidates):
     [
         (
             lambda: other(tanh=torch.tanh, cosine=torch.cos),
-            'blocks.0 has tanh, sine there and has tanh, cosine here',
+            'blocks.0 was tanh, sine and is tanh, cosine',
         ),
         (
             lambda: other(tanh=torch.tanh),
-            'blocks.0 has tanh, sine there and has tanh here',
+            'blocks.0 was tanh, sine and is tanh.$',
         ),
         (
             lambda: algorithm_of(
@@ -253,7 +253,7 @@ def other(**candidates):
                 pretrain_epochs=1,
                 finetune_epochs=2,
             ),
-            'blocks.1 has tanh, sine there and is no block here',
+            'blocks.1 was tanh, sine and is None',
         ),
         (
             lambda: search_of(

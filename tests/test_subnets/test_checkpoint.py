@@ -12,7 +12,6 @@ from mmdsnas.subnets.checkpoint import (
     load_safely,
     save_checkpoint,
 )
-from mmdsnas.subnets.metadata import check_resumable
 from tests.payload import Payload
 from tests.test_utils.test_files import no_file_longer_than
 
@@ -100,18 +99,3 @@ def test_file_that_does_not_fit(tmp_path):
         save_checkpoint(dict(STATE, more=torch.zeros(3000)), path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ['x.pth']
-
-
-def test_weights_alone_are_no_run():
-    whole = dict(meta=dict(epoch=1, iter=5), message_hub={}, optimizer={})
-    check_resumable(whole, 'x.pth')
-    message = '^checkpoint x.pth cannot be resumed, because it lacks the state of a run'
-    for part in whole:
-        for other in (
-            {k: v for k, v in whole.items() if k != part},
-            {**whole, part: 1},
-        ):
-            with pytest.raises(CheckpointError, match=message):
-                check_resumable(other, 'x.pth')
-    with pytest.raises(CheckpointError, match=message):
-        check_resumable({**whole, 'meta': dict(epoch=1, iter='5')}, 'x.pth')

@@ -58,13 +58,13 @@ class ExportChildHook(Hook):
             )
         # A finished run that is resumed keeps the child of its validation.
         there = on_rank_0(
-            lambda: all(map(osp.isfile, _files(runner))), 'look for the child'
+            lambda: all(map(osp.isfile, self._files(runner))), 'look for the child'
         )
         if self._exported_epoch != runner.epoch or not there:
             with averaged_weights(runner):
                 self._export(runner, {})
         if has_test_data(runner):
-            checkpoint = evaluate_child(runner, _files(runner)[1])
+            checkpoint = evaluate_child(runner, self._files(runner)[1])
             if checkpoint is not None:
                 self._save(runner, checkpoint)
         if self._meta:
@@ -84,23 +84,22 @@ class ExportChildHook(Hook):
         )
         checkpoint = child_checkpoint(algorithm_of(runner), extra)
         if runner.epoch == self._start_epoch:
-            _keep_test(checkpoint, _files(runner)[1])
+            _keep_test(checkpoint, self._files(runner)[1])
         self._save(runner, checkpoint)
+
+    def _files(self, runner) -> List[str]:
+        return [osp.join(runner.work_dir, name) for name in (SUBNET_YAML, SUBNET_PTH)]
 
     @master_only
     def _save(self, runner, checkpoint: Dict[str, Any]) -> None:
-        yaml, pth = _files(runner)
+        yaml, pth = self._files(runner)
         save_child(checkpoint, pth, yaml)
         self._meta = checkpoint['meta']
 
     @master_only
     def _print_table(self, runner) -> None:
         level = INFO if what_is_missing(self._meta) is None else WARNING
-        runner.logger.log(level, child_table(self._meta, _files(runner)))
-
-
-def _files(runner) -> List[str]:
-    return [osp.join(runner.work_dir, name) for name in (SUBNET_YAML, SUBNET_PTH)]
+        runner.logger.log(level, child_table(self._meta, self._files(runner)))
 
 
 def _keep_test(checkpoint: Dict[str, Any], path: str) -> None:

@@ -99,10 +99,6 @@ def _flat(value: Any, name: str = '') -> Iterator[Tuple[str, Any]]:
 def changed(saved: RunState, now: RunState) -> Tuple[List[str], List[str]]:
     """What differs between the run of a checkpoint and the one that resumes it.
 
-    Args:
-        saved (RunState): That of the checkpoint.
-        now (RunState): That of the run.
-
     Returns:
         tuple: What makes it another run, in words; and options without effect, as a
         resumed run has those of optimizers and schedules from its checkpoint.
@@ -128,15 +124,10 @@ def changed_values(saved: Dict[str, Any], now: Dict[str, Any]) -> List[str]:
 def check_search_space(
     saved: Dict[str, SearchGroup], own: Dict[str, SearchGroup], path: str
 ) -> None:
-    """Refuses the checkpoint of another search space.
-
-    Args:
-        saved (dict): Search groups of the checkpoint.
-        own (dict): Those of the run.
-        path (str): The checkpoint, for the message.
+    """Refuses a checkpoint whose search groups are others than those of the run.
 
     Raises:
-        CheckpointError: They differ; it names the first difference.
+        CheckpointError: It names the first difference.
     """
     if saved == own:
         return

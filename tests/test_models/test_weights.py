@@ -1,21 +1,11 @@
-"""What stands in a checkpoint besides whole and fitting weights."""
+"""Weights that are not those of a model."""
 
 import pytest
 import torch
 
 from mmdsnas.errors import CheckpointError
 from mmdsnas.models.weights import load_weights, why_unfit
-from mmdsnas.subnets import recorded_subnet
-from mmdsnas.subnets.metadata import last_lr
 from tests.toy import prepared, smooth_net
-
-
-def test_a_recorded_subnet_is_no_path():
-    """A file must not say which other file is read."""
-    assert recorded_subnet(dict(meta=dict(subnet={'a': 'b'}))) == {'a': 'b'}
-    assert recorded_subnet(dict(meta=3)) is None
-    with pytest.raises(CheckpointError, match="must map blocks.*but is '/etc/passwd'"):
-        recorded_subnet(dict(meta=dict(subnet='/etc/passwd')))
 
 
 @pytest.mark.parametrize('value', [float('nan'), float('inf')])
@@ -45,10 +35,3 @@ def test_alpha_that_is_not_finite_is_refused_and_nothing_is_loaded(value):
 )
 def test_why_a_value_does_not_fit(value, reason):
     assert why_unfit(value, torch.zeros(2)) == reason
-
-
-@pytest.mark.parametrize('lr', ['0.1', None, True, float('nan'), 10**400, [0.1]])
-def test_a_learning_rate_that_is_none(lr):
-    assert last_lr(dict(optimizer=dict(param_groups=[dict(lr=lr)]))) is None
-    assert last_lr(dict(meta=dict(lr=lr), optimizer=7)) is None
-    assert last_lr(dict(meta=dict(lr=0.5), optimizer=dict())) == 0.5
