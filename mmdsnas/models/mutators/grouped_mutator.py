@@ -56,7 +56,7 @@ class GroupedMutator(NasMutator):
         return own == {block: block.choices for block in blocks_of(supernet).values()}
 
     def prepare_from_supernet(self, supernet: nn.Module) -> None:
-        """Finds the blocks, groups them and creates ``alpha``; nothing is fixed then.
+        """Finds the blocks, groups them and creates ``alpha``.
 
         Args:
             supernet (nn.Module): The model to be searched.
@@ -81,9 +81,10 @@ class GroupedMutator(NasMutator):
             self._arch_params[name] = nn.Parameter(
                 alpha.normal_(self.init_mean, self.init_std)
             )
-        # Index of the fixed candidate, -1 where none is. What else depends on it,
-        # follows from it in _apply_fixed.
-        self.register_buffer('_fixed', torch.full((len(self._names),), -1))
+        # Index of the fixed candidate, -1 where none is; 0 where one remained. What
+        # else depends on it, follows from it in _apply_fixed.
+        remained = [self.search_groups[name][0].is_fixed for name in self._names]
+        self.register_buffer('_fixed', torch.tensor(remained).long() - 1)
         self._apply_fixed()
 
     def choices(self, name: str) -> List[str]:
