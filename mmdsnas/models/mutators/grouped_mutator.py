@@ -20,12 +20,7 @@ class GroupedMutator(NasMutator):
     It subclasses MMRazor's ``NasMutator`` for the building of groups and for
     the names that its hooks and checkpoints use.
 
-    Args:
-        custom_groups (list[list[str]], optional): Names or aliases of blocks
-            that share one ``alpha``.
-        init_mean (float): Mean of the initial ``alpha``.
-        init_std (float): Its standard deviation.
-        init_cfg (dict, optional): See mmengine's ``BaseModule``.
+    Its arguments are those of ``DifferentiableMutator``.
 
     Raises:
         ConfigError: The groups do not fit the supernet.
