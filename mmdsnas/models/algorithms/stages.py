@@ -36,15 +36,8 @@ class Stage(Enum):
 class StagedAlgorithm(BaseAlgorithm):
     """A search: where its run is, and which path it evaluates.
 
-    It has a ``mutator`` and a ``gradient_estimator``.
-
-    Args:
-        architecture (dict | BaseModel): The supernet.
-        data_preprocessor (dict | nn.Module, optional): The architecture's by
-            default.
-        init_cfg (dict, optional): See mmengine's ``BaseModule``.
-        pretrain_epochs (int): First epoch of the search stage.
-        finetune_epochs (int): First epoch of the finetune stage.
+    Its arguments are those of ``DSNAS``; so are its parts, ``mutator`` and
+    ``gradient_estimator``.
 
     Attributes:
         stage (Stage, optional): Of the epoch that was entered.

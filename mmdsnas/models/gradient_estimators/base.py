@@ -1,5 +1,6 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import partial
 from typing import Callable, ContextManager, Dict, List, Optional, Sequence
 
 import torch.nn as nn
@@ -30,6 +31,7 @@ class Task:
     layers: Callable[[], Sequence[_BatchNorm]]
 
     def __call__(self) -> Losses:
+        """Executes it once."""
         return self.losses()
 
     def forward_only(self) -> ContextManager[None]:
@@ -113,6 +115,25 @@ class GateEstimator(BaseGradientEstimator):
         Returns:
             list[callable]: By block; each takes the block and its inputs.
         """
+
+    def scored_gates(
+        self, gate: Gate, sample: PathSample, scores: Tensor, *paths: Sequence[int]
+    ) -> List[Gate]:
+        """Gates that give the scores their rewards, which are kept.
+
+        Args:
+            gate (callable): Takes a candidate of each path, the score, the block and
+                its inputs.
+            sample (PathSample): What was drawn.
+            scores (Tensor): Shape ``(num_groups, )``, with their graph.
+            *paths (list[int]): Index of the candidates that it executes, by group.
+
+        Returns:
+            list[callable]: By block.
+        """
+        by_block = self.keep_rewards(sample.by_block(scores)).unbind()
+        names = [sample.candidates(path) for path in paths]
+        return [partial(gate, *each) for each in zip(*names, by_block, strict=True)]
 
     def forward(self, sample: PathSample, task: Task) -> Losses:
         """Executes the task with the gates in the blocks.

@@ -1,5 +1,5 @@
-from functools import partial
-from typing import Any, List
+from contextlib import contextmanager
+from typing import Any, Iterator, List
 
 from torch import Tensor
 
@@ -13,28 +13,26 @@ from ..mutators.path_sample import PathSample
 from .base import GateEstimator
 
 
-def check_input_kept(inputs: Any, version: int, choice: str) -> None:
-    """Refuses a candidate that wrote over the input which others get too.
+@contextmanager
+def input_kept(inputs: Any, choice: str) -> Iterator[None]:
+    """Refuses a candidate that writes over an input which others get too.
 
     Args:
         inputs (Any): Inputs of a block.
-        version (int): torch's count of the writes to it, before the candidate.
-        choice (str): The candidate.
+        choice (str): The candidate that is executed while it is open.
 
     Raises:
         ConfigError: It did.
     """
-    if version_of(inputs) != version:
+    # torch counts the writes to a tensor.
+    before = [tensor._version for tensor in tensors_of(inputs)]
+    yield
+    if [tensor._version for tensor in tensors_of(inputs)] != before:
         raise ConfigError(
             f'candidate {choice!r} of a block must not work in place on its input '
             'where model.gradient_estimator executes several candidates of a block, '
             'but does (inplace=True of its first operation?).'
         )
-
-
-def version_of(inputs: Any) -> int:
-    """torch's count of the writes to a block's inputs."""
-    return sum(tensor._version for tensor in tensors_of(inputs))
 
 
 def comparing_gate(
@@ -56,15 +54,13 @@ def comparing_gate(
         *args (Any): Its inputs.
         **kwargs (Any): And those that are given by name.
     """
-    inputs = (args, kwargs)
-    version = version_of(inputs)
-    y = block.execute(choice, *args, **kwargs)
     if other == choice:
-        return y
-    check_input_kept(inputs, version, choice)
-    with forward_only(batch_norms(block.candidate(other))):
+        return block.execute(choice, *args, **kwargs)
+    with input_kept((args, kwargs), choice):
+        y = block.execute(choice, *args, **kwargs)
+    layers = batch_norms(block.candidate(other))
+    with input_kept((args, kwargs), other), forward_only(layers):
         y_other = block.execute(other, *args, **kwargs)
-    check_input_kept(inputs, version, other)
     return map_tensors(lambda a, b: gate(a, score, a.detach() - b), y, y_other)
 
 
@@ -86,27 +82,4 @@ class CounterfactualGradient(GateEstimator):
     def gates(self, sample: PathSample) -> List[Gate]:
         other = sample.other()
         scores = (sample.log_prob(sample.chosen) - sample.log_prob(other)) / 2
-        return comparing_gates(self, sample, other, scores)
-
-
-def comparing_gates(
-    estimator: GateEstimator, sample: PathSample, other: List[int], scores: Tensor
-) -> List[Gate]:
-    """Gates that compare the sampled candidates with others.
-
-    Args:
-        estimator (GateEstimator): Keeps the rewards.
-        sample (PathSample): What was drawn.
-        other (list[int]): Index of the other candidate, by group.
-        scores (Tensor): By group.
-
-    Returns:
-        list[callable]: By block.
-    """
-    scores = estimator.keep_rewards(sample.by_block(scores))
-    return [
-        partial(comparing_gate, choice, second, score)
-        for choice, second, score in zip(
-            sample.candidates(sample.chosen), sample.candidates(other), scores.unbind()
-        )
-    ]
+        return self.scored_gates(comparing_gate, sample, scores, sample.chosen, other)

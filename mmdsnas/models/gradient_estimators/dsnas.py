@@ -27,26 +27,6 @@ def one_hot_gate(
     return map_tensors(partial(gate, score=score), y)
 
 
-def one_hot_gates(
-    estimator: GateEstimator, sample: PathSample, scores: Tensor
-) -> List[Gate]:
-    """Gates that execute the sampled candidates.
-
-    Args:
-        estimator (GateEstimator): Keeps the rewards.
-        sample (PathSample): What was drawn.
-        scores (Tensor): By group.
-
-    Returns:
-        list[callable]: By block.
-    """
-    scores = estimator.keep_rewards(sample.by_block(scores))
-    return [
-        partial(one_hot_gate, choice, score)
-        for choice, score in zip(sample.candidates(sample.chosen), scores.unbind())
-    ]
-
-
 @TASK_UTILS.register_module()
 class DSNASGradient(GateEstimator):
     """The paper's estimator (Hu et al., CVPR 2020, section 3.3).
@@ -61,4 +41,5 @@ class DSNASGradient(GateEstimator):
     """
 
     def gates(self, sample: PathSample) -> List[Gate]:
-        return one_hot_gates(self, sample, sample.log_prob(sample.chosen))
+        scores = sample.log_prob(sample.chosen)
+        return self.scored_gates(one_hot_gate, sample, scores, sample.chosen)

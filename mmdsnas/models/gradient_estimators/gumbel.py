@@ -8,7 +8,7 @@ from mmdsnas.utils.options import Positive, checked_options
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.path_sample import PathSample
 from .base import GateEstimator
-from .dsnas import one_hot_gates
+from .dsnas import one_hot_gate
 
 
 class Temperature(NamedTuple):
@@ -60,4 +60,5 @@ class GDASGradient(GateEstimator):
     def gates(self, sample: PathSample) -> List[Gate]:
         soft = self.temperature.soft_sample(sample, self.progress)
         chosen = torch.tensor(sample.chosen).to(soft.device, non_blocking=True)
-        return one_hot_gates(self, sample, soft.gather(1, chosen[:, None]).squeeze(1))
+        scores = soft.gather(1, chosen[:, None]).squeeze(1)
+        return self.scored_gates(one_hot_gate, sample, scores, sample.chosen)

@@ -12,7 +12,7 @@ from ..mutables.functional import gate
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.path_sample import PathSample
 from .base import GateEstimator
-from .counterfactual import check_input_kept, version_of
+from .counterfactual import input_kept
 from .gumbel import Temperature
 
 
@@ -30,11 +30,10 @@ def mixing_gate(
     Returns:
         Any: The weighted sum of the candidates' outputs.
     """
-    inputs = (args, kwargs)
-    outputs, version = [], version_of(inputs)
+    outputs = []
     for choice in block.choices:
-        outputs.append(block.execute(choice, *args, **kwargs))
-        check_input_kept(inputs, version, choice)
+        with input_kept((args, kwargs), choice):
+            outputs.append(block.execute(choice, *args, **kwargs))
 
     def mix(*parts: Tensor) -> Tensor:
         mixed = sum(weight.detach() * part for weight, part in zip(weights, parts))

@@ -4,7 +4,7 @@ from mmdsnas.registry import TASK_UTILS
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.path_sample import PathSample
 from .base import GateEstimator
-from .counterfactual import comparing_gates
+from .counterfactual import comparing_gate
 
 
 @TASK_UTILS.register_module()
@@ -26,4 +26,5 @@ class ProxylessGradient(GateEstimator):
     def gates(self, sample: PathSample) -> List[Gate]:
         other = sample.other(different=True)
         odds = sample.log_prob(sample.chosen) - sample.log_prob(other)
-        return comparing_gates(self, sample, other, odds.sigmoid())
+        scores = odds.sigmoid()
+        return self.scored_gates(comparing_gate, sample, scores, sample.chosen, other)

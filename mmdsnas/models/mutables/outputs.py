@@ -34,15 +34,18 @@ def map_tensors(function: Callable[..., Any], *outputs: Any) -> Any:
     return first
 
 
-def tensors_of(output: Any) -> List[Tensor]:
-    """The tensors of an operation's input or output, however nested."""
-    if isinstance(output, Tensor):
-        return [output]
+def leaves_of(output: Any) -> List[Any]:
+    """What lists, tuples and dicts hold, however nested."""
     if isinstance(output, dict):
         output = list(output.values())
-    if isinstance(output, (list, tuple)):
-        return [tensor for part in output for tensor in tensors_of(part)]
-    return []
+    if not isinstance(output, (list, tuple)):
+        return [output]
+    return [leaf for part in output for leaf in leaves_of(part)]
+
+
+def tensors_of(output: Any) -> List[Tensor]:
+    """The tensors of an operation's input or output, however nested."""
+    return [leaf for leaf in leaves_of(output) if isinstance(leaf, Tensor)]
 
 
 def outline(output: Any) -> str:
@@ -85,19 +88,11 @@ def check_output(output: Any, name: str) -> None:
         ConfigError: It is or has something else than tensors, plain values, and
             lists, tuples and dicts of these, or it has no tensor.
     """
-    odd = _odd_part(output)
-    if odd is not None or not tensors_of(output):
-        kind = type(output if odd is None else odd).__name__
+    leaves = leaves_of(output)
+    odd = [leaf for leaf in leaves if not isinstance(leaf, (Tensor, *PLAIN))]
+    if odd or not tensors_of(output):
+        kind = type(odd[0] if odd else output).__name__
         raise ConfigError(
             f'candidate {name} must give a tensor, or lists, tuples or dicts with '
             f'tensors and plain values, but gives a {kind}.'
         )
-
-
-def _odd_part(output: Any) -> Any:
-    """The first part that is neither a tensor, a container nor a plain value."""
-    if isinstance(output, (dict, list, tuple)):
-        parts = output.values() if isinstance(output, dict) else output
-        odd = (_odd_part(part) for part in parts)
-        return next((part for part in odd if part is not None), None)
-    return None if isinstance(output, (Tensor, *PLAIN)) else output

@@ -20,12 +20,7 @@ class GroupedMutator(NasMutator):
     It subclasses MMRazor's ``NasMutator`` for the building of groups and for
     the names that its hooks and checkpoints use.
 
-    Args:
-        custom_groups (list[list[str]], optional): Names or aliases of blocks
-            that share one ``alpha``.
-        init_mean (float): Mean of the initial ``alpha``.
-        init_std (float): Its standard deviation.
-        init_cfg (dict, optional): See mmengine's ``BaseModule``.
+    Its arguments are those of ``DifferentiableMutator``.
 
     Raises:
         ConfigError: The groups do not fit the supernet.
@@ -56,7 +51,7 @@ class GroupedMutator(NasMutator):
         return own == {block: block.choices for block in blocks_of(supernet).values()}
 
     def prepare_from_supernet(self, supernet: nn.Module) -> None:
-        """Finds the blocks, groups them and creates ``alpha``; nothing is fixed then.
+        """Finds the blocks, groups them and creates ``alpha``.
 
         Args:
             supernet (nn.Module): The model to be searched.
@@ -81,9 +76,10 @@ class GroupedMutator(NasMutator):
             self._arch_params[name] = nn.Parameter(
                 alpha.normal_(self.init_mean, self.init_std)
             )
-        # Index of the fixed candidate, -1 where none is. What else depends on it,
-        # follows from it in _apply_fixed.
-        self.register_buffer('_fixed', torch.full((len(self._names),), -1))
+        # Index of the fixed candidate, -1 where none is; 0 where one remained. What
+        # else depends on it, follows from it in _apply_fixed.
+        remained = [self.search_groups[name][0].is_fixed for name in self._names]
+        self.register_buffer('_fixed', torch.tensor(remained).long() - 1)
         self._apply_fixed()
 
     def choices(self, name: str) -> List[str]:
