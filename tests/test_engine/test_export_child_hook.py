@@ -88,7 +88,8 @@ def test_a_stage_that_is_not_reached(tmp_path, length, parts):
     """It is told before the training, too."""
     model = search_of()
     model.finetune_epochs = 3
-    run(tmp_path, model=model, max_epochs=length)
+    plan = dict(type='SearchPlanHook', time_steps=False)
+    run(tmp_path, [plan], model=model, max_epochs=length)
     said = Said(tmp_path)
     parts += [f'train_cfg.max_epochs is {length}', 'model.finetune_epochs, 3']
     said.agree(*parts)

@@ -151,5 +151,6 @@ def test_blocks_that_are_fixed_from_elsewhere_are_told(tmp_path):
     model = limited()
     name = model.mutator.free[0]
     model.mutator.fix({name: model.mutator.choices(name)[0]})
-    runner_of(tmp_path, model=model, max_epochs=1).train()
+    plan = dict(type='SearchPlanHook', time_steps=False)
+    runner_of(tmp_path, [plan], model=model, max_epochs=1).train()
     assert '1 of 2 choices are fixed' in log_of(tmp_path)

@@ -1,7 +1,5 @@
 import re
 
-import pytest
-
 from mmdsnas.engine import SearchPlanHook
 from mmdsnas.engine.hooks.logging import search_plan_hook
 from mmdsnas.engine.hooks.logging.search_plan_hook import RULE, found_lines
@@ -61,24 +59,6 @@ def test_a_process_validates_its_part(tmp_path, monkeypatch):
     _, epochs, steps, batch_size, images, workers, validations = given
     assert list(epochs.values()) == [1, 1, 1]
     assert (steps, batch_size, images, workers, validations) == (4, 4, 4, 0, 0.5)
-
-
-@pytest.mark.parametrize(
-    'options, said',
-    [
-        (dict(max_epochs=2), 'will not finish its search: .*finetune stage begins'),
-        (dict(fixed=True), '1 of 2 choices are fixed before the first epoch'),
-    ],
-)
-def test_what_the_search_will_lack_is_said(tmp_path, options, said):
-    model = search_of()
-    if options.pop('fixed', False):
-        model.mutator.fix({model.mutator.free[0]: 'tanh'})
-    hook = SearchPlanHook(time_steps=False)
-    model.finetune_epochs += options.get('max_epochs') == 2
-    runner_of(tmp_path, [hook], model=model, **options).train()
-    (log,) = tmp_path.glob('work/*/*.log')
-    assert re.search(said, log.read_text()) and 'timed here' not in log.read_text()
 
 
 def test_the_plan_is_logged_and_changes_nothing(tmp_path):

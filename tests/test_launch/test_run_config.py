@@ -219,6 +219,6 @@ def test_hooks_are_changed_removed_and_added_by_name():
 
 
 def test_options_that_have_no_place_beside_each_other():
-    options = {'custom_hooks': 3, 'custom_hooks.0.x': 3}
-    with pytest.raises(ConfigError, match="'custom_hooks' and 'custom_hooks.0.x', but"):
+    options = {'vis_backends': 3, 'vis_backends.0.x': 3}
+    with pytest.raises(ConfigError, match="'vis_backends' and 'vis_backends.0.x', but"):
         run_config.load_config('dsnas_supernet_1xb64_digits', options)
