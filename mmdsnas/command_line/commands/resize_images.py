@@ -9,9 +9,9 @@ import os
 from mmdsnas.command_line.arguments import show_user_errors
 from mmdsnas.datasets.resized_copy import copy_resized
 from mmdsnas.errors import ConfigError
-from mmdsnas.options.checkers import Integer
 
-ALLOWED = dict(short_edge=Integer(1), quality=Integer(1, 100), workers=Integer(1))
+# The largest values; the smallest is 1.
+LARGEST = dict(short_edge=10**6, quality=100, workers=10**4)
 # Of corrupt images that are named.
 NAMED = 10
 
@@ -40,11 +40,12 @@ def parse_args() -> argparse.Namespace:
 @show_user_errors
 def main() -> None:
     args = parse_args()
-    for name, allowed in ALLOWED.items():
-        given = getattr(args, name)
-        if not allowed.allows(given):
-            option = name.replace('_', '-')
-            raise ConfigError(f'--{option} must be {allowed}, but is {given}.')
+    for name, most in LARGEST.items():
+        given, option = getattr(args, name), name.replace('_', '-')
+        if not 1 <= given <= most:
+            raise ConfigError(
+                f'--{option} must be a whole number, from 1 to {most}, but is {given}.'
+            )
     found = copy_resized(
         args.source, args.target, args.short_edge, args.quality, args.workers
     )
