@@ -50,6 +50,7 @@ def config_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument('config', help='config: its path or its name')
     parser.add_argument(
         '--cfg-options',
+        dest='options',
         nargs='+',
         action=Options,
         metavar='KEY=VALUE',
@@ -58,8 +59,9 @@ def config_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds what every tool that runs a model takes."""
+def run_parser(description: str) -> argparse.ArgumentParser:
+    """A parser for a tool that runs a model; its names are those of the function."""
+    parser = config_parser(description)
     parser.add_argument('--work-dir', help='folder for what the run leaves')
     parser.add_argument(
         '--launcher',
@@ -69,6 +71,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     add_trust_argument(parser)
+    return parser
 
 
 def add_trust_argument(parser: argparse.ArgumentParser) -> None:

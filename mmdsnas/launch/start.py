@@ -28,7 +28,7 @@ def resume(config: Config, given: Given) -> Config:
     if not given.resume and not config.get('resume'):
         return config
     checkpoint = given.resume or config.get('load_from') or True
-    if checkpoint is True:
+    if checkpoint in (True, 'auto'):
         checkpoint = find_latest(given.checkpoints, config.work_dir)
     if checkpoint is None:
         _warn(

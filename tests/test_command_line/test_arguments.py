@@ -48,7 +48,7 @@ def test_paths_stay_as_they_are(capsys):
     }
     words = [f'{name}={path}' for name, path in paths.items()]
     words += ['work_dir="in quotes"', 'ann_file=None', 'a=(1, 2)', 'b=x=y']
-    assert config_parser('').parse_args(['x', '--cfg-options', *words]).cfg_options == {
+    assert config_parser('').parse_args(['x', '--cfg-options', *words]).options == {
         **paths,
         'work_dir': 'in quotes',
         'ann_file': None,
@@ -62,9 +62,9 @@ def test_paths_stay_as_they_are(capsys):
 
 def test_options_given_several_times_add_up():
     words = ['x', '--cfg-options', 'a=1', 'b=2', '--cfg-options', 'b=3', 'c.d=4']
-    assert config_parser('').parse_args(words).cfg_options == {
+    assert config_parser('').parse_args(words).options == {
         'a': 1,
         'b': 3,
         'c.d': 4,
     }
-    assert config_parser('').parse_args(['x']).cfg_options is None
+    assert config_parser('').parse_args(['x']).options is None

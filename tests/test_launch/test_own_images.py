@@ -194,13 +194,10 @@ def test_turned_off(images):
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'own_images.epochs': 2}, '^own_images.epochs must be None or a whole number'),
-        (
-            {'own_images.input_size': 32},
-            '^own_images.input_size must .* from 64 to 1024',
-        ),
+        ({'own_images.epochs': 2}, '^epochs of own_images must be .* 3, but is 2'),
+        ({'own_images.input_size': 32}, '^input_size of own_images must be .* 64'),
         ({'own_images.size': 64}, "^own_images has no option 'size'"),
-        ({'own_images': 3}, '^own_images must be a dict'),
+        ({'own_images': 3}, '^own_images of config must be .* but is 3'),
     ],
 )
 def test_wrong_options(images, options, message):

@@ -108,7 +108,7 @@ def test_instances_of_the_caller_are_there_again(results):
 
 def test_an_error_gives_them_back_too(tmp_path):
     before = MMLogger.get_current_instance()
-    with pytest.raises(ConfigError, match='model.pretrain_epochs'):
+    with pytest.raises(ConfigError, match='model: pretrain_epochs'):
         search(DIGITS, tmp_path, **{'model.pretrain_epochs': -1})
     assert MMLogger.get_current_instance() is before
 

@@ -44,7 +44,7 @@ def main() -> None:
     checkpoint = load_checkpoint(args.checkpoint, args.trust_checkpoint)
     config = load_config(
         args.config,
-        args.cfg_options,
+        args.options,
         input_size=recorded_input_size(checkpoint),
         num_classes=len(recorded_classes(checkpoint)),
     )

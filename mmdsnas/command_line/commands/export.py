@@ -106,17 +106,4 @@ def _words(comparison: Comparison) -> str:
 @show_user_errors
 def main() -> None:
     """Entry point of the tool."""
-    args = parse_args()
-    result = export(
-        args.config,
-        args.checkpoint,
-        args.out,
-        args.format,
-        args.with_preprocess,
-        args.check,
-        args.tolerance,
-        args.int8,
-        args.cfg_options,
-        args.trust_checkpoint,
-    )
-    print(report(result))
+    print(report(export(**vars(parse_args()))))

@@ -70,7 +70,7 @@ def networks(config: Config, subnet: Optional[str]) -> Dict[str, BaseModel]:
 @show_user_errors
 def main() -> None:
     args = parse_args()
-    config = load_config(args.config, args.cfg_options)
+    config = load_config(args.config, args.options)
     size = args.shape or input_size(pipeline_of(config.test_dataloader))
     shape = (1, input_channels(config), *size)
     for title, network in networks(config, args.subnet).items():

@@ -50,7 +50,7 @@ def parse_args() -> argparse.Namespace:
 
 def load(args: argparse.Namespace) -> Tuple[Config, LatencyMeter]:
     """Config of the search, and what measures its latencies."""
-    config = load_config(args.config, args.cfg_options)
+    config = load_config(args.config, args.options)
     model = config.model
     if not model.type.endswith('DSNAS'):
         raise ConfigError(

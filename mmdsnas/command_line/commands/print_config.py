@@ -8,4 +8,4 @@ from mmdsnas.launch.run_config import load_config
 def main() -> None:
     args = config_parser(__doc__).parse_args()
     # As it is written: without looking for data to count classes in.
-    print(load_config(args.config, args.cfg_options, resolve=False).pretty_text)
+    print(load_config(args.config, args.options, resolve=False).pretty_text)
