@@ -17,7 +17,7 @@ from mmdsnas.utils.files import check_writable, write_atomically
 from mmdsnas.utils.progress import progress
 from ..mutables import blocks_of
 from .latency_backends import BACKENDS, hardware
-from .search_space import block_inputs, digest, random_paths
+from .search_space import Inputs, block_inputs, digest, random_paths
 from .stopwatch import median_times
 
 # Random children whose measured latency tells that of the fixed part.
@@ -110,6 +110,7 @@ class LatencyMeter:
         """Measures a supernet, see :meth:`table_and_networks`."""
         return self.table_and_networks(model, {})[0]
 
+    @torch.no_grad()
     def table_and_networks(
         self, model: nn.Module, networks: Mapping[Any, nn.Module]
     ) -> Tuple[LatencyTable, Dict[Any, float]]:
@@ -196,35 +197,28 @@ class LatencyMeter:
         table = LatencyTable(setting=setting, blocks=table, fixed_part=max(0.0, rest))
         return table, {key: times[key] for key in networks}
 
-    @torch.no_grad()
-    def _candidate_calls(self, model: nn.Module) -> Dict[Any, List[Call]]:
-        """By block and candidate (None: does nothing), for each call of the block."""
-        inputs, prepare = block_inputs(model, self._inputs(model)), self.backend.prepare
+    def _candidate_calls(self, model: nn.Module) -> Dict[Any, Call]:
+        """By block and candidate (None: does nothing), all calls of the block."""
+        inputs = block_inputs(model, self._inputs(model))
         return {
-            (name, choice): [prepare(module, *given) for given in inputs[name]]
+            (name, choice): self._call(module, inputs[name])
             for name, block in progress(blocks_of(model).items(), 'Preparing blocks')
             for choice, module in [*block._candidates.items(), (None, Nothing())]
         }
 
-    @torch.no_grad()
-    def _network_calls(
-        self, networks: Mapping[Any, nn.Module]
-    ) -> Dict[Any, List[Call]]:
-        copies = {key: self._copy(network) for key, network in networks.items()}
-        return {
-            key: [self.backend.prepare(network, (self._inputs(network),), {})]
-            for key, network in progress(copies.items(), 'Preparing networks')
-        }
+    def _network_calls(self, networks: Mapping[Any, nn.Module]) -> Dict[Any, Call]:
+        calls = {}
+        for key, network in progress(networks.items(), 'Preparing networks'):
+            network = self._copy(network)
+            calls[key] = self._call(network, [((self._inputs(network),), {})])
+        return calls
 
-    @torch.no_grad()
-    def _times(self, calls: Mapping[Any, List[Call]]) -> Dict[Any, float]:
-        """Milliseconds by key, summed over its calls."""
-        parts = {(key, i): c for key, cs in calls.items() for i, c in enumerate(cs)}
-        times = self.stopwatch(parts, self.repeats, self.threads) if parts else {}
-        return {
-            key: sum((times[key, i] for i in range(len(cs))), 0.0)
-            for key, cs in calls.items()
-        }
+    def _call(self, module: nn.Module, inputs: Sequence[Inputs]) -> Call:
+        calls = [self.backend.prepare(module, *given) for given in inputs]
+        return calls[0] if len(calls) == 1 else lambda: [call() for call in calls]
+
+    def _times(self, calls: Mapping[Any, Call]) -> Dict[Any, float]:
+        return self.stopwatch(calls, self.repeats, self.threads) if calls else {}
 
     def _copy(self, model: nn.Module) -> nn.Module:
         return copy.deepcopy(model).to(self.backend.device).eval()
@@ -237,11 +231,7 @@ class LatencyMeter:
 
 
 def read_latencies(path: Path) -> Optional[LatencyTable]:
-    """Reads a file of latencies; None if there is none.
-
-    Raises:
-        ConfigError: It is another file, or damaged.
-    """
+    """Reads a file of latencies, None if there is none; refuses what is none."""
     try:
         return LatencyTable.model_validate_json(path.read_bytes())
     except FileNotFoundError:
