@@ -27,12 +27,12 @@ Call = Callable[[], Any]
 
 
 class LatencyTable(BaseModel):
-    """Measured latencies of a supernet; a JSON file keeps them.
+    """Measured latencies of a supernet in ms, as a JSON file keeps them.
 
     Attributes:
         setting (dict[str, Any]): What they depend on, see ``LatencyMeter.setting``.
-        blocks (dict[str, dict[str, float]]): Milliseconds by block and candidate.
-        fixed_part (float): Milliseconds of what every path contains.
+        blocks (dict[str, dict[str, float]]): By block and candidate.
+        fixed_part (float): Of what every path contains.
     """
 
     model_config = ConfigDict(extra='forbid', strict=True, allow_inf_nan=False)
@@ -59,15 +59,13 @@ class LatencyMeter:
 
     Args:
         input_shape (tuple): Shape of one input, with batch size 1.
-        backend (str): ``'pytorch'``, eager, or ``'onnxruntime'`` on the CPU, where
-            the extra ``onnx`` is installed.
-        device (str, optional): ``'cpu'`` or ``'cuda'``; None: the GPU where there
-            is one and the backend uses it.
+        backend (str): ``'pytorch'``, eager, or ``'onnxruntime'``, with the extra
+            ``onnx``, on the CPU.
+        device (str, optional): ``'cpu'`` or ``'cuda'``; by default the GPU, if any.
         threads (int): Threads on the CPU.
         batch_size (int): Latencies are those of a batch of so many inputs.
         repeats (int): Measurements of each candidate; the median counts.
-        file (str | Path, optional): JSON file that keeps the table; it is used
-            again while what :meth:`setting` says is the same.
+        file (str | Path, optional): Keeps the table, for runs of the same setting.
 
     Raises:
         ConfigError: An option is out of range, or a package or a GPU is missing.
@@ -107,7 +105,7 @@ class LatencyMeter:
         )
 
     def table(self, model: nn.Module) -> LatencyTable:
-        """Measures a supernet, see :meth:`table_and_networks`."""
+        """The latencies of a supernet, see :meth:`table_and_networks`."""
         return self.table_and_networks(model, {})[0]
 
     @torch.no_grad()
@@ -127,18 +125,18 @@ class LatencyMeter:
             tuple: The table, and the networks' milliseconds by key.
 
         Raises:
-            UserError: The file or the backend is of no use.
+            UserError: The file cannot be used, or the backend not execute the model.
         """
-        found: List[Any] = [None, None]
+        found: List[Any] = [None]
         if is_main_process():
             try:
                 found[0] = self._read_or_measure(model, networks)
             except UserError as error:
                 # The others wait for an answer.
-                found[1] = error
+                found[0] = error
         broadcast_object_list(found)
-        if found[1] is not None:
-            raise found[1]
+        if isinstance(found[0], UserError):
+            raise found[0]
         return found[0]
 
     def _read_or_measure(self, model, networks):
@@ -166,13 +164,12 @@ class LatencyMeter:
         check_writable(path.parent, 'the folder of resource_estimator.latency.file')
         table, times = self._measure(model, networks, setting)
         with write_atomically(path) as temporary:
-            text = f'{table.model_dump_json(indent=2)}\n'
-            temporary.write_text(text, encoding='utf-8')
+            temporary.write_text(f'{table.model_dump_json(indent=2)}\n', 'utf-8')
         return table, times
 
     def _measure(self, model, networks, setting):
         """Times candidates and whole networks side by side."""
-        model = self._copy(model)
+        model = copy.deepcopy(model).to(self.backend.device).eval()
         choices = {n: list(b.choices) for n, b in blocks_of(model).items()}
         paths = random_paths(choices, CHILDREN, seed=0)
         children = {('child', k): _child(model, path) for k, path in enumerate(paths)}
@@ -194,8 +191,8 @@ class LatencyMeter:
                 'current',
                 level=WARNING,
             )
-        table = LatencyTable(setting=setting, blocks=table, fixed_part=max(0.0, rest))
-        return table, {key: times[key] for key in networks}
+        found = dict(setting=setting, blocks=table, fixed_part=max(0.0, rest))
+        return LatencyTable(**found), {key: times[key] for key in networks}
 
     def _candidate_calls(self, model: nn.Module) -> Dict[Any, Call]:
         """By block and candidate (None: does nothing), all calls of the block."""
@@ -209,7 +206,7 @@ class LatencyMeter:
     def _network_calls(self, networks: Mapping[Any, nn.Module]) -> Dict[Any, Call]:
         calls = {}
         for key, network in progress(networks.items(), 'Preparing networks'):
-            network = self._copy(network)
+            network = copy.deepcopy(network).to(self.backend.device).eval()
             calls[key] = self._call(network, [((self._inputs(network),), {})])
         return calls
 
@@ -219,9 +216,6 @@ class LatencyMeter:
 
     def _times(self, calls: Mapping[Any, Call]) -> Dict[Any, float]:
         return self.stopwatch(calls, self.repeats, self.threads) if calls else {}
-
-    def _copy(self, model: nn.Module) -> nn.Module:
-        return copy.deepcopy(model).to(self.backend.device).eval()
 
     def _inputs(self, model: nn.Module) -> Tensor:
         # Not zeros, which some libraries are faster with.
