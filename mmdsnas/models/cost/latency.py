@@ -8,15 +8,15 @@ import torch
 import torch.nn as nn
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError
 from torch import Tensor
 
-from mmdsnas.errors import ConfigError, UserError
+from mmdsnas.errors import UserError
 from mmdsnas.options import checked_options
-from mmdsnas.utils.files import check_writable, write_atomically
+from mmdsnas.utils.files import check_writable
 from mmdsnas.utils.progress import progress
 from ..mutables import blocks_of
 from .latency_backends import BACKENDS, hardware
+from .latency_file import LatencyTable, read_latencies, write_latencies
 from .search_space import Inputs, block_inputs, digest, random_paths
 from .stopwatch import median_times
 
@@ -24,22 +24,6 @@ from .stopwatch import median_times
 CHILDREN = 5
 
 Call = Callable[[], Any]
-
-
-class LatencyTable(BaseModel):
-    """Measured latencies of a supernet in ms, as a JSON file keeps them.
-
-    Attributes:
-        setting (dict[str, Any]): What they depend on, see ``LatencyMeter.setting``.
-        blocks (dict[str, dict[str, float]]): By block and candidate.
-        fixed_part (float): Of what every path contains.
-    """
-
-    model_config = ConfigDict(extra='forbid', strict=True, allow_inf_nan=False)
-
-    setting: Dict[str, Any]
-    blocks: Dict[str, Dict[str, NonNegativeFloat]]
-    fixed_part: NonNegativeFloat
 
 
 class Nothing(nn.Module):
@@ -163,8 +147,7 @@ class LatencyMeter:
         # Before minutes of measuring.
         check_writable(path.parent, 'the folder of resource_estimator.latency.file')
         table, times = self._measure(model, networks, setting)
-        with write_atomically(path) as temporary:
-            temporary.write_text(f'{table.model_dump_json(indent=2)}\n', 'utf-8')
+        write_latencies(path, table)
         return table, times
 
     def _measure(self, model, networks, setting):
@@ -222,22 +205,6 @@ class LatencyMeter:
         generator = torch.Generator().manual_seed(0)
         noise = torch.randn(self.input_shape, generator=generator)
         return noise.to(_like(model))
-
-
-def read_latencies(path: Path) -> Optional[LatencyTable]:
-    """Reads a file of latencies, None if there is none; refuses what is none."""
-    try:
-        return LatencyTable.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        reason = f'cannot be read: {error.strerror}'
-    except ValidationError as error:
-        reason = f'is another one: {error.errors()[0]["msg"]}'
-    raise ConfigError(
-        'resource_estimator.latency.file must be a file of measured latencies, or one '
-        f'that does not exist yet, but {path} {reason}.'
-    )
 
 
 def _like(model: nn.Module) -> Tensor:
