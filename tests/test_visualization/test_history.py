@@ -52,10 +52,10 @@ def test_probabilities_are_those_of_alpha(searched):
 def test_child_is_that_of_the_file(searched):
     child = read_run(searched).child
     meta = torch.load(searched / 'subnet.pth', weights_only=True)['meta']
-    assert child.costs == {key: meta[key] for key in ('mflops', 'mparams')}
+    assert child.costs == dict(flops=meta['mflops'], params=meta['mparams'])
     for block in child.blocks:
         told = meta['blocks'][block.name]
-        assert (block.probability, block.mflops) == (
+        assert (block.probability, block.costs['flops']) == (
             told['probability'],
             told['mflops'],
         )

@@ -94,7 +94,10 @@ def test_reward_fills_the_half_of_its_row_that_its_share_says():
 
 
 def test_bars_are_shares_of_the_dearest():
-    blocks = [Block('x', 'a', mflops=1.0), Block('y', 'b', mflops=0.25)]
+    blocks = [
+        Block('x', 'a', costs=dict(flops=1.0)),
+        Block('y', 'b', costs=dict(flops=0.25)),
+    ]
     canvas = child_rows(blocks, 0.5, 2.0, PAINTS)
     (_, long), (_, short) = paths(canvas, 'c0'), paths(canvas, 'c1')
     widths = [float(re.search(r'h([\d.]+)', bar)[1]) for bar in (long, short)]

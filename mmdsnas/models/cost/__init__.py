@@ -1,6 +1,7 @@
 from .cost_table import CostTable
-from .cost_term import CostTerm, expected_cost, sampled_cost
+from .cost_term import CostTerm
 from .costs import COSTS, Amounts, Cost
+from .functional import expected_cost, sampled_cost
 from .latency import LatencyMeter
 from .limits import limits_of
 from .multipliers import Multipliers

@@ -1,9 +1,9 @@
 """The costs of a network: one record for each, in one table."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Callable, Dict, Optional, Type
 
-import torch.nn as nn
 from mmrazor.models.task_modules.estimators.counters.flops_params_counter import (
     get_counter_type,
     is_supported_instance,
@@ -69,12 +69,15 @@ class Cost:
         return f'{amount:.{self.digits}f}'
 
 
-def _counted(estimator, module: nn.Module, args, output, name: str) -> Optional[float]:
+def _counted(name: str, estimator, module, args, output) -> Optional[float]:
     """What MMRazor's counter of a module counts, None where there is none."""
     if not is_supported_instance(module):
         return None
     counter = get_counter_type(module)
-    if counter in estimator.flops_params_cfg.get('disabled_counters', ()):
+    disabled = counter in estimator.flops_params_cfg.get('disabled_counters', ())
+    if disabled or (
+        name == '__flops__' and not counter.startswith(LAYERS[estimator.count])
+    ):
         return 0.0
     # A counter leaves its numbers on the module.
     module.__flops__ = module.__params__ = 0.0
@@ -82,37 +85,23 @@ def _counted(estimator, module: nn.Module, args, output, name: str) -> Optional[
     return getattr(module, name)
 
 
-def _flops(estimator, module: nn.Module, args, output) -> Optional[float]:
-    flops = _counted(estimator, module, args, output, '__flops__')
-    if flops and not get_counter_type(module).startswith(LAYERS[estimator.count]):
-        return 0.0
-    return flops
-
-
-def _params(estimator, module: nn.Module, args, output) -> Optional[float]:
-    return _counted(estimator, module, args, output, '__params__')
-
-
-# A limit that is a number is one on the first.
+# FLOPs are multiply-adds, as in MMRazor. A limit that is a number is one on them.
 COSTS: Dict[str, Cost] = {
     cost.name: cost
     for cost in (
-        # FLOPs are multiply-adds, as in MMRazor.
         Cost(
-            'flops',
-            *('MFLOPs', 'mflops', 'expected_mflops', 'MFLOPs'),
+            *('flops', 'MFLOPs', 'mflops', 'expected_mflops', 'MFLOPs'),
             scale=1e6,
-            count=_flops,
+            count=partial(_counted, '__flops__'),
         ),
         Cost(
-            'params',
-            *('million parameters', 'mparams', 'expected_mparams', 'M parameters'),
+            *('params', 'million parameters', 'mparams', 'expected_mparams'),
+            'M parameters',
             scale=1e6,
-            count=_params,
+            count=partial(_counted, '__params__'),
         ),
         Cost(
-            'latency',
-            *('ms', 'latency_ms', 'expected_ms', 'ms'),
+            *('latency', 'ms', 'latency_ms', 'expected_ms', 'ms'),
             digits=4,
             meter=LatencyMeter,
         ),

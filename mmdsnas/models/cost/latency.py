@@ -19,38 +19,23 @@ import torch
 import torch.nn as nn
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError
+from pydantic import Field
 from torch import Tensor
 
-from mmdsnas.errors import ConfigError, UserError
-from mmdsnas.utils.files import check_writable, write_atomically
+from mmdsnas.errors import UserError
+from mmdsnas.utils.files import check_writable
 from mmdsnas.utils.options import InputShape, Text, checked_options
 from mmdsnas.utils.progress import progress
 from ..mutables import blocks_of
 from .latency_backends import BACKENDS, hardware
-from .search_space import block_inputs, digest, random_paths
+from .latency_file import LatencyTable, read_latencies, write_latencies
+from .search_space import Inputs, block_inputs, digest, random_paths
 from .stopwatch import median_times
 
 # Random children whose measured latency tells that of the fixed part.
 CHILDREN = 5
 
 Call = Callable[[], Any]
-
-
-class LatencyTable(BaseModel):
-    """Measured latencies of a supernet; a JSON file keeps them.
-
-    Attributes:
-        setting (dict[str, Any]): What they depend on, see ``LatencyMeter.setting``.
-        blocks (dict[str, dict[str, float]]): Milliseconds by block and candidate.
-        fixed_part (float): Milliseconds of what every path contains.
-    """
-
-    model_config = ConfigDict(extra='forbid', strict=True, allow_inf_nan=False)
-
-    setting: Dict[str, Any]
-    blocks: Dict[str, Dict[str, NonNegativeFloat]]
-    fixed_part: NonNegativeFloat
 
 
 class Nothing(nn.Module):
@@ -70,15 +55,13 @@ class LatencyMeter:
 
     Args:
         input_shape (tuple): Shape of one input, with batch size 1.
-        backend (str): ``'pytorch'``, eager, or ``'onnxruntime'`` on the CPU, where
-            the extra ``onnx`` is installed.
-        device (str, optional): ``'cpu'`` or ``'cuda'``; None: the GPU where there
-            is one and the backend uses it.
+        backend (str): ``'pytorch'``, eager, or ``'onnxruntime'``, with the extra
+            ``onnx``, on the CPU.
+        device (str, optional): ``'cpu'`` or ``'cuda'``; by default the GPU, if any.
         threads (int): Threads on the CPU.
         batch_size (int): Latencies are those of a batch of so many inputs.
         repeats (int): Measurements of each candidate; the median counts.
-        file (str | Path, optional): JSON file that keeps the table; it is used
-            again while what :meth:`setting` says is the same.
+        file (str | Path, optional): Keeps the table, for runs of the same setting.
 
     Raises:
         ConfigError: An option is out of range, or a package or a GPU is missing.
@@ -118,9 +101,10 @@ class LatencyMeter:
         )
 
     def table(self, model: nn.Module) -> LatencyTable:
-        """Measures a supernet, see :meth:`table_and_networks`."""
+        """The latencies of a supernet, see :meth:`table_and_networks`."""
         return self.table_and_networks(model, {})[0]
 
+    @torch.no_grad()
     def table_and_networks(
         self, model: nn.Module, networks: Mapping[Any, nn.Module]
     ) -> Tuple[LatencyTable, Dict[Any, float]]:
@@ -137,18 +121,18 @@ class LatencyMeter:
             tuple: The table, and the networks' milliseconds by key.
 
         Raises:
-            UserError: The file or the backend is of no use.
+            UserError: The file cannot be used, or the backend not execute the model.
         """
-        found: List[Any] = [None, None]
+        found: List[Any] = [None]
         if is_main_process():
             try:
                 found[0] = self._read_or_measure(model, networks)
             except UserError as error:
                 # The others wait for an answer.
-                found[1] = error
+                found[0] = error
         broadcast_object_list(found)
-        if found[1] is not None:
-            raise found[1]
+        if isinstance(found[0], UserError):
+            raise found[0]
         return found[0]
 
     def _read_or_measure(self, model, networks):
@@ -175,14 +159,12 @@ class LatencyMeter:
         # Before minutes of measuring.
         check_writable(path.parent, 'the folder of resource_estimator.latency.file')
         table, times = self._measure(model, networks, setting)
-        with write_atomically(path) as temporary:
-            text = f'{table.model_dump_json(indent=2)}\n'
-            temporary.write_text(text, encoding='utf-8')
+        write_latencies(path, table)
         return table, times
 
     def _measure(self, model, networks, setting):
         """Times candidates and whole networks side by side."""
-        model = self._copy(model)
+        model = copy.deepcopy(model).to(self.backend.device).eval()
         choices = {n: list(b.choices) for n, b in blocks_of(model).items()}
         paths = random_paths(choices, CHILDREN, seed=0)
         children = {('child', k): _child(model, path) for k, path in enumerate(paths)}
@@ -204,67 +186,37 @@ class LatencyMeter:
                 'current',
                 level=WARNING,
             )
-        table = LatencyTable(setting=setting, blocks=table, fixed_part=max(0.0, rest))
-        return table, {key: times[key] for key in networks}
+        found = dict(setting=setting, blocks=table, fixed_part=max(0.0, rest))
+        return LatencyTable(**found), {key: times[key] for key in networks}
 
-    @torch.no_grad()
-    def _candidate_calls(self, model: nn.Module) -> Dict[Any, List[Call]]:
-        """By block and candidate (None: does nothing), for each call of the block."""
-        inputs, prepare = block_inputs(model, self._inputs(model)), self.backend.prepare
+    def _candidate_calls(self, model: nn.Module) -> Dict[Any, Call]:
+        """By block and candidate (None: does nothing), all calls of the block."""
+        inputs = block_inputs(model, self._inputs(model))
         return {
-            (name, choice): [prepare(module, *given) for given in inputs[name]]
+            (name, choice): self._call(module, inputs[name])
             for name, block in progress(blocks_of(model).items(), 'Preparing blocks')
             for choice, module in [*block._candidates.items(), (None, Nothing())]
         }
 
-    @torch.no_grad()
-    def _network_calls(
-        self, networks: Mapping[Any, nn.Module]
-    ) -> Dict[Any, List[Call]]:
-        copies = {key: self._copy(network) for key, network in networks.items()}
-        return {
-            key: [self.backend.prepare(network, (self._inputs(network),), {})]
-            for key, network in progress(copies.items(), 'Preparing networks')
-        }
+    def _network_calls(self, networks: Mapping[Any, nn.Module]) -> Dict[Any, Call]:
+        calls = {}
+        for key, network in progress(networks.items(), 'Preparing networks'):
+            network = copy.deepcopy(network).to(self.backend.device).eval()
+            calls[key] = self._call(network, [((self._inputs(network),), {})])
+        return calls
 
-    @torch.no_grad()
-    def _times(self, calls: Mapping[Any, List[Call]]) -> Dict[Any, float]:
-        """Milliseconds by key, summed over its calls."""
-        parts = {(key, i): c for key, cs in calls.items() for i, c in enumerate(cs)}
-        times = self.stopwatch(parts, self.repeats, self.threads) if parts else {}
-        return {
-            key: sum((times[key, i] for i in range(len(cs))), 0.0)
-            for key, cs in calls.items()
-        }
+    def _call(self, module: nn.Module, inputs: Sequence[Inputs]) -> Call:
+        calls = [self.backend.prepare(module, *given) for given in inputs]
+        return calls[0] if len(calls) == 1 else lambda: [call() for call in calls]
 
-    def _copy(self, model: nn.Module) -> nn.Module:
-        return copy.deepcopy(model).to(self.backend.device).eval()
+    def _times(self, calls: Mapping[Any, Call]) -> Dict[Any, float]:
+        return self.stopwatch(calls, self.repeats, self.threads) if calls else {}
 
     def _inputs(self, model: nn.Module) -> Tensor:
         # Not zeros, which some libraries are faster with.
         generator = torch.Generator().manual_seed(0)
         noise = torch.randn(self.input_shape, generator=generator)
         return noise.to(_like(model))
-
-
-def read_latencies(path: Path) -> Optional[LatencyTable]:
-    """Reads a file of latencies; None if there is none.
-
-    Raises:
-        ConfigError: It is another file, or damaged.
-    """
-    try:
-        return LatencyTable.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        reason = f'cannot be read: {error.strerror}'
-    except ValidationError as error:
-        reason = f'is another one: {error.errors()[0]["msg"]}'
-    raise ConfigError(
-        'resource_estimator.latency.file must be a file of measured latencies, or one '
-        f'that does not exist yet, but {path} {reason}.'
-    )
 
 
 def _like(model: nn.Module) -> Tensor:

@@ -103,7 +103,7 @@ def test_blocks_that_gain_from_their_neighbours(warned):
 
     def faster(calls, *args):
         times = stopwatch(calls, *args)
-        return {k: 0.1 if k[0][0] == 'child' else t for k, t in times.items()}
+        return {k: 0.1 if k[0] == 'child' else t for k, t in times.items()}
 
     made = meter()
     made.stopwatch = faster
