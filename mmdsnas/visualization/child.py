@@ -3,26 +3,25 @@
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.subnets import read_subnet, recorded_classes
 from mmdsnas.subnets.checkpoint import load_checkpoint, meta_of, number
 
 SUBNET_PTH, SUBNET_YAML, LAST = 'subnet.pth', 'subnet.yaml', 'last_checkpoint'
-COSTS = ('mflops', 'mparams', 'latency_ms')
+# What a checkpoint tells of the child and of its blocks, and how a table calls it.
+COSTS = dict(mflops='MFLOPs', mparams='million parameters', latency_ms='ms')
+NUMBERS = dict(probability='probability', **COSTS)
 
 
 @dataclass
 class Block:
-    """The candidate of a block; None is what the files do not tell."""
+    """The candidate of a block, and the ``NUMBERS`` that the files tell of it."""
 
     name: str
     candidate: str
-    probability: Optional[float] = None
-    mflops: Optional[float] = None
-    mparams: Optional[float] = None
-    latency_ms: Optional[float] = None
+    numbers: Dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -31,11 +30,9 @@ class Child:
 
     Attributes:
         blocks (list[Block]): From the input to the output.
-        costs (dict[str, float]): Of the whole: ``mflops``, ``mparams``,
-            ``latency_ms``.
+        costs (dict[str, float]): Of the whole, see ``COSTS``.
         test (dict[str, float]): Metrics of the test, by name.
         classes (list[str]): Names of the classes.
-        facts (dict[str, str]): Versions, and the seed.
         left_out (list[str]): Files that are damaged, or of another run.
     """
 
@@ -43,7 +40,6 @@ class Child:
     costs: Dict[str, float] = field(default_factory=dict)
     test: Dict[str, float] = field(default_factory=dict)
     classes: List[str] = field(default_factory=list)
-    facts: Dict[str, str] = field(default_factory=dict)
     left_out: List[str] = field(default_factory=list)
 
 
@@ -87,23 +83,28 @@ def read_child(work_dir: Path, progress: Progress) -> Child:
         progress (Progress): Of the run.
     """
     left_out: List[str] = []
-    child = Child()
-    own = True
+    child, foreign = Child(), False
     for path in _checkpoints(work_dir, left_out):
+        is_child = path.name == SUBNET_PTH
+        belongs = progress.has_child if is_child else progress.has_checkpoint
         try:
             checkpoint = load_checkpoint(path)
-            is_child = path.name == SUBNET_PTH
-            belongs = progress.has_child if is_child else progress.has_checkpoint
-            if belongs(meta_of(checkpoint)):
-                child = _child(checkpoint)
+            meta = meta_of(checkpoint)
+            if belongs(meta):
+                child = Child(
+                    _blocks(meta),
+                    _numbers(meta, COSTS),
+                    _numbers(meta.get('test_metrics')),
+                    recorded_classes(checkpoint),
+                )
                 break
             left_out.append(f'{path.name}, which is not of this run')
-            own = False
+            foreign = True
         except (CheckpointError, SubnetError) as error:
             left_out.append(str(error).rstrip('.'))
     yaml = work_dir / SUBNET_YAML
     # It tells no epoch, and is written with subnet.pth.
-    if not child.blocks and own and progress.begun is None and yaml.is_file():
+    if not (child.blocks or foreign or progress.begun) and yaml.is_file():
         try:
             child.blocks = _of_subnet(yaml)
         except SubnetError as error:
@@ -112,39 +113,27 @@ def read_child(work_dir: Path, progress: Progress) -> Child:
     return child
 
 
-def _child(checkpoint: Mapping[str, Any]) -> Child:
-    meta = meta_of(checkpoint)
-    names = dict(mmdsnas_version='mmdsnas', mmengine_version='MMEngine', seed='seed')
-    return Child(
-        blocks=_blocks(meta),
-        costs={k: n for k, n in _numbers(meta).items() if k in COSTS},
-        test=_numbers(meta.get('test_metrics')),
-        classes=recorded_classes(checkpoint),
-        facts={name: str(meta[key]) for key, name in names.items() if key in meta},
-    )
-
-
-def _numbers(told: Any) -> Dict[str, float]:
-    """The numbers of what should be a dict of them."""
-    items = told.items() if isinstance(told, Mapping) else ()
-    return {str(name): value for name, value in items if number(value) is not None}
+def _numbers(told: Any, names: Any = None) -> Dict[str, float]:
+    """The numbers of what should be a dict of them; of all names, or of some."""
+    told = told if isinstance(told, Mapping) else {}
+    found = {str(name): number(told.get(name)) for name in names or told}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _blocks(meta: Mapping[str, Any]) -> List[Block]:
     blocks = meta.get('blocks')
     if isinstance(blocks, Mapping):
-        names = ('probability', *COSTS)
         return [
-            Block(str(n), str(b.get('candidate')), *(number(b.get(k)) for k in names))
-            for n, b in blocks.items()
-            if isinstance(b, Mapping)
+            Block(str(name), str(block.get('candidate')), _numbers(block, NUMBERS))
+            for name, block in blocks.items()
+            if isinstance(block, Mapping)
         ]
     # A path in a checkpoint would name a file that is not of the run.
     subnet = meta.get('subnet')
     return _of_subnet(subnet) if subnet and isinstance(subnet, Mapping) else []
 
 
-def _of_subnet(source: Union[Path, Mapping[str, Any]]) -> List[Block]:
+def _of_subnet(source: Any) -> List[Block]:
     return [Block(name, choice) for name, choice in read_subnet(source).items()]
 
 

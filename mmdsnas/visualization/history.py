@@ -1,18 +1,17 @@
 """The history of a run, read from the files that it left."""
 
-import inspect
 import math
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Union
 
-from mmdsnas.errors import ConfigError, DataError
-from mmdsnas.models import DSNAS
+from mmdsnas.errors import DataError
 from mmdsnas.models.cost import UNITS
 from mmdsnas.subnets import what_is_missing
 from mmdsnas.subnets.checkpoint import number
 from .child import Child, Progress, read_child
-from .options import option, read_options
+from .run_record import RunRecord
 from .sessions import Records, Session, merged, read_starts
 
 
@@ -21,6 +20,18 @@ class Curve(NamedTuple):
 
     at: List[float]
     values: List[float]
+
+    def finite(self) -> 'Curve':
+        """Without points that are infinite, in float32, or no number."""
+        points = [p for p in zip(*self) if number(p[1]) is not None]
+        return Curve([at for at, _ in points], [value for _, value in points])
+
+    def drawable(self, most: int = 400) -> 'Curve':
+        """Its finite points; of too many, the means of as many neighbours each."""
+        curve = self.finite()
+        step = max(math.ceil(len(curve.at) / most), 1)
+        parts = [slice(k, k + step) for k in range(0, len(curve.at), step)]
+        return Curve(*([statistics.fmean(c[p]) for p in parts] for c in curve))
 
 
 class Stage(NamedTuple):
@@ -37,37 +48,28 @@ class Run:
 
     Attributes:
         work_dir (Path): Where they are.
-        options (dict): The config, as it was used last.
-        config (str): The same as text.
-        by_epoch (bool): Whether the run counts epochs, or iterations.
-        length (float): Epochs, or iterations, that it was to have; what it had, if
-            none says that.
+        sessions (list[Session]): The starts of the run.
         done (float): Epochs, or iterations, that it had.
+        length (float): Those that it was to have.
         missing (str, optional): What it lacks of being done; None if it is done.
         stages (list[Stage]): Of a search.
         train (dict[str, Curve]): What was logged in training, by its name.
         val (dict[str, Curve]): What was logged in validations, by its name.
         fixed_in (dict[str, int]): The epoch, from 1, at whose start a block was fixed.
         child (Child): What is told of it.
-        facts (dict[str, str]): Seed and versions.
-        sessions (list[Session]): The starts of the run.
         left_out (list[str]): What of its files could not be read, or is not of it.
     """
 
     work_dir: Path
-    options: Dict[str, Any]
-    config: str
-    by_epoch: bool
-    length: float
+    sessions: List[Session]
     done: float
+    length: float
     missing: Optional[str]
     stages: List[Stage]
     train: Dict[str, Curve]
     val: Dict[str, Curve]
     fixed_in: Dict[str, int]
     child: Child
-    facts: Dict[str, str]
-    sessions: List[Session]
     left_out: List[str]
 
     @property
@@ -76,16 +78,24 @@ class Run:
         return self.work_dir.name
 
     @property
-    def seconds(self) -> Optional[float]:
-        """From the first to the last line of its logs, without interruptions."""
-        spans = [s.times[-1] - s.times[0] for s in self.sessions if s.times]
-        return sum(span.total_seconds() for span in spans) if spans else None
+    def record(self) -> RunRecord:
+        """What the last start says of the run: options, seed, versions."""
+        return self.sessions[-1].record
+
+    @property
+    def unit(self) -> str:
+        """What the run counts, ``'epoch'`` or ``'iteration'``."""
+        return 'epoch' if self.record.by_epoch else 'iteration'
+
+    @property
+    def seconds(self) -> float:
+        """How long it trained, without interruptions."""
+        return sum(session.record.seconds for session in self.sessions)
 
     @property
     def limits(self) -> Dict[str, float]:
-        """The limits on the cost, by measure: the sound ones of the config."""
-        limit = option(self.options, 'model.cost.limit')
-        given = limit if isinstance(limit, dict) else {'flops': limit}
+        """The limits on the cost, by measure."""
+        given = self.record.limits
         return {m: given[m] for m in UNITS if number(given.get(m)) is not None}
 
     def by_block(self, kind: str) -> Dict[str, Curve]:
@@ -146,54 +156,32 @@ def read_run(work_dir: Union[str, Path]) -> Run:
     sessions, earlier, left_out = read_starts(work_dir)
     if earlier:
         left_out.insert(0, 'what an earlier run left in this folder')
-    options, config = _config(work_dir, sessions, left_out)
-    by_epoch = sessions[-1].by_epoch
-    records = merged(sessions, 'train')
-    train, val = _curves(records), merged(sessions, 'val')
-    # A validation tells of an epoch whose last iterations were not logged.
-    done = max([*records, *val])
-    kind = 'epochs' if by_epoch else 'iters'
-    length = number(option(options, f'train_cfg.max_{kind}'))
-    whole = max(done, length or 0)
-    plan = _plan(options, length) if by_epoch and length else None
-    missing = what_is_missing(dict(epoch=int(done), plan=plan))
-    if missing is None and done < whole:
-        unit = 'epochs' if by_epoch else 'iterations'
-        missing = f'it has done {done:.4g} of {whole:g} {unit}'
+    last = sessions[-1].record
+    records, validated = merged(sessions, 'train'), merged(sessions, 'val')
+    # The log knows parts of an epoch; the record, iterations that were not logged.
+    done = max([last.done, *records, *validated])
+    length = max(done, last.length)
+    missing = what_is_missing(dict(epoch=int(done), plan=last.plan))
+    if missing is None and done < length:
+        unit = 'epochs' if last.by_epoch else 'iterations'
+        missing = f'it has done {done:.4g} of {length:g} {unit}'
     # Without validations it writes the child at its end.
     begun = sessions[0].folder.name if earlier else None
-    child = read_child(work_dir, Progress(done, max(val, default=whole), begun))
-    facts: Dict[str, str] = {}
-    for told in (child.facts, *(session.facts for session in sessions)):
-        facts.update(told)
+    child = read_child(work_dir, Progress(done, max(validated, default=length), begun))
+    train = _curves(records)
     return Run(
         work_dir=work_dir,
-        options=options,
-        config=config,
-        by_epoch=by_epoch,
-        length=whole,
+        sessions=sessions,
         done=done,
+        length=length,
         missing=missing,
-        stages=_stages(plan) if plan else [],
+        stages=_stages(last.plan, length),
         train=train,
-        val=_curves(val),
+        val=_curves(validated),
         fixed_in=_fixed_in(train),
         child=child,
-        facts=facts,
-        sessions=sessions,
         left_out=left_out + child.left_out,
     )
-
-
-def _config(work_dir: Path, sessions: List[Session], left_out: List[str]):
-    files = [session.folder / 'vis_data' / 'config.py' for session in sessions[::-1]]
-    files += sorted(work_dir.glob('*.py'))
-    file = next((file for file in files if file.is_file()), None)
-    try:
-        return read_options(file) if file else ({}, '')
-    except ConfigError as error:
-        left_out.append(str(error).rstrip('.'))
-        return {}, ''
 
 
 def _curves(records: Records) -> Dict[str, Curve]:
@@ -206,27 +194,11 @@ def _curves(records: Records) -> Dict[str, Curve]:
     return curves
 
 
-def _plan(options: Mapping[str, Any], length: float) -> Optional[Dict[str, Any]]:
-    """What a search was to do, see ``what_is_missing``; None of another run."""
-    if not str(option(options, 'model.type')).endswith('DSNAS'):
-        return None
-    defaults = inspect.signature(DSNAS.__init__).parameters
-    ends = {
-        name: number(option(options, f'model.{name}', defaults[name].default))
-        for name in ('pretrain_epochs', 'finetune_epochs')
-    }
-    if None in ends.values():
-        return None
-    hooks = option(options, 'custom_hooks')
-    kinds = [h.get('type') for h in hooks or () if isinstance(h, dict)]
-    selects = any(str(kind).endswith('SelectChildHook') for kind in kinds)
-    return dict(max_epochs=length, selects=selects, **ends)
-
-
-def _stages(plan: Mapping[str, Any]) -> List[Stage]:
+def _stages(plan: Mapping[str, Any], length: float) -> List[Stage]:
     """Those of a search, without the empty ones."""
-    length = plan['max_epochs']
-    ends = [plan[f'{name}_epochs'] for name in ('pretrain', 'finetune')]
+    ends = [number(plan.get(f'{name}_epochs')) for name in ('pretrain', 'finetune')]
+    if None in ends:
+        return []
     bounds = [0, *(min(end, length) for end in ends), length]
     names = ('pretrain', 'search', 'finetune')
     stages = [Stage(*parts) for parts in zip(names, bounds, bounds[1:])]
