@@ -76,12 +76,7 @@ class Progress(NamedTuple):
 
 
 def read_child(work_dir: Path, progress: Progress) -> Child:
-    """Reads the child, or what the last checkpoint tells of it.
-
-    Args:
-        work_dir (Path): Work directory of a run.
-        progress (Progress): Of the run.
-    """
+    """Reads the child, or what the last checkpoint tells of it."""
     left_out: List[str] = []
     child, foreign = Child(), False
     for path in _checkpoints(work_dir, left_out):
@@ -145,8 +140,7 @@ def _checkpoints(work_dir: Path, left_out: List[str]) -> List[Path]:
         if last.is_file():
             # The path where the run wrote it; the folder may have moved since.
             told = last.read_text(encoding='utf-8', errors='replace').strip()
-            paths.append(work_dir / Path(told).name)
-        return [path for path in paths if path.is_file()]
+            paths += [path for path in [work_dir / Path(told).name] if path.is_file()]
     except OSError as error:
         left_out.append(f'{last} cannot be read: {error.strerror or error}')
-        return [path for path in paths[:1] if path.is_file()]
+    return paths if paths[0].is_file() else paths[1:]

@@ -50,15 +50,15 @@ class Epochs(NamedTuple):
     unit: str
     stages: Sequence[Stage]
 
-    def draw(self, axes: Axes) -> None:
-        """Draws the axis, the stages behind what is to come, and their names."""
+    def draw(self, axes: Axes, shaded: bool = True) -> None:
+        """Draws the axis, names of the stages, and these behind what is to come."""
         axes.set(xlim=(0, self.length), xlabel=self.unit)
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         above = axes.get_xaxis_transform()
         for k, (name, begin, end) in enumerate(self.stages):
-            if k % 2:
+            if shaded and k % 2:
                 axes.axvspan(begin, end, color=SHADE, linewidth=0, zorder=0)
-            if k:
+            if shaded and k:
                 axes.axvline(begin, color=MUTED, linewidth=1, linestyle='--', zorder=1)
             if len(name) * CHARACTER < (end - begin) / self.length * (WIDTH - 60):
                 axes.annotate(
@@ -72,13 +72,7 @@ def legend_columns(names: Sequence[str]) -> int:
 
 
 def line_chart(lines: Sequence[Line], epochs: Epochs, y_label: str) -> Figure:
-    """Curves over the epochs.
-
-    Args:
-        lines (Sequence[Line]): At least one, with at least one point.
-        epochs (Epochs): The axis.
-        y_label (str): Unit of the values.
-    """
+    """Curves over the epochs, at least one, of at least one point."""
     names = [text_of(line.legend or line.name) for line in lines]
     columns, different = legend_columns(names), len(set(names))
     rows = math.ceil(different / columns) if different > 1 else 0

@@ -54,14 +54,12 @@ class ReportFigures:
         self.length = max(run.length for run in runs)
         units = {run.unit for run in runs}
         self.unit = units.pop() if len(units) == 1 else 'iteration'
-        self.costliest = max(
-            [n for run in runs for n in (*_mflops(run), _rest(run) or 0)], default=0
-        )
-        candidates = [
-            c for run in runs for of in run.probabilities().values() for c in of
-        ]
-        candidates += sorted(b.candidate for run in runs for b in run.child.blocks)
-        self.colours = dict(zip(dict.fromkeys(candidates), itertools.cycle(COLOURS)))
+        mflops = [n for run in runs for n in (*_mflops(run), _rest(run) or 0)]
+        self.costliest = max(mflops, default=0)
+        blocks = [of for run in runs for of in run.probabilities().values()]
+        shown = [candidate for of in blocks for candidate in of]
+        shown += sorted(b.candidate for run in runs for b in run.child.blocks)
+        self.colours = dict(zip(dict.fromkeys(shown), itertools.cycle(COLOURS)))
 
     def sections(self) -> Dict[str, List[Picture]]:
         """By part of the page, what the files tell enough of to be drawn."""
@@ -94,38 +92,34 @@ class ReportFigures:
 
     def _child(self, run: Run) -> Optional[Picture]:
         blocks = run.child.blocks
+        if not blocks:
+            return None
         there = [name for name in NUMBERS if any(name in b.numbers for b in blocks)]
-        return (
-            blocks
-            and Picture(
-                'child',
-                'The child block by block',
-                ', '.join(f'{b.name}: {b.candidate}' for b in blocks),
-                partial(child_rows, blocks, _rest(run), self.costliest, self.colours),
-                ['block', 'candidate', *(NUMBERS[name] for name in there)],
-                [[b.name, b.candidate, *map(b.numbers.get, there)] for b in blocks],
-            )
-            or None
+        return Picture(
+            'child',
+            'The child block by block',
+            ', '.join(f'{b.name}: {b.candidate}' for b in blocks),
+            partial(child_rows, blocks, _rest(run), self.costliest, self.colours),
+            ['block', 'candidate', *(NUMBERS[name] for name in there)],
+            [[b.name, b.candidate, *map(b.numbers.get, there)] for b in blocks],
         )
 
     def _probabilities(self, run: Run) -> Optional[Picture]:
         blocks = run.probabilities()
-        curves = {
-            f'{b} {c}': curve for b, of in blocks.items() for c, curve in of.items()
-        }
+        if not blocks:
+            return None
         fixed = [f'{block} in epoch {n}' for block, n in run.fixed_in.items()]
-        return (
-            blocks
-            and Picture(
-                'probabilities',
-                'Probabilities by block',
-                f'The distribution of {len(blocks)} blocks over the epochs. '
-                + (f'Fixed: {", ".join(fixed)}.' if fixed else 'No block was fixed.'),
-                partial(probability_rows, blocks, run, self._epochs(run), self.colours),
-                [self.unit, *curves],
-                table_of(curves.values()),
-            )
-            or None
+        return Picture(
+            'probabilities',
+            'Probabilities by block',
+            f'The distribution of {len(blocks)} blocks over the epochs. '
+            + (f'Fixed: {", ".join(fixed)}.' if fixed else 'No block was fixed.'),
+            partial(probability_rows, blocks, run, self._epochs(run), self.colours),
+            [
+                self.unit,
+                *(f'{block} {name}' for block, of in blocks.items() for name in of),
+            ],
+            table_of(curve for of in blocks.values() for curve in of.values()),
         )
 
     def _rewards(self, run: Run) -> Optional[Picture]:
@@ -168,10 +162,8 @@ class ReportFigures:
             if not name.startswith('sampled/'):
                 lines = self._lines('val', [name])
                 for line in self._lines('val', [f'sampled/{name}'], name):
-                    words = f'{line.name}, sampled paths'
-                    lines.append(
-                        line._replace(name=words, linewidth=1.5, linestyle=':')
-                    )
+                    told = f'{line.name}, sampled paths'
+                    lines.append(line._replace(name=told, linestyle=':', linewidth=1.5))
                 yield from self._chart(name, None, name, lines)
 
     def _entropies(self) -> Iterable[Picture]:
@@ -189,11 +181,10 @@ class ReportFigures:
         for measure, name in EXPECTED.items():
             lines, limits = [], []
             if self.alone and measure == 'flops':
-                (sampled,) = self._lines('train', ['sampled_mflops'], 'sampled') or [
-                    None
+                lines += [
+                    line._replace(color=COLOURS[5], linewidth=0, alpha=0.8)
+                    for line in self._lines('train', ['sampled_mflops'], 'sampled')
                 ]
-                if sampled:
-                    lines = [sampled._replace(color=COLOURS[5], linewidth=0, alpha=0.8)]
             lines += self._lines('train', [name], 'expected')
             for k, (title, run) in enumerate(self.runs.items()):
                 limit = run.limits.get(measure)
@@ -217,18 +208,15 @@ class ReportFigures:
         """A chart, if there is anything to draw."""
         lines = [line._replace(curve=line.curve.drawable()) for line in lines]
         lines = [line for line in lines if line.curve.at]
-        words = [
-            f'{line.name}: from {line.curve.values[0]:.4g} to {line.curve.values[-1]:.4g}'
-            for line in lines
-            if not line.legend
-        ] + [f'{line.name}: {line.curve.values[0]:g}' for line in limits]
+        ends = [(n.name, n.curve.values) for n in lines if not n.legend]
+        words = [f'{n}: from {v[0]:.4g} to {v[-1]:.4g}' for n, v in ends]
+        words += [f'{line.name}: {line.curve.values[0]:g}' for line in limits]
+        epochs = self._epochs(*self.runs.values())
         picture = Picture(
             ''.join(c if c.isalnum() else '-' for c in name)[:60],
             title or f'{name} over the {self.unit}s',
             f'{"; ".join(words)}.',
-            partial(
-                line_chart, [*limits, *lines], self._epochs(*self.runs.values()), unit
-            ),
+            partial(line_chart, [*limits, *lines], epochs, unit),
             [self.unit, *(line.name for line in lines)],
             table_of(line.curve for line in lines),
         )

@@ -12,7 +12,7 @@ from mmdsnas.subnets import what_is_missing
 from mmdsnas.subnets.checkpoint import number
 from .child import Child, Progress, read_child
 from .run_record import RunRecord
-from .sessions import Records, Session, merged, read_starts
+from .sessions import EARLIER, Records, Session, merged, read_starts
 
 
 class Curve(NamedTuple):
@@ -99,17 +99,10 @@ class Run:
         return {m: given[m] for m in UNITS if number(given.get(m)) is not None}
 
     def by_block(self, kind: str) -> Dict[str, Curve]:
-        """Curves such as ``reward/<block>``, by block.
-
-        Args:
-            kind (str): What their names begin with, ``'entropy'`` or ``'reward'``.
-        """
+        """Curves such as ``entropy/<block>`` and ``reward/<block>``, by block."""
         prefix = f'{kind}/'
-        return {
-            name.removeprefix(prefix): curve
-            for name, curve in self.train.items()
-            if name.startswith(prefix)
-        }
+        curves = self.train.items()
+        return {n.removeprefix(prefix): c for n, c in curves if n.startswith(prefix)}
 
     def probabilities(self) -> Dict[str, Dict[str, Curve]]:
         """Probabilities at the end of epochs, by block and candidate."""
@@ -124,14 +117,7 @@ class Run:
 
 
 def check_work_dir(folder: Union[str, Path]) -> Path:
-    """The whole path of a work directory.
-
-    Args:
-        folder (str | Path): The folder.
-
-    Raises:
-        DataError: It is no folder.
-    """
+    """The whole path of a work directory; a DataError if it is no folder."""
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(
@@ -153,9 +139,7 @@ def read_run(work_dir: Union[str, Path]) -> Run:
         DataError: It is none, or nothing in it can be read.
     """
     work_dir = check_work_dir(work_dir)
-    sessions, earlier, left_out = read_starts(work_dir)
-    if earlier:
-        left_out.insert(0, 'what an earlier run left in this folder')
+    sessions, left_out = read_starts(work_dir)
     last = sessions[-1].record
     records, validated = merged(sessions, 'train'), merged(sessions, 'val')
     # The log knows parts of an epoch; the record, iterations that were not logged.
@@ -166,7 +150,7 @@ def read_run(work_dir: Union[str, Path]) -> Run:
         unit = 'epochs' if last.by_epoch else 'iterations'
         missing = f'it has done {done:.4g} of {length:g} {unit}'
     # Without validations it writes the child at its end.
-    begun = sessions[0].folder.name if earlier else None
+    begun = sessions[0].folder.name if EARLIER in left_out else None
     child = read_child(work_dir, Progress(done, max(validated, default=length), begun))
     train = _curves(records)
     return Run(
@@ -208,11 +192,9 @@ def _stages(plan: Mapping[str, Any], length: float) -> List[Stage]:
 def _fixed_in(train: Mapping[str, Curve]) -> Dict[str, int]:
     """The epochs in which blocks were fixed: from then on there is no entropy."""
     fixed = {}
-    for name, curve in train.items():
-        if not name.startswith('entropy/') or curve.values[-1] != 0:
-            continue
+    for name, (at, values) in train.items():
         # What has no entropy from the first moment has no choice.
-        last = max((k for k, h in enumerate(curve.values) if h != 0), default=None)
-        if last is not None:
-            fixed[name.removeprefix('entropy/')] = math.ceil(curve.at[last + 1])
+        if name.startswith('entropy/') and values[-1] == 0 and any(values):
+            last = max(k for k, value in enumerate(values) if value)
+            fixed[name.removeprefix('entropy/')] = math.ceil(at[last + 1])
     return fixed

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, NamedTuple
+from typing import Dict, List, Tuple
 
 from mmdsnas.errors import DataError
 from mmdsnas.subnets.checkpoint import number
@@ -12,6 +12,7 @@ from .run_record import FILE, RunRecord, parsed
 Record = Dict[str, float]
 Records = Dict[float, Record]
 
+EARLIER = 'what an earlier run left in this folder'
 BY_BLOCK = ('entropy/', 'kl/', 'reward/', 'prob/', 'total_entropy')
 
 
@@ -22,8 +23,8 @@ class Session:
     Attributes:
         folder (Path): That folder.
         record (RunRecord): What the run says of itself.
-        train (dict[float, dict]): Numbers of training by the epochs done, 1.5 being
-            the middle of the second; by iteration, if the run counts these.
+        train (dict[float, dict]): Numbers of training by the epochs, or iterations,
+            done: 1.5 is the middle of the second epoch.
         val (dict[float, dict]): Numbers of validations, likewise.
     """
 
@@ -33,21 +34,7 @@ class Session:
     val: Records = field(default_factory=dict)
 
 
-class Starts(NamedTuple):
-    """The starts of the last run in a work directory.
-
-    Attributes:
-        sessions (list[Session]): Those that trained, in their order.
-        earlier (bool): Whether another run was in the folder before.
-        left_out (list[str]): What of the run cannot be read.
-    """
-
-    sessions: List[Session]
-    earlier: bool
-    left_out: List[str]
-
-
-def read_starts(work_dir: Path) -> Starts:
+def read_starts(work_dir: Path) -> Tuple[List[Session], List[str]]:
     """Reads what every start of the last run has logged.
 
     A run that was resumed begins where an earlier start of it was; one that begins
@@ -56,23 +43,26 @@ def read_starts(work_dir: Path) -> Starts:
     Args:
         work_dir (Path): Work directory of the run.
 
+    Returns:
+        tuple[list[Session], list[str]]: The starts that trained, in their order, and
+        what is left out.
+
     Raises:
         DataError: There is no number of a training in it.
     """
     sessions: List[Session] = []
     left_out: List[str] = []
-    earlier = False
     for file in sorted(work_dir.glob(f'*/{FILE}')):
         told: List[str] = []
         try:
             session = Session(file.parent, RunRecord.read(file))
+            _read_numbers(session, told)
         except DataError as error:
             left_out.append(str(error).rstrip('.'))
             continue
-        _read_numbers(session, told)
-        if session.train and session.record.start <= 0:
-            earlier = earlier or bool(sessions)
-            sessions, left_out = [], []
+        if session.train and session.record.start == 0:
+            left_out = [EARLIER] if sessions or EARLIER in left_out else []
+            sessions = []
         left_out += told
         sessions += [session] if session.train else []
     if not sessions:
@@ -82,18 +72,11 @@ def read_starts(work_dir: Path) -> Starts:
             f'numbers of a training (DATE_TIME/{FILE} of ReportHook, and '
             f'DATE_TIME/vis_data/scalars.json){reason}.'
         )
-    return Starts(sessions, earlier, left_out)
+    return sessions, left_out
 
 
 def merged(sessions: List[Session], kind: str) -> Records:
-    """The numbers of a run that was resumed.
-
-    What a later session trained again counts by its last writing.
-
-    Args:
-        sessions (list[Session]): In their order.
-        kind (str): ``'train'`` or ``'val'``.
-    """
+    """All numbers of a kind; what was trained again counts by its last writing."""
     records: Records = {}
     for session in sessions:
         # What was lost in the interruption is no part of the run.
@@ -114,7 +97,12 @@ def _read_numbers(session: Session, left_out: List[str]) -> None:
         return
     damaged = []
     for count, text in enumerate(texts, 1):
-        line = {name: n for name, n in parsed(text).items() if _is_number(n)}
+        line = {
+            name: n
+            for name, n in parsed(text).items()
+            # No integer that fits no float; NaN and infinity are numbers of a run.
+            if type(n) is float or type(n) is int and abs(n) <= sys.float_info.max
+        }
         step, is_train = number(line.get('step')), _is_train(line)
         if step is not None and step >= is_train:
             at = step / (session.record.per_epoch if is_train else 1)
@@ -126,13 +114,6 @@ def _read_numbers(session: Session, left_out: List[str]) -> None:
     if damaged:
         more = ', …' if len(damaged) > 5 else ''
         left_out.append(f'damaged lines of {file}: {", ".join(damaged[:5])}{more}')
-
-
-def _is_number(value: object) -> bool:
-    """Whether a value fits a float; NaN and infinity do."""
-    if type(value) is int:
-        return abs(value) <= sys.float_info.max
-    return type(value) is float
 
 
 def _is_train(line: Record) -> bool:

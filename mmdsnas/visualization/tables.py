@@ -1,6 +1,6 @@
 import io
 import statistics
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from rich import box
 from rich.console import Console
@@ -8,6 +8,9 @@ from rich.table import Table
 
 from mmdsnas.models.cost import Cost, CostTable
 from mmdsnas.subnets import how_it_ended
+
+WORDS = ('stage', 'block', 'candidate')
+COSTS = dict(mflops='MFLOPs', mparams='M parameters', latency_ms='ms')
 
 
 def stage_table(
@@ -24,19 +27,13 @@ def stage_table(
         whole (list[Cost]): Those of the whole network.
         columns (list[str]): What the columns of MFLOPs count.
     """
-    table = Table(box=box.SIMPLE, title=title, title_justify='left')
-    table.add_column('stage')
-    for column in ('M parameters', *columns):
-        table.add_column(column, justify='right')
-    rows = [*by_stage.items(), ('in all', whole)]
-    for name, costs in rows:
-        numbers = [costs[0].params, *(cost.flops for cost in costs)]
-        table.add_row(
-            name,
-            *(f'{number:.3f}' for number in numbers),
-            end_section=name == list(by_stage)[-1],
-        )
-    return _text(table)
+
+    def row(name: str, costs: List[Cost]) -> List[str]:
+        return [name, *_digits([costs[0].params, *(cost.flops for cost in costs)])]
+
+    rows = [row(*item) for item in by_stage.items()]
+    head = ['stage', 'M parameters', *columns]
+    return _table(head, rows, [row('in all', whole)], title)
 
 
 def child_table(meta: Dict[str, Any], files: List[str]) -> str:
@@ -50,38 +47,26 @@ def child_table(meta: Dict[str, Any], files: List[str]) -> str:
         str: Whether the search is done, the child block by block with its costs, then
         metrics and files.
     """
-    table = Table(box=box.SIMPLE)
-    table.add_column('block')
-    table.add_column('candidate')
-    costs = dict(mflops='MFLOPs', mparams='M parameters', latency_ms='ms')
-    costs = {key: column for key, column in costs.items() if key in meta}
-    for column in ('probability', *costs.values()):
-        table.add_column(column, justify='right')
-    rest = whole = [meta[key] for key in costs]
-    for name, block in meta['blocks'].items():
-        cost = [block[key] for key in costs]
-        rest = [total - part for total, part in zip(rest, cost)]
-        table.add_row(
-            name,
-            block['candidate'],
-            f'{block["probability"]:.3f}',
-            *(f'{number:.3f}' for number in cost),
-        )
-    table.add_section()
-    table.add_row('the rest', '', '', *(f'{abs(number):.3f}' for number in rest))
-    table.add_row('child', '', '', *(f'{number:.3f}' for number in whole))
-    ended = how_it_ended(meta)
+    costs = [key for key in COSTS if key in meta]
+    whole, blocks = [meta[key] for key in costs], meta['blocks']
+    rest = [n - sum(b[key] for b in blocks.values()) for n, key in zip(whole, costs)]
+    rows = [
+        [name, b['candidate'], *_digits([b['probability'], *map(b.get, costs)])]
+        for name, b in blocks.items()
+    ]
+    foot = [
+        ['the rest', '', '', *_digits(map(abs, rest))],
+        ['child', '', '', *_digits(whole)],
+    ]
+    head = ['block', 'candidate', 'probability', *map(COSTS.get, costs)]
     tested = {f'test: {k}': v for k, v in (meta.get('test_metrics') or {}).items()}
     lines = [*metric_lines({**(meta.get('metrics') or {}), **tested}), *files]
-    text = _text(table) + ''.join(f'  {line}\n' for line in lines)
-    return f'{ended}\n{text}' if ended else text
-
-
-def _text(table: Table) -> str:
-    text = io.StringIO()
-    # In a notebook rich would show the table instead of writing it.
-    Console(file=text, width=100, force_jupyter=False).print(table)
-    return text.getvalue()
+    ended = how_it_ended(meta)
+    return (
+        (f'{ended}\n' if ended else '')
+        + _table(head, rows, foot)
+        + ''.join(f'  {line}\n' for line in lines)
+    )
 
 
 def latency_table(costs: CostTable) -> str:
@@ -90,20 +75,17 @@ def latency_table(costs: CostTable) -> str:
     Args:
         costs (CostTable): With latencies.
     """
-    table = Table(box=box.SIMPLE)
-    for column in ('block', 'candidate'):
-        table.add_column(column)
-    for column in ('ms', 'MFLOPs'):
-        table.add_column(column, justify='right')
-    for name, candidates in costs.blocks.items():
-        for choice, cost in candidates.items():
-            first = name if choice == next(iter(candidates)) else ''
-            numbers = (f'{cost.latency:.4f}', f'{cost.flops:.3f}')
-            table.add_row(first, choice, *numbers)
-    table.add_section()
-    fixed = costs.fixed_part
-    table.add_row('the rest', '', f'{fixed.latency:.4f}', f'{fixed.flops:.3f}')
-    return _text(table)
+
+    def numbers(cost: Cost) -> List[str]:
+        return [f'{cost.latency:.4f}', f'{cost.flops:.3f}']
+
+    rows = [
+        ['' if k else block, choice, *numbers(cost)]
+        for block, candidates in costs.blocks.items()
+        for k, (choice, cost) in enumerate(candidates.items())
+    ]
+    foot = [['the rest', '', *numbers(costs.fixed_part)]]
+    return _table(['block', 'candidate', 'ms', 'MFLOPs'], rows, foot)
 
 
 def error_table(paths: Sequence[Mapping[str, Any]]) -> str:
@@ -116,31 +98,24 @@ def error_table(paths: Sequence[Mapping[str, Any]]) -> str:
         str: Path by path, then the median and the largest absolute error, and the rank
         correlation.
     """
-    table = Table(box=box.SIMPLE)
-    for column in ('path', 'measured, ms', 'predicted, ms', 'error, %'):
-        table.add_column(column, justify='right')
-    sizes = []
-    for k, path in enumerate(paths):
-        measured, predicted = path['measured_ms'], path['predicted_ms']
-        error = 100 * (predicted / measured - 1)
-        sizes.append(abs(error))
-        table.add_row(str(k), f'{measured:.4f}', f'{predicted:.4f}', f'{error:+.1f}')
-    return _text(table) + (
-        f'  absolute error: median {statistics.median(sizes):.1f} %, '
-        f'largest {max(sizes):.1f} %\n'
-        f"  rank correlation (Kendall's tau): {_tau(paths)}\n"
-    )
-
-
-def _tau(paths: Sequence[Mapping[str, Any]]) -> str:
     # Its import would make every tool slower to start.
     from scipy.stats import kendalltau
 
-    columns = [[p[name] for p in paths] for name in ('measured_ms', 'predicted_ms')]
-    # Of one path, or of equal times, there is none.
-    if min(len(set(column)) for column in columns) < 2:
-        return '-'
-    return f'{kendalltau(*columns).statistic:.2f}'
+    pairs = [(path['measured_ms'], path['predicted_ms']) for path in paths]
+    errors = [100 * (predicted / measured - 1) for measured, predicted in pairs]
+    rows = [
+        [str(k), *_digits(pair, 4), f'{error:+.1f}']
+        for k, (pair, error) in enumerate(zip(pairs, errors))
+    ]
+    # Of one path, or of equal times, there is no correlation.
+    differ = all(len(set(column)) > 1 for column in zip(*pairs))
+    tau = f'{kendalltau(*zip(*pairs)).statistic:.2f}' if differ else '-'
+    sizes = [abs(error) for error in errors]
+    return _table(['path', 'measured, ms', 'predicted, ms', 'error, %'], rows) + (
+        f'  absolute error: median {statistics.median(sizes):.1f} %, '
+        f'largest {max(sizes):.1f} %\n'
+        f"  rank correlation (Kendall's tau): {tau}\n"
+    )
 
 
 def subnet_table(
@@ -152,15 +127,10 @@ def subnet_table(
         subnet (Mapping[str, str]): Candidate by block.
         probabilities (Mapping[str, float], optional): Of these candidates.
     """
-    table = Table(box=box.SIMPLE)
-    table.add_column('block')
-    table.add_column('candidate')
-    if probabilities is not None:
-        table.add_column('probability', justify='right')
-    for name, candidate in subnet.items():
-        known = [] if probabilities is None else [f'{probabilities[name]:.3f}']
-        table.add_row(name, candidate, *known)
-    return _text(table)
+    if probabilities is None:
+        return _table(['block', 'candidate'], subnet.items())
+    rows = [[name, c, *_digits([probabilities[name]])] for name, c in subnet.items()]
+    return _table(['block', 'candidate', 'probability'], rows)
 
 
 def metric_lines(metrics: Dict[str, Any], digits: int = 2) -> List[str]:
@@ -171,3 +141,27 @@ def metric_lines(metrics: Dict[str, Any], digits: int = 2) -> List[str]:
         else f'{name}: {value}'
         for name, value in metrics.items()
     ]
+
+
+def _digits(numbers: Iterable[float], digits: int = 3) -> List[str]:
+    return [f'{number:.{digits}f}' for number in numbers]
+
+
+def _table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    foot: Iterable[Sequence[str]] = (),
+    title: Optional[str] = None,
+) -> str:
+    table = Table(box=box.SIMPLE, title=title, title_justify='left')
+    for name in head:
+        table.add_column(name, justify='left' if name in WORDS else 'right')
+    for row in rows:
+        table.add_row(*row)
+    table.add_section()
+    for row in foot:
+        table.add_row(*row)
+    text = io.StringIO()
+    # In a notebook rich would show the table instead of writing it.
+    Console(file=text, width=100, force_jupyter=False).print(table)
+    return text.getvalue()

@@ -9,6 +9,7 @@ import shutil
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from mmdsnas.visualization.options import read_options
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
@@ -21,7 +22,6 @@ from mmdsnas.launch.plain_config import plain_config
 from mmdsnas.registry import MODELS
 from mmdsnas.subnets import read_subnet
 from mmdsnas.subnets.subnet import write_subnet
-from mmdsnas.visualization.options import read_options
 from tests.test_fuzz.nonsense import answered, small_search, values
 
 # What a config has parts in.

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmcls.models import ImageClassifier
+from mmdsnas.visualization.options import read_options
 from mmengine import registry as root
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -26,7 +27,6 @@ from mmdsnas.launch.plain_config import plain_config, plain_options
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.utils.paths import find_config
-from mmdsnas.visualization.options import read_options
 
 FOLDER = 'dsnas_supernet_1xb64_folder'
 # Words of Python, quotes, breaks, formats, what mmengine replaces in files, and what
