@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.subnets import read_subnet, recorded_classes
@@ -43,49 +43,38 @@ class Child:
     left_out: List[str] = field(default_factory=list)
 
 
-class Progress(NamedTuple):
-    """How far a run is, which tells its files from those of an earlier one.
+def read_child(
+    work_dir: Path, done: float, validated: float, begun: Optional[str] = None
+) -> Child:
+    """Reads the child, or what the last checkpoint tells of it.
 
-    The times of the files would not: they change when a folder is copied.
+    How far a run is tells its files from those of an earlier one. The times of the
+    files would not: they change when a folder is copied.
 
-    Attributes:
+    Args:
+        work_dir (Path): Work directory of a run.
         done (float): Epochs that it had.
         validated (float): Epochs that it had when it last wrote its child.
         begun (str, optional): ``DATE_TIME`` of its start, if the folder had a run
             before.
     """
 
-    done: float
-    validated: float
-    begun: Optional[str]
-
-    def has_child(self, meta: Mapping[str, Any]) -> bool:
-        """Whether ``subnet.pth`` is of this run: each validation writes it."""
-        epoch = number(meta.get('epoch'))
-        if epoch is None:
-            return True
-        least = 0 if self.begun is None else self.validated
-        return least <= epoch <= math.ceil(self.done)
-
-    def has_checkpoint(self, meta: Mapping[str, Any]) -> bool:
-        """Whether a checkpoint, which has the time of its saving, is of this run."""
-        time = meta.get('time')
-        if self.begun is not None and isinstance(time, str) and time < self.begun:
+    def belongs(meta: Mapping[str, Any], is_child: bool) -> bool:
+        epoch, time = number(meta.get('epoch')), meta.get('time')
+        if begun is not None and is_child and epoch is not None and epoch < validated:
             return False
-        return (number(meta.get('epoch')) or 0) <= math.ceil(self.done)
+        # A checkpoint has the time of its saving.
+        if begun is not None and isinstance(time, str) and time < begun:
+            return False
+        return (epoch or 0) <= math.ceil(done)
 
-
-def read_child(work_dir: Path, progress: Progress) -> Child:
-    """Reads the child, or what the last checkpoint tells of it."""
     left_out: List[str] = []
     child, foreign = Child(), False
     for path in _checkpoints(work_dir, left_out):
-        is_child = path.name == SUBNET_PTH
-        belongs = progress.has_child if is_child else progress.has_checkpoint
         try:
             checkpoint = load_checkpoint(path)
             meta = meta_of(checkpoint)
-            if belongs(meta):
+            if belongs(meta, path.name == SUBNET_PTH):
                 child = Child(
                     _blocks(meta),
                     _numbers(meta, COSTS),
@@ -99,7 +88,7 @@ def read_child(work_dir: Path, progress: Progress) -> Child:
             left_out.append(str(error).rstrip('.'))
     yaml = work_dir / SUBNET_YAML
     # It tells no epoch, and is written with subnet.pth.
-    if not (child.blocks or foreign or progress.begun) and yaml.is_file():
+    if not (child.blocks or foreign or begun) and yaml.is_file():
         try:
             child.blocks = _of_subnet(yaml)
         except SubnetError as error:

@@ -10,7 +10,7 @@ from mmdsnas.errors import DataError
 from mmdsnas.models.cost import UNITS
 from mmdsnas.subnets import what_is_missing
 from mmdsnas.subnets.checkpoint import number
-from .child import Child, Progress, read_child
+from .child import Child, read_child
 from .run_record import RunRecord
 from .sessions import EARLIER, Records, Session, merged, read_starts
 
@@ -151,7 +151,7 @@ def read_run(work_dir: Union[str, Path]) -> Run:
         missing = f'it has done {done:.4g} of {length:g} {unit}'
     # Without validations it writes the child at its end.
     begun = sessions[0].folder.name if EARLIER in left_out else None
-    child = read_child(work_dir, Progress(done, max(validated, default=length), begun))
+    child = read_child(work_dir, done, max(validated, default=length), begun)
     train = _curves(records)
     return Run(
         work_dir=work_dir,

@@ -1,23 +1,22 @@
 """Writes the report of runs: a page, and its pictures as files."""
 
 from pathlib import Path
-from typing import Any, Container, Dict, List, Sequence, Union
+from typing import Container, Sequence, Union
+
+from jinja2 import Environment
 
 from mmdsnas.errors import ConfigError, OutputError
 from mmdsnas.utils.files import check_writable, remove_leftovers, write_atomically
 from mmdsnas.versions import __version__
-from .history import Run, check_work_dir, read_run
+from .figures import ReportFigures
+from .history import check_work_dir, read_run
 from .summary import differences, key_figures, summary
+from .svg import PALETTE, label
 
 # Of a run, in its work directory; of several, in the current folder, which may be
 # the work directory of one.
 FILE, COMPARISON = 'report.html', 'comparison.html'
-TITLES = dict(
-    child='The child',
-    training='Accuracy and loss',
-    blocks='Probabilities and rewards of the blocks',
-    search='Entropy and cost',
-)
+TEMPLATE = Path(__file__).with_name('report.html.jinja')
 
 
 def report(
@@ -60,51 +59,38 @@ def report(
         check_writable(place, 'the folder of the report (--out)')
     runs = [read_run(folder) for folder in folders]
     names = _names([run.name for run in runs])
-    # matplotlib and jinja2 are needed here alone.
-    from .figures import ReportFigures
-
     pictures = ReportFigures(runs, names).sections()
     remove_leftovers(beside)
-    sections: Dict[str, List[Any]] = {}
+    sections, kept = {}, set()
     for part, of_part in pictures.items():
-        drawn = [(picture, picture.svg()) for picture in of_part]
-        for picture, (file, _) in drawn:
+        sections[part] = []
+        for picture in of_part:
+            file, inline = picture.svg()
             _write(beside / f'{picture.name}.svg', file)
-        sections[part] = [(picture, inline) for picture, (_, inline) in drawn]
-    _write(out, _page(runs, names, sections))
-    kept = {picture.name for of_part in pictures.values() for picture in of_part}
-    _remove_others(beside, kept)
-    return out
-
-
-def _page(runs: Sequence[Run], names: Sequence[str], sections: Dict[str, Any]) -> str:
-    from jinja2 import Environment, FileSystemLoader
-
-    from .svg import PALETTE
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
+            kept.add(picture.name)
+            sections[part].append((picture, inline))
+    # What a file of a run says is text, whatever it is.
+    page = Environment(autoescape=True, trim_blocks=True).from_string(
+        TEMPLATE.read_text(encoding='utf-8')
     )
-    return environment.get_template('report.html.jinja').render(
+    text = page.render(
         title=f'Report: {", ".join(names)}',
         runs=runs,
         names=names,
         sections=sections,
-        titles=TITLES,
-        palette=list(PALETTE.items()),
+        palette=PALETTE,
         summary=summary,
         key_figures=key_figures,
         differences=differences,
         version=__version__,
     )
+    _write(out, text)
+    _remove_others(beside, kept)
+    return out
 
 
 def _remove_others(folder: Path, names: Container[str]) -> None:
     """Removes the pictures of an earlier report, and no file of somebody else."""
-    from .svg import label
-
     for path in folder.glob('*.svg'):
         if path.stem not in names and path.is_file():
             try:
