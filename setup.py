@@ -46,7 +46,7 @@ class BuildWithConfigs(build_py):
 
 ONNX = ['onnx>=1.23', 'onnxruntime>=1.31']
 EXPORT = [*ONNX, 'onnxscript>=0.7']
-TESTS = ['hypothesis', 'matplotlib', 'pytest', 'pytest-xdist', 'ruff']
+TESTS = ['hypothesis', 'pytest', 'pytest-xdist', 'ruff']
 
 setup(
     name='mmdsnas',
@@ -64,7 +64,7 @@ setup(
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
     packages=find_packages(include=['mmdsnas', 'mmdsnas.*']),
-    package_data={'mmdsnas': ['py.typed']},
+    package_data={'mmdsnas': ['py.typed', 'visualization/report.html.jinja']},
     entry_points={'console_scripts': ['mmdsnas=mmdsnas.command_line.command:main']},
     cmdclass={'build_py': BuildWithConfigs},
     python_requires=f'>={VERSIONS["TESTED_PYTHON"]}',
@@ -73,7 +73,9 @@ setup(
         # provide the same files, and would put one over the other.
         *(f'{name}{COMPATIBLE[name]}' for name in VERSIONS['TESTED'] if name != 'mmcv'),
         'setuptools<82',  # mmengine needs pkg_resources
+        'Jinja2',
         'joblib',  # mmrazor needs it and does not say so
+        'matplotlib',
         'numpy',
         'opencv-python',
         'pillow',

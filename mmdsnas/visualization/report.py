@@ -3,16 +3,20 @@
 from pathlib import Path
 from typing import Container, Sequence, Union
 
+from jinja2 import Environment
+
 from mmdsnas.errors import ConfigError, OutputError
 from mmdsnas.utils.files import check_writable, remove_leftovers, write_atomically
-from .album import Album
+from mmdsnas.versions import __version__
+from .figures import ReportFigures
 from .history import check_work_dir, read_run
-from .page import page
-from .svg import label
+from .summary import differences, key_figures, summary
+from .svg import PALETTE, label
 
 # Of a run, in its work directory; of several, in the current folder, which may be
 # the work directory of one.
 FILE, COMPARISON = 'report.html', 'comparison.html'
+TEMPLATE = Path(__file__).with_name('report.html.jinja')
 
 
 def report(
@@ -55,16 +59,33 @@ def report(
         check_writable(place, 'the folder of the report (--out)')
     runs = [read_run(folder) for folder in folders]
     names = _names([run.name for run in runs])
-    sections = Album(runs, names).sections()
+    pictures = ReportFigures(runs, names).sections()
     remove_leftovers(beside)
-    pictures = [picture for section in sections for picture in section.pictures]
-    for picture in pictures:
-        svg = picture.canvas.to_svg(
-            picture.title, picture.text, picture.name, alone=True
-        )
-        _write(beside / f'{picture.name}.svg', svg)
-    _write(out, page(runs, names, sections))
-    _remove_others(beside, {picture.name for picture in pictures})
+    sections, kept = {}, set()
+    for part, of_part in pictures.items():
+        sections[part] = []
+        for picture in of_part:
+            file, inline = picture.svg()
+            _write(beside / f'{picture.name}.svg', file)
+            kept.add(picture.name)
+            sections[part].append((picture, inline))
+    # What a file of a run says is text, whatever it is.
+    page = Environment(autoescape=True, trim_blocks=True).from_string(
+        TEMPLATE.read_text(encoding='utf-8')
+    )
+    text = page.render(
+        title=f'Report: {", ".join(names)}',
+        runs=runs,
+        names=names,
+        sections=sections,
+        palette=PALETTE,
+        summary=summary,
+        key_figures=key_figures,
+        differences=differences,
+        version=__version__,
+    )
+    _write(out, text)
+    _remove_others(beside, kept)
     return out
 
 

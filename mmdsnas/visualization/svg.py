@@ -1,14 +1,14 @@
-"""A canvas for pictures that a page shows in its colours and a paper in its own."""
+"""A figure of matplotlib as an SVG file, and as a part of a page."""
 
+import io
 import re
-from html import escape
-from typing import List, Optional, Sequence, Tuple
+import warnings
+from contextlib import contextmanager
+from typing import Callable, Iterator, Tuple
+from xml.dom import minidom
 
-# What no XML file may contain.
-_CONTROL = re.compile('[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]')
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
-# A character's mean width, in sizes of the font.
-CHARACTER = 0.56
+import matplotlib
+from matplotlib.figure import Figure
 
 # By name: the colour on light and on dark ground. Those of data are told apart with
 # every kind of colour vision (Okabe and Ito).
@@ -27,17 +27,52 @@ PALETTE = {
     'c6': ('#8c6d31', '#c5a15a'),
     'c7': ('#7f7f7f', '#a6a6a6'),
 }
-NUM_COLOURS = 8
+GROUND, INK, MUTED, GRID, SHADE, *COLOURS = (light for light, _ in PALETTE.values())
+_NAMES = {light: f'var(--{name})' for name, (light, _) in PALETTE.items()}
+
+# What no XML file may contain, and what breaks a line.
+_CONTROL = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]')
+_TIP = 'tip: '
+_STYLE = {
+    'svg.fonttype': 'none',
+    'text.parse_math': False,
+    'text.color': INK,
+    'font.size': 11,
+    'font.sans-serif': ['DejaVu Sans'],
+    'axes.edgecolor': GRID,
+    'axes.labelcolor': MUTED,
+    'axes.titlecolor': MUTED,
+    'axes.titlesize': 11,
+    'axes.titlelocation': 'left',
+    'axes.formatter.useoffset': False,
+    'axes.axisbelow': True,
+    'axes.spines.left': False,
+    'axes.spines.right': False,
+    'axes.spines.top': False,
+    'grid.color': GRID,
+    'legend.frameon': False,
+    'xtick.color': MUTED,
+    'xtick.major.size': 0,
+    'ytick.color': MUTED,
+    'ytick.major.size': 0,
+    'path.simplify': False,
+}
 
 
-def colour(index: int) -> str:
-    """The name of a colour for data; the ninth is the first again."""
-    return f'c{index % NUM_COLOURS}'
+def text_of(value: object, most: int = 60) -> str:
+    """A line for a picture; of a long one its end, which tells blocks apart.
+
+    Args:
+        value (object): What is to be shown.
+        most (int): Characters that it may have.
+    """
+    text = _CONTROL.sub('\ufffd', str(value))
+    return text if len(text) <= most else f'…{text[1 - most :]}'
 
 
-def safe(text: object) -> str:
-    """A text for HTML and SVG, in an element or in an attribute."""
-    return escape(_CONTROL.sub('\ufffd', str(text)))
+def tip(text: str) -> str:
+    """An id for a part of a figure: what a pointer that rests on it is told."""
+    return _TIP + text_of(text, 200)
 
 
 def label(name: str) -> str:
@@ -45,128 +80,67 @@ def label(name: str) -> str:
     return f'aria-labelledby="{name}-title {name}-text"'
 
 
-def width_of(text: str, size: float = 12) -> float:
-    """About how wide a text is."""
-    return CHARACTER * size * len(text)
-
-
-def shortened(text: str, width: float, size: float = 12) -> str:
-    """A text that fits into a width; its end, which tells blocks apart, stays."""
-    room = max(int(width / (CHARACTER * size)), 2)
-    return text if len(text) <= room else f'…{text[1 - room :]}'
-
-
-class Canvas:
-    """Collects the elements of a picture.
-
-    Every element has a light colour of the palette as an attribute, which is what a
-    program for papers reads, and a class, by which a page sets another one.
+def svg_of(
+    draw: Callable[[], Figure], name: str, title: str, text: str
+) -> Tuple[str, str]:
+    """Draws a picture; the same one gives the same bytes.
 
     Args:
-        width (float): Of the picture, in units of which a text is 12 high.
-        height (float): Likewise.
+        draw (Callable): Makes the figure.
+        name (str): Another one for each picture of a page.
+        title (str): A line.
+        text (str): What it shows, for those who do not see it.
+
+    Returns:
+        tuple[str, str]: The text of a file, in light colours, and the element for a
+        page, whose colours are those of the page.
     """
-
-    def __init__(self, width: float, height: float) -> None:
-        self.width, self.height = width, height
-        self._parts: List[str] = []
-
-    def path(
-        self,
-        commands: str,
-        stroke: Optional[str] = None,
-        fill: Optional[str] = None,
-        width: float = 1,
-        dash: Optional[str] = None,
-        opacity: Optional[float] = None,
-        title: Optional[str] = None,
-    ) -> None:
-        """Adds a path.
-
-        Args:
-            commands (str): Its ``d``.
-            stroke (str, optional): Name of the line's colour.
-            fill (str, optional): Name of the area's colour.
-            width (float): Of the line.
-            dash (str, optional): Lengths of dashes and gaps.
-            opacity (float, optional): Below 1 what is behind shows through.
-            title (str, optional): What a pointer that rests on it is told.
-        """
-        classes = [f's-{stroke}'] * bool(stroke) + [f'f-{fill}'] * bool(fill)
-        attributes = [f'd="{commands}"', f'class="{" ".join(classes)}"']
-        attributes.append(f'fill="{PALETTE[fill][0] if fill else "none"}"')
-        if stroke:
-            attributes += [f'stroke="{PALETTE[stroke][0]}"', f'stroke-width="{width}"']
-            attributes.append('stroke-linejoin="round"')
-        if dash:
-            attributes.append(f'stroke-dasharray="{dash}"')
-        if opacity is not None:
-            attributes.append(f'opacity="{opacity}"')
-        inside = f'<title>{safe(title)}</title>' if title else ''
-        self._parts.append(f'<path {" ".join(attributes)}>{inside}</path>')
-
-    def rect(self, x: float, y: float, width: float, height: float, fill: str) -> None:
-        """Adds a filled rectangle."""
-        self.path(f'M{x:.1f} {y:.1f}h{width:.1f}v{height:.1f}h{-width:.1f}z', fill=fill)
-
-    def circle(self, x: float, y: float, radius: float, fill: str) -> None:
-        """Adds a filled circle."""
-        arc = f'a{radius} {radius} 0 1 0'
-        start = f'M{x - radius:.1f} {y:.1f}'
-        self.path(f'{start}{arc} {2 * radius} 0{arc} {-2 * radius} 0z', fill=fill)
-
-    def line(
-        self,
-        points: Sequence[Tuple[float, float]],
-        stroke: str,
-        width: float = 1,
-        dash: Optional[str] = None,
-        opacity: Optional[float] = None,
-        title: Optional[str] = None,
-    ) -> None:
-        """Adds a line through points, see :meth:`path`."""
-        if points:
-            commands = 'M' + 'L'.join(f'{x:.1f} {y:.1f}' for x, y in points)
-            self.path(commands, stroke, None, width, dash, opacity, title)
-
-    def text(
-        self,
-        x: float,
-        y: float,
-        text: str,
-        fill: str = 'ink',
-        size: float = 12,
-        anchor: str = 'start',
-        bold: bool = False,
-    ) -> None:
-        """Adds a text; ``y`` is its base line."""
-        self._parts.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" class="f-{fill}" '
-            f'fill="{PALETTE[fill][0]}" font-size="{size:g}" text-anchor="{anchor}"'
-            + (' font-weight="600"' if bold else '')
-            + f'>{safe(text)}</text>'
+    file = io.StringIO()
+    with _style(name):
+        draw().savefig(
+            file,
+            format='svg',
+            metadata=dict.fromkeys(('Creator', 'Date', 'Format', 'Type')),
         )
+    document = minidom.parseString(file.getvalue().encode())
+    root = document.documentElement
+    # Of a whole page it would be the style.
+    for style in root.getElementsByTagName('style'):
+        style.parentNode.removeChild(style)
+    for group in root.getElementsByTagName('g'):
+        if group.getAttribute('id').startswith(_TIP):
+            told = group.getAttribute('id').removeprefix(_TIP)
+            _add_first(group, 'title', told)
+        # Nothing refers to them, and every picture has the same ones.
+        if group.hasAttribute('id'):
+            group.removeAttribute('id')
+    _add_first(root, 'desc', text_of(text, len(text)), f'{name}-text')
+    _add_first(root, 'title', text_of(title, len(title)), f'{name}-title')
+    lines = root.toxml().replace(
+        '<svg ', f'<svg role="img" {label(name)} stroke-linejoin="round" ', 1
+    )
+    return lines, re.sub(r'style="[^"]*"', _with_names, lines)
 
-    def to_svg(self, title: str, text: str, name: str, alone: bool) -> str:
-        """The picture.
 
-        Args:
-            title (str): Its title.
-            text (str): What it shows, for those who do not see it.
-            name (str): Its id in the page.
-            alone (bool): Whether it is a file of its own, and not a part of a page.
-        """
-        head = 'xmlns="http://www.w3.org/2000/svg" ' if alone else ''
-        size = f'width="{self.width:g}" height="{self.height:g}" ' if alone else ''
-        ground = (
-            f'<rect width="100%" height="100%" fill="{PALETTE["ground"][0]}"/>'
-            if alone
-            else ''
-        )
-        return (
-            f'<svg {head}{size}viewBox="0 0 {self.width:g} {self.height:g}" role="img" '
-            f'{label(name)} font-family="{safe(FONT)}">'
-            f'<title id="{name}-title">{safe(title)}</title>'
-            f'<desc id="{name}-text">{safe(text)}</desc>{ground}'
-            f'{"".join(self._parts)}</svg>'
-        )
+def _add_first(parent: minidom.Element, kind: str, text: str, name: str = '') -> None:
+    element = parent.ownerDocument.createElement(kind)
+    if name:
+        element.setAttribute('id', name)
+    element.appendChild(parent.ownerDocument.createTextNode(text))
+    parent.insertBefore(element, parent.firstChild)
+
+
+def _with_names(style: re.Match) -> str:
+    colour = re.compile('#[0-9a-f]{6}')
+    return colour.sub(lambda found: _NAMES.get(found[0], found[0]), style[0])
+
+
+@contextmanager
+def _style(salt: str) -> Iterator[None]:
+    """While open, matplotlib has the style of a report, whatever it had before."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # The font that measures texts lacks glyphs which the reader's has.
+        warnings.simplefilter('ignore')
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE, **{'svg.hashsalt': salt})
+        yield

@@ -17,15 +17,8 @@ def run(folder, hooks=(), model=None, **kwargs):
     """Runs a search; a checkpoint of every epoch is kept."""
     checkpoint = dict(type='AtomicCheckpointHook', interval=1)
     options = dict(log_level='INFO', default_hooks=dict(checkpoint=checkpoint))
-    length = kwargs.get('max_epochs', 3)
-    # What the report reads; the toy is built, and not a part of the config.
-    model = model or search_of()
-    numbers = dict(
-        pretrain_epochs=model.pretrain_epochs, finetune_epochs=model.finetune_epochs
-    )
-    cfg = dict(train_cfg=dict(max_epochs=length), model=dict(type='DSNAS', **numbers))
     hooks = [*HOOKS, ReportHook(interval=1), dict(type='RecordSubnetHook'), *hooks]
-    runner = runner_of(folder, hooks, model, cfg=cfg, **{**options, **kwargs})
+    runner = runner_of(folder, hooks, model, **{**options, **kwargs})
     runner.train()
     return runner
 

@@ -1,7 +1,9 @@
 import logging
+from pathlib import Path
 
 from mmdsnas.engine import ReportHook
-from mmdsnas.errors import DataError
+from mmdsnas.errors import DataError, OutputError
+from mmdsnas.visualization.run_record import RunRecord
 from tests.toy_run import Keep, runner_of
 
 HOOKS = (dict(type='SearchLogHook'), dict(type='ExportChildHook'))
@@ -68,8 +70,50 @@ def test_evaluation_writes_none(tmp_path, monkeypatch):
 def test_only_the_master_writes(tmp_path, monkeypatch):
     monkeypatch.setattr('mmengine.dist.utils.get_rank', lambda group=None: 1)
     runner = runner_of(tmp_path)
-    (tmp_path / 'work').mkdir(exist_ok=True)
     called = []
     monkeypatch.setattr('mmdsnas.visualization.report', called.append)
-    ReportHook()._write(runner)
+    hook = ReportHook()
+    monkeypatch.setattr(RunRecord, 'write', called.append)
+    hook.before_train(runner)
+    hook.after_run(runner)
     assert not called
+
+
+def test_record_is_right_whenever_the_run_is_killed(tmp_path):
+    """Of a run, and of one that goes on with its second epoch."""
+    seen = []
+
+    def look(runner):
+        record = RunRecord.read(Path(runner.log_dir) / 'run.json')
+        seen.append((record.start, record.done))
+        assert (record.per_epoch, record.length) == (4, 3) and record.by_epoch
+        assert record.plan['pretrain_epochs'] == 1 and record.facts['seed'] == 3
+
+    def hooks():
+        # After the hook that writes it.
+        look_after = [
+            Keep(f'after_{part}_epoch', look, 99) for part in ('train', 'val')
+        ]
+        return [*HOOKS, ReportHook(), Keep('before_train_epoch', look, 99), *look_after]
+
+    default = dict(checkpoint=dict(type='AtomicCheckpointHook', interval=1))
+    runner_of(tmp_path, hooks(), default_hooks=default).train()
+    assert seen == [(0, k) for k in (0, 1, 1, 1, 2, 2, 2, 3, 3)]
+    seen.clear()
+    left = str(tmp_path / 'work' / 'epoch_1.pth')
+    options = dict(load_from=left, resume=True, default_hooks=default)
+    runner_of(tmp_path, hooks(), **options).train()
+    assert seen == [(1, k) for k in (1, 2, 2, 2, 3, 3)]
+
+
+def test_record_that_cannot_be_written_is_a_warning(tmp_path, monkeypatch, caplog):
+    def fail(record, folder):
+        raise OutputError('no room.')
+
+    monkeypatch.setattr(RunRecord, 'write', fail)
+    runner = runner_of(tmp_path, [*HOOKS, ReportHook()])
+    runner.logger.addHandler(caplog.handler)
+    runner.train()
+    told = [r.getMessage() for r in caplog.records]
+    assert 'run.json was not written: no room.' in told
+    assert (tmp_path / 'work' / 'subnet.pth').is_file()

@@ -1,15 +1,14 @@
 import pytest
 from mmengine.registry import DefaultScope
 
-from tests.toy_run import runner_of
+from tests.toy import algorithm_of
+from tests.toy_run import normed_net, runner_of
 
-CONFIG = """
-data_root = '<img src="http://x.y/z.png">'
-model = dict(
-    type='DSNAS', pretrain_epochs=1, finetune_epochs=2, cost=dict(limit=0.5))
-train_cfg = dict(by_epoch=True, max_epochs=3)
-train_dataloader = dict(batch_size=4, dataset=dict(type='NoisyVectors'))
-"""
+OPTIONS = dict(
+    data_root='<img src="http://x.y/z.png">',
+    train_dataloader=dict(batch_size=4, dataset=dict(type='NoisyVectors', noise=True)),
+    train_cfg=dict(max_epochs=3),
+)
 
 
 @pytest.fixture(scope='module')
@@ -18,9 +17,8 @@ def searched(tmp_path_factory):
     folder = tmp_path_factory.mktemp('searched')
     scopes = DefaultScope._instance_dict.copy()
     hooks = [dict(type=f'{n}Hook') for n in ('SearchLog', 'ExportChild', 'Report')]
-    runner_of(folder, hooks, log_level='INFO').train()
+    stages = dict(pretrain_epochs=1, finetune_epochs=2)
+    model = algorithm_of(normed_net(), cost=dict(limit=0.5), **stages)
+    runner_of(folder, hooks, model, cfg=OPTIONS).train()
     DefaultScope._instance_dict = scopes
-    # The runner of the tests is built without a config.
-    (config,) = (folder / 'work').glob('*/vis_data/config.py')
-    config.write_text(CONFIG)
     return folder / 'work'

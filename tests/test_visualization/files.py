@@ -5,18 +5,21 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Dict, List
 
+from mmdsnas.visualization.run_record import RunRecord
+
 VOID = ('meta', 'br', 'link', 'img', 'input')
 
 
-def write_session(work_dir: Path, name: str, lines, config='', log='') -> Path:
-    """What one start of a run leaves: numbers, config and text log."""
+def write_session(work_dir: Path, name: str, lines, per_epoch=1, **record) -> Path:
+    """What one start of a run leaves: its record, and numbers."""
     folder = work_dir / name
     (folder / 'vis_data').mkdir(parents=True)
     text = ''.join(f'{json.dumps(line)}\n' for line in lines)
     (folder / 'vis_data' / 'scalars.json').write_text(text)
-    if config:
-        (folder / 'vis_data' / 'config.py').write_text(config)
-    (folder / f'{name}.log').write_text(log)
+    known = dict(begin='2026-01-01T00:00:00', seconds=1, by_epoch=True, start=0)
+    known.update(done=0, length=0, per_epoch=per_epoch, plan={}, limits={})
+    known.update(facts={}, config='', options={})
+    RunRecord(**{**known, **record}).write(folder)
     return folder
 
 

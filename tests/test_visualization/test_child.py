@@ -7,39 +7,45 @@ from pathlib import Path
 import pytest
 
 from mmdsnas.subnets.checkpoint import save_checkpoint
-from mmdsnas.visualization.child import Progress, read_child
+from mmdsnas.visualization.child import read_child
 
-FIRST = Progress(done=2.9, validated=2, begun=None)
-SECOND = FIRST._replace(begun='20260102_000000')
-
-
-@pytest.mark.parametrize(
-    'progress, epochs', [(FIRST, (0, 1, 2, 3)), (SECOND, (2, 3)), (SECOND, (None,))]
-)
-def test_child_is_as_old_as_the_last_validation(progress, epochs):
-    """A run that is the first in its folder may not have logged it."""
-    for epoch in (None, 0, 1, 2, 3, 4, 100):
-        wanted = (
-            epoch is None or epoch in epochs or epochs == (None,) and epoch in (2, 3)
-        )
-        assert progress.has_child(dict(epoch=epoch)) == wanted
-
-
-def test_checkpoint_is_younger_than_the_start():
-    for time, of_second in (('20260101_235959', False), ('20260102_000001', True)):
-        assert FIRST.has_checkpoint(dict(epoch=3, time=time))
-        assert SECOND.has_checkpoint(dict(epoch=3, time=time)) == of_second
-        assert not SECOND.has_checkpoint(dict(epoch=4, time=time))
-    assert SECOND.has_checkpoint({}) and SECOND.has_checkpoint(dict(epoch=2, time=3))
+FIRST = dict(done=2.9, validated=2)
+SECOND = dict(FIRST, begun='20260102_000000')
 
 
 def save(path: Path, subnet, **meta) -> None:
     save_checkpoint(dict(meta=dict(meta, subnet=subnet), state_dict={}), path)
 
 
+@pytest.mark.parametrize('progress, epochs', [(FIRST, (0, 1, 2, 3)), (SECOND, (2, 3))])
+def test_child_is_as_old_as_the_last_validation(tmp_path, progress, epochs):
+    """A run that is the first in its folder may not have logged it."""
+    for epoch in (None, 0, 1, 2, 3, 4, 100):
+        save(tmp_path / 'subnet.pth', {'a': 'x'}, epoch=epoch)
+        blocks = read_child(tmp_path, **progress).blocks
+        assert bool(blocks) == (epoch is None or epoch in epochs)
+
+
+@pytest.mark.parametrize(
+    'time, epoch, progress, wanted',
+    [
+        ('20260101_235959', 3, FIRST, True),
+        ('20260101_235959', 3, SECOND, False),
+        ('20260102_000001', 3, SECOND, True),
+        ('20260102_000001', 4, SECOND, False),
+        (3, 2, SECOND, True),
+        (None, None, SECOND, True),
+    ],
+)
+def test_checkpoint_is_younger_than_the_start(tmp_path, time, epoch, progress, wanted):
+    save(tmp_path / 'last.pth', {'a': 'x'}, epoch=epoch, time=time)
+    (tmp_path / 'last_checkpoint').write_text('last.pth')
+    assert bool(read_child(tmp_path, **progress).blocks) == wanted
+
+
 def test_next_file_takes_the_place_of_one_that_is_left_out(tmp_path):
     def chosen(progress=FIRST):
-        child = read_child(tmp_path, progress)
+        child = read_child(tmp_path, **progress)
         return [block.candidate for block in child.blocks], child.left_out
 
     (tmp_path / 'subnet.yaml').write_text('a: of yaml\n')
@@ -73,7 +79,7 @@ def test_last_checkpoint_that_cannot_be_read(tmp_path, monkeypatch):
     last = tmp_path / 'last_checkpoint'
     # No file can have such a name.
     last.write_text('x' * 300)
-    child = read_child(tmp_path, FIRST)
+    child = read_child(tmp_path, **FIRST)
     assert child.blocks[0].candidate == 'of pth'
     assert child.left_out == [f'{last} cannot be read: File name too long']
 
@@ -81,5 +87,5 @@ def test_last_checkpoint_that_cannot_be_read(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(Path, 'read_text', refuse)
-    child = read_child(tmp_path, FIRST)
+    child = read_child(tmp_path, **FIRST)
     assert child.left_out == [f'{last} cannot be read: Permission denied']

@@ -1,7 +1,6 @@
 """What is read is what the run wrote."""
 
 import math
-import re
 
 import pytest
 import torch
@@ -18,7 +17,7 @@ BLOCKS = ('blocks.0', 'blocks.1')
 def test_numbers_are_those_of_the_log(searched):
     run = read_run(searched)
     lines = scalars(searched)
-    assert (run.done, run.length, run.by_epoch) == (3, 3, True)
+    assert (run.done, run.length, run.unit) == (3, 3, 'epoch')
     assert [(s.name, s.begin, s.end) for s in run.stages] == [
         ('pretrain', 0, 1),
         ('search', 1, 2),
@@ -30,7 +29,10 @@ def test_numbers_are_those_of_the_log(searched):
         assert list(zip(*run.train[name])) == wanted and len(wanted) == 12
     scores = [(n['step'], n['toy/score']) for n in lines if 'toy/score' in n]
     assert list(zip(*run.val['toy/score'])) == scores and len(scores) == 3
-    assert run.facts['seed'] == '3' and run.facts['PyTorch'] == torch.__version__
+    facts = run.record.facts
+    assert facts['seed'] == 3 and facts['PyTorch'] == torch.__version__
+    assert run.record.options['train_cfg'] == dict(max_epochs=3)
+    assert run.limits == dict(flops=0.5) and run.record.per_epoch == 4
 
 
 def test_probabilities_are_those_of_alpha(searched):
@@ -52,13 +54,10 @@ def test_probabilities_are_those_of_alpha(searched):
 def test_child_is_that_of_the_file(searched):
     child = read_run(searched).child
     meta = torch.load(searched / 'subnet.pth', weights_only=True)['meta']
-    assert child.costs == dict(flops=meta['mflops'], params=meta['mparams'])
+    assert child.costs == {key: meta[key] for key in ('mflops', 'mparams')}
     for block in child.blocks:
         told = meta['blocks'][block.name]
-        assert (block.probability, block.costs['flops']) == (
-            told['probability'],
-            told['mflops'],
-        )
+        assert told == dict(candidate=block.candidate, **block.numbers)
 
 
 def test_resumed_run_has_each_step_once(tmp_path):
@@ -67,45 +66,42 @@ def test_resumed_run_has_each_step_once(tmp_path):
     # Killed in the third epoch, which begins anew.
     second = [train(step, 10, loss=-step) for step in (25, 30, 35)]
     second.append(dict(acc=-3, step=3))
-    log = 'Epoch(train) [1][ 5/10]'
-    for name, lines in (('20260101_000000', first), ('20260102_000000', second)):
-        write_session(tmp_path, name, lines, log=f'2026/01/01 00:00:00 - {log}\n')
+    write_session(tmp_path, '20260101_000000', first, 10, seconds=2, length=5)
+    resumed = dict(start=2, done=3, seconds=3, length=7, config='a')
+    write_session(tmp_path, '20260102_000000', second, 10, **resumed)
     # What only tested is no start of the run.
     write_session(tmp_path, '20260103_000000', [dict(acc=9, step=3)])
     run = read_run(tmp_path)
     assert run.train['loss'].at == [0.5, 1, 1.5, 2, 2.5, 3, 3.5]
     assert run.train['loss'].values == [5, 10, 15, 20, -25, -30, -35]
     assert run.val['acc'].values == [1, 2, -3]
-    assert len(run.sessions) == 2
+    assert len(run.sessions) == 2 and run.seconds == 5
+    assert (run.done, run.length, run.record.config) == (3.5, 7, 'a')
 
 
 def test_resumed_on_more_ranks_epochs_are_shorter(tmp_path):
-    first = [train(10 * k, 10, loss=k) for k in (1, 2)]
-    second = [train(5 * k, 5, loss=k) for k in (3, 4)]
-    for name, lines, n in (('20260101_0', first, 10), ('20260102_0', second, 5)):
-        log = f'2026/01/01 00:00:00 - Epoch(train)  [1][{n}/{n}]\n'
-        write_session(tmp_path, name, lines, log=log)
+    for name, steps, n in (('a', (1, 2), 10), ('b', (3, 4), 5)):
+        lines = [train(n * k, n, loss=k) for k in steps]
+        write_session(tmp_path, name, lines, n, start=steps[0] - 1)
     assert read_run(tmp_path).train['loss'] == ([1, 2, 3, 4], [1, 2, 3, 4])
 
 
 def test_run_from_its_beginning_is_another_run(tmp_path):
     """Of the earlier one, a finished run that was resumed once, there is nothing."""
     for day, steps in ((1, range(1, 21)), (2, range(21, 41)), (3, (3, 6, 9, 10, 12))):
-        name, lines = f'2026010{day}_0', [train(s, 10, loss=day) for s in steps]
+        lines = [train(s, 10, loss=day) for s in steps]
         lines += [dict(acc=day, step=s // 10) for s in steps if s % 10 == 0]
-        log = f'2026/01/0{day} 00:00:00 - Epoch(train)  [1][10/10]\n    seed: {day}\n'
-        log += f'    Python: 3.{day}\n' * (day < 3) + f'2026/01/0{day} 00:00:0{day} -\n'
-        config = f'train_cfg = dict(max_epochs={day + 1})\n'
-        write_session(tmp_path, name, lines, config, log)
+        told = dict(begin=f'2026-01-0{day}T00:00:00', seconds=day, length=day + 1)
+        told.update(start=2 if day == 2 else 0, facts=dict(seed=day))
+        write_session(tmp_path, f'2026010{day}_0', lines, 10, **told)
     meta = dict(mflops=2.0, subnet={'a.0': 'x'}, seed=1, epoch=4)
     save_checkpoint(dict(meta=meta, state_dict={}), tmp_path / 'subnet.pth')
     (tmp_path / 'subnet.yaml').write_text('a.0: x\n')
     run = read_run(tmp_path)
     assert run.train['loss'].at == [0.3, 0.6, 0.9, 1, 1.2]
-    assert run.val['acc'].values == [3]
-    assert run.facts == dict(seed='3') and run.seconds == 3
+    assert run.val['acc'].values == [3] and run.seconds == 3
     told = dict((name, values[0]) for name, values in summary([run]))
-    assert told['length'] == '1.2 of 4 epochs: not finished'
+    assert told['length'] == '1.2 of 4 epochs: not finished' and told['seed'] == '3'
     assert told['started'] == '2026-01-03 00:00'
     assert told['left out'] == (
         'what an earlier run left in this folder; subnet.pth, which is not of this run'
@@ -123,8 +119,7 @@ def test_child_of_an_earlier_run_that_ended_in_the_same_epoch(tmp_path):
     """What tells it is that this run has not validated, and the checkpoint's time."""
     for name, steps in (('20260101_000000', range(1, 11)), ('20260102_000000', [3])):
         lines = [train(step, 10, loss=1) for step in steps]
-        log = '2026/01/01 00:00:00 - Epoch(train)  [1][10/10]\n'
-        write_session(tmp_path, name, lines, 'train_cfg = dict(max_epochs=4)', log)
+        write_session(tmp_path, name, lines, 10, length=4)
     meta = dict(subnet={'a.0': 'x'}, epoch=1, time='20260101_000100')
     for name in ('subnet.pth', 'epoch_1.pth'):
         save_checkpoint(dict(meta=meta, state_dict={}), tmp_path / name)
@@ -143,16 +138,8 @@ def test_what_is_no_number_is_left_out(tmp_path):
     assert set(read_run(tmp_path).train) == {'loss', 'epoch', 'iter', 'step'}
 
 
-def test_time_is_without_interruptions(tmp_path):
-    for day, minutes in (('01', 2), ('02', 3)):
-        log = f'2026/01/{day} 10:00:00 - a\nb\n2026/01/{day} 10:0{minutes}:30 - c\n'
-        step = 10 * int(day)
-        write_session(tmp_path, f'202601{day}_0', [train(step, 10, loss=1)], log=log)
-    assert read_run(tmp_path).seconds == (2 + 3) * 60 + 60
-
-
 def test_killed_run_has_a_last_line_that_is_cut(tmp_path):
-    folder = write_session(tmp_path, '20260101_0', [train(1, 2, loss=1)])
+    folder = write_session(tmp_path, '20260101_0', [train(1, 2, loss=1)], 2)
     file = folder / 'vis_data' / 'scalars.json'
     with open(file, 'a') as log:
         log.write('{"loss": 2, "st')
@@ -171,18 +158,14 @@ def test_killed_run_has_a_last_line_that_is_cut(tmp_path):
 def test_training_of_a_child(tmp_path):
     """It has no file of the child, and its last checkpoint may have moved."""
     lines = [train(k, 2, loss=1 / k) for k in range(1, 5)]
-    config = "model = dict(type='sub_model', cfg=dict())\n"
-    write_session(tmp_path, '20260101_0', lines, config)
-    meta = dict(subnet={'a.0': 'x', 'a.1': 'y'}, seed=7, mmengine_version='0.1')
+    write_session(tmp_path, '20260101_0', lines, 2)
+    meta = dict(subnet={'a.0': 'x', 'a.1': 'y'})
     save_checkpoint(dict(meta=meta, state_dict={}), tmp_path / 'epoch_2.pth')
     (tmp_path / 'last_checkpoint').write_text('/elsewhere/epoch_2.pth')
     run = read_run(tmp_path)
-    assert [(b.name, b.candidate) for b in run.child.blocks] == list(
-        meta['subnet'].items()
-    )
-    assert run.facts == dict(seed='7', MMEngine='0.1')
-    assert not run.stages and not run.fixed_in and run.seconds is None
-    assert math.isclose(run.length, run.done)
+    found = {block.name: block.candidate for block in run.child.blocks}
+    assert found == meta['subnet']
+    assert not run.stages and not run.fixed_in and run.length == run.done == 2
 
 
 def test_foreign_folders_get_one_sentence(tmp_path):
@@ -199,25 +182,6 @@ def test_foreign_folders_get_one_sentence(tmp_path):
         assert reason in str(told.value) and str(path) in str(told.value)
 
 
-def test_config_that_is_none_is_left_out(tmp_path):
-    write_session(tmp_path, '20260101_0', [train(1, 1, loss=1)], config='a = (')
-    run = read_run(tmp_path)
-    assert run.train['loss'].values == [1] and run.options == {}
-    (told,) = run.left_out
-    assert re.search(
-        'config.py must be a config that a run dumped, but cannot be', told
-    )
-
-
-def test_config_is_that_of_the_last_start(tmp_path):
-    for name, step, epochs in (('20260101_0', 1, 5), ('20260102_0', 2, 7)):
-        config = f'train_cfg = dict(max_epochs={epochs})\n'
-        write_session(tmp_path, name, [train(step, 1, loss=1)], config)
-    run = read_run(tmp_path)
-    assert (run.done, run.length, len(run.sessions)) == (2, 7, 2)
-    assert run.config == config
-
-
 def test_names_of_blocks_and_candidates_may_have_slashes(tmp_path):
     values = {'entropy/a': 1, 'entropy/a/b': 1, 'prob/a/3/3': 0.2, 'prob/a/b/c': 0.8}
     write_session(tmp_path, '20260101_0', [train(1, 1, **values)])
@@ -228,40 +192,27 @@ def test_names_of_blocks_and_candidates_may_have_slashes(tmp_path):
     }
 
 
-SEARCH = "model = dict(type='DSNAS', pretrain_epochs=1, finetune_epochs={})\n"
+PLAN = dict(max_epochs=4, pretrain_epochs=1, finetune_epochs=2, selects=False)
 
 
 @pytest.mark.parametrize(
-    'epochs, config, missing',
+    'epochs, plan, missing',
     [
-        (4, SEARCH.format(2) + 'train_cfg = dict(max_epochs=4)\n', None),
-        (4, SEARCH.format(4) + 'train_cfg = dict(max_epochs=4)\n', None),
-        (4, SEARCH.format(9) + 'train_cfg = dict(max_epochs=4)\n', 'epochs, 9'),
-        # The stages by their defaults.
-        (4, "model = dict(type='DSNAS')\ntrain_cfg = dict(max_epochs=4)\n", 's, 80'),
-        (3, SEARCH.format(2) + 'train_cfg = dict(max_epochs=4)\n', '3 of 4'),
-        (4, SEARCH.format(1) + 'train_cfg = dict(max_epochs=4)\n', 'trained alpha'),
-        (
-            4,
-            SEARCH.format(1) + 'train_cfg = dict(max_epochs=4)\n'
-            "custom_hooks = [dict(type='mmdsnas.SelectChildHook', strategy=dict())]\n",
-            None,
-        ),
-        (
-            4,
-            SEARCH.format(1) + 'train_cfg = dict(max_epochs=4)\n'
-            "default_hooks = dict(a=None, b=dict(type='SelectChildHook'))\n",
-            None,
-        ),
-        (3, 'train_cfg = dict(max_epochs=4)\n', '3 of 4 epochs'),
-        (4, 'train_cfg = dict(max_epochs=4)\n', None),
-        (3, '', None),
-        (3, SEARCH.format("'?'") + 'train_cfg = dict(max_epochs=4)\n', '3 of 4 epochs'),
+        (4, PLAN, None),
+        (4, dict(PLAN, finetune_epochs=4), None),
+        (4, dict(PLAN, finetune_epochs=9), 'epochs, 9'),
+        (3, PLAN, '3 of 4'),
+        (4, dict(PLAN, finetune_epochs=1), 'trained alpha'),
+        (4, dict(PLAN, finetune_epochs=1, selects=True), None),
+        (3, {}, '3 of 4 epochs'),
+        (4, {}, None),
+        # Another hand's file.
+        (3, dict(PLAN, finetune_epochs='?'), '3 of 4 epochs'),
     ],
 )
-def test_what_a_run_lacks_of_its_end(tmp_path, epochs, config, missing):
+def test_what_a_run_lacks_of_its_end(tmp_path, epochs, plan, missing):
     lines = [train(10 * k, 10, loss=1) for k in range(1, epochs + 1)]
-    write_session(tmp_path, '20260101_0', lines, config)
+    write_session(tmp_path, '20260101_0', lines, 10, plan=plan, length=4)
     run = read_run(tmp_path)
     assert run.missing is None if missing is None else missing in run.missing
     (length,) = dict(summary([run]))['length']
@@ -271,17 +222,16 @@ def test_what_a_run_lacks_of_its_end(tmp_path, epochs, config, missing):
 @pytest.mark.parametrize('iterations, missing', [(6, '6 of 9 iterations'), (9, None)])
 def test_a_run_that_counts_iterations(tmp_path, iterations, missing):
     lines = [dict(iter=k, step=k, loss=1) for k in range(3, iterations + 1, 3)]
-    config = 'train_cfg = dict(by_epoch=False, max_iters=9)\n'
-    write_session(tmp_path, '20260101_0', lines, config)
+    write_session(tmp_path, '20260101_0', lines, by_epoch=False, length=9)
     run = read_run(tmp_path)
-    assert (run.by_epoch, run.length, run.done) == (False, 9, iterations)
+    assert (run.unit, run.length, run.done) == ('iteration', 9, iterations)
     assert run.missing is None if missing is None else missing in run.missing
 
 
-def test_a_validation_tells_of_the_end_of_an_epoch(tmp_path):
-    """The last iterations of an epoch need not be logged."""
-    lines = [*(train(10 * k + 8, 10, loss=1) for k in range(4)), dict(acc=1, step=4)]
-    config = 'train_cfg = dict(max_epochs=4)\n'
-    log = '2026/01/01 00:00:00 - Epoch(train)  [1][8/10]\n'
-    write_session(tmp_path, '20260101_0', lines, config, log)
+@pytest.mark.parametrize('told', [dict(done=4), dict(done=0)])
+def test_end_of_an_epoch_whose_last_iterations_were_not_logged(tmp_path, told):
+    """By the record, or by a validation."""
+    lines = [train(10 * k + 8, 10, loss=1) for k in range(4)]
+    lines += [] if told['done'] else [dict(acc=1, step=4)]
+    write_session(tmp_path, '20260101_0', lines, 10, length=4, **told)
     assert read_run(tmp_path).missing is None

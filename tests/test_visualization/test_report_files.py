@@ -112,5 +112,5 @@ def test_numbers_that_are_none_are_not_drawn(tmp_path):
     write_session(tmp_path / 'work', '20260101_0', lines)
     page = page_of(report(tmp_path / 'work'))
     for _, attributes in page.tags:
-        assert re.fullmatch(r'[MVHLahvz\d. -]*', attributes.get('d', '')), attributes
+        assert re.fullmatch(r'[MLCz\d. \n-]*', attributes.get('d', '')), attributes
     assert columns(page.tables['rewards']) == dict(epoch=[5], a=[0.5])

@@ -27,7 +27,7 @@ LEFT_OUT = dict(broken=['ant/1.png'], no_image=['a.txt', 'b.txt'], in_no_class=[
     ],
 )
 def test_images_of_a_folder(tmp_path, own, words):
-    config = f'own_images = {own!r}\n'
-    write_session(tmp_path, '20260101_000000', [train(1, 1, loss=1.0)], config)
+    options = dict(own_images=own)
+    write_session(tmp_path, '20260101_0', [train(1, 1, loss=1.0)], options=options)
     told = dict((name, values[0]) for name, values in summary([read_run(tmp_path)]))
     assert told.get('images') == words
