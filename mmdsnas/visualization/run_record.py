@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdsnas.errors import DataError
-from mmdsnas.subnets.checkpoint import number
+from mmdsnas.subnets.metadata import number
 from mmdsnas.utils.files import write_atomically
 
 FILE = 'run.json'

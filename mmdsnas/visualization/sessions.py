@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 from mmdsnas.errors import DataError
-from mmdsnas.subnets.checkpoint import number
+from mmdsnas.subnets.metadata import number
 from .run_record import FILE, RunRecord, parsed
 
 Record = Dict[str, float]
