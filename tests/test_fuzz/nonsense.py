@@ -18,7 +18,7 @@ HOOKS = (
     *('SafeCheckpointHook', 'ExportChildHook', 'SampledPathValHook'),
     *('SearchLogHook', 'RecalibrateBNHook', 'ResetBNStatsHook', 'ReportHook'),
     *('ExactResumeHook', 'ResumeValidationHook', 'NonFiniteHook', 'EMAHook'),
-    *('RankAgreementHook', 'AtomicCheckpointHook'),
+    *('RankAgreementHook', 'AtomicCheckpointHook', 'SearchPlanHook'),
 )
 
 
