@@ -105,26 +105,18 @@ def resolve_custom_groups(
                         f'it has the alias {blocks[name].alias!r}; use that.'
                     )
                 group_of[name] = i
-    _check_same_choices(blocks, group_of, by_alias)
-    return [
+    resolved = [
         [name for item in group for name in by_alias.get(item, [item])]
         for group in custom_groups
     ]
-
-
-def _check_same_choices(blocks, group_of, by_alias) -> None:
-    groups = {}
-    for name in blocks:
-        if name in group_of:
-            groups.setdefault(f'custom_groups[{group_of[name]}]', []).append(name)
-    for alias, names in by_alias.items():
-        groups.setdefault(f'the blocks with alias {alias!r}', names)
-    for group, names in groups.items():
-        for name in names[1:]:
-            if blocks[name].choices != blocks[names[0]].choices:
+    shared = {f'custom_groups[{i}]': names for i, names in enumerate(resolved)}
+    shared |= {f'the blocks with alias {a!r}': names for a, names in by_alias.items()}
+    for group, (first, *others) in shared.items():
+        for name in others:
+            if blocks[name].choices != blocks[first].choices:
                 raise ConfigError(
-                    f'{group} share one alpha, so they need the same '
-                    f'candidates, but {names[0]} has '
-                    f'{", ".join(blocks[names[0]].choices)} and {name} has '
+                    f'{group} share one alpha, so they need the same candidates, but '
+                    f'{first} has {", ".join(blocks[first].choices)} and {name} has '
                     f'{", ".join(blocks[name].choices)}.'
                 )
+    return resolved

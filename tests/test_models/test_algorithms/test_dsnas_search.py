@@ -55,6 +55,7 @@ def planted(seed):
     return ToyNet(blocks, width=WIDTH, classes=CLASSES), right
 
 
+@pytest.mark.slow
 def test_a_planted_architecture_is_found():
     solved, accuracies, planted_at = 0, [], set()
     for seed in range(10):
@@ -126,6 +127,7 @@ def test_the_candidates_are_equal_but_for_their_cost():
         assert costs['long']['flops'] == pytest.approx(4 * unit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('form', ['expected', 'sampled'])
 def test_the_cheap_candidate_wins_in_every_block(form):
     cheapest, costliest = equal_candidates().cost_table.cost_range()
@@ -135,6 +137,7 @@ def test_the_cheap_candidate_wins_in_every_block(form):
         assert chosen_after_a_search(seed, cost) == ['short'] * 3
 
 
+@pytest.mark.slow
 def test_without_the_cost_term_no_candidate_is_preferred():
     chosen = [c for seed in range(8) for c in chosen_after_a_search(seed)]
     # 24 blocks; each candidate's share is around a third.

@@ -114,6 +114,7 @@ def errors(samples, exact):
     return np.abs(samples.mean(0) - exact) / standard_error
 
 
+@pytest.mark.slow
 def test_the_mean_of_sampled_gradients_is_the_exact_gradient(sampled):
     gradients, exact, _, _ = sampled
     assert errors(gradients, exact).max() <= 4.5
@@ -133,6 +134,7 @@ WRONG = dict(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('wrong', WRONG)
 def test_the_error_bar_rejects_a_wrong_estimator(sampled, wrong):
     _, exact, rewards, draws = sampled
@@ -140,6 +142,7 @@ def test_the_error_bar_rejects_a_wrong_estimator(sampled, wrong):
     assert errors(samples, exact).max() > 10
 
 
+@pytest.mark.slow
 def test_the_error_bar_rejects_uniform_draws(sampled):
     gradients, exact, _, draws = sampled
     # As if every path had been drawn equally often.

@@ -160,6 +160,7 @@ def test_the_baseline_is_the_moving_average_of_the_losses_before(net):
     assert abs(estimator.baseline - baseline) <= 1e-12
 
 
+@pytest.mark.slow
 def test_pairs_are_exact_on_average(net):
     mutator, mean = mutator_of(net), 0
     paths = list(itertools.product(range(3), repeat=3))

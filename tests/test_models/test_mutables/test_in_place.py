@@ -118,6 +118,7 @@ def test_candidates_of_one_block_do_not_disturb_each_other():
     assert readers(ToyNet([op], stem=nn.Linear(6, 6)).double()) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('config', [small_shufflenet(), small_mobilenet()])
 def test_nothing_in_the_backbones_of_mmrazor(config):
     """They hold many modules that work in place, none on a block's output."""
