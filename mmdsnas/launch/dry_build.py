@@ -81,8 +81,8 @@ def build_training(runner: Runner) -> None:
     stages = any(isinstance(hook, SearchStageHook) for hook in runner.hooks)
     if isinstance(getattr(runner.model, 'module', runner.model), DSNAS) and not stages:
         raise ConfigError(
-            "custom_hooks must have dict(type='mmdsnas.SearchStageHook'), which tells "
-            'DSNAS the epoch, but has none.'
+            "default_hooks must have search_stage=dict(type='SearchStageHook'), which "
+            'tells DSNAS the epoch, but has none.'
         )
     taken = inspect.signature(runner.save_checkpoint).parameters
     for hook in runner.hooks:
