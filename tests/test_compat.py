@@ -8,6 +8,7 @@ from mmdsnas.compat import QUANTIZATION, make_mmrazor_importable
 SENTENCE = r'quantizers are not available: .* needs torch < 2\.0'
 
 
+@pytest.mark.slow
 def test_import_gives_no_warning_of_ours(run_python):
     assert (
         run_python("""
@@ -84,6 +85,7 @@ def test_other_failures_are_not_hidden(run_python, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_nothing_else_is_patched(run_python):
     """Functions and classes of other packages are the same ones afterwards.
 

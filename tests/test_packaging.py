@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 
 from mmdsnas.versions import TESTED, TESTED_PYTHON, __version__
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -36,6 +36,7 @@ def test_default_scope_is_found(name):
             assert registry is ROOTS[name].children[SCOPE]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('package', ['mmengine', 'mmcls'])
 def test_prefixed_name_needs_no_import_of_ours(run_python, package):
     assert (
@@ -51,6 +52,7 @@ print(MODELS.get('mmdsnas.DSNAS').__module__.split('.')[0])
     )
 
 
+@pytest.mark.slow
 def test_default_scope_needs_no_import_of_ours(run_python):
     assert (
         run_python("""

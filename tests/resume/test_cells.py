@@ -29,6 +29,7 @@ def report(tmp_path_factory):
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('cell', CELLS)
 def test_resumed_search_ends_like_the_uninterrupted_one(report, cell):
     assert f'{cell}  ok' in report, report

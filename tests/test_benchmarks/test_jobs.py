@@ -21,6 +21,7 @@ def fail(number):
     raise ValueError(f'no {number}')
 
 
+@pytest.mark.slow
 def test_jobs_run_once_and_a_call_goes_on_where_one_failed(tmp_path, capsys):
     jobs = {f'job-{i}': (double, (i,)) for i in range(3)}
     with pytest.raises(ValueError, match='no 7'):
@@ -44,6 +45,7 @@ def wait_for_ever(file):
     time.sleep(1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
 def test_its_processes_end_with_a_command(tmp_path, number):
     code = (

@@ -62,6 +62,7 @@ def test_limits_by_hand():
     assert text.endswith('In 1 it was more than 5% below.')
 
 
+@pytest.mark.slow
 def test_claims_by_hand():
     runs = [
         search(limit=limit, seed=seed, place=seed + i)

@@ -42,6 +42,7 @@ def paths(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_finished_recordings_become_table_file_and_picture(paths, capsys):
     rewards.main()
     results = json.loads(rewards.FILE.read_text())

@@ -43,6 +43,7 @@ def test_only_the_first_two_transforms_are_others():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('size, equal', [((120, 120), 1), ((480, 480), 0)])
 def test_both_pipelines_are_measured_on_the_same_images(size, equal):
     with DefaultScope.overwrite_default_scope('mmdsnas'):

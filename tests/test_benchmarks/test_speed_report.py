@@ -174,6 +174,7 @@ def test_every_child_makes_a_step_before_it_is_timed(monkeypatch, capsys):
     assert '--warmup must be at least --paths, 4' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_it_measured(workload, tmp_path, monkeypatch, capsys):
     out = tmp_path / 'out.json'
     options = ['--config', workload.config, '--image-size', '32', '--threads', '1']

@@ -117,6 +117,7 @@ def wait_where_python_does_nothing(rank, ready):
     torch.distributed.HashStore().wait(['never'])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('command', [add_up, train])
 def test_rank_that_hangs_ends_the_others(tmp_path, command):
     with Commands(tmp_path, command, ranks=2, timeout=4) as job:

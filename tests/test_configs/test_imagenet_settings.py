@@ -145,6 +145,7 @@ def test_learning_rates_of_the_authors(name, base, epochs, warmup, stop):
             assert lr == pytest.approx(expected(t), rel=1e-9, abs=1e-12), t
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'name', ['dsnas_official-supernet', 'dsnas_official-retrain240']
 )

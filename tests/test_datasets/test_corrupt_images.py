@@ -245,6 +245,7 @@ def test_the_count_holds_over_workers(tmp_path, context, epochs, capfd):
         load(dataset, 'img_path', context)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'copied',
     [

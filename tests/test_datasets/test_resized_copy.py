@@ -41,6 +41,7 @@ def test_sizes(tmp_path, size, edge, expected):
     assert cv2.imread(str(tmp_path / 'to' / 'a.png')).shape[1::-1] == expected
 
 
+@pytest.mark.slow
 def test_a_folder_with_everything(tmp_path):
     source, target = tmp_path / 'from', tmp_path / 'to'
     (source / 'train' / 'a').mkdir(parents=True)
@@ -89,6 +90,7 @@ def test_an_image_that_claims_to_be_huge_is_left_out(tmp_path):
     assert copy_file(tmp_path, tmp_path / 'to', 40, 92, Path('a.png')) == 'corrupt'
 
 
+@pytest.mark.slow
 def test_links_are_followed_but_in_a_circle(tmp_path):
     source = tmp_path / 'from'
     (source / 'a').mkdir(parents=True)

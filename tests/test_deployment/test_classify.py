@@ -107,6 +107,7 @@ def test_images_are_those_of_the_pipeline(name, folder):
         assert np.array_equal(image[0], wanted), path.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('format', ['onnx', 'pt2'])
 @pytest.mark.parametrize('with_preprocess', [False, True])
 def test_predictions_are_those_of_the_child(

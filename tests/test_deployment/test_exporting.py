@@ -108,6 +108,7 @@ def by_pytorch(child, images):
     return logits.numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('format, with_preprocess', KINDS)
 def test_a_file_alone_computes_what_pytorch_does(
     format, with_preprocess, exported, child, images, run_python, tmp_path
@@ -183,6 +184,7 @@ class Classifier(BaseModel):
         return self.function(self.linear(inputs.flatten(1).float() / 255))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('format', ['onnx', 'pt2'])
 def test_too_large_a_difference_leaves_the_file_of_before(format, images, tmp_path):
     file = tmp_path / f'child.{format}'

@@ -7,6 +7,7 @@ import torch
 from mmdsnas.deployment import Images, export_child
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('with_preprocess', [False, True])
 def test_int8_is_smaller_and_its_accuracy_is_measured(
     with_preprocess, child, images, tmp_path

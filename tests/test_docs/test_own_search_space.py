@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,7 @@ def make_images(root: Path) -> None:
             cv2.imwrite(str(root / name / f'{i}.png'), image)
 
 
+@pytest.mark.slow
 def test_guide_searches_its_space(tmp_path):
     space, config = re.findall(r'```python\n(.*?)```', GUIDE.read_text(), re.S)
     command = re.search(r'```shell\n(.*?)```', GUIDE.read_text(), re.S).group(1)

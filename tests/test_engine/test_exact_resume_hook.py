@@ -314,6 +314,7 @@ def test_workers_that_live_on_are_told(tmp_path, caplog, monkeypatch):
     assert [m for m in seen if 'train_dataloader.persistent_workers' in m]
 
 
+@pytest.mark.slow
 def test_a_validation_alone_builds_no_training(tmp_path):
     runner = runner_of(tmp_path, [dict(type='ResumeValidationHook')])
     assert runner.val()
@@ -345,6 +346,7 @@ def test_options_that_a_resume_keeps_are_told(whole, tmp_path, caplog, monkeypat
     assert 'optim_wrapper.architecture.accumulative_counts was 2 and is 3' in said
 
 
+@pytest.mark.slow
 def test_a_loop_of_iterations_accumulates_over_all_of_them(tmp_path, monkeypatch):
     """An epoch of it, in mmengine's words, is the whole run."""
     model = normed_net()

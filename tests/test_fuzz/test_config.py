@@ -51,6 +51,7 @@ def test_the_base_is_built():
     build(BASE)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(DECLARED), values, min_size=1, max_size=3))
 def test_values(changes):
     config = small_search()

@@ -203,6 +203,7 @@ def test_the_valid_file_is_converted(files, name, tool):
     assert set(out['meta']['subnet']) == {f'backbone.layers.{i}.0' for i in (0, 1)}
 
 
+@pytest.mark.slow
 @CASES
 @given(changes=CHANGES, extra=EXTRA)
 def test_contents(files, name, tool, changes, extra):

@@ -227,6 +227,7 @@ def wrapped(images, *inner):
     return load_config(config, dict(data_root=images))
 
 
+@pytest.mark.slow
 def test_a_folder_inside_other_data_sets_is_fitted(images):
     """Three times twice the 40 images are trained on in an epoch."""
     default = load_config(SEARCH, resolve=False).data_root

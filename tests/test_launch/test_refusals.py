@@ -26,6 +26,7 @@ def content(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'options',
     [
@@ -140,6 +141,7 @@ def test_the_config_of_an_earlier_run(tmp_path, written):
     assert (own.stat().st_ino == file) == (written == 'the same')
 
 
+@pytest.mark.slow
 def test_a_finished_run_that_is_resumed_keeps_its_log(tmp_path):
     run(config_of(tmp_path, train_cfg__max_epochs=1))
     config = config_of(tmp_path, train_cfg__max_epochs=1, resume=True)

@@ -61,6 +61,7 @@ def results(tmp_path_factory):
         ]
 
 
+@pytest.mark.slow
 def test_the_result_is_what_the_run_left(results):
     for result in results:
         left = torch.load(result.checkpoint, weights_only=True)
@@ -113,6 +114,7 @@ def test_an_error_gives_them_back_too(tmp_path):
     assert MMLogger.get_current_instance() is before
 
 
+@pytest.mark.slow
 def test_a_config_object_is_copied(results, tmp_path):
     config = load_config(DIGITS, resolve=False)
     # Classes stand for themselves, one that nothing registers too.
@@ -127,6 +129,7 @@ def test_a_config_object_is_copied(results, tmp_path):
     assert result.accuracy == results[0].accuracy
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_where_it_was(results, tmp_path):
     """Of three epochs after the second one."""
     stopped = {**SHORT, 'train_cfg': dict(max_epochs=2), 'randomness': dict(seed=1)}
@@ -188,6 +191,7 @@ def test_the_child_is_tested_alone(results):
         assert f'test: accuracy/top1: {tested}' in str(result)
 
 
+@pytest.mark.slow
 def test_the_child_is_tested_once(results, tmp_path, monkeypatch):
     """A run that was killed in the test has it done when it is resumed."""
     work = tmp_path / 'work'

@@ -100,6 +100,7 @@ def test_smooth_cross_entropy_by_its_formula():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('design', DESIGNS)
 @pytest.mark.parametrize(
     'config',

@@ -88,6 +88,7 @@ def ranks(tmp_path_factory):
     return on_ranks(2, folder, search, folder)
 
 
+@pytest.mark.slow
 def test_every_rank_draws_its_own_path(ranks):
     first, second = (rank['paths'] for rank in ranks)
     assert len(first) == EPOCHS * PER_EPOCH

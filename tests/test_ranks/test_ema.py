@@ -1,5 +1,6 @@
 """With EMA on several ranks a checkpoint has the mean of the ranks' statistics."""
 
+import pytest
 import torch
 
 from mmdsnas.engine import EMAHook
@@ -48,6 +49,7 @@ def both(folder):
     return [run(folder, update_buffers) for update_buffers in (False, True)]
 
 
+@pytest.mark.slow
 def test_statistics_in_a_checkpoint_are_the_mean_over_ranks(tmp_path):
     ranks = on_ranks(2, tmp_path, both, tmp_path)
     for update_buffers, (first, second) in enumerate(zip(*ranks)):

@@ -60,6 +60,7 @@ def ranks(tmp_path_factory):
     return on_ranks(2, folder, cases, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('amp', [False, True], ids=['float32', 'float16'])
 @pytest.mark.parametrize('kind', KINDS)
 def test_all_ranks_leave_the_same_steps_out(ranks, kind, amp):

@@ -63,6 +63,7 @@ def rows(case, key):
     return torch.tensor(case[key], dtype=torch.float64)
 
 
+@pytest.mark.slow
 def test_every_tensor_has_a_counterpart(algorithm):
     """One to one, of the same shape, and none is left on either side."""
     names = official_names(algorithm.architecture)

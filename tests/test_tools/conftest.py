@@ -62,3 +62,10 @@ def search(run_tool, tmp_path_factory):
         cwd=folder,
     )
     return folder / 'work', done.stdout + done.stderr
+
+
+def pytest_collection_modifyitems(items):
+    """Each of these starts processes of its own, or waits for a run of one."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)

@@ -45,7 +45,6 @@ CHILDREN = {
 CONFIGS = (*SEARCHES, *FROM_SEARCH, *CHILDREN)
 CLASSES = ('n01440764', 'n01443537')
 TWO_RANKS = ('dsnas_supernet_8xb128_in1k', 'dsnas_official-finetune_8xb128_in1k')
-pytestmark = pytest.mark.slow
 
 
 def runs(configs):

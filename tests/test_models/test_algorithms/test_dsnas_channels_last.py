@@ -1,5 +1,6 @@
 """Channels last in memory: other strides, the same search."""
 
+import pytest
 import torch
 import torch.nn as nn
 from mmcls.structures import ClsDataSample
@@ -74,6 +75,7 @@ def test_losses_and_gradients_are_the_same():
             )
 
 
+@pytest.mark.slow
 def test_a_checkpoint_keeps_the_layout():
     algorithm, other = search(True), search(False)
     algorithm.load_state_dict(other.state_dict())

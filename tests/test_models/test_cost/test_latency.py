@@ -245,6 +245,7 @@ def measured_on(broken):
     return [table.fixed_part, table.blocks]
 
 
+@pytest.mark.slow
 def test_all_ranks_have_what_the_first_one_measured(tmp_path):
     first, second = on_ranks(2, tmp_path, measured_on, False)
     # The child's 1 ms less two blocks' 1 - 1 ms.

@@ -40,6 +40,7 @@ def test_onnxruntime_computes_what_the_module_computes(meter):
     np.testing.assert_allclose(call()[0], x - 2 * (x + 1), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_supernet_in_onnxruntime(meter):
     model = build(small_shufflenet())
     table = meter.table(model)

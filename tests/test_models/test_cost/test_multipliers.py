@@ -142,6 +142,7 @@ def search(
     return found.excess(alpha.detach().softmax(-1)).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('scale', [1e-6, 1e-3, 1e-1])
 def test_the_expectation_comes_to_the_limit(scale):
     """Limits from just above the cheapest path to the middle; no weight is tuned."""

@@ -57,6 +57,7 @@ def assert_table_is_right(net, input_shape, num, **kwargs):
 # The table
 
 
+@pytest.mark.slow
 def test_the_imagenet_supernet_on_50_paths(warned):
     torch.manual_seed(0)
     net = build(imagenet_shufflenet())

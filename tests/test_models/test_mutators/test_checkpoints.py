@@ -55,6 +55,7 @@ def ours():
         return MODELS.build(config.model).double().eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('layout', [dict, older])
 def test_mmrazors_search_has_the_same_child_here(razor, ours, layout):
     inputs = torch.randn(2, 3, 224, 224, dtype=torch.float64)
