@@ -315,7 +315,7 @@ def both_refuse(root, message):
 def test_wrong_split(given):
     with pytest.raises(
         ConfigError,
-        match="^split of ImageFolder must be .* one of train, val, test, but is 'all'.",
+        match="^split of ImageFolder must be 'train', 'val' or 'test', but is 'all'.",
     ):
         ImageFolder(given, split='all', lazy_init=True)
     with pytest.raises(DataError, match='no folder test, which split'):
