@@ -96,7 +96,7 @@ def ending_of(error: BaseException) -> Optional[Ending]:
         return Ending(str(error).rpartition(name)[2].strip())
     # The signal is named in the cause where torch tells of all workers.
     lines = f'{error.__cause__ or ""}\n{error}'.strip().splitlines()
-    for kinds, pattern, sentence in MACHINE if isinstance(error, Exception) else ():
+    for kinds, pattern, sentence in MACHINE:
         for line in lines or [type(error).__name__]:
             if isinstance(error, kinds) and re.search(pattern, line):
                 return Ending(sentence.format(line.strip().rstrip('.')), resumable=True)
