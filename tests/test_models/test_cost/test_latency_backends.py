@@ -44,7 +44,7 @@ def test_onnxruntime_computes_what_the_module_computes(meter):
 def test_a_supernet_in_onnxruntime(meter):
     model = build(small_shufflenet())
     table = meter.table(model)
-    assert len(table.blocks) == 4 and table.fixed_part > 0
+    assert len(table.blocks) == 4
     assert all(len(row) == 4 for row in table.blocks.values())
     assert meter.setting(model)['onnxruntime']
 

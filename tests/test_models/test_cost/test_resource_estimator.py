@@ -170,7 +170,7 @@ def test_the_model_is_left_as_it_was(what):
     elif what == 'latency':
         estimator = ResourceEstimator(SMALL, latency=dict(repeats=1, device='cpu'))
         table = estimator.cost_table(net, mutator.search_groups)
-        assert table.fixed_part['latency'] > 0
+        assert 'latency' in table.fixed_part
     elif what == 'estimate':
         ResourceEstimator(SMALL).estimate(net)
     else:
