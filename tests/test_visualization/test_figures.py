@@ -122,7 +122,7 @@ def test_svg_is_the_same_each_time_and_changes_nothing(monkeypatch):
     lines = [Line('<a> $x$ 日', Curve([1, 2], [3.0, 4.0]), COLOURS[0])]
     draw = lambda: line_chart(lines, EPOCHS, 'y')  # noqa: E731
     first = svg_of(draw, 'name', 'a title', 'a\x00text')
-    monkeypatch.setitem(matplotlib.rcParams, 'font.size', 30)
+    monkeypatch.setitem(matplotlib.rcParams, 'axes.linewidth', 9)
     before = dict(matplotlib.rcParams)
     assert svg_of(draw, 'name', 'a title', 'a\x00text') == first
     assert dict(matplotlib.rcParams) == before
