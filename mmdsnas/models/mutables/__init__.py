@@ -1,12 +1,10 @@
 from .blocks import all_candidates, blocks_of, one_path
-from .differentiable import SampledModule
 from .in_place import copy_overwritten_outputs, in_place_readers
 from .one_hot_mutable_op import OneHotMutableOP
 from .outputs import map_tensors, outline, tensors_of
 
 __all__ = [
     'OneHotMutableOP',
-    'SampledModule',
     'all_candidates',
     'blocks_of',
     'copy_overwritten_outputs',

@@ -1,16 +1,19 @@
+from functools import partial
 from typing import Annotated, Any, Callable, Dict, Iterable, Optional, Union
 
 import torch
 import torch.nn as nn
 from mmrazor.models.mutables import OneShotMutableOP
+from mmrazor.models.mutables.mutable_module import DiffMutableModule
 from pydantic import AfterValidator
 from torch import Tensor
+from torch.distributions import Categorical
 
 from mmdsnas.errors import ConfigError, NoChoiceError, SubnetError
 from mmdsnas.registry import MODELS
 from mmdsnas.utils.options import Text, checked_options
 from mmdsnas.utils.words import shown
-from .differentiable import SampledModule
+from .functional import gate
 from .outputs import map_tensors
 
 
@@ -34,19 +37,17 @@ Gate = Callable[..., Any]
 
 
 @MODELS.register_module()
-class OneHotMutableOP(OneShotMutableOP, SampledModule):
+class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
     """A block of a single-path supernet: several candidates, one executed.
 
-    A search fixes blocks in its mutator, see ``DifferentiableMutator.fix``: all
-    candidates stay in the state dict, so that optimizer, EMA, model wrapper and
-    checkpoints keep their view of the model. :meth:`fix_chosen` is MMRazor's
-    irreversible way: it removes the other candidates. ``load_fix_subnet``, and with it
-    ``sub_model`` and every export, calls it; ``is_fixed`` tells that it was called.
+    A search fixes blocks by ``DifferentiableMutator.fix``: all candidates stay in the
+    state dict, so that optimizer, EMA, model wrapper and checkpoints keep their view of
+    the model. :meth:`fix_chosen`, which ``load_fix_subnet`` and with it ``sub_model``
+    and every export call, removes the others for good; ``is_fixed`` tells of it.
 
-    It subclasses MMRazor's ``OneShotMutableOP`` for its contract (choices, subnet
-    export), and has that of a differentiable mutable. MMRazor's own
-    ``OneHotMutableOP`` draws and fixes inside the forward pass and multiplies the
-    feature map.
+    It has the contracts of MMRazor's one-shot mutables (choices, subnet export) and of
+    its differentiable ones (``arch_param``). MMRazor's own ``OneHotMutableOP`` draws
+    and fixes inside the forward pass and multiplies the feature map.
 
     Args:
         candidates (dict[str, dict] | nn.ModuleDict): Candidate operations, or
@@ -136,18 +137,59 @@ class OneHotMutableOP(OneShotMutableOP, SampledModule):
             **kwargs (Any): Inputs that are given by name.
 
         Returns:
-            Any: Output of the candidate: a tensor, or a list, tuple or dict
-            with tensors.
+            Any: Its output: a tensor, or a list, tuple or dict with tensors.
         """
         if self.is_fixed:
             return self._candidates[self._chosen](*args, **kwargs)
-        gate = self.gate if arch_param is None else self.drawing(arch_param)
-        if gate is not None:
-            y = gate(self, *args, **kwargs)
+        execute = self.gate if arch_param is None else self._drawing(arch_param)
+        if execute is not None:
+            y = execute(self, *args, **kwargs)
             return map_tensors(torch.clone, y) if self.copy_output else y
         if self.current_choice is None:
             return self.forward_all(*args, **kwargs)
         return self._candidates[self.current_choice](*args, **kwargs)
+
+    def set_forward_args(self, arch_param: nn.Parameter) -> None:
+        """Lets every forward pass draw a candidate, until a mutator takes over.
+
+        For a block that is used without an algorithm. The draw follows torch's random
+        numbers; in a search the mutator draws a path of all blocks instead.
+
+        Args:
+            arch_param (nn.Parameter): ``alpha``, shape ``(num_choices, )``.
+
+        Raises:
+            ConfigError: It has another shape.
+        """
+        self.gate = self._drawing(arch_param)
+
+    def forward_arch_param(
+        self, x: Any, arch_param: Tensor, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Draws a candidate and executes it; one that remained is not drawn.
+
+        ``arch_param`` gets the paper's gradient, ``<dL/dy, y> * (onehot - p)``, in the
+        backward pass. MMRazor's gets none there.
+
+        Args:
+            x (Any): First input of the candidates.
+            arch_param (Tensor): ``alpha``, shape ``(num_choices, )``.
+            *args (Any): Further inputs.
+            **kwargs (Any): Further inputs by name.
+
+        Raises:
+            ConfigError: ``arch_param`` has another shape.
+        """
+        return self(x, *args, arch_param=arch_param, **kwargs)
+
+    def _drawing(self, arch_param: Tensor) -> Gate:
+        if arch_param.shape != (self.num_choices,):
+            raise ConfigError(
+                'arch_param must have one number for each of '
+                f'{", ".join(self.choices)}, but its shape is '
+                f'{tuple(arch_param.shape)}.'
+            )
+        return partial(_draw_and_execute, arch_param)
 
     def execute(self, choice: str, /, *args: Any, **kwargs: Any) -> Any:
         """Executes a candidate for a gate.
@@ -158,8 +200,7 @@ class OneHotMutableOP(OneShotMutableOP, SampledModule):
             **kwargs (Any): And those that are given by name.
 
         Returns:
-            Any: Its output; a copy where a candidate may hand on its input, which
-            others write to.
+            Any: Its output, a copy where ``copy_output`` is set.
         """
         y = self._candidates[choice](*args, **kwargs)
         return map_tensors(torch.clone, y) if self.copy_output else y
@@ -216,3 +257,12 @@ class OneHotMutableOP(OneShotMutableOP, SampledModule):
         if arch_param is None:
             return super().sample_choice()
         return self.choices[int(arch_param.argmax())]
+
+
+def _draw_and_execute(
+    arch_param: Tensor, block: OneHotMutableOP, /, *args: Any, **kwargs: Any
+) -> Any:
+    distribution = Categorical(logits=arch_param)
+    index = distribution.sample()
+    y = block.execute(block.choices[int(index)], *args, **kwargs)
+    return map_tensors(partial(gate, score=distribution.log_prob(index)), y)
