@@ -12,7 +12,7 @@ and of MMRazor name parts of their own so; these registries find them.
 
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Callable, Iterable, Iterator, Optional
+from typing import Callable, Iterator, Optional
 
 from mmengine import registry as root
 from mmengine.registry import DefaultScope, Registry
@@ -32,7 +32,12 @@ class SearchRegistry(Registry):
 
     def get(self, key: str) -> Optional[Callable]:
         """See mmengine's ``Registry``."""
-        return _found(self.places(), key) or super().get(key)
+        plain = isinstance(key, str) and '.' not in key
+        for place in self.places() if plain else ():
+            place.import_from_location()
+            if key in place.module_dict:
+                return place.module_dict[key]
+        return super().get(key)
 
     def places(self) -> Iterator[Registry]:
         """Where a name without a prefix is looked up, in this order."""
@@ -52,17 +57,6 @@ class SearchRegistry(Registry):
             scope = SCOPE
         with super().switch_scope_and_registry(scope) as scoped:
             yield scoped
-
-
-def _found(places: Iterable[Registry], key: str) -> Optional[Callable]:
-    """What a name without a prefix is in the first place that has it."""
-    if not isinstance(key, str) or '.' in key:
-        return None
-    for place in places:
-        place.import_from_location()
-        if key in place.module_dict:
-            return place.module_dict[key]
-    return None
 
 
 def _child(parent: Registry, *locations: str) -> SearchRegistry:

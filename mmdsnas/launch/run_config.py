@@ -6,24 +6,30 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Union
 from mmengine.config import Config
 
 from mmdsnas.utils.paths import find_config
-from .batch_augments import fill_classes_of_labels
-from .built_parts import building
+from .building import building
 from .given_options import Given, merge_options
-from .image_folders import fill_num_classes, fill_test_split
+from .images import fill_num_classes, fill_test_split
 from .own_images import fit_to_images
 from .plain_config import plain_config, read_config
 from .processes import start_processes
-from .run_options import check_options, drop_hooks, fill_schedules
+from .run_options import (
+    check_options,
+    drop_hooks,
+    fill_classes_of_labels,
+    fill_schedules,
+)
 from .run_steps import (
     check_input_shape,
     enable_amp,
     leave_out_validation,
+    resume,
     scale_lr,
     set_work_dir,
     show_predictions,
+    start_from_checkpoint,
     use_device,
+    use_tested_subnet,
 )
-from .start import resume, start_from_checkpoint, use_tested_subnet
 
 Step = Callable[[Config, Given], Config]
 # What is printed: the config as it is written, whatever data there are.
@@ -55,14 +61,13 @@ TEST: Sequence[Step] = (*RUN, use_tested_subnet, show_predictions)
 def prepared(
     name: Union[str, Path, Config], steps: Sequence[Step], given: Given
 ) -> Config:
-    """Takes a config through some steps.
+    """Takes a config through some steps, which may change it in place.
 
     Args:
         name (str | Path | Config): Path of a config, the name of one of mmdsnas, or
             a config, which is copied.
-        steps (Sequence): Each is given a config, which it may change in place, and
-            what there is beside it, and returns the config.
-        given (Given): What there is beside it.
+        steps (Sequence): What is done, in this order.
+        given (Given): What there is beside the config.
 
     Raises:
         UserError: An option is wrong, or a step cannot do its work.

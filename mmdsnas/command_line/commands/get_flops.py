@@ -8,8 +8,8 @@ from mmengine.model import BaseModel
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.dry_build import build_model, build_subnet
-from mmdsnas.launch.input_size import input_channels, input_size
+from mmdsnas.launch.building import build_model, build_subnet
+from mmdsnas.launch.images import input_channels, input_size
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import costs_by_stage

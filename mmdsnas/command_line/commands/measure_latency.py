@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.dry_build import build_model, build_subnet
+from mmdsnas.launch.building import build_model, build_subnet
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import LatencyMeter, random_paths

@@ -1,17 +1,26 @@
 from pathlib import Path
-from typing import Any, Mapping, Optional, Union
+from typing import Any, Dict, Mapping, Optional, Union
 
 from mmengine.config import Config
+from mmengine.evaluator import DumpResults
 from mmengine.runner import Runner
 
 from mmdsnas.engine.hooks import DataCheckHook
+from mmdsnas.models import DSNAS
+from mmdsnas.models.weights import load_weights
+from mmdsnas.subnets import (
+    check_classes,
+    child_of_search,
+    is_of_search,
+    recorded_input_size,
+    warn_of_unfinished,
+)
 from mmdsnas.subnets.checkpoint_files import Checkpoints
 from mmdsnas.utils.files import check_writable
-from .built_parts import building
-from .dry_build import build_runner, build_training
+from .building import build_runner, build_training, building
 from .given_options import Given
 from .refusals import left_as_it_was
-from .run_config import TRAIN, prepared
+from .run_config import TEST, TRAIN, prepared
 
 # What a mistake raises, but neither the memory, the disk nor another rank.
 MISTAKES = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
@@ -81,3 +90,62 @@ def train(
         with building(config, MISTAKES, until=trains):
             runner.train()
     return runner
+
+
+def test(
+    config: Union[str, Path, Config],
+    checkpoint: Union[str, Path],
+    work_dir: Union[str, Path, None] = None,
+    *,
+    options: Optional[Mapping[str, Any]] = None,
+    predictions: Union[str, Path, None] = None,
+    show_dir: Union[str, Path, None] = None,
+    launcher: str = 'none',
+    local_rank: int = 0,
+    trust_checkpoint: bool = False,
+) -> Dict[str, float]:
+    """Tests the child of a search, or a child alone: ``mmdsnas test``.
+
+    Arguments that are not listed are those of :func:`train`.
+
+    Args:
+        checkpoint (str | Path): Of the search, or of the child, which it names.
+        predictions (str | Path, optional): A ``.pkl`` file for the predictions.
+        show_dir (str | Path, optional): Folder for pictures of the predictions.
+
+    Returns:
+        dict[str, float]: The metrics, such as ``accuracy/top1`` in percent.
+
+    Raises:
+        UserError: Whatever a user can mend, see :mod:`mmdsnas.errors`.
+    """
+    checkpoints = Checkpoints(trust_checkpoint)
+    loaded = checkpoints.load(checkpoint)
+    given = Given(
+        options=options,
+        input_size=recorded_input_size(loaded),
+        work_dir=work_dir,
+        launcher=launcher,
+        local_rank=local_rank,
+        tested=loaded,
+        show_dir=show_dir,
+    )
+    config = prepared(config, TEST, given)
+    check_writable(config.work_dir, 'work_dir')
+    with checkpoints.for_mmengine():
+        runner = build_runner(config)
+        with building(config):
+            data = runner.test_loop.dataloader.dataset
+        model = getattr(runner.model, 'module', runner.model)
+        if is_of_search(loaded) and not isinstance(model, DSNAS):
+            weights = child_of_search(loaded['state_dict'], model.state_dict())
+            loaded['state_dict'] = weights
+        # Data sets that are not mmengine's have none.
+        classes = getattr(data, 'metainfo', {}).get('classes')
+        check_classes(loaded, classes, checkpoint)
+        load_weights(model, loaded, checkpoint)
+        warn_of_unfinished(loaded, checkpoint)
+        if predictions is not None:
+            dump = DumpResults(out_file_path=str(predictions))
+            runner.test_evaluator.metrics.append(dump)
+        return runner.test()
