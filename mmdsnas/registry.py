@@ -5,9 +5,6 @@ from another scope, by a name like ``mmdsnas.DSNAS``. ``locations`` makes
 mmengine import the modules when they are first asked for. Every root has a
 child, also where nothing is registered: mmengine warns about a default scope
 that lacks one.
-
-mmengine looks a name without a prefix up in the default scope alone. Parts of mmcls
-and of MMRazor name parts of their own so; these registries find them.
 """
 
 from contextlib import contextmanager
@@ -25,9 +22,8 @@ NEIGHBOURS = ('mmcls', 'mmrazor')
 class SearchRegistry(Registry):
     """A registry that also finds what mmcls and MMRazor register.
 
-    A name without a prefix is looked up here and in mmengine's registry, then in that
-    of mmcls, in that of MMRazor and in those of other packages, whatever the default
-    scope is.
+    mmengine looks a name without a prefix up in the default scope alone. Here that of
+    mmcls, of MMRazor and of other packages follow, whatever the default scope is.
     """
 
     def get(self, key: str) -> Optional[Callable]:

@@ -103,11 +103,7 @@ def end(error: BaseException, resumable: bool) -> None:
     """Ends the process, after the cause is on stderr and in the log.
 
     It returns where the error is to be raised again: in a run of one process, if
-    there are no words for it.
-
-    Args:
-        error (BaseException): What ended the command.
-        resumable (bool): Whether the command has a ``--resume``.
+    there are no words for it. A command that is resumable has a ``--resume``.
     """
     ending = ending_of(error)
     if ending:
@@ -169,11 +165,9 @@ class Signals:
 
     Args:
         resumable (bool): See :func:`end`.
-
-    Attributes:
-        grace (float): The seconds; launchers kill after 30.
     """
 
+    # These seconds; launchers kill after 30.
     grace = 10.0
     kinds = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 

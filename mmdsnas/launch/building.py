@@ -69,14 +69,12 @@ def build_training(runner: Runner) -> None:
     """
     with building(runner.cfg):
         # mmengine builds the data when they are first asked for.
-        for loop in ('train_loop', 'val_loop'):
-            getattr(runner, loop)
+        _ = runner.train_loop, runner.val_loop
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
-        if runner.param_schedulers is not None:
-            schedules = runner.build_param_scheduler(runner.param_schedulers)
-            runner.param_schedulers = schedules
-    stages = any(isinstance(hook, SearchStageHook) for hook in runner.hooks)
-    if isinstance(getattr(runner.model, 'module', runner.model), DSNAS) and not stages:
+        if (schedules := runner.param_schedulers) is not None:
+            runner.param_schedulers = runner.build_param_scheduler(schedules)
+    searches = isinstance(getattr(runner.model, 'module', runner.model), DSNAS)
+    if searches and not any(isinstance(h, SearchStageHook) for h in runner.hooks):
         raise ConfigError(
             "default_hooks must have search_stage=dict(type='SearchStageHook'), which "
             'tells DSNAS the epoch, but has none.'

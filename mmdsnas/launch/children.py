@@ -54,9 +54,9 @@ def load_child(
     Args:
         path (str | Path): ``subnet.pth``, another checkpoint of a search or of a
             child, or a work directory, whose ``subnet.pth`` is meant.
-        config (str | Path | Config, optional): The config of the search or the child,
-            for a checkpoint that has none, such as those of MMRazor. By default what
-            the checkpoint says, which runs no code.
+        config (str | Path | Config, optional): That of the search or the child, for a
+            checkpoint that has none, such as those of MMRazor. By default what the
+            checkpoint says, which runs no code.
         trust_checkpoint (bool): Whether code in the checkpoint may run.
         **overrides: Options that replace those of ``config``.
 
@@ -174,10 +174,5 @@ def _prediction(sample: Any, names: Sequence[str]) -> Prediction:
         )
     scores = found.score.cpu().numpy()
     label = int(scores.argmax())
-    return Prediction(
-        label,
-        names[label] if names else '',
-        float(scores[label]),
-        scores,
-        found.label.flatten().tolist(),
-    )
+    name, labels = names[label] if names else '', found.label.flatten().tolist()
+    return Prediction(label, name, float(scores[label]), scores, labels)

@@ -65,9 +65,9 @@ def start_processes(config: Config, given: Given) -> Config:
 
 
 def _end_with_torchrun() -> None:
-    """Lets the kernel end a rank whose torchrun was killed, which can't do it.
+    """Lets the kernel end a rank whose torchrun was killed.
 
-    The ranks would run on, and write where the next start of the job does.
+    It would run on, and write where the next start of the job does.
     """
     if 'TORCHELASTIC_RUN_ID' in os.environ and sys.platform == 'linux':
         set_signal_of_parents_death = 1  # PR_SET_PDEATHSIG

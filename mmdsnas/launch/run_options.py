@@ -128,14 +128,6 @@ def check_options(checked: Config, _: Given) -> Config:
     return checked
 
 
-def drop_hooks(config: Config, _: Given) -> Config:
-    """Drops default hooks that are None; mmengine can do without its own alone."""
-    hooks = config.get('default_hooks') or {}
-    for name in [n for n in hooks if hooks[n] is None and n not in RUNNER_HOOKS]:
-        del hooks[name]
-    return config
-
-
 def schedules_of_weights(config: Config) -> List[Dict[str, Any]]:
     """The schedules of the weights' optimizer, in whichever form they are given.
 
@@ -148,12 +140,17 @@ def schedules_of_weights(config: Config) -> List[Dict[str, Any]]:
     return [given] if isinstance(given, dict) else list(given or ())
 
 
-def fill_schedules(config: Config, _: Given) -> Config:
-    """Gives an optimizer that has no schedule an empty list, as mmengine wants it."""
-    given = config.get('param_scheduler')
+def fill_for_mmengine(config: Config, _: Given) -> Config:
+    """Gives an optimizer without a schedule an empty list, and drops hooks of None.
+
+    mmengine can do without its own hooks alone.
+    """
+    given, hooks = config.get('param_scheduler'), config.get('default_hooks') or {}
     if isinstance(given, dict) and 'type' not in given:
         for name in OPTIMIZERS:
             given[name] = [] if given.get(name) is None else given[name]
+    for name in [n for n in hooks if hooks[n] is None and n not in RUNNER_HOOKS]:
+        del hooks[name]
     return config
 
 

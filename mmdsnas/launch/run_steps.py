@@ -130,10 +130,9 @@ def _check_kind(config: Config, checkpoint: Dict[str, Any]) -> None:
         return
     kinds = ('a child', 'a search')
     raise ConfigError(
-        f'--resume must be a checkpoint of {kinds[is_search(config)]}, as the '
-        f'config is, but {config.load_from} is one of '
-        f'{kinds[not is_search(config)]}; to begin with its weights give it '
-        'as load_from.'
+        f'--resume must be a checkpoint of {kinds[is_search(config)]}, as the config '
+        f'is, but {config.load_from} is one of {kinds[not is_search(config)]}; to '
+        'begin with its weights give it as load_from.'
     )
 
 
@@ -176,8 +175,8 @@ def enable_amp(config: Config, given: Given) -> Config:
         config.optim_wrapper.setdefault('amp', dict())
     elif given.amp and get_device() == 'cpu':
         raise ConfigError(
-            '--amp needs a GPU for a config that trains a child '
-            'alone; for a search it works on the CPU too.'
+            '--amp needs a GPU for a config that trains a child alone; for a search it '
+            'works on the CPU too.'
         )
     elif given.amp:
         config.optim_wrapper.type = 'AmpOptimWrapper'
@@ -187,19 +186,17 @@ def enable_amp(config: Config, given: Given) -> Config:
 def scale_lr(config: Config, given: Given) -> Config:
     """Scales the weights' learning rate to the batch size of all processes.
 
-    mmengine's ``auto_scale_lr`` scales every optimizer, ``alpha``'s too, whose
-    step does not depend on the batch size; it is therefore done here, and
-    turned off there.
+    mmengine's ``auto_scale_lr``, which is turned off, scales every optimizer,
+    ``alpha``'s too, whose step does not depend on the batch size.
     """
     own = config.get('auto_scale_lr') or {}
     if not given.auto_scale_lr and not own.get('enable'):
         return config
     if not own.get('base_batch_size'):
         raise ConfigError(
-            '--auto-scale-lr needs auto_scale_lr = '
-            'dict(base_batch_size=...) in the config, the batch '
-            'size that its learning rate is meant for; one that comes from a '
-            'checkpoint is not scaled.'
+            '--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the '
+            'config, the batch size that its learning rate is meant for; one that '
+            'comes from a checkpoint is not scaled.'
         )
     own.enable = False
     images = config.train_dataloader.batch_size * get_world_size()
@@ -209,15 +206,11 @@ def scale_lr(config: Config, given: Given) -> Config:
     return config
 
 
-def use_tested_subnet(config: Config, given: Given) -> Config:
-    """Gives a test the subnet of its checkpoint, whose weights alone are loaded."""
+def use_tested(config: Config, given: Given) -> Config:
+    """Gives a test the subnet of its checkpoint, and the folder for its pictures."""
+    # The weights alone are loaded, later.
     config.load_from, config.resume = None, False
     use_recorded_subnet(config.model, given.tested, given.options or {})
-    return config
-
-
-def show_predictions(config: Config, given: Given) -> Config:
-    """Lets a test draw its predictions into a folder."""
     if given.show_dir is not None:
         config.default_hooks.visualization = dict(
             type='mmcls.VisualizationHook',

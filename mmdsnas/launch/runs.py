@@ -77,17 +77,16 @@ def train(
         checkpoints=Checkpoints(trust_checkpoint),
     )
     config = prepared(config, TRAIN, given)
-    data_check = DataCheckHook()
-
-    def trains() -> bool:
-        return data_check.training
-
-    with left_as_it_was(config, trains), given.checkpoints.for_mmengine():
+    check = DataCheckHook()
+    with (
+        left_as_it_was(config, lambda: check.training),
+        given.checkpoints.for_mmengine(),
+    ):
         check_writable(config.work_dir, 'work_dir')
         runner = build_runner(config)
         build_training(runner)
-        runner.register_hook(data_check)
-        with building(config, MISTAKES, until=trains):
+        runner.register_hook(check)
+        with building(config, MISTAKES, until=lambda: check.training):
             runner.train()
     return runner
 

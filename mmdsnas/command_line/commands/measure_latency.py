@@ -82,21 +82,15 @@ def main() -> None:
     setting = table.setting
     print('\n'.join(f'{name}: {value}' for name, value in setting.items()))
     print(cost_table(costs))
+    predicted = [costs.cost(path)['latency'] for path in paths]
     rows = [
-        dict(
-            measured_ms=measured[k],
-            predicted_ms=costs.cost(path)['latency'],
-            subnet=subnets[k],
-        )
-        for k, path in enumerate(paths)
+        dict(measured_ms=measured[k], predicted_ms=predicted[k], subnet=subnet)
+        for k, subnet in enumerate(subnets)
     ]
     print(error_table(rows))
     if args.report is not None:
-        write_report(
-            args.report,
-            setting['backend'],
-            dict(config=args.config, **table.model_dump(), paths=rows),
-        )
+        report = dict(config=args.config, **table.model_dump(), paths=rows)
+        write_report(args.report, setting['backend'], report)
 
 
 def write_report(path: str, backend: str, report: Dict[str, Any]) -> None:
