@@ -145,7 +145,7 @@ def _type_name(kind: Union[str, Callable]) -> Optional[str]:
             return kind
         found = get_object_from_string(kind)
         return found and _registered_name(found) or kind
-    path = '.'.join(getattr(kind, k, '') for k in ('__module__', '__qualname__'))
+    path = f'{getattr(kind, "__module__", "")}.{getattr(kind, "__qualname__", "")}'
     found = path.replace('.', '').isidentifier() and get_object_from_string(path)
     return _registered_name(kind) or (path if found is kind else None)
 
