@@ -51,7 +51,7 @@ class Environment(TypedDict, total=False):
 
 @checked_options
 def config(
-    model: Dict[str, Any],
+    model: Optional[Dict[str, Any]] = None,
     train_dataloader: Optional[Loader] = None,
     val_dataloader: Optional[Loader] = None,
     test_dataloader: Optional[Loader] = None,
@@ -97,6 +97,8 @@ def check_options(checked: Config, _: Given) -> Config:
     _check_batch_augments(checked)
     # Without a loop it is no config of a run, but one that a child is built from.
     runs = any(loop in options for _, loop, _ in TOGETHER)
+    if runs and options.get('model') is None:
+        raise ConfigError('model must be a dict in the config of a run, but is None.')
     for group in TOGETHER if runs else ():
         missing = [name for name in group if options.get(name) is None]
         if 0 < len(missing) < len(group):

@@ -31,9 +31,9 @@ def hooks(**hook):
 REFUSED = [
     # Values
     (dict(model__mutator__init_std='a'), ['model.mutator', 'init_std', "'a'"]),
-    (dict(model__cost=dict(limit=float('nan'))), ['model', 'cost.limit', 'nan']),
+    (dict(model__cost=dict(limit=float('nan'))), ['model', 'limit of CostTerm', 'nan']),
     (dict(train_dataloader__dataset=3), ['train_dataloader.dataset', '3']),
-    (dict(optim_wrapper__amp=dict(dtype='int8')), ['amp.dtype', 'int8']),
+    (dict(optim_wrapper__amp=dict(dtype='int8')), ['optim_wrapper', 'dtype', 'int8']),
     ({f'{WEIGHTS}paramwise_cfg': dict(norm_decay_mult='x')}, ['optim_wrapper']),
     ({f'{HEAD}type': 'BiasFreeClsHead', f'{HEAD}dropout': 2}, ['head', 'dropout', '2']),
     (hooks(type='EMAHook', momentum=1), ['momentum', '1']),
@@ -66,7 +66,7 @@ REFUSED = [
     (dict(default_hooks__logger__intervall=3), ['default_hooks.logger', "'interval'"]),
     ({f'{WEIGHTS}optimizer__lrr': 1}, [f'{WEIGHTS}optimizer', 'SGD', "'lr'"]),
     ({f'{WEIGHTS}constructor': 'x'}, ['optim_wrapper', 'constructor']),
-    (dict(optim_wrapper__amp=dict(enabled=False)), ['amp', 'enabled']),
+    (dict(optim_wrapper__amp=dict(enabled=False)), ['optim_wrapper', 'enabled']),
     (hooks(type='ExactResumeHook', x=1), ['custom_hooks.1', 'ExactResumeHook', 'x']),
     (hooks(type='EMAHook', momentm=0.1), ['momentm']),
     ({CHECKPOINT: dict(type='AtomicCheckpointHook', keep=2)}, ['checkpoint', 'keep']),
@@ -95,7 +95,7 @@ REFUSED = [
     (dict(custom_hooks=3), ['custom_hooks', '3']),
     (dict(custom_hooks=[STAGES, dict()]), ['type']),
     (dict(custom_hooks=[STAGES, 3]), ['hook', '3']),
-    (dict(custom_hooks=[]), ['custom_hooks', 'SearchStageHook']),
+    (dict(default_hooks__search_stage=None), ['search_stage', 'SearchStageHook']),
     (dict(optim_wrapper=3), ['optim_wrapper', '3']),
     (dict(optim_wrapper__mutator=3), ['optim_wrapper']),
     (dict(param_scheduler=[dict(type='StepLR')]), ['param_scheduler.0', 'step_size']),
@@ -104,7 +104,7 @@ REFUSED = [
     # What does not fit together, or would be ignored
     (dict(model__pretrain_epochs=5), ['model', 'pretrain_epochs is 5']),
     ({f'{ALPHA}accumulative_counts': 2}, ['optim_wrapper', 'accumulative_counts']),
-    ({f'{ALPHA}type': 'AmpOptimWrapper'}, [f'{ALPHA}type', 'AmpOptimWrapper']),
+    ({f'{ALPHA}type': 'AmpOptimWrapper'}, ['optim_wrapper.mutator', 'Amp']),
     ({f'{ALPHA}paramwise_cfg': dict(bias_decay_mult=0.0)}, ['optim_wrapper']),
     (dict(val_cfg=None), ['val_cfg', 'val_evaluator']),
     (dict(optim_wrapper=None), ['optim_wrapper', 'train_cfg']),

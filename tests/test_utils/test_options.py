@@ -183,12 +183,12 @@ SAMPLER = ([DefaultSampler([0])], [3, None, 'x'])
 OPTIONS = dict(
     DSNAS=dict(
         architecture=PART,
-        mutator=([None, {}, DifferentiableMutator()], ['x', 3, nn.ReLU()]),
+        mutator=([None, {}, DifferentiableMutator()], []),
         pretrain_epochs=NATURAL,
         finetune_epochs=NATURAL,
-        resource_estimator=([None, {}], ['x', 3]),
+        resource_estimator=([None, {}], []),
         cost=([None, {'x': 1}], [{1: 2}, 3, 'x']),
-        gradient_estimator=([None, {}, DSNASGradient()], ['x', 3]),
+        gradient_estimator=([None, {}, DSNASGradient()], []),
         share_path=FLAG,
         channels_last=FLAG,
         norm_training=FLAG,
@@ -254,7 +254,7 @@ OPTIONS = dict(
     CostTerm=dict(
         limit=(
             [None, 1e-9, 3e38, dict(flops=1, params=1, latency=1e-9)],
-            [0, NAN, INF, 1e39, True, '1', {}, dict(flops=0), dict(flop=1)],
+            [0, NAN, INF, 1e39, True, '1', {}, dict(flops=0), {1: 1}],
         ),
         weight=([None, 0, 3e38], [-1e-9, 1e39, NAN, '1']),
         form=(['adaptive', 'expected', 'sampled'], ['mean', None]),
@@ -280,6 +280,7 @@ OPTIONS = dict(
     ReportHook=dict(interval=NATURAL),
     ResetBNStatsHook=dict(affine=FLAG),
     SearchLogHook=dict(interval=or_none(COUNT)),
+    SearchPlanHook=dict(time_steps=FLAG),
     SelectChildHook=dict(
         strategy=([{'type': 'x'}, RandomSelection()], [{}, RandomSelection, None]),
         dataloader=or_none(THEIRS),

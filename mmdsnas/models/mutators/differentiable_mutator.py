@@ -123,7 +123,12 @@ class DifferentiableMutator(GroupedMutator):
         Raises:
             ConfigError: What is fixed leaves no path within the limits.
         """
-        return self.child_of(self.state_dict())
+        # MMRazor may have cut a child out of the blocks.
+        groups = self.search_groups.items()
+        cut = {
+            name: blocks[0].choices[0] for name, blocks in groups if blocks[0].is_fixed
+        }
+        return {**self.child_of(self.state_dict()), **cut}
 
     @torch.no_grad()
     def child_of(self, state_dict: Mapping[str, Tensor], prefix: str = '') -> Path:

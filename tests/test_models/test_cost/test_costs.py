@@ -30,9 +30,8 @@ def limited(limit):
     torch.manual_seed(0)
     algorithm = searching(costly_net(), cost=dict(limit=dict(activations=limit)))
     set_alpha(algorithm.mutator, [0, 1], [0, 2], [0, 1.5])
-    # No step follows.
-    algorithm.adds_constraint_grad = True
-    algorithm.loss(*batch())
+    with algorithm.constrained_step():
+        algorithm.loss(*batch())
     return algorithm
 
 
@@ -50,7 +49,8 @@ def test_a_cost_of_ones_own(activations):
     before = algorithm.cost_term.multipliers.activations.item()
     for alpha in mutator.arch_params.values():
         alpha.grad = torch.zeros_like(alpha)
-    algorithm.add_constraint_grad()
+    with algorithm.constrained_step() as add_constraint_grad:
+        add_constraint_grad()
     assert algorithm.cost_term.multipliers.activations > before
     assert all(alpha.grad[1] > 0 for alpha in mutator.arch_params.values())
     # It is logged.
