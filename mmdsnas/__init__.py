@@ -56,8 +56,8 @@ _PUBLIC = {
     'predict': 'launch.children',
     'report': 'visualization',
     'search': 'launch.searching',
-    'test': 'launch.testing',
-    'train': 'launch.training',
+    'test': 'launch.runs',
+    'train': 'launch.runs',
 }
 
 __all__ = ['__version__', *_PUBLIC]

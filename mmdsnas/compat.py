@@ -13,10 +13,7 @@ QUANTIZATION = 'mmrazor.structures.quantization'
 
 
 class _Unavailable:
-    """Stands for a name of the quantization sub-package.
-
-    It can be imported; whatever uses it gets an ImportError that says why.
-    """
+    """A name of the sub-package; whatever uses it gets an ImportError that says why."""
 
     def __init__(self, name: str, cause: Exception) -> None:
         self._name, self._cause = name, cause
@@ -38,10 +35,7 @@ class _Unavailable:
 
 
 def make_mmrazor_importable() -> bool:
-    """Puts a stand-in in place of MMRazor's quantization, if it is broken.
-
-    Returns:
-        bool: Whether the stand-in is in place.
+    """Puts a stand-in in place of MMRazor's quantization, if it is broken; if so, True.
 
     Raises:
         ImportError: MMRazor or mmcv is not installed.

@@ -5,14 +5,11 @@ from another scope, by a name like ``mmdsnas.DSNAS``. ``locations`` makes
 mmengine import the modules when they are first asked for. Every root has a
 child, also where nothing is registered: mmengine warns about a default scope
 that lacks one.
-
-mmengine looks a name without a prefix up in the default scope alone. Parts of mmcls
-and of MMRazor name parts of their own so; these registries find them.
 """
 
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Callable, Iterable, Iterator, Optional
+from typing import Callable, Iterator, Optional
 
 from mmengine import registry as root
 from mmengine.registry import DefaultScope, Registry
@@ -25,14 +22,18 @@ NEIGHBOURS = ('mmcls', 'mmrazor')
 class SearchRegistry(Registry):
     """A registry that also finds what mmcls and MMRazor register.
 
-    A name without a prefix is looked up here and in mmengine's registry, then in that
-    of mmcls, in that of MMRazor and in those of other packages, whatever the default
-    scope is.
+    mmengine looks a name without a prefix up in the default scope alone. Here that of
+    mmcls, of MMRazor and of other packages follow, whatever the default scope is.
     """
 
     def get(self, key: str) -> Optional[Callable]:
         """See mmengine's ``Registry``."""
-        return _found(self.places(), key) or super().get(key)
+        plain = isinstance(key, str) and '.' not in key
+        for place in self.places() if plain else ():
+            place.import_from_location()
+            if key in place.module_dict:
+                return place.module_dict[key]
+        return super().get(key)
 
     def places(self) -> Iterator[Registry]:
         """Where a name without a prefix is looked up, in this order."""
@@ -52,17 +53,6 @@ class SearchRegistry(Registry):
             scope = SCOPE
         with super().switch_scope_and_registry(scope) as scoped:
             yield scoped
-
-
-def _found(places: Iterable[Registry], key: str) -> Optional[Callable]:
-    """What a name without a prefix is in the first place that has it."""
-    if not isinstance(key, str) or '.' in key:
-        return None
-    for place in places:
-        place.import_from_location()
-        if key in place.module_dict:
-            return place.module_dict[key]
-    return None
 
 
 def _child(parent: Registry, *locations: str) -> SearchRegistry:

@@ -34,14 +34,9 @@ def installed_version(name: str) -> str:
 
 
 def untested_versions() -> List[str]:
-    """What is installed in another version than the tested one.
+    """Finds other versions than the tested ones: ``torch 2.11.0 (tested: 2.13.0)``.
 
-    A missing package is not in the list: importing it fails by itself.
-
-    Returns:
-        list[str]: E.g. ``['torch 2.11.0 (tested: 2.13.0)']``; empty if all
-        versions are the tested ones. Patch releases of Python and build tags
-        like ``+cpu`` do not count.
+    Missing packages, patch releases of Python and build tags do not count.
     """
     found = []
     python = '.'.join(platform.python_version_tuple()[:2])

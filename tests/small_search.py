@@ -6,8 +6,8 @@ from mmcls.structures import ClsDataSample
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
+from mmdsnas.launch.runs import train
 from mmdsnas.launch.searching import own_instances
-from mmdsnas.launch.training import train
 from mmdsnas.registry import DATASETS, MODELS
 
 CLASSES, SIZE = 3, 8

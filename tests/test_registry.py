@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope, Registry
 
 import mmdsnas.registry
-from mmdsnas.launch.dry_build import build_model
+from mmdsnas.launch.building import build_model
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import MODELS, SCOPE, TRANSFORMS

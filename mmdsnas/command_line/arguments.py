@@ -6,7 +6,7 @@ from typing import Callable
 
 from mmengine.config import DictAction
 
-from .exits import Signals, end
+from .endings import Signals, end
 
 # Options whose value is a path, whatever it looks like.
 PATHS = ('ann_file', 'checkpoint', 'data_root', 'file', 'fix_subnet', 'load_from')
@@ -43,8 +43,8 @@ class Options(DictAction):
         setattr(namespace, self.dest, options)
 
 
-def config_parser(description: str) -> argparse.ArgumentParser:
-    """A parser for a tool that starts from a config."""
+def config_parser(description: str, loads: bool = False) -> argparse.ArgumentParser:
+    """A parser for a tool that starts from a config, and maybe loads a checkpoint."""
     # A misspelt option is no other one.
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
     parser.add_argument('config', help='config: its path or its name')
@@ -56,12 +56,14 @@ def config_parser(description: str) -> argparse.ArgumentParser:
         metavar='KEY=VALUE',
         help='replace options of the config',
     )
+    if loads:
+        add_trust_argument(parser)
     return parser
 
 
 def run_parser(description: str) -> argparse.ArgumentParser:
     """A parser for a tool that runs a model; its names are those of the function."""
-    parser = config_parser(description)
+    parser = config_parser(description, loads=True)
     parser.add_argument('--work-dir', help='folder for what the run leaves')
     parser.add_argument(
         '--launcher',
@@ -70,7 +72,6 @@ def run_parser(description: str) -> argparse.ArgumentParser:
         help='what starts the processes of a distributed run',
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    add_trust_argument(parser)
     return parser
 
 

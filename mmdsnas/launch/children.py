@@ -17,7 +17,7 @@ from mmdsnas.subnets import (
 )
 from mmdsnas.subnets.checkpoint import load_checkpoint
 from mmdsnas.subnets.file_names import SUBNET_PTH
-from .built_parts import building
+from .building import building
 from .run_config import load_config
 
 Image = Union[str, Path, np.ndarray]
@@ -54,9 +54,9 @@ def load_child(
     Args:
         path (str | Path): ``subnet.pth``, another checkpoint of a search or of a
             child, or a work directory, whose ``subnet.pth`` is meant.
-        config (str | Path | Config, optional): The config of the search or the child,
-            for a checkpoint that has none, such as those of MMRazor. By default what
-            the checkpoint says, which runs no code.
+        config (str | Path | Config, optional): That of the search or the child, for a
+            checkpoint that has none, such as those of MMRazor. By default what the
+            checkpoint says, which runs no code.
         trust_checkpoint (bool): Whether code in the checkpoint may run.
         **overrides: Options that replace those of ``config``.
 
@@ -85,18 +85,16 @@ def load_child(
             input_size=recorded_input_size(checkpoint),
             num_classes=len(recorded_classes(checkpoint)),
         )
-    else:
-        config = recorded_child_config(checkpoint, trust_checkpoint)
-        if config is None:
-            raise CheckpointError(
-                f'checkpoint {path} does not say how its network is built: give the '
-                'config that it comes from as config.'
-            )
-        if overrides:
-            raise ConfigError(
-                f'the options {", ".join(overrides)} need a config whose options they '
-                'replace, but config is None.'
-            )
+    elif (config := recorded_child_config(checkpoint, trust_checkpoint)) is None:
+        raise CheckpointError(
+            f'checkpoint {path} does not say how its network is built: give the '
+            'config that it comes from as config.'
+        )
+    elif overrides:
+        raise ConfigError(
+            f'the options {", ".join(overrides)} need a config whose options they '
+            'replace, but config is None.'
+        )
     return complete_child(config, checkpoint, path, overrides)
 
 
@@ -106,14 +104,7 @@ def complete_child(
     path: Path,
     options: Optional[Mapping[str, Any]] = None,
 ) -> BaseModel:
-    """A child that knows its pipeline and its classes.
-
-    Args:
-        config (Config): See ``build_child``, as the other ones.
-        checkpoint (dict): Its weights, its subnet and the names of its classes.
-        path (Path): Where that came from, for messages.
-        options (Mapping, optional): ``--cfg-options``.
-    """
+    """A child that knows its pipeline and its classes; arguments: ``build_child``."""
     with building(config):
         child = build_child(config, checkpoint, path, options)
     child.cfg = config
@@ -183,10 +174,5 @@ def _prediction(sample: Any, names: Sequence[str]) -> Prediction:
         )
     scores = found.score.cpu().numpy()
     label = int(scores.argmax())
-    return Prediction(
-        label,
-        names[label] if names else '',
-        float(scores[label]),
-        scores,
-        found.label.flatten().tolist(),
-    )
+    name, labels = names[label] if names else '', found.label.flatten().tolist()
+    return Prediction(label, name, float(scores[label]), scores, labels)

@@ -64,11 +64,8 @@ def merge_options(config: Config, given: Given) -> Config:
     """Merges options into a config, and names those that nothing reads.
 
     An option ``data_root`` also reaches the data sets that had the config's.
-
-    Raises:
-        ConfigError: The config has no such option, or no such place for one.
     """
-    for name, near in unread_options(config).items():
+    for name, near in _unread_options(config).items():
         _warn(f'the config has {name!r}, which nothing reads; is it {near!r}?')
     options = plain_options(given.options or {})
     read = READ | ({'data_root'} & set(config))
@@ -109,15 +106,12 @@ def merge(config: Config, options: Dict[str, Any]) -> None:
         ) from error
 
 
-def unread_options(config: Config) -> Dict[str, str]:
+def _unread_options(config: Config) -> Dict[str, str]:
     """Options that look like misspelt ones, and the nearest that there is.
 
     A config may have any variable, from which its options are made. So only a name
     that is much like an option's is one, or the end of it (``hooks``), and no value
     that stands in an option.
-
-    Returns:
-        dict[str, str]: The nearest option by name.
     """
     found = {}
     for name in set(config) - READ:

@@ -2,23 +2,33 @@
 
 import math
 import os
-from typing import Any, Dict
+from typing import Any, Dict, NamedTuple, Sequence
 
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
 from mmdsnas.datasets import FolderContents, scan_folder
 from mmdsnas.datasets.folder_contents import BROKEN
 from mmdsnas.errors import ConfigError
+from mmdsnas.registry import DATASETS, SCOPE
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.data_sets import data_sets, loaders
 from mmdsnas.utils.words import shown
 from .given_options import Given, merge
-from .image_folders import image_folders, images_of_an_epoch, training_folder
-from .input_size import input_channels
+from .images import image_folders, input_channels
 from .plain_config import plain_options
 from .run_options import schedules_of_weights
-from .training_plan import Plan, plan_for, within
 
+# The network halves the resolution five times; of less than 64 pixels BatchNorm
+# would see one value a channel and image in the end.
+STRIDE = 32
+SMALLEST, LARGEST = 64, 128
+# As many as the 45 epochs of the digits' search see.
+IMAGES_SEEN = 64000
+FEWEST_EPOCHS, MOST_EPOCHS = 20, 80
+SMALLEST_BATCH, LARGEST_BATCH = 16, 64
+# Of an epoch, if there are images enough for the smallest batch.
+STEPS = 16
 # Where the stages begin, as parts of the epochs: those of the digits' search.
 PRETRAINED, SEARCHED = 7 / 45, 28 / 45
 # Validations and checkpoints of a run; on few images they cost more than its steps.
@@ -33,6 +43,40 @@ SIZED = {
     'ResizeEdge': ('scale', 1.15),
     'LoadResizeEdge': ('scale', 1.15),
 }
+
+
+class Plan(NamedTuple):
+    """How a network is trained: pixels of an image's edge, epochs, images of a step."""
+
+    input_size: int
+    epochs: int
+    batch_size: int
+
+
+def plan_for(num_images: int, size: Sequence[int]) -> Plan:
+    """What suits an amount of data, if nothing else is known of it.
+
+    The input is the images' median short edge, rounded up to a multiple of 32, from
+    64 to 128 pixels. The batch is the largest power of two from 16 to 64 with at
+    least 16 steps an epoch. The epochs show 64,000 images to the network, but are
+    from 20 to 80. So the 1,438 digits of scikit-learn get what their own config has.
+
+    Args:
+        num_images (int): To train on, at least 1.
+        size (Sequence[int]): Medians of their heights and widths, pixels.
+    """
+    edge = STRIDE * math.ceil(min(size) / STRIDE)
+    batch = 2 ** int(math.log2(max(num_images / STEPS, 1)))
+    epochs = math.ceil(IMAGES_SEEN / num_images)
+    return Plan(
+        input_size=_within(edge, SMALLEST, LARGEST),
+        epochs=_within(epochs, FEWEST_EPOCHS, MOST_EPOCHS),
+        batch_size=_within(batch, SMALLEST_BATCH, LARGEST_BATCH),
+    )
+
+
+def _within(value: int, least: int, most: int) -> int:
+    return min(max(value, least), most)
 
 
 def fit_to_images(config: Config, given: Given) -> Config:
@@ -61,21 +105,37 @@ def fit_to_images(config: Config, given: Given) -> Config:
         _resize(config, input_size)
         _set_input_shape(config, input_size)
     else:
-        folder = training_folder(config)
+        folder = _training_folder(config)
         found = scan_folder(folder, _val_ratio(config, folder))
         for dataset in image_folders(config).values():
             if dataset.get('data_root') == folder:
                 dataset.left_out = found.left_out[BROKEN]
-        num_images = images_of_an_epoch(config, found)
-        plan = plan_for(num_images, found.size)._asdict()
-        wanted = {**{name: own.get(name) for name in plan}, 'input_size': input_size}
-        plan.update({name: n for name, n in wanted.items() if n is not None})
+        num_images = _images_of_an_epoch(config, found)
+        wanted = {**own, 'input_size': input_size}
+        plan = plan_for(num_images, found.size)
+        plan = plan._replace(
+            **{n: wanted[n] for n in plan._fields if wanted.get(n) is not None}
+        )
         record = dict(val_ratio=own.get('val_ratio'), found=_record(found, folder))
-        config.own_images = {**plan, **record}
-        _fit_data(config, Plan(**plan), num_images)
-        _fit_schedule(config, Plan(**plan))
+        config.own_images = {**plan._asdict(), **record}
+        _fit_data(config, plan, num_images)
+        _fit_schedule(config, plan)
     merge(config, plain_options(given.options or {}))
     return config
+
+
+def _training_folder(config: Config) -> str:
+    """The one folder whose images are trained on."""
+    parts = list(data_sets(config.train_dataloader))
+    roots = {part.config.get('data_root') for part in parts}
+    kinds = {type_name(part.config) for part in parts}
+    if len(roots) == 1 and kinds == {'ImageFolder'}:
+        return roots.pop()
+    found = [' of '.join((*part.around, str(part.config.type))) for part in parts]
+    raise ConfigError(
+        'own_images must be None where the training data are no ImageFolder, or '
+        f'several of them, but are a {" and a ".join(found)}.'
+    )
 
 
 def _val_ratio(config: Config, folder: str) -> float:
@@ -94,17 +154,26 @@ def _val_ratio(config: Config, folder: str) -> float:
     return next(iter(ratios.values()))
 
 
+def _images_of_an_epoch(config: Config, found: FolderContents) -> int:
+    """Images that an epoch shows; a data set around a folder may repeat some."""
+    if not any(part.around for part in data_sets(config.train_dataloader)):
+        return sum(found.images['train'].values())
+    scope = config.get('default_scope') or SCOPE
+    with DefaultScope.overwrite_default_scope(scope):
+        return len(DATASETS.build(config.train_dataloader.dataset))
+
+
 def _record(found: FolderContents, data_root: str) -> Dict[str, Any]:
     """What was found, as a config and a report can hold it."""
-    record = {'folder': os.path.abspath(os.path.expanduser(data_root))}
-    record.update(found._asdict())
     # Names of folders are no options: a merge, say, gives some of them a meaning.
-    record['images'] = {
+    images = {
         split: [list(pair) for pair in counts.items()]
         for split, counts in found.images.items()
     }
-    record['channels'] = {str(k): n for k, n in found.channels.items()}
-    return record
+    channels = {str(k): n for k, n in found.channels.items()}
+    found = found._replace(images=images, channels=channels)
+    folder = os.path.abspath(os.path.expanduser(data_root))
+    return dict(folder=folder, **found._asdict())
 
 
 def _fit_data(config: Config, plan: Plan, num_images: int) -> None:
@@ -117,7 +186,7 @@ def _fit_data(config: Config, plan: Plan, num_images: int) -> None:
     steps = math.ceil(num_images / plan.batch_size)
     logger = config.get('default_hooks', {}).get('logger')
     if logger is not None:
-        logger.interval = within(steps // 2, 1, logger.get('interval', 50))
+        logger.interval = _within(steps // 2, 1, logger.get('interval', 50))
 
 
 def _resize(config: Config, input_size: int) -> None:
@@ -138,8 +207,7 @@ def _set_input_shape(config: Config, input_size: int) -> None:
 def _fit_schedule(config: Config, plan: Plan) -> None:
     model, wrapper = config.model, config.optim_wrapper
     every = math.ceil(plan.epochs / VALIDATIONS)
-    config.train_cfg.max_epochs = plan.epochs
-    config.train_cfg.val_interval = every
+    config.train_cfg.update(max_epochs=plan.epochs, val_interval=every)
     checkpoint = config.get('default_hooks', {}).get('checkpoint')
     if checkpoint is not None:
         checkpoint.interval = every
@@ -149,8 +217,7 @@ def _fit_schedule(config: Config, plan: Plan) -> None:
         _set_input_shape(config, plan.input_size)
     base = (config.get('auto_scale_lr') or {}).get('base_batch_size')
     if base:
-        optimizer = wrapper.get('architecture', wrapper).optimizer
-        optimizer.lr *= plan.batch_size / base
+        wrapper.get('architecture', wrapper).optimizer.lr *= plan.batch_size / base
         # It is the one of this batch now.
         config.auto_scale_lr.base_batch_size = plan.batch_size
     for scheduler in schedules_of_weights(config):

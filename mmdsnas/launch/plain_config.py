@@ -42,10 +42,7 @@ class PlainConfig(Config):
 
 
 def read_config(path: Union[str, os.PathLike]) -> Config:
-    """Reads a config from a file.
-
-    Args:
-        path (str | Path): In either style of mmengine.
+    """Reads a config from a file in either style of mmengine.
 
     Raises:
         ConfigError: It makes something of what mmengine has not imported yet.
@@ -65,21 +62,17 @@ def read_config(path: Union[str, os.PathLike]) -> Config:
 def plain_config(config: Config) -> PlainConfig:
     """A copy of a config with names in place of classes and functions.
 
-    Args:
-        config (Config): From a file in either style of mmengine, or made in Python.
-
     Raises:
         ConfigError: An option is no plain value and has no name.
     """
-    # Without what the file imports; what lies inside is not imported yet.
-    options = {name: dict.get(config._cfg_dict, name) for name in config.to_dict()}
     # Classes and functions at its top are no options, but what the file makes.
     made = (type, FunctionType, LazyAttr, LazyObject)
-    options = {
-        k: v for k, v in options.items() if k in RUNNER or not isinstance(v, made)
-    }
+    # Without what the file imports; what lies inside is not imported yet.
+    given = {name: dict.get(config._cfg_dict, name) for name in config.to_dict()}
     return PlainConfig(
-        plain_options(options),
+        plain_options(
+            {k: v for k, v in given.items() if k in RUNNER or not isinstance(v, made)}
+        ),
         cfg_text=config.text,
         filename=config.filename,
         env_variables=config.env_variables,
@@ -89,12 +82,8 @@ def plain_config(config: Config) -> PlainConfig:
 def plain_options(options: Mapping[str, Any]) -> Dict[str, Any]:
     """Options of a config with names in place of classes and functions.
 
-    Args:
-        options (Mapping): Value by option, whose name may be dotted.
-
     Raises:
-        ConfigError: An option is no plain value and has no name; the message names
-            all that are not.
+        ConfigError: Names all options that are no plain value and have no name.
     """
     problems: List[str] = []
     plain = {name: _plain(value, name, problems) for name, value in options.items()}
@@ -150,31 +139,23 @@ def _is_plain(value: Any) -> bool:
 
 def _type_name(kind: Union[str, Callable]) -> Optional[str]:
     """What a config calls a class or function; None: it has no name."""
-    path = kind
-    if not isinstance(kind, str):
-        module, name = (getattr(kind, k, '') for k in ('__module__', '__qualname__'))
-        path = f'{module}.{name}'
-    elif kind.count('.') < 2 or not all(n.isidentifier() for n in kind.split('.')):
-        # A registered name, or what the check refuses.
-        return kind
-    found = (
-        get_object_from_string(path) if path.replace('.', '').isidentifier() else None
-    )
     if isinstance(kind, str):
+        if kind.count('.') < 2 or not all(n.isidentifier() for n in kind.split('.')):
+            # A registered name, or what the check refuses.
+            return kind
+        found = get_object_from_string(kind)
         return found and _registered_name(found) or kind
+    path = f'{getattr(kind, "__module__", "")}.{getattr(kind, "__qualname__", "")}'
+    found = path.replace('.', '').isidentifier() and get_object_from_string(path)
     return _registered_name(kind) or (path if found is kind else None)
 
 
 def _registered_name(kind: Callable) -> Optional[str]:
     """The name by which a class or function is registered, with its scope."""
-    for parent in vars(root).values():
-        if not isinstance(parent, Registry):
-            continue
+    for parent in (r for r in vars(root).values() if isinstance(r, Registry)):
         children = parent.children
         for place in (children[SCOPE], parent, *children.values()):
-            for name, found in place.module_dict.items():
-                if found is not kind:
-                    continue
+            for name in (n for n, found in place.module_dict.items() if found is kind):
                 unique = not any(name in c.module_dict for c in children.values())
                 return name if place is parent and unique else f'{place.scope}.{name}'
     return None

@@ -31,10 +31,6 @@ def start_processes(config: Config, given: Given) -> Config:
 
     ``env_cfg.dist_cfg.timeout`` of the config is how many seconds a process waits for
     the others before it gives up.
-
-    Raises:
-        ConfigError: The launcher did not start this process, or the machine of rank 0
-            is not known.
     """
     config.launcher = launcher = given.launcher
     os.environ.setdefault('LOCAL_RANK', str(given.local_rank))
@@ -69,9 +65,9 @@ def start_processes(config: Config, given: Given) -> Config:
 
 
 def _end_with_torchrun() -> None:
-    """Lets the kernel end a rank whose torchrun was killed, which can't do it.
+    """Lets the kernel end a rank whose torchrun was killed.
 
-    The ranks would run on, and write where the next start of the job does.
+    It would run on, and write where the next start of the job does.
     """
     if 'TORCHELASTIC_RUN_ID' in os.environ and sys.platform == 'linux':
         set_signal_of_parents_death = 1  # PR_SET_PDEATHSIG
@@ -80,14 +76,10 @@ def _end_with_torchrun() -> None:
 
 def _first_slurm_node() -> str:
     try:
-        nodes = subprocess.run(
-            ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.split()
-        return nodes[0]
-    except (KeyError, IndexError, OSError, subprocess.CalledProcessError) as error:
+        command = ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']]
+        told = subprocess.run(command, capture_output=True, text=True, check=True)
+        return told.stdout.split()[0]
+    except (LookupError, OSError, subprocess.CalledProcessError) as error:
         raise ConfigError(
             'The first machine of the Slurm job cannot be found by scontrol and '
             'SLURM_NODELIST: set the environment variable MASTER_ADDR to its address.'

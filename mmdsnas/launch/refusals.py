@@ -22,8 +22,7 @@ def left_as_it_was(config: Config, trains: Callable[[], bool]) -> Iterator[None]
 
     Args:
         config (Config): Has ``work_dir``.
-        trains (callable): Whether the training has begun, asked where the block raised
-            a ``UserError``.
+        trains (callable): Whether the training has begun: then all stays.
     """
     work_dir = Path(config.work_dir).absolute()
     missing = [path for path in (work_dir, *work_dir.parents) if not path.exists()]

@@ -6,24 +6,24 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Union
 from mmengine.config import Config
 
 from mmdsnas.utils.paths import find_config
-from .batch_augments import fill_classes_of_labels
-from .built_parts import building
+from .building import building
 from .given_options import Given, merge_options
-from .image_folders import fill_num_classes, fill_test_split
+from .images import fill_num_classes, fill_test_split
 from .own_images import fit_to_images
 from .plain_config import plain_config, read_config
 from .processes import start_processes
-from .run_options import check_options, drop_hooks, fill_schedules
+from .run_options import check_options, fill_classes_of_labels, fill_for_mmengine
 from .run_steps import (
     check_input_shape,
     enable_amp,
     leave_out_validation,
+    resume,
     scale_lr,
     set_work_dir,
-    show_predictions,
+    start_from_checkpoint,
     use_device,
+    use_tested,
 )
-from .start import resume, start_from_checkpoint, use_tested_subnet
 
 Step = Callable[[Config, Given], Config]
 # What is printed: the config as it is written, whatever data there are.
@@ -36,8 +36,7 @@ LOADED: Sequence[Step] = (
     fill_test_split,
     fill_classes_of_labels,
     fit_to_images,
-    fill_schedules,
-    drop_hooks,
+    fill_for_mmengine,
 )
 RUN: Sequence[Step] = (*LOADED, set_work_dir, use_device, start_processes)
 TRAIN: Sequence[Step] = (
@@ -49,20 +48,19 @@ TRAIN: Sequence[Step] = (
     enable_amp,
     scale_lr,
 )
-TEST: Sequence[Step] = (*RUN, use_tested_subnet, show_predictions)
+TEST: Sequence[Step] = (*RUN, use_tested)
 
 
 def prepared(
     name: Union[str, Path, Config], steps: Sequence[Step], given: Given
 ) -> Config:
-    """Takes a config through some steps.
+    """Takes a config through some steps, which may change it in place.
 
     Args:
         name (str | Path | Config): Path of a config, the name of one of mmdsnas, or
             a config, which is copied.
-        steps (Sequence): Each is given a config, which it may change in place, and
-            what there is beside it, and returns the config.
-        given (Given): What there is beside it.
+        steps (Sequence): What is done, in this order.
+        given (Given): What there is beside the config.
 
     Raises:
         UserError: An option is wrong, or a step cannot do its work.
@@ -87,18 +85,12 @@ def load_config(
 
     Args:
         name (str | Path | Config): See :func:`prepared`.
-        options (Mapping, optional): ``--cfg-options``. An option ``data_root``
-            also reaches the data sets that had the config's ``data_root``.
-        resolve (bool): Whether to check it and to fill in what is found from the
-            data.
-        input_size (int, optional): Pixels of the images of a checkpoint, which is
-            taken where the config would have it found from the data.
-        num_classes (int, optional): Classes of a checkpoint, for a network whose images
-            are not needed: with both of these they are not looked at.
-
-    Returns:
-        Config: With the number of classes filled in where it is None, and fitted to
-        the images where it has ``own_images``.
+        options (Mapping, optional): ``--cfg-options``.
+        resolve (bool): Whether to check it and to fill in what the data tell.
+        input_size (int, optional): Pixels of the images of a checkpoint, in place of
+            what the data tell.
+        num_classes (int, optional): Classes of a checkpoint; with both of these the
+            images are not looked at.
 
     Raises:
         ConfigError: An option is wrong.

@@ -1,15 +1,15 @@
 """What a config may have at its top, where nobody who is built from it looks."""
 
-from typing import Annotated, Any, Dict, List, Literal, Optional, Union
+from typing import Annotated, Any, Dict, List, Literal, Optional, Tuple, Union
 
 from mmengine.config import Config
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.utils.options import checked_options
+from mmdsnas.utils.config_values import type_name
+from mmdsnas.utils.options import Count, Fraction, Natural, Positive, checked_options
 from mmdsnas.utils.words import shown, unknown_option
-from .batch_augments import check_batch_augments
 from .given_options import Given
 
 # What mmengine needs all of, or none.
@@ -28,31 +28,24 @@ RUNNER_HOOKS = (
 LEVELS = Literal['CRITICAL', 'ERROR', 'WARNING', 'INFO', 'DEBUG', 'NOTSET']
 
 
+# What is read, or divided by, before anything is built; others check the rest.
 class Loader(TypedDict, total=False):
-    """What is read of a data loader before it is built."""
-
     dataset: Dict[str, Any]
-    batch_size: Annotated[int, Field(ge=1)]
-    num_workers: Annotated[int, Field(ge=0)]
+    batch_size: Count
+    num_workers: Natural
 
 
 class TrainLoop(TypedDict, total=False):
-    """What mmengine does not look at before it divides by it."""
-
-    max_epochs: Annotated[int, Field(ge=0)]
-    val_interval: Annotated[int, Field(ge=1)]
-    val_begin: Annotated[int, Field(ge=0)]
+    max_epochs: Natural
+    val_interval: Count
+    val_begin: Natural
 
 
 class Group(TypedDict, total=False):
-    """The group of processes of a distributed run."""
-
-    timeout: Annotated[float, Field(gt=0)]
+    timeout: Positive
 
 
 class Environment(TypedDict, total=False):
-    """What is read before mmengine sets it up."""
-
     dist_cfg: Group
 
 
@@ -84,7 +77,7 @@ def own_images(
     input_size: Annotated[Optional[int], Field(ge=64, le=1024)] = None,
     epochs: Annotated[Optional[int], Field(ge=3)] = None,
     batch_size: Annotated[Optional[int], Field(ge=2)] = None,
-    val_ratio: Annotated[Optional[float], Field(gt=0, lt=1)] = None,
+    val_ratio: Optional[Fraction] = None,
     found: Optional[Dict[str, Any]] = None,
 ) -> None:
     """What ``own_images`` may be, see ``fit_to_images``."""
@@ -97,15 +90,11 @@ def is_search(config: Config) -> bool:
 
 
 def check_options(checked: Config, _: Given) -> Config:
-    """Refuses what would be ignored, or show late; the rest shows when it is built.
-
-    Raises:
-        ConfigError: An option is wrong.
-    """
+    """Refuses what would be ignored, or show late; the rest shows when it is built."""
     options = checked.to_dict()
     config(**options)
     own_images(**(options.get('own_images') or {}))
-    check_batch_augments(checked)
+    _check_batch_augments(checked)
     # Without a loop it is no config of a run, but one that a child is built from.
     runs = any(loop in options for _, loop, _ in TOGETHER)
     if runs and options.get('model') is None:
@@ -119,14 +108,10 @@ def check_options(checked: Config, _: Given) -> Config:
             )
     searches, scheduler = is_search(checked), options.get('param_scheduler')
     if isinstance(scheduler, dict) and 'type' not in scheduler:
-        for name in scheduler:
-            if name not in OPTIMIZERS or not searches:
-                known = OPTIMIZERS if searches else ['type']
-                raise ConfigError(f'{unknown_option("param_scheduler", name, known)}.')
-    own, wrapper = (
-        options.get('find_unused_parameters'),
-        options.get('model_wrapper_cfg'),
-    )
+        known = OPTIMIZERS if searches else ('type',)
+        for name in (n for n in scheduler if n not in known):
+            raise ConfigError(f'{unknown_option("param_scheduler", name, known)}.')
+    own, wrapper = map(options.get, ('find_unused_parameters', 'model_wrapper_cfg'))
     if None not in (own, wrapper) and own != wrapper.get('find_unused_parameters'):
         raise ConfigError(
             'find_unused_parameters must be set in model_wrapper_cfg, which alone is '
@@ -145,14 +130,6 @@ def check_options(checked: Config, _: Given) -> Config:
     return checked
 
 
-def drop_hooks(config: Config, _: Given) -> Config:
-    """Drops default hooks that are None; mmengine can do without its own alone."""
-    hooks = config.get('default_hooks') or {}
-    for name in [n for n in hooks if hooks[n] is None and n not in RUNNER_HOOKS]:
-        del hooks[name]
-    return config
-
-
 def schedules_of_weights(config: Config) -> List[Dict[str, Any]]:
     """The schedules of the weights' optimizer, in whichever form they are given.
 
@@ -165,10 +142,71 @@ def schedules_of_weights(config: Config) -> List[Dict[str, Any]]:
     return [given] if isinstance(given, dict) else list(given or ())
 
 
-def fill_schedules(config: Config, _: Given) -> Config:
-    """Gives an optimizer that has no schedule an empty list, as mmengine wants it."""
-    given = config.get('param_scheduler')
+def fill_for_mmengine(config: Config, _: Given) -> Config:
+    """Gives an optimizer without a schedule an empty list, and drops hooks of None.
+
+    mmengine can do without its own hooks alone.
+    """
+    given, hooks = config.get('param_scheduler'), config.get('default_hooks') or {}
     if isinstance(given, dict) and 'type' not in given:
         for name in OPTIMIZERS:
             given[name] = [] if given.get(name) is None else given[name]
+    for name in [n for n in hooks if hooks[n] is None and n not in RUNNER_HOOKS]:
+        del hooks[name]
     return config
+
+
+def fill_classes_of_labels(config: Config, _: Given) -> Config:
+    """Tells a preprocessor that mixes labels how many classes the head has."""
+    _, architecture, preprocessor, places = _batch_augments(config)
+    if not places:
+        return config
+    if preprocessor is None:
+        architecture['data_preprocessor'] = {}
+        # A config keeps a copy of what it is given.
+        preprocessor = architecture['data_preprocessor']
+    if preprocessor.get('num_classes') is None:
+        preprocessor['num_classes'] = (architecture.get('head') or {}).get(
+            'num_classes'
+        )
+    return config
+
+
+def _check_batch_augments(config: Config) -> None:
+    """Refuses batch augmentations of which mmcls would say nothing, or say it late."""
+    where, architecture, _, places = _batch_augments(config)
+    if len(places) > 1:
+        raise ConfigError(
+            f'batch augments must be given once, but are in {" and ".join(places)}.'
+        )
+    head = architecture.get('head')
+    if places and isinstance(head, dict) and head.get('cal_acc'):
+        raise ConfigError(
+            f'{where}.head.cal_acc must be False where {places[0]} mixes labels, but '
+            'is True.'
+        )
+
+
+def _batch_augments(
+    config: Config,
+) -> Tuple[str, Dict[str, Any], Optional[Dict[str, Any]], List[str]]:
+    """The network's place, itself, its preprocessor, and the places of augments."""
+    model = config.get('model') or {}
+    name = 'architecture' if 'architecture' in model else 'cfg'
+    architecture, where = model.get(name), f'model.{name}'
+    if not isinstance(architecture, dict):
+        return where, {}, None, []
+    places = []
+    # In the order in which one of them counts.
+    owners = {f'{where}.': architecture, 'model.': model, '': config}
+    found = {k: part.get('data_preprocessor') for k, part in owners.items()}
+    found = {k: part for k, part in found.items() if isinstance(part, dict)}
+    owner, preprocessor = next(iter(found.items()), ('', None))
+    # Another one may mean something else by it.
+    if type_name(preprocessor) in ('', 'ClsDataPreprocessor'):
+        if (preprocessor or {}).get('batch_augments') is not None:
+            places.append(f'{owner}data_preprocessor.batch_augments')
+    train = architecture.get('train_cfg')
+    if isinstance(train, dict) and 'augments' in train:
+        places.append(f'{where}.train_cfg')
+    return where, architecture, preprocessor, places

@@ -1,7 +1,8 @@
-"""Steps that fit a config to a run: its folder, its machine and its arguments."""
+"""Steps that fit a config to a run: folder, machine, arguments, first checkpoint."""
 
 import os.path as osp
 from logging import WARNING
+from typing import Any, Dict
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -10,9 +11,13 @@ from mmengine.logging import print_log
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import COSTS
+from mmdsnas.subnets import is_of_search, use_recorded_subnet, warn_of_unfinished
+from mmdsnas.subnets.checkpoint_files import find_latest
+from mmdsnas.subnets.file_names import LAST_CHECKPOINT
+from mmdsnas.subnets.metadata import check_resumable, last_lr
 from mmdsnas.utils.data_sets import loaders, pipeline_of
 from .given_options import Given
-from .input_size import input_size
+from .images import input_size
 from .run_options import is_search
 
 
@@ -31,9 +36,8 @@ def set_work_dir(config: Config, given: Given) -> Config:
     for name, cost in COSTS.items():
         if cost.meter and estimator.get(name) is not None:
             # A resumed run must have the same, which a second measurement is not.
-            estimator[name].setdefault(
-                'file', osp.join(config.work_dir, f'{name}.json')
-            )
+            file = osp.join(config.work_dir, f'{name}.json')
+            estimator[name].setdefault('file', file)
     return config
 
 
@@ -58,62 +62,141 @@ def leave_out_validation(config: Config, given: Given) -> Config:
     return config
 
 
-def enable_amp(config: Config, given: Given) -> Config:
-    """Turns mixed precision on: float16 on CUDA, bfloat16 on the CPU.
+def resume(config: Config, given: Given) -> Config:
+    """Names the checkpoint that a run goes on with, if it is to.
 
-    Raises:
-        ConfigError: The config trains with one optimizer and there is no GPU.
+    That is the one that is given, or the latest of the work dir that is whole; without
+    one the run starts as its config says.
     """
+    if not given.resume and not config.get('resume'):
+        return config
+    checkpoint = given.resume or config.get('load_from') or True
+    if checkpoint in (True, 'auto'):
+        checkpoint = find_latest(given.checkpoints, config.work_dir)
+    if checkpoint is None:
+        _warn(
+            f'There is no checkpoint in {config.work_dir} to resume: the run starts '
+            'from its beginning.'
+        )
+        return config
+    config.resume, config.load_from = True, str(checkpoint)
+    return config
+
+
+def start_from_checkpoint(config: Config, given: Given) -> Config:
+    """Fills in what the config of a child leaves to ``load_from``.
+
+    That is the subnet, if the checkpoint names one, and a learning rate of None,
+    which means the last one of the checkpoint. A resumed run gets its seed, too.
+    """
+    used = osp.join(config.get('work_dir') or '', LAST_CHECKPOINT)
+    if not config.get('resume') and osp.isfile(used):
+        _warn(
+            f'{config.work_dir} has checkpoints of another run, which this one will '
+            'overwrite; --resume would go on with it.'
+        )
+    lr = None
+    if config.get('load_from') is not None:
+        checkpoint = given.checkpoints.load(config.load_from)
+        if config.get('resume'):
+            _check_kind(config, checkpoint)
+            check_resumable(checkpoint, config.load_from)
+            _take_seed(config, checkpoint)
+        use_recorded_subnet(config.model, checkpoint, given.options or {})
+        if not is_search(config):
+            warn_of_unfinished(checkpoint, config.load_from)
+        lr = last_lr(checkpoint)
+        if config.get('resume'):
+            # What the run began with: its schedules come from the checkpoint.
+            options = (checkpoint['meta'].get('run') or {}).get('options', {})
+            lr = options.get('optim_wrapper.optimizer.lr', lr)
+    wrapper = config.get('optim_wrapper') or {}
+    optimizer = wrapper.get('architecture', wrapper).get('optimizer') or {}
+    if optimizer.get('lr', 0) is not None:
+        return config
+    if lr is None:
+        raise ConfigError(
+            'optim_wrapper.optimizer.lr is None, which means the last learning rate '
+            f'of the checkpoint load_from, but {config.get("load_from")} has none; '
+            'set one of them.'
+        )
+    optimizer['lr'] = lr
+    print_log(f'The learning rate is that of {config.load_from}: {lr:g}.', 'current')
+    return config
+
+
+def _check_kind(config: Config, checkpoint: Dict[str, Any]) -> None:
+    if is_of_search(checkpoint) == is_search(config):
+        return
+    kinds = ('a child', 'a search')
+    raise ConfigError(
+        f'--resume must be a checkpoint of {kinds[is_search(config)]}, as the config '
+        f'is, but {config.load_from} is one of {kinds[not is_search(config)]}; to '
+        'begin with its weights give it as load_from.'
+    )
+
+
+def _take_seed(config: Config, checkpoint: Dict[str, Any]) -> None:
+    """Gives a resumed run its seed.
+
+    mmengine does that too, but after it has built the sampler, which shuffles by the
+    seed, and the data workers.
+    """
+    seed, own = checkpoint['meta'].get('seed'), config.get('randomness', {})
+    if seed is None or seed == own.get('seed'):
+        return
+    if own.get('seed') is not None:
+        _warn(
+            f'randomness.seed is {own["seed"]}, but a resumed run keeps its seed, '
+            f'which is {seed}.'
+        )
+    config.randomness = {**own, 'seed': seed}
+
+
+def check_input_shape(config: Config, _: Given) -> Config:
+    """Warns of costs that are not those of the images a search gets."""
+    shape = (config.model.get('resource_estimator') or {}).get('input_shape')
+    try:
+        size = input_size(pipeline_of(config.get('test_dataloader')))
+    except ConfigError:
+        return config
+    if shape is not None and tuple(shape[-2:]) != size:
+        _warn(
+            f'model.resource_estimator.input_shape is {tuple(shape)}, but the test '
+            f'pipeline gives images of {size[0]} x {size[1]}: the MFLOPs that are '
+            'shown and limited are those of the former.'
+        )
+    return config
+
+
+def enable_amp(config: Config, given: Given) -> Config:
+    """Turns mixed precision on: float16 on CUDA, bfloat16 on the CPU."""
     if given.amp and is_search(config):
         config.optim_wrapper.setdefault('amp', dict())
     elif given.amp and get_device() == 'cpu':
         raise ConfigError(
-            '--amp needs a GPU for a config that trains a child '
-            'alone; for a search it works on the CPU too.'
+            '--amp needs a GPU for a config that trains a child alone; for a search it '
+            'works on the CPU too.'
         )
     elif given.amp:
         config.optim_wrapper.type = 'AmpOptimWrapper'
     return config
 
 
-def check_input_shape(config: Config, _: Given) -> Config:
-    """Warns of costs that are not those of the images a search gets."""
-    shape = (config.model.get('resource_estimator') or {}).get('input_shape')
-    pipeline = pipeline_of(config.get('test_dataloader'))
-    try:
-        size = input_size(pipeline)
-    except ConfigError:
-        return config
-    if shape is not None and tuple(shape[-2:]) != size:
-        print_log(
-            f'model.resource_estimator.input_shape is {tuple(shape)}, but the test '
-            f'pipeline gives images of {size[0]} x {size[1]}: the MFLOPs that are '
-            'shown and limited are those of the former.',
-            'current',
-            level=WARNING,
-        )
-    return config
-
-
 def scale_lr(config: Config, given: Given) -> Config:
     """Scales the weights' learning rate to the batch size of all processes.
 
-    mmengine's ``auto_scale_lr`` scales every optimizer, ``alpha``'s too, whose
-    step does not depend on the batch size; it is therefore done here, and
-    turned off there.
-
-    Raises:
-        ConfigError: ``auto_scale_lr.base_batch_size`` is missing.
+    mmengine's ``auto_scale_lr``, which is turned off, scales every optimizer,
+    ``alpha``'s too, whose step does not depend on the batch size.
     """
     own = config.get('auto_scale_lr') or {}
     if not given.auto_scale_lr and not own.get('enable'):
         return config
     if not own.get('base_batch_size'):
         raise ConfigError(
-            '--auto-scale-lr needs auto_scale_lr = '
-            'dict(base_batch_size=...) in the config, the batch '
-            'size that its learning rate is meant for; one that comes from a '
-            'checkpoint is not scaled.'
+            '--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the '
+            'config, the batch size that its learning rate is meant for; one that '
+            'comes from a checkpoint is not scaled.'
         )
     own.enable = False
     images = config.train_dataloader.batch_size * get_world_size()
@@ -123,8 +206,11 @@ def scale_lr(config: Config, given: Given) -> Config:
     return config
 
 
-def show_predictions(config: Config, given: Given) -> Config:
-    """Lets a test draw its predictions into a folder."""
+def use_tested(config: Config, given: Given) -> Config:
+    """Gives a test the subnet of its checkpoint, and the folder for its pictures."""
+    # The weights alone are loaded, later.
+    config.load_from, config.resume = None, False
+    use_recorded_subnet(config.model, given.tested, given.options or {})
     if given.show_dir is not None:
         config.default_hooks.visualization = dict(
             type='mmcls.VisualizationHook',
@@ -133,3 +219,7 @@ def show_predictions(config: Config, given: Given) -> Config:
             out_dir=str(given.show_dir),
         )
     return config
+
+
+def _warn(text: str) -> None:
+    print_log(text, 'current', level=WARNING)

@@ -21,7 +21,7 @@ from mmdsnas.visualization.tables import child_table
 from .children import complete_child
 from .run_config import load_config
 from .run_options import is_search
-from .training import train
+from .runs import train
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,9 @@ def search(
     """Runs a search to its end: ``mmdsnas train`` in one process.
 
     Any number of searches may follow each other: none writes into the log of another.
+    Arguments that are not listed are those of :func:`train`.
 
     Args:
-        config (str | Path | Config): See :func:`train`.
-        work_dir (str | Path, optional): See :func:`train`.
-        resume (bool | str | Path): See :func:`train`.
-        amp (bool): See :func:`train`.
-        trust_checkpoint (bool): See :func:`train`.
         **overrides: Options that replace those of the config: parts, which are merged
             (``train_cfg=dict(max_epochs=9)``), or dotted names
             (``**{'model.cost.limit': 3}``).

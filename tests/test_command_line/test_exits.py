@@ -17,7 +17,7 @@ from mmengine.logging import MMLogger
 from mmengine.model import MMDistributedDataParallel
 
 from mmdsnas.command_line.arguments import show_user_errors
-from mmdsnas.command_line.exits import Signals
+from mmdsnas.command_line.endings import Signals
 from mmdsnas.errors import DataError
 from mmdsnas.launch.given_options import Given
 from mmdsnas.launch.processes import start_processes

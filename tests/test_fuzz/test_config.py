@@ -10,8 +10,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 
-from mmdsnas.launch.built_parts import building
-from mmdsnas.launch.dry_build import build_model
+from mmdsnas.launch.building import build_model, building
 from mmdsnas.launch.given_options import Given
 from mmdsnas.launch.run_options import check_options
 from mmdsnas.registry import HOOKS

@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from mmdsnas.datasets.class_folders import find_classes
 from mmdsnas.engine.hooks.logging.search_plan_hook import printable
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.dry_build import build_model
+from mmdsnas.launch.building import build_model
 from mmdsnas.launch.given_options import Given
 from mmdsnas.launch.plain_config import plain_config
 from mmdsnas.launch.run_options import check_options

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from mmdsnas import load_child
 from mmdsnas.errors import ConfigError
 from mmdsnas.launch.run_config import load_config
-from mmdsnas.launch.testing import test as evaluate
+from mmdsnas.launch.runs import test as evaluate
 from mmdsnas.registry import HOOKS, RUNNERS
 from tests.small_search import CLASSES, config_of, run
 

@@ -12,7 +12,8 @@ from mmdsnas.subnets.official_names import empty_architecture
 from mmdsnas.visualization.tables import subnet_table
 
 
-def parse_args() -> argparse.Namespace:
+@show_user_errors
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('checkpoint', help='a supernet or a child of the authors')
     parser.add_argument('out', help='the .pth file to be written')
@@ -27,12 +28,7 @@ def parse_args() -> argparse.Namespace:
         help="config of the network, by default that of the authors' search",
     )
     add_trust_argument(parser)
-    return parser.parse_args()
-
-
-@show_user_errors
-def main() -> None:
-    args = parse_args()
+    args = parser.parse_args()
     out = Path(args.out)
     if out.suffix != '.pth' or out.is_dir():
         raise ConfigError(f'OUT must be a file that ends in .pth, but is {out}.')

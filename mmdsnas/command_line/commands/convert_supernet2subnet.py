@@ -1,15 +1,10 @@
 """Makes the child from any checkpoint of a search."""
 
-import argparse
 from pathlib import Path
 
-from mmdsnas.command_line.arguments import (
-    add_trust_argument,
-    config_parser,
-    show_user_errors,
-)
+from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.dry_build import build_model
+from mmdsnas.launch.building import build_model
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.models.weights import load_weights
@@ -26,21 +21,16 @@ from mmdsnas.subnets.metadata import last_lr, meta_of
 from mmdsnas.visualization.tables import child_table
 
 
-def parse_args() -> argparse.Namespace:
-    parser = config_parser(__doc__)
+@show_user_errors
+def main() -> None:
+    parser = config_parser(__doc__, loads=True)
     parser.add_argument('checkpoint', help='a checkpoint of the search')
     parser.add_argument(
         'out',
         help='folder for subnet.pth and subnet.yaml, or the name of the .pth '
         'file, beside which the .yaml is put',
     )
-    add_trust_argument(parser)
-    return parser.parse_args()
-
-
-@show_user_errors
-def main() -> None:
-    args = parse_args()
+    args = parser.parse_args()
     checkpoint = load_checkpoint(args.checkpoint, args.trust_checkpoint)
     config = load_config(
         args.config,
@@ -51,9 +41,8 @@ def main() -> None:
     model = build_model(config)
     if not isinstance(model, DSNAS):
         raise ConfigError(
-            'the config must be that of a search, with a model '
-            f'of type DSNAS, but {args.config} has a '
-            f'{type(model).__name__}.'
+            'the config must be that of a search, with a model of type DSNAS, but '
+            f'{args.config} has a {type(model).__name__}.'
         )
     load_weights(model, checkpoint, args.checkpoint)
     meta = meta_of(checkpoint)

@@ -1,14 +1,9 @@
 """Exports the child of a checkpoint to a file that runs without OpenMMLab."""
 
-import argparse
 import re
 from typing import Union
 
-from mmdsnas.command_line.arguments import (
-    add_trust_argument,
-    config_parser,
-    show_user_errors,
-)
+from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.deployment import Comparison, ExportResult, export
 from mmdsnas.deployment.exporting import CHECKED, TOLERANCE
 from mmdsnas.deployment.formats import DEFAULT, FORMATS, INT8_FORMATS
@@ -20,8 +15,47 @@ def _images(text: str) -> Union[int, str]:
     return int(text) if re.fullmatch('-?[0-9]+', text) else text
 
 
-def parse_args() -> argparse.Namespace:
-    parser = config_parser(__doc__)
+def report(result: ExportResult) -> str:
+    """What an export wrote, in words."""
+    lines = [
+        f'{result.file}: {_size(result.file)}, BatchNorm layers folded: '
+        f'{result.folded}, left: {result.left}.',
+        input_sentence(result.metadata),
+        f'Compared with PyTorch: {_words(result.comparison)}',
+    ]
+    if result.int8_file is not None:
+        lines += [
+            f'{result.int8_file}: {_size(result.int8_file)}, in int8.',
+            f'Compared with float32: {_words(result.int8_comparison)}',
+        ]
+    lines += [f'Left out: {what}' for what in result.left_out]
+    return '\n'.join(lines)
+
+
+def _size(file) -> str:
+    return f'{file.stat().st_size / 1e6:.2f} MB'
+
+
+def _words(found: Comparison) -> str:
+    agreeing = (
+        'all'
+        if found.agreeing == found.images
+        else (f'{found.agreeing} of {found.images}')
+    )
+    words = (
+        f'{found.images} images, largest difference of logits {found.largest:.2g} '
+        f'(they are up to {found.scale:.2g}), {agreeing} predictions agree'
+    )
+    if found.before is not None:
+        words += f', accuracy {100 * found.before:.2f} % before and '
+        words += f'{100 * found.after:.2f} % after'
+    return f'{words}.'
+
+
+@show_user_errors
+def main() -> None:
+    """Entry point of the tool."""
+    parser = config_parser(__doc__, loads=True)
     parser.add_argument(
         'checkpoint', help='checkpoint of the search, or of the child alone'
     )
@@ -61,49 +95,4 @@ def parse_args() -> argparse.Namespace:
         help='write a second file in int8, calibrated with a folder of images or a '
         f'number of images of the training set; --format {" or ".join(INT8_FORMATS)}',
     )
-    add_trust_argument(parser)
-    return parser.parse_args()
-
-
-def report(result: ExportResult) -> str:
-    """What an export wrote, in words."""
-    lines = [
-        f'{result.file}: {_size(result.file)}, BatchNorm layers folded: '
-        f'{result.folded}, left: {result.left}.',
-        input_sentence(result.metadata),
-        f'Compared with PyTorch: {_words(result.comparison)}',
-    ]
-    if result.int8_file is not None:
-        lines += [
-            f'{result.int8_file}: {_size(result.int8_file)}, in int8.',
-            f'Compared with float32: {_words(result.int8_comparison)}',
-        ]
-    lines += [f'Left out: {what}' for what in result.left_out]
-    return '\n'.join(lines)
-
-
-def _size(file) -> str:
-    return f'{file.stat().st_size / 1e6:.2f} MB'
-
-
-def _words(comparison: Comparison) -> str:
-    number, agreeing = comparison.images, comparison.agreeing
-    same = 'all' if agreeing == number else f'{agreeing} of {number}'
-    words = (
-        f'{number} images, largest difference of logits {comparison.largest:.2g} '
-        f'(they are up to {comparison.scale:.2g}), '
-        f'{same} predictions agree'
-    )
-    if comparison.before is not None:
-        before, after = (
-            f'{100 * accuracy:.2f} %'
-            for accuracy in (comparison.before, comparison.after)
-        )
-        words += f', accuracy {before} before and {after} after'
-    return f'{words}.'
-
-
-@show_user_errors
-def main() -> None:
-    """Entry point of the tool."""
-    print(report(export(**vars(parse_args()))))
+    print(report(export(**vars(parser.parse_args()))))

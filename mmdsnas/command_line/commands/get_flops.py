@@ -1,6 +1,5 @@
 """Prints parameters and FLOPs of a network, in all and by stage."""
 
-import argparse
 from typing import Dict, Optional
 
 from mmengine.config import Config
@@ -8,8 +7,8 @@ from mmengine.model import BaseModel
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.dry_build import build_model, build_subnet
-from mmdsnas.launch.input_size import input_channels, input_size
+from mmdsnas.launch.building import build_model, build_subnet
+from mmdsnas.launch.images import input_channels, input_size
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import costs_by_stage
@@ -23,36 +22,16 @@ COLUMNS = {
 }
 
 
-def parse_args() -> argparse.Namespace:
-    parser = config_parser(__doc__)
-    parser.add_argument(
-        '--subnet',
-        help='subnet file of the child to count; without one a search shows its '
-        'cheapest and its most expensive path',
-    )
-    parser.add_argument(
-        '--shape',
-        nargs=2,
-        type=int,
-        metavar=('HEIGHT', 'WIDTH'),
-        help='size of the images, by default that of the test pipeline',
-    )
-    args = parser.parse_args()
-    if args.shape and min(args.shape) < 1:
-        parser.error('--shape must be two numbers of at least 1')
-    return args
-
-
 def networks(config: Config, subnet: Optional[str]) -> Dict[str, BaseModel]:
     """What is to be counted, by title."""
-    model_cfg = config.model
-    is_child = model_cfg.type.endswith('sub_model')
+    kind = config.model.type
+    is_child = kind.endswith('sub_model')
     if is_child and subnet is not None:
-        model_cfg.fix_subnet = subnet
-    elif subnet is not None and not model_cfg.type.endswith('DSNAS'):
+        config.model.fix_subnet = subnet
+    elif subnet is not None and not kind.endswith('DSNAS'):
         raise ConfigError(
             '--subnet must be left out for a config without a supernet, whose '
-            f'model is a {model_cfg.type}.'
+            f'model is a {kind}.'
         )
     elif subnet is not None:
         return {f'The child {subnet}': build_subnet(config, subnet)}
@@ -69,7 +48,22 @@ def networks(config: Config, subnet: Optional[str]) -> Dict[str, BaseModel]:
 
 @show_user_errors
 def main() -> None:
-    args = parse_args()
+    parser = config_parser(__doc__)
+    parser.add_argument(
+        '--subnet',
+        help='subnet file of the child to count; without one a search shows its '
+        'cheapest and its most expensive path',
+    )
+    parser.add_argument(
+        '--shape',
+        nargs=2,
+        type=int,
+        metavar=('HEIGHT', 'WIDTH'),
+        help='size of the images, by default that of the test pipeline',
+    )
+    args = parser.parse_args()
+    if args.shape and min(args.shape) < 1:
+        parser.error('--shape must be two numbers of at least 1')
     config = load_config(args.config, args.options)
     size = args.shape or input_size(pipeline_of(config.test_dataloader))
     shape = (1, input_channels(config), *size)

@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.dry_build import build_model, build_subnet
+from mmdsnas.launch.building import build_model, build_subnet
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import LatencyMeter, random_paths
@@ -82,21 +82,15 @@ def main() -> None:
     setting = table.setting
     print('\n'.join(f'{name}: {value}' for name, value in setting.items()))
     print(cost_table(costs))
+    predicted = [costs.cost(path)['latency'] for path in paths]
     rows = [
-        dict(
-            measured_ms=measured[k],
-            predicted_ms=costs.cost(path)['latency'],
-            subnet=subnets[k],
-        )
-        for k, path in enumerate(paths)
+        dict(measured_ms=measured[k], predicted_ms=predicted[k], subnet=subnet)
+        for k, subnet in enumerate(subnets)
     ]
     print(error_table(rows))
     if args.report is not None:
-        write_report(
-            args.report,
-            setting['backend'],
-            dict(config=args.config, **table.model_dump(), paths=rows),
-        )
+        report = dict(config=args.config, **table.model_dump(), paths=rows)
+        write_report(args.report, setting['backend'], report)
 
 
 def write_report(path: str, backend: str, report: Dict[str, Any]) -> None:

@@ -6,8 +6,9 @@ from mmdsnas.command_line.arguments import show_user_errors
 from mmdsnas.visualization import report
 
 
-def parse_args() -> argparse.Namespace:
-    """Reads the arguments of the command."""
+@show_user_errors
+def main() -> None:
+    """Writes it, and prints where it is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         'work_dirs', nargs='+', metavar='WORK_DIR', help='folder that a run left'
@@ -19,11 +20,4 @@ def parse_args() -> argparse.Namespace:
         'comparison.html in the current folder; the pictures go into a folder beside '
         'it, and those of an earlier report there are removed',
     )
-    return parser.parse_args()
-
-
-@show_user_errors
-def main() -> None:
-    """Writes it, and prints where it is."""
-    args = parse_args()
-    print(report(args.work_dirs, args.out))
+    print(report(**vars(parser.parse_args())))

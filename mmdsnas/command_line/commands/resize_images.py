@@ -14,7 +14,8 @@ from mmdsnas.datasets.resized_copy import CORRUPT, copy_resized
 NAMED = 10
 
 
-def parse_args() -> argparse.Namespace:
+@show_user_errors
+def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -32,15 +33,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--workers', type=int, default=os.cpu_count(), help='processes (%(default)s)'
     )
-    return parser.parse_args()
-
-
-@show_user_errors
-def main() -> None:
-    args = parse_args()
-    became = copy_resized(
-        args.source, args.target, args.short_edge, args.quality, args.workers
-    )
+    became = copy_resized(**vars(parser.parse_args()))
     counts = Counter(became.values())
     print(', '.join(f'{number} {what}' for what, number in counts.items()))
     corrupt = [path for path, what in became.items() if what == CORRUPT]

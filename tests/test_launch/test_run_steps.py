@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from mmdsnas.errors import CheckpointError, ConfigError, SubnetError
-from mmdsnas.launch import start
+from mmdsnas.launch import run_steps
 from mmdsnas.launch.given_options import Given
 from mmdsnas.models.weights import check_weights
 from mmdsnas.subnets import ending
@@ -55,7 +55,7 @@ def test_last_learning_rate(saved, content):
     assert last_lr(content) == 0.3
     config = child_config()
     config.load_from = saved(**content)
-    start.start_from_checkpoint(config, Given())
+    run_steps.start_from_checkpoint(config, Given())
     assert config.optim_wrapper.optimizer.lr == 0.3
 
 
@@ -63,7 +63,7 @@ def test_learning_rate_that_is_given_stays(saved):
     config = child_config()
     config.optim_wrapper.optimizer.lr = 0.1
     config.load_from = saved(meta=dict(lr=0.3))
-    start.start_from_checkpoint(config, Given())
+    run_steps.start_from_checkpoint(config, Given())
     assert config.optim_wrapper.optimizer.lr == 0.1
 
 
@@ -73,18 +73,18 @@ def test_learning_rate_that_nothing_tells(saved, from_file):
     config.load_from = saved(meta={}) if from_file else None
     message = f'optim_wrapper.optimizer.lr is None.* but {config.load_from} has none'
     with pytest.raises(ConfigError, match=message):
-        start.start_from_checkpoint(config, Given())
+        run_steps.start_from_checkpoint(config, Given())
 
 
 def test_subnet(saved, tmp_path):
     config = child_config()
     config.load_from = saved(meta=dict(subnet=SUBNET, lr=0.1))
-    start.start_from_checkpoint(config, Given({}))
+    run_steps.start_from_checkpoint(config, Given({}))
     assert dict(config.model.fix_subnet) == SUBNET
     other = tmp_path / 'other.yaml'
     other.write_text('backbone.layers.0.0: shuffle_5x5')
     with pytest.raises(SubnetError, match='weights of another subnet'):
-        start.start_from_checkpoint(config, Given({'model.fix_subnet': str(other)}))
+        run_steps.start_from_checkpoint(config, Given({'model.fix_subnet': str(other)}))
 
 
 @pytest.mark.parametrize('kind', ['child', 'search'])
@@ -97,7 +97,7 @@ def test_child_of_a_search_that_is_not_finished(saved, monkeypatch, kind):
     if kind == 'search':
         config.optim_wrapper = dict(architecture={}, mutator={})
     config.load_from = saved(meta=dict(subnet=SUBNET, lr=0.1, epoch=3, plan=plan))
-    start.start_from_checkpoint(config, Given({}))
+    run_steps.start_from_checkpoint(config, Given({}))
     assert len(told) == (kind == 'child') and all('3 of 9' in text for text in told)
 
 
@@ -105,29 +105,29 @@ def test_checkpoint_that_is_not_there(tmp_path):
     config = child_config()
     config.load_from = str(tmp_path / 'no.pth')
     with pytest.raises(CheckpointError, match='no.pth does not exist'):
-        start.start_from_checkpoint(config, Given())
+        run_steps.start_from_checkpoint(config, Given())
 
 
 def test_resume(tmp_path):
     """Without a checkpoint in the work dir the run starts as the config says."""
     config = child_config(work_dir=str(tmp_path), resume=False)
     config.load_from = 'search.pth'
-    start.resume(config, Given(resume=True))
+    run_steps.resume(config, Given(resume=True))
     assert (config.resume, config.load_from) == (False, 'search.pth')
     latest = str(tmp_path / 'epoch_3.pth')
     torch.save(dict(state_dict={}), latest)
     (tmp_path / 'last_checkpoint').write_text(latest)
-    start.resume(config, Given(resume=True))
+    run_steps.resume(config, Given(resume=True))
     assert (config.resume, config.load_from) == (True, latest)
-    start.resume(config, Given(resume='epoch_2.pth'))
+    run_steps.resume(config, Given(resume='epoch_2.pth'))
     assert (config.resume, config.load_from) == (True, 'epoch_2.pth')
 
 
 def test_resume_of_weights_alone(saved):
     config = child_config(work_dir='x')
-    start.resume(config, Given(resume=saved(meta=dict(lr=0.1))))
+    run_steps.resume(config, Given(resume=saved(meta=dict(lr=0.1))))
     with pytest.raises(CheckpointError, match='cannot be resumed, because it lacks'):
-        start.start_from_checkpoint(config, Given({}))
+        run_steps.start_from_checkpoint(config, Given({}))
 
 
 def test_weights_of_another_model():
@@ -157,11 +157,11 @@ def test_search_has_the_weights_of_every_subnet(tmp_path):
     config = child_config()
     config.load_from = path
     config.model.fix_subnet = str(other)
-    start.start_from_checkpoint(config, Given({'model.fix_subnet': str(other)}))
+    run_steps.start_from_checkpoint(config, Given({'model.fix_subnet': str(other)}))
     assert config.model.fix_subnet == str(other)
     for in_the_file in (None, str(other)):
         config.model.fix_subnet = in_the_file
-        start.start_from_checkpoint(config, Given({}))
+        run_steps.start_from_checkpoint(config, Given({}))
         assert dict(config.model.fix_subnet) == SUBNET
 
 
@@ -173,11 +173,11 @@ def test_resume_of_the_other_kind(tmp_path, searching):
     config = child_config()
     if searching:
         config.optim_wrapper = dict(mutator=dict(), architecture=dict())
-    start.resume(config, Given(resume=path))
+    run_steps.resume(config, Given(resume=path))
     wanted, given = ('a search', 'a child') if searching else ('a child', 'a search')
     message = f'--resume must be a checkpoint of {wanted}, .* is one of {given}; to beg'
     with pytest.raises(ConfigError, match=message):
-        start.start_from_checkpoint(config, Given({}))
+        run_steps.start_from_checkpoint(config, Given({}))
 
 
 def test_resume_without_a_checkpoint_is_told(tmp_path):
@@ -185,7 +185,7 @@ def test_resume_without_a_checkpoint_is_told(tmp_path):
     logger = MMLogger.get_current_instance()
     lines = []
     logger.addFilter(lambda record: lines.append(record.getMessage()) or True)
-    start.resume(config, Given(resume=True))
+    run_steps.resume(config, Given(resume=True))
     assert any(f'no checkpoint in {tmp_path} to resume' in line for line in lines)
 
 
@@ -200,21 +200,21 @@ def test_a_resumed_run_keeps_its_seed(saved, given):
     config = child_config(resume=True, randomness=given)
     config.optim_wrapper.optimizer.lr = 0.1
     config.load_from = path
-    start.start_from_checkpoint(config, Given())
+    run_steps.start_from_checkpoint(config, Given())
     assert config.randomness == {**given, 'seed': 7}
     config = child_config(randomness=given)
     config.optim_wrapper.optimizer.lr = 0.1
     config.load_from = path
-    start.start_from_checkpoint(config, Given())
+    run_steps.start_from_checkpoint(config, Given())
     assert config.randomness == given
 
 
 @pytest.mark.parametrize('resumes', [True, False])
 def test_a_used_work_dir_is_told(saved, tmp_path, monkeypatch, resumes):
     told = []
-    monkeypatch.setattr(start, 'print_log', lambda text, *a, **k: told.append(text))
+    monkeypatch.setattr(run_steps, 'print_log', lambda text, *a, **k: told.append(text))
     (tmp_path / 'last_checkpoint').write_text('epoch_1.pth')
     config = child_config(work_dir=str(tmp_path), resume=resumes)
     config.optim_wrapper.optimizer.lr = 0.1
-    start.start_from_checkpoint(config, Given())
+    run_steps.start_from_checkpoint(config, Given())
     assert [t for t in told if 'of another run' in t] == ([] if resumes else [told[0]])

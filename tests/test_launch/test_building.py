@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config, DictAction
 
 from mmdsnas.errors import UserError
-from mmdsnas.launch.dry_build import build_model
+from mmdsnas.launch.building import build_model
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.paths import config_root

@@ -1,7 +1,7 @@
 import pytest
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.input_size import input_size
+from mmdsnas.launch.images import input_size
 from mmdsnas.launch.run_config import load_config
 
 
