@@ -59,10 +59,8 @@ def forward_only(layers: Iterable[_BatchNorm]) -> Iterator[None]:
 
 def average_statistics(layers: Sequence[_BatchNorm]) -> None:
     """Gives every process of a distributed run the mean over all of them."""
-    statistics = [
-        s for layer in layers for s in (layer.running_mean, layer.running_var)
-    ]
-    all_reduce_params(statistics, op='mean')
+    moments = [m for layer in layers for m in (layer.running_mean, layer.running_var)]
+    all_reduce_params(moments, op='mean')
     counts = [layer.num_batches_tracked for layer in layers]
     if counts:
         # Of rank 0, whose are saved; where momentum is None they weigh the batches.
@@ -78,8 +76,7 @@ def recalibrate(model: BaseModel, batches: Iterable[Any]) -> int:
 
     Every layer that is executed gets the mean over the batches of the batch's
     mean and of its unbiased variance (and over the processes of a distributed
-    run); the others keep what they had. The model is in the mode that it was
-    in afterwards.
+    run); the others keep what they had. Mode and state are as before afterwards.
 
     Args:
         model (BaseModel): Only its BatchNorm layers are in train mode

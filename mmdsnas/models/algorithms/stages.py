@@ -21,13 +21,7 @@ class Stage(Enum):
 
     @classmethod
     def of(cls, epoch: int, pretrain_epochs: int, finetune_epochs: int) -> 'Stage':
-        """The stage that an epoch belongs to.
-
-        Args:
-            epoch (int): Counted from 0.
-            pretrain_epochs (int): First epoch of the search stage.
-            finetune_epochs (int): First epoch of the finetune stage.
-        """
+        """The stage that an epoch, counted from 0, belongs to; see ``DSNAS``."""
         if epoch < pretrain_epochs:
             return cls.PRETRAIN
         return cls.SEARCH if epoch < finetune_epochs else cls.FINETUNE
@@ -155,9 +149,6 @@ class StagedAlgorithm(BaseAlgorithm):
     def check_losses(self, losses: Any) -> None:
         """Looks at the losses of the architecture, before the first step of a stage.
 
-        Args:
-            losses (Any): What it returned.
-
         Raises:
             ConfigError: See :func:`.losses.check_losses`.
         """
@@ -172,11 +163,7 @@ class StagedAlgorithm(BaseAlgorithm):
 
     @contextmanager
     def evaluating(self, path: Mapping[str, str]) -> Iterator[None]:
-        """While open, a path is executed where the child would be.
-
-        Args:
-            path (Mapping[str, str]): Candidate by group.
-        """
+        """While open, a path is executed where the child would be."""
         self._evaluated = path
         try:
             yield
