@@ -16,12 +16,8 @@ def build_architecture(
 ) -> BaseModel:
     """Builds a classifier as mmengine's Runner would build it alone.
 
-    It gets the ``data_preprocessor``, and may make more of it: mmcls's takes batch
-    augmentations from its ``train_cfg``.
-
-    Args:
-        config (dict): Of the architecture.
-        data_preprocessor (dict, optional): What stands outside of it.
+    It gets the ``data_preprocessor`` that stands outside of its config, and may make
+    more of it: mmcls's takes batch augmentations from its ``train_cfg``.
 
     Raises:
         ConfigError: The architecture's config has another ``data_preprocessor``.

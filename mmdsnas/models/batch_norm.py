@@ -41,11 +41,7 @@ def put_statistics(layers: Iterable[_BatchNorm], statistics: Statistics) -> None
 
 @contextmanager
 def forward_only(layers: Iterable[_BatchNorm]) -> Iterator[None]:
-    """While open, a forward pass has no graph and leaves no trace in statistics.
-
-    Args:
-        layers (Iterable[_BatchNorm]): Those that it executes, in train mode.
-    """
+    """While open, a forward pass in train mode has no graph and leaves no trace."""
     changed = [layer for layer in layers if layer.track_running_stats]
     for layer in changed:
         layer.track_running_stats = False
@@ -79,11 +75,9 @@ def recalibrate(model: BaseModel, batches: Iterable[Any]) -> int:
     run); the others keep what they had. Mode and state are as before afterwards.
 
     Args:
-        model (BaseModel): Only its BatchNorm layers are in train mode
-            meanwhile, so that there is no dropout, and a search executes its
-            child.
-        batches (Iterable): As a data loader gives them; in a distributed run
-            as many in each process.
+        model (BaseModel): Only its BatchNorm layers are in train mode meanwhile, so
+            that there is no dropout, and a search executes its child.
+        batches (Iterable): As a data loader gives them, as many in each process.
 
     Returns:
         int: Number of layers that were executed.

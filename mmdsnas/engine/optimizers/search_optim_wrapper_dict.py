@@ -77,11 +77,10 @@ class SearchOptimWrapperDict(OptimWrapperDict):
                 )
         counts = {name: wrapper._accumulative_counts for name, wrapper in self.items()}
         if len(set(counts.values())) > 1:
+            given = ', '.join(f'{n} for {name}' for name, n in counts.items())
             raise ConfigError(
                 'accumulative_counts must be the same for all optimizers, because they '
-                'share the backward pass, but is '
-                + ', '.join(f'{n} for {name}' for name, n in counts.items())
-                + '.'
+                f'share the backward pass, but is {given}.'
             )
         self.loss_factor: Union[float, Tensor] = 1.0
         self.before_step: Optional[Callable[[], None]] = None
@@ -113,15 +112,11 @@ class SearchOptimWrapperDict(OptimWrapperDict):
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Mixed precision, and no gradient exchange while accumulating.
 
-        Args:
-            model (nn.Module): Whose losses are computed. A ``DSNAS``, wrapped or not,
-                gives :attr:`before_step`.
+        A ``DSNAS`` as model, wrapped or not, gives :attr:`before_step`.
         """
-        autocast = (
-            nullcontext()
-            if self.amp_dtype is None
-            else torch.autocast(self.device_type, dtype=self.amp_dtype)
-        )
+        autocast = nullcontext()
+        if self.amp_dtype is not None:
+            autocast = torch.autocast(self.device_type, dtype=self.amp_dtype)
         inner = model.module if is_model_wrapper(model) else model
         step = inner.constrained_step() if isinstance(inner, DSNAS) else nullcontext()
         with self.lead.optim_context(model), autocast, step as self.before_step:
@@ -155,9 +150,8 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         """Fills the gradients of weights and ``alpha``."""
         if self.loss_scaler is not None:
             loss = self.loss_scaler.scale(loss)
-            self.loss_factor = self.loss_scaler.scale(
-                loss.new_full((), self.loss_factor)
-            )
+            factor = loss.new_full((), self.loss_factor)
+            self.loss_factor = self.loss_scaler.scale(factor)
         self.lead.backward(loss, **kwargs)
 
     def step(self, **kwargs) -> None:

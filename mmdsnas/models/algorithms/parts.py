@@ -19,8 +19,7 @@ def part_of(
         config (Any): The part, its config, or None.
         registry (Registry): Where its type is looked up.
         base (type): What it must be.
-        default (type, optional): Its type where the config gives none; ``base`` by
-            default.
+        default (type, optional): Its type where the config gives none, if not ``base``.
 
     Raises:
         WrongTypeError: It is something else.

@@ -30,8 +30,7 @@ class Stage(Enum):
 class StagedAlgorithm(BaseAlgorithm):
     """A search: where its run is, and which path it evaluates.
 
-    Its arguments are those of ``DSNAS``; so are its parts, ``mutator`` and
-    ``gradient_estimator``.
+    Arguments and parts, ``mutator`` and ``gradient_estimator``, are those of ``DSNAS``.
 
     Attributes:
         stage (Stage, optional): Of the epoch that was entered.
@@ -115,18 +114,18 @@ class StagedAlgorithm(BaseAlgorithm):
         return {} if epoch is None else self._enter(epoch)
 
     def _enter(self, epoch: int) -> Dict[str, str]:
-        self.stage = self.stage_of(epoch)
+        self.stage, mutator = self.stage_of(epoch), self.mutator
+        if self.stage is Stage.PRETRAIN:
+            return {}
         if self.stage is Stage.SEARCH:
             last = max(self.finetune_epochs - self.pretrain_epochs - 1, 1)
             self.gradient_estimator.progress = (epoch - self.pretrain_epochs) / last
-            return self.mutator.early_fix()
-        if self.stage is Stage.FINETUNE:
-            child = self.mutator.derive_child()
-            settled = {name: child[name] for name in self.mutator.free}
-            self.mutator.fix(settled)
-            self.mutator.freeze_unselected()
-            return settled
-        return {}
+            return mutator.early_fix()
+        child = mutator.derive_child()
+        settled = {name: child[name] for name in mutator.free}
+        mutator.fix(settled)
+        mutator.freeze_unselected()
+        return settled
 
     def next_iteration(self) -> int:
         """The iteration of a forward pass in training.

@@ -19,11 +19,9 @@ Losses = Dict[str, Tensor]
 class Task:
     """One batch of the task, which a gradient estimator executes once or more.
 
-    It executes the sampled path, or what the gates of the blocks make of it, and
-    returns the losses.
-
     Args:
-        losses (callable): Executes the supernet as its blocks stand.
+        losses (callable): Executes the supernet as its blocks stand: the sampled path,
+            or what the gates make of it.
         layers (callable): Gives the supernet's BatchNorm layers.
     """
 
@@ -82,11 +80,9 @@ class BaseGradientEstimator(nn.Module, ABC):
     def keep_rewards(
         self, scores: Tensor, sample: Optional[PathSample] = None
     ) -> Tensor:
-        """Lets the scores' gradient be kept as ``block_rewards``.
+        """Lets the gradient of scores, by block, be kept as ``block_rewards``.
 
-        Args:
-            scores (Tensor): Shape ``(num_blocks, )``.
-            sample (PathSample, optional): Given if the shape is ``(num_groups, )``.
+        With a ``sample`` the scores are by group.
         """
 
         def keep(grad: Tensor) -> None:

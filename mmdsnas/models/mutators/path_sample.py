@@ -24,9 +24,8 @@ class Stream(IntEnum):
 class PathSample:
     """What was drawn in one iteration for the groups that are still searched.
 
-    A gradient estimator gets one and sees nothing else of the search. Groups with
-    fewer candidates than others are filled up with log-probabilities of minus
-    infinity. All numbers are functions of ``key`` and ``alpha``.
+    A gradient estimator gets one and sees nothing else of the search. All numbers are
+    functions of ``key`` and ``alpha``.
 
     Args:
         mutator (DifferentiableMutator): Owner of ``alpha``.
@@ -38,7 +37,7 @@ class PathSample:
         blocks (list[OneHotMutableOP]): The same, group by group.
         chosen (list[int]): Index of each group's sampled candidate.
         log_probs (Tensor): ``log p`` with its graph, shape
-            ``(num_groups, max_choices)``.
+            ``(num_groups, max_choices)``, padding is minus infinity.
     """
 
     def __init__(
