@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from mmdsnas.models import DSNAS, OneHotMutableOP
 from mmdsnas.models.batch_norm import batch_norms
 from mmdsnas.models.gradient_estimators import gate
-from mmdsnas.models.gradient_estimators.dsnas import one_hot_gate
+from mmdsnas.models.mutables.one_hot_mutable_op import one_hot_gate
 from .training import train
 
 Report = Callable[[str], None]

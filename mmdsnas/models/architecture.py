@@ -1,5 +1,6 @@
 import copy
 import inspect
+from functools import partial
 from typing import Any, Dict, Optional
 
 from mmengine.model import BaseModel
@@ -15,18 +16,16 @@ def build_architecture(
 ) -> BaseModel:
     """Builds a classifier as mmengine's Runner would build it alone.
 
-    It gets the ``data_preprocessor``, and may make more of it: mmcls's takes batch
-    augmentations from its ``train_cfg``.
-
-    Args:
-        config (dict): Of the architecture.
-        data_preprocessor (dict, optional): What stands outside of it.
+    It gets the ``data_preprocessor`` that stands outside of its config, and may make
+    more of it: mmcls's takes batch augmentations from its ``train_cfg``.
 
     Raises:
         ConfigError: The architecture's config has another ``data_preprocessor``.
     """
+    # MMRazor's way, but by our registry, which finds the names of all.
+    build = partial(build_razor_model_from_cfg, registry=MODELS)
     if data_preprocessor is None:
-        return _build(config)
+        return build(config)
     own = config.get('data_preprocessor')
     if own is not None and own != data_preprocessor:
         raise ConfigError(
@@ -36,15 +35,10 @@ def build_architecture(
     # A copy, because mmcls adds to it.
     given = copy.copy(data_preprocessor)
     if _takes(config, 'data_preprocessor'):
-        return _build({**config, 'data_preprocessor': given})
-    model = _build(config)
+        return build({**config, 'data_preprocessor': given})
+    model = build(config)
     model.data_preprocessor = MODELS.build({'type': 'BaseDataPreprocessor', **given})
     return model
-
-
-def _build(config: Dict[str, Any]) -> BaseModel:
-    # MMRazor's way, but by our registry, which finds the names of all.
-    return build_razor_model_from_cfg(config, MODELS)
 
 
 def _takes(config: Dict[str, Any], option: str) -> bool:

@@ -41,11 +41,7 @@ def put_statistics(layers: Iterable[_BatchNorm], statistics: Statistics) -> None
 
 @contextmanager
 def forward_only(layers: Iterable[_BatchNorm]) -> Iterator[None]:
-    """While open, a forward pass has no graph and leaves no trace in statistics.
-
-    Args:
-        layers (Iterable[_BatchNorm]): Those that it executes, in train mode.
-    """
+    """While open, a forward pass in train mode has no graph and leaves no trace."""
     changed = [layer for layer in layers if layer.track_running_stats]
     for layer in changed:
         layer.track_running_stats = False
@@ -59,10 +55,8 @@ def forward_only(layers: Iterable[_BatchNorm]) -> Iterator[None]:
 
 def average_statistics(layers: Sequence[_BatchNorm]) -> None:
     """Gives every process of a distributed run the mean over all of them."""
-    statistics = [
-        s for layer in layers for s in (layer.running_mean, layer.running_var)
-    ]
-    all_reduce_params(statistics, op='mean')
+    moments = [m for layer in layers for m in (layer.running_mean, layer.running_var)]
+    all_reduce_params(moments, op='mean')
     counts = [layer.num_batches_tracked for layer in layers]
     if counts:
         # Of rank 0, whose are saved; where momentum is None they weigh the batches.
@@ -78,15 +72,12 @@ def recalibrate(model: BaseModel, batches: Iterable[Any]) -> int:
 
     Every layer that is executed gets the mean over the batches of the batch's
     mean and of its unbiased variance (and over the processes of a distributed
-    run); the others keep what they had. The model is in the mode that it was
-    in afterwards.
+    run); the others keep what they had. Mode and state are as before afterwards.
 
     Args:
-        model (BaseModel): Only its BatchNorm layers are in train mode
-            meanwhile, so that there is no dropout, and a search executes its
-            child.
-        batches (Iterable): As a data loader gives them; in a distributed run
-            as many in each process.
+        model (BaseModel): Only its BatchNorm layers are in train mode meanwhile, so
+            that there is no dropout, and a search executes its child.
+        batches (Iterable): As a data loader gives them, as many in each process.
 
     Returns:
         int: Number of layers that were executed.

@@ -28,11 +28,10 @@ def materialise(
     """Gives torch's lazy modules their parameters.
 
     One forward pass with all candidates of all blocks, in eval mode, before anything
-    counts, copies or trains parameters.
+    counts, copies or trains parameters; none where nothing is lazy.
 
     Args:
-        model (nn.Module): A supernet or a child; where nothing is lazy it is not
-            executed.
+        model (nn.Module): A supernet or a child.
         input_shape (Sequence[int], optional): Shape of one input; needed where a
             module is lazy.
         option (str): Where that comes from, for messages.
@@ -50,20 +49,16 @@ def materialise(
             f'network with lazy modules such as {lazy[0]}, but is None.'
         )
     like = next(model.parameters())
+    failing = (
+        f'{option} must be a shape that the network accepts, which has the lazy module '
+        f'{lazy[0]}, but with {tuple(input_shape)} its forward fails'
+    )
     # Lazy modules become others, with attributes of their own.
     with state_kept(model, attributes=False), torch.no_grad():
         model.eval()
-        with (
-            telling(
-                f'{option} must be a shape that the network accepts, which has the '
-                f'lazy module {lazy[0]}, but with {tuple(input_shape)} its forward '
-                'fails'
-            ),
-            all_candidates(blocks_of(model)),
-        ):
+        with telling(failing), all_candidates(blocks_of(model)):
             model(torch.zeros(*input_shape, dtype=like.dtype, device=like.device))
-    left = lazy_modules(model)
-    if left:
+    if left := lazy_modules(model):
         raise ConfigError(
             f'module {left[0]} must be executed by the forward of the network or have '
             'all its sizes given, but is lazy and not executed.'

@@ -1,7 +1,7 @@
 """The state of a model that is executed to look at it."""
 
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Iterator
 
 import torch
 import torch.nn as nn
@@ -24,8 +24,7 @@ def state_kept(model: nn.Module, attributes: bool = True) -> Iterator[None]:
     kept = [
         (
             module,
-            dict(vars(module)) if attributes else {},
-            module.training,
+            dict(vars(module)),
             {
                 name: (buffer, None if buffer is None else buffer.detach().clone())
                 for name, buffer in module._buffers.items()
@@ -37,24 +36,21 @@ def state_kept(model: nn.Module, attributes: bool = True) -> Iterator[None]:
     try:
         yield
     finally:
-        for module, before, training, buffers in kept:
+        for module, before, buffers in kept:
+            now = vars(module)
             if attributes:
-                _put_attributes(module, before)
-            module.training = training
+                # A weight with a graph is computed by each forward, and cannot be
+                # copied.
+                computed = {
+                    name: now[name]
+                    for name, value in before.items()
+                    if isinstance(value, Tensor) and not value.is_leaf and name in now
+                }
+                now.clear()
+                now.update(before, **computed)
+            module.training = before['training']
             for name, (buffer, value) in buffers.items():
                 module._buffers[name] = buffer
                 if buffer is not None:
                     with torch.no_grad():
                         buffer.copy_(value)
-
-
-def _put_attributes(module: nn.Module, before: dict) -> None:
-    # A weight with a graph is computed by each forward, and cannot be copied.
-    computed = {k for k, v in before.items() if _has_graph(v)}
-    computed = {k: v for k, v in vars(module).items() if k in computed}
-    vars(module).clear()
-    vars(module).update(before, **computed)
-
-
-def _has_graph(value: Any) -> bool:
-    return isinstance(value, Tensor) and not value.is_leaf

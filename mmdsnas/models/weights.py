@@ -1,7 +1,7 @@
 """Whether the weights of a checkpoint are those of a model."""
 
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
 import torch
 import torch.nn as nn
@@ -45,12 +45,7 @@ def check_weights(
 
 
 def differences(own: Mapping[str, Tensor], weights: Mapping[str, Any]) -> List[str]:
-    """What keeps weights from being exactly those of a model, in words.
-
-    Args:
-        own (Mapping[str, Tensor]): State dict of the model.
-        weights (Mapping[str, Tensor]): What is to be loaded.
-    """
+    """What keeps weights from being exactly those of a model, in words."""
     missing = [key for key in own if key not in weights]
     unexpected = [key for key in weights if key not in own]
     return _unfit(own, weights) + _other_names(missing, unexpected)
@@ -74,15 +69,7 @@ def without_module(state_dict: Mapping[Any, Any]) -> Dict[str, Any]:
 
 
 def why_unfit(value: Any, like: Tensor) -> Optional[str]:
-    """Why something cannot be loaded where a tensor is.
-
-    Args:
-        value (Any): What a checkpoint has.
-        like (Tensor): What a model has.
-
-    Returns:
-        str, optional: What follows the name in a sentence; None if it can.
-    """
+    """Why a value of a checkpoint cannot be loaded into a tensor; None if it can."""
     if not isinstance(value, Tensor):
         return f'is a {type(value).__name__} instead of a tensor'
     if value.layout is not torch.strided:
@@ -96,17 +83,33 @@ def why_unfit(value: Any, like: Tensor) -> Optional[str]:
     return 'has no values' if value.is_meta else None
 
 
+def take_what_fits(
+    module: nn.Module,
+    state_dict: Dict[str, Tensor],
+    prefix: str,
+    fill: Callable[[Tensor], Tensor] = torch.clone,
+) -> None:
+    """Lets a module load a checkpoint of another configuration of it.
+
+    For what a run can do without: numbers of an estimator, multipliers of limits.
+    What the module does not have is dropped from ``state_dict``; ``fill`` makes what
+    the checkpoint does not have of what the module has.
+    """
+    own = module.state_dict(prefix=prefix)
+    for name in [n for n in state_dict if n.startswith(prefix) and n not in own]:
+        del state_dict[name]
+    for name, value in own.items():
+        state_dict.setdefault(name, fill(value))
+
+
 def _unfit(own: Mapping[str, Tensor], weights: Mapping[str, Any]) -> List[str]:
-    reasons = {
-        key: why_unfit(value, own[key]) for key, value in weights.items() if key in own
-    }
+    reasons = {key: why_unfit(weights[key], own[key]) for key in weights if key in own}
     return [f'{key} {reason}' for key, reason in reasons.items() if reason]
 
 
 def _other_names(missing: List[str], unexpected: List[str]) -> List[str]:
-    return [f'{key} is missing' for key in missing] + [
-        f'{key} is left over' for key in unexpected
-    ]
+    gone = [f'{key} is missing' for key in missing]
+    return gone + [f'{key} is left over' for key in unexpected]
 
 
 def _refuse(wrong: List[str], path: Union[str, Path]) -> None:

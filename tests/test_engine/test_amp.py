@@ -7,7 +7,7 @@ import torch
 from mmcls.structures import ClsDataSample
 
 from mmdsnas.engine import SearchOptimWrapperConstructor
-from mmdsnas.models.gradient_estimators import dsnas
+from mmdsnas.models.mutables import one_hot_mutable_op
 from tests.toy import (
     batch,
     build,
@@ -181,7 +181,7 @@ def test_rewards_of_a_bfloat16_network_are_exact_inner_products(
         algorithm = algorithm.to(memory_format=torch.channels_last)
         images = images.to(memory_format=torch.channels_last)
     estimator, pairs = algorithm.gradient_estimator, []
-    gate = dsnas.gate
+    gate = one_hot_mutable_op.gate
 
     def watched(y, score):
         out, pair = gate(y, score), [y.detach()]
@@ -189,7 +189,7 @@ def test_rewards_of_a_bfloat16_network_are_exact_inner_products(
         out.register_hook(lambda grad: pair.append(grad.detach()))
         return out
 
-    monkeypatch.setattr(dsnas, 'gate', watched)
+    monkeypatch.setattr(one_hot_mutable_op, 'gate', watched)
     algorithm.begin(epoch=0)
     with torch.autocast('cpu', dtype=torch.bfloat16):
         losses = algorithm.loss(images, [ClsDataSample().set_gt_label(1)] * 16)

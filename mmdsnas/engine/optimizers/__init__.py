@@ -1,6 +1,8 @@
 from .accumulation import restart_accumulation
-from .constructor import SearchOptimWrapperConstructor
-from .grouped_constructor import GroupedOptimWrapperConstructor
+from .constructors import (
+    GroupedOptimWrapperConstructor,
+    SearchOptimWrapperConstructor,
+)
 from .search_optim_wrapper_dict import SearchOptimWrapperDict
 
 __all__ = [

@@ -1,15 +1,6 @@
 from contextlib import contextmanager, nullcontext
-from typing import (
-    Annotated,
-    Any,
-    Callable,
-    Dict,
-    Iterator,
-    List,
-    Literal,
-    Optional,
-    Union,
-)
+from types import SimpleNamespace
+from typing import Annotated, Any, Callable, Dict, Iterator, Literal, Optional, Union
 
 import torch
 import torch.nn as nn
@@ -28,33 +19,6 @@ from mmdsnas.utils.options import LARGEST, Fraction, Positive, checked_options
 _Growth = Annotated[float, Field(gt=1, le=LARGEST)]
 # torch keeps the number of steps in 32 bits.
 _Interval = Annotated[int, Field(ge=1, le=2**31 - 1)]
-
-
-class _Joint:
-    """All optimizers as one, for the loss scaler.
-
-    The scaler then looks for overflows in all gradients together and steps
-    all optimizers or none.
-    """
-
-    def __init__(
-        self, wrappers: Dict[str, OptimWrapper], step: Callable[..., bool]
-    ) -> None:
-        self._wrappers = wrappers
-        self.step = step
-
-    @property
-    def param_groups(self) -> List[dict]:
-        return [g for w in self._wrappers.values() for g in w.optimizer.param_groups]
-
-    @property
-    def gradients(self) -> List[Tensor]:
-        return [
-            parameter.grad
-            for group in self.param_groups
-            for parameter in group['params']
-            if parameter.grad is not None
-        ]
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -113,13 +77,11 @@ class SearchOptimWrapperDict(OptimWrapperDict):
                 )
         counts = {name: wrapper._accumulative_counts for name, wrapper in self.items()}
         if len(set(counts.values())) > 1:
+            given = ', '.join(f'{n} for {name}' for name, n in counts.items())
             raise ConfigError(
                 'accumulative_counts must be the same for all optimizers, because they '
-                'share the backward pass, but is '
-                + ', '.join(f'{n} for {name}' for name, n in counts.items())
-                + '.'
+                f'share the backward pass, but is {given}.'
             )
-        self._joint = _Joint(self.optim_wrappers, self._step_all)
         self.loss_factor: Union[float, Tensor] = 1.0
         self.before_step: Optional[Callable[[], None]] = None
         self.only: Optional[str] = None
@@ -143,27 +105,18 @@ class SearchOptimWrapperDict(OptimWrapperDict):
             dtype = 'float16' if self.device_type == 'cuda' else 'bfloat16'
         self.amp_dtype = getattr(torch, dtype)
         if self.amp_dtype is torch.float16:
-            self.loss_scaler = torch.amp.GradScaler(
-                self.device_type,
-                init_scale,
-                growth_factor,
-                backoff_factor,
-                growth_interval,
-            )
+            options = init_scale, growth_factor, backoff_factor, growth_interval
+            self.loss_scaler = torch.amp.GradScaler(self.device_type, *options)
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Mixed precision, and no gradient exchange while accumulating.
 
-        Args:
-            model (nn.Module): Whose losses are computed. A ``DSNAS``, wrapped or not,
-                gives :attr:`before_step`.
+        A ``DSNAS`` as model, wrapped or not, gives :attr:`before_step`.
         """
-        autocast = (
-            nullcontext()
-            if self.amp_dtype is None
-            else torch.autocast(self.device_type, dtype=self.amp_dtype)
-        )
+        autocast = nullcontext()
+        if self.amp_dtype is not None:
+            autocast = torch.autocast(self.device_type, dtype=self.amp_dtype)
         inner = model.module if is_model_wrapper(model) else model
         step = inner.constrained_step() if isinstance(inner, DSNAS) else nullcontext()
         with self.lead.optim_context(model), autocast, step as self.before_step:
@@ -197,20 +150,24 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         """Fills the gradients of weights and ``alpha``."""
         if self.loss_scaler is not None:
             loss = self.loss_scaler.scale(loss)
-            self.loss_factor = self.loss_scaler.scale(
-                loss.new_full((), self.loss_factor)
-            )
+            factor = loss.new_full((), self.loss_factor)
+            self.loss_factor = self.loss_scaler.scale(factor)
         self.lead.backward(loss, **kwargs)
 
     def step(self, **kwargs) -> None:
         """Steps all optimizers, or none if a gradient is not finite."""
+        groups = [g for part in self.values() for g in part.optimizer.param_groups]
         if self.loss_scaler is None:
-            self.skipped = not get_total_norm(self._joint.gradients).isfinite()
+            grads = [p.grad for group in groups for p in group['params']]
+            found = [grad for grad in grads if grad is not None]
+            self.skipped = not get_total_norm(found).isfinite()
             if not self.skipped:
                 self._step_all(**kwargs)
             return
-        # It unscales before it steps, so that the wrappers clip what is unscaled.
-        self.skipped = not self.loss_scaler.step(self._joint, **kwargs)
+        # As one optimizer: an overflow in any gradient stops all of them. The scaler
+        # unscales before it steps, so that the wrappers clip what is unscaled.
+        joint = SimpleNamespace(param_groups=groups, step=self._step_all)
+        self.skipped = not self.loss_scaler.step(joint, **kwargs)
         self.loss_scaler.update()
 
     def _step_all(self, **kwargs) -> bool:

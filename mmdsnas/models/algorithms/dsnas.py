@@ -6,12 +6,12 @@ import torch
 import torch.nn as nn
 from mmengine.dist import get_rank
 from mmengine.model import BaseModel
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.registry import MODELS, TASK_UTILS
+from mmdsnas.registry import MODELS, OPTIM_WRAPPERS, TASK_UTILS
 from mmdsnas.utils.options import Natural, PartConfig, checked_options
 from ..architecture import build_architecture
 from ..batch_norm import batch_norms
@@ -20,7 +20,8 @@ from ..gradient_estimators import BaseGradientEstimator, DSNASGradient, Task
 from ..lazy import materialise, weights_all_there
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, PathSample
-from .parts import part_of, stepped_together
+from ..mutators.constrained_argmax import ConstrainedArgmax
+from .parts import part_of
 from .stages import StagedAlgorithm
 
 
@@ -114,14 +115,15 @@ class DSNAS(StagedAlgorithm):
                 self.architecture, self.mutator.search_groups
             )
         self.cost_term = CostTerm(self.cost_table, **(cost or {}))
-        # One that was built may have those of another search.
-        self.mutator.remove_limits()
-        if self.cost_term.limits:
-            term = self.cost_term
-            self.mutator.set_limits(*term.constraints(), mean=term.adaptive)
-        copy_overwritten_outputs(
-            self.architecture, estimator.example(self.architecture)
+        term = self.cost_term
+        # None too: one that was built may have those of another search.
+        self.mutator.limits = (
+            ConstrainedArgmax(*term.constraints(), mean=term.adaptive)
+            if term.limits
+            else None
         )
+        example = estimator.example(self.architecture)
+        copy_overwritten_outputs(self.architecture, example)
         kinds = BaseGradientEstimator, DSNASGradient
         self.gradient_estimator = part_of(
             'gradient_estimator', gradient_estimator, TASK_UTILS, *kinds
@@ -146,9 +148,20 @@ class DSNAS(StagedAlgorithm):
     def train_step(
         self, data: Dict[str, Any], optim_wrapper: OptimWrapper
     ) -> Dict[str, Tensor]:
-        """See mmengine's method; there may be one optimizer or several."""
-        adaptive = self.cost_term.adaptive
-        return super().train_step(data, stepped_together(optim_wrapper, adaptive))
+        """See mmengine's method; there may be one optimizer or several.
+
+        They are stepped together. A single one is too if the limit is adaptive, whose
+        part of the gradient is added between backward pass and step.
+        """
+        parts = dict(architecture=optim_wrapper)
+        together = self.cost_term.adaptive
+        if isinstance(optim_wrapper, OptimWrapperDict):
+            parts = optim_wrapper.optim_wrappers
+            # Not a subclass: it is stepped together already.
+            together = type(optim_wrapper) is OptimWrapperDict
+        if together:
+            optim_wrapper = OPTIM_WRAPPERS.get('SearchOptimWrapperDict')(**parts)
+        return super().train_step(data, optim_wrapper)
 
     # Forward
 
@@ -156,10 +169,6 @@ class DSNAS(StagedAlgorithm):
         self, inputs: Tensor, data_samples: Optional[List[BaseDataElement]] = None
     ) -> Dict[str, Tensor]:
         """Losses of one sampled path, of the child in eval mode.
-
-        Args:
-            inputs (Tensor): Preprocessed batch.
-            data_samples (list[BaseDataElement], optional): Its labels.
 
         Returns:
             dict[str, Tensor]: The architecture's losses, prefixed ``task.``,

@@ -24,22 +24,22 @@ def check_losses(losses: Any, trains: bool) -> None:
             'model.architecture must return a dict of losses, but returns '
             f'{_kind(losses)}.'
         )
-    for name, value in losses.items():
-        parts = value if isinstance(value, list) else [value]
-        if not parts or not all(map(_can_be_averaged, parts)):
+    lists = {n: v if isinstance(v, list) else [v] for n, v in losses.items()}
+    for name, parts in lists.items():
+        floats = [isinstance(p, Tensor) and p.is_floating_point() for p in parts]
+        if not parts or not all(floats):
             raise ConfigError(
                 'model.architecture must return a dict of losses, floating tensors or '
-                f'lists of them, but {shown(name)} is {_kind(value)}.'
+                f'lists of them, but {shown(name)} is {_kind(losses[name])}.'
             )
-    counted = {name: value for name, value in losses.items() if 'loss' in str(name)}
+    counted = {name: parts for name, parts in lists.items() if 'loss' in str(name)}
     if not counted:
         raise ConfigError(
             'model.architecture must return a dict of losses with "loss" in their '
             'names, as mmengine adds up these alone, but the names are '
             f'{shown(list(losses))}.'
         )
-    parts = [p for v in counted.values() for p in (v if isinstance(v, list) else [v])]
-    if trains and not any(part.requires_grad for part in parts):
+    if trains and not any(part.requires_grad for part in sum(counted.values(), [])):
         raise ConfigError(
             'model.architecture must return a dict of losses with a gradient, but '
             f'{shown(list(counted))} has none: it depends on no weight that is '
@@ -47,15 +47,9 @@ def check_losses(losses: Any, trains: bool) -> None:
         )
 
 
-def _can_be_averaged(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.is_floating_point()
-
-
 def _kind(value: Any) -> str:
     if isinstance(value, list):
-        if not value:
-            return 'an empty list'
-        return f'a list of {", ".join(map(_kind, value))}'
+        return f'a list of {", ".join(map(_kind, value))}' if value else 'an empty list'
     if isinstance(value, Tensor):
         return f'a tensor of {value.dtype} and shape {tuple(value.shape)}'
     return f'a {type(value).__name__}'

@@ -21,13 +21,7 @@ class Stage(Enum):
 
     @classmethod
     def of(cls, epoch: int, pretrain_epochs: int, finetune_epochs: int) -> 'Stage':
-        """The stage that an epoch belongs to.
-
-        Args:
-            epoch (int): Counted from 0.
-            pretrain_epochs (int): First epoch of the search stage.
-            finetune_epochs (int): First epoch of the finetune stage.
-        """
+        """The stage that an epoch, counted from 0, belongs to; see ``DSNAS``."""
         if epoch < pretrain_epochs:
             return cls.PRETRAIN
         return cls.SEARCH if epoch < finetune_epochs else cls.FINETUNE
@@ -36,8 +30,7 @@ class Stage(Enum):
 class StagedAlgorithm(BaseAlgorithm):
     """A search: where its run is, and which path it evaluates.
 
-    Its arguments are those of ``DSNAS``; so are its parts, ``mutator`` and
-    ``gradient_estimator``.
+    Arguments and parts, ``mutator`` and ``gradient_estimator``, are those of ``DSNAS``.
 
     Attributes:
         stage (Stage, optional): Of the epoch that was entered.
@@ -121,18 +114,18 @@ class StagedAlgorithm(BaseAlgorithm):
         return {} if epoch is None else self._enter(epoch)
 
     def _enter(self, epoch: int) -> Dict[str, str]:
-        self.stage = self.stage_of(epoch)
+        self.stage, mutator = self.stage_of(epoch), self.mutator
+        if self.stage is Stage.PRETRAIN:
+            return {}
         if self.stage is Stage.SEARCH:
             last = max(self.finetune_epochs - self.pretrain_epochs - 1, 1)
             self.gradient_estimator.progress = (epoch - self.pretrain_epochs) / last
-            return self.mutator.early_fix()
-        if self.stage is Stage.FINETUNE:
-            child = self.mutator.derive_child()
-            settled = {name: child[name] for name in self.mutator.free}
-            self.mutator.fix(settled)
-            self.mutator.freeze_unselected()
-            return settled
-        return {}
+            return mutator.early_fix()
+        child = mutator.derive_child()
+        settled = {name: child[name] for name in mutator.free}
+        mutator.fix(settled)
+        mutator.freeze_unselected()
+        return settled
 
     def next_iteration(self) -> int:
         """The iteration of a forward pass in training.
@@ -155,9 +148,6 @@ class StagedAlgorithm(BaseAlgorithm):
     def check_losses(self, losses: Any) -> None:
         """Looks at the losses of the architecture, before the first step of a stage.
 
-        Args:
-            losses (Any): What it returned.
-
         Raises:
             ConfigError: See :func:`.losses.check_losses`.
         """
@@ -172,11 +162,7 @@ class StagedAlgorithm(BaseAlgorithm):
 
     @contextmanager
     def evaluating(self, path: Mapping[str, str]) -> Iterator[None]:
-        """While open, a path is executed where the child would be.
-
-        Args:
-            path (Mapping[str, str]): Candidate by group.
-        """
+        """While open, a path is executed where the child would be."""
         self._evaluated = path
         try:
             yield

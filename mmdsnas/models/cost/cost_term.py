@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.options import NonNegative, Positive, checked_options
 from ..mutators.most_probable import most_probable_path
-from ..state_dicts import take_what_fits
+from ..weights import take_what_fits
 from .cost_table import ROUNDING, CostTable, total_costs
 from .costs import Amounts
 from .functional import expected_cost, sampled_cost

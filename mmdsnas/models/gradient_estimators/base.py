@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..batch_norm import forward_only
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.path_sample import PathSample
-from ..state_dicts import take_what_fits
+from ..weights import take_what_fits
 
 Losses = Dict[str, Tensor]
 
@@ -19,11 +19,9 @@ Losses = Dict[str, Tensor]
 class Task:
     """One batch of the task, which a gradient estimator executes once or more.
 
-    It executes the sampled path, or what the gates of the blocks make of it, and
-    returns the losses.
-
     Args:
-        losses (callable): Executes the supernet as its blocks stand.
+        losses (callable): Executes the supernet as its blocks stand: the sampled path,
+            or what the gates make of it.
         layers (callable): Gives the supernet's BatchNorm layers.
     """
 
@@ -74,10 +72,6 @@ class BaseGradientEstimator(nn.Module, ABC):
     def forward(self, sample: PathSample, task: Task) -> Losses:
         """Executes the supernet.
 
-        Args:
-            sample (PathSample): What was drawn for this iteration.
-            task (Task): The batch.
-
         Returns:
             dict[str, Tensor]: Losses of the task; with their gradient that of
             ``alpha`` is computed.
@@ -86,11 +80,9 @@ class BaseGradientEstimator(nn.Module, ABC):
     def keep_rewards(
         self, scores: Tensor, sample: Optional[PathSample] = None
     ) -> Tensor:
-        """Lets the scores' gradient be kept as ``block_rewards``.
+        """Lets the gradient of scores, by block, be kept as ``block_rewards``.
 
-        Args:
-            scores (Tensor): Shape ``(num_blocks, )``.
-            sample (PathSample, optional): Given if the shape is ``(num_groups, )``.
+        With a ``sample`` the scores are by group.
         """
 
         def keep(grad: Tensor) -> None:
@@ -107,32 +99,22 @@ class GateEstimator(BaseGradientEstimator):
 
     @abstractmethod
     def gates(self, sample: PathSample) -> List[Gate]:
-        """What executes each block in this iteration.
-
-        Args:
-            sample (PathSample): What was drawn.
-
-        Returns:
-            list[callable]: By block; each takes the block and its inputs.
-        """
+        """What executes each block in this iteration, given it and its inputs."""
 
     def scored_gates(
-        self, gate: Gate, sample: PathSample, scores: Tensor, *paths: Sequence[int]
+        self, gate: Gate, sample: PathSample, scores: Tensor, *others: Sequence[int]
     ) -> List[Gate]:
         """Gates that give the scores their rewards, which are kept.
 
         Args:
             gate (callable): Takes a candidate of each path, the score, the block and
                 its inputs.
-            sample (PathSample): What was drawn.
+            sample (PathSample): What was drawn, the first path.
             scores (Tensor): Shape ``(num_groups, )``, with their graph.
-            *paths (list[int]): Index of the candidates that it executes, by group.
-
-        Returns:
-            list[callable]: By block.
+            *others (list[int]): Further paths, index of a candidate by group.
         """
         by_block = self.keep_rewards(sample.by_block(scores)).unbind()
-        names = [sample.candidates(path) for path in paths]
+        names = [sample.candidates(path) for path in (sample.chosen, *others)]
         return [partial(gate, *each) for each in zip(*names, by_block, strict=True)]
 
     def forward(self, sample: PathSample, task: Task) -> Losses:
@@ -158,15 +140,8 @@ class ScoreEstimator(BaseGradientEstimator):
     ) -> Losses:
         """Gives ``alpha`` the gradient ``advantage * grad(sum of the scores)``.
 
-        Args:
-            losses (dict[str, Tensor]): Of the task.
-            sample (PathSample): What was drawn.
-            scores (Tensor): Shape ``(num_groups, )``, with their graph.
-            advantage (Tensor): Shape ``()``.
-
-        Returns:
-            dict[str, Tensor]: The losses with their values, one of which has the
-            gradient too.
+        The scores, by group, have their graph. Of the losses, whose values stay, one
+        gets the gradient too.
         """
         score = self.keep_rewards(scores, sample).sum()
         name = next(name for name in losses if 'loss' in name)
@@ -180,8 +155,6 @@ class ScoreEstimator(BaseGradientEstimator):
 
 def total_loss(losses: Losses) -> Tensor:
     """What mmengine makes of losses: the sum of their means, shape ``()``."""
-    parts = [value for name, value in losses.items() if 'loss' in name]
-    return sum(
-        sum(part.mean() for part in (value if isinstance(value, list) else [value]))
-        for value in parts
-    )
+    values = [value for name, value in losses.items() if 'loss' in name]
+    lists = [value if isinstance(value, list) else [value] for value in values]
+    return sum(sum(part.mean() for part in parts) for parts in lists)

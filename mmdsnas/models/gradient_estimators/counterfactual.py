@@ -15,14 +15,10 @@ from .base import GateEstimator
 
 @contextmanager
 def input_kept(inputs: Any, choice: str) -> Iterator[None]:
-    """Refuses a candidate that writes over an input which others get too.
-
-    Args:
-        inputs (Any): Inputs of a block.
-        choice (str): The candidate that is executed while it is open.
+    """Refuses a candidate, executed while it is open, that writes over its input.
 
     Raises:
-        ConfigError: It did.
+        ConfigError: It did, and other candidates get the input too.
     """
     # torch counts the writes to a tensor.
     before = [tensor._version for tensor in tensors_of(inputs)]
@@ -46,13 +42,7 @@ def comparing_gate(
 ) -> Any:
     """Executes one candidate and, without a graph, another one beside it.
 
-    Args:
-        choice (str): The candidate whose output goes on.
-        other (str): The one that it is compared with.
-        score (Tensor): Gets ``<dL/dy, y - y_other>``, shape ``()``.
-        block (OneHotMutableOP): The block.
-        *args (Any): Its inputs.
-        **kwargs (Any): And those that are given by name.
+    The output of ``choice`` goes on; the score gets ``<dL/dy, y - y_other>``.
     """
     if other == choice:
         return block.execute(choice, *args, **kwargs)
@@ -82,4 +72,4 @@ class CounterfactualGradient(GateEstimator):
     def gates(self, sample: PathSample) -> List[Gate]:
         other = sample.other()
         scores = (sample.log_prob(sample.chosen) - sample.log_prob(other)) / 2
-        return self.scored_gates(comparing_gate, sample, scores, sample.chosen, other)
+        return self.scored_gates(comparing_gate, sample, scores, other)

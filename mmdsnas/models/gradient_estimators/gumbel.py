@@ -1,44 +1,36 @@
-from typing import List, NamedTuple
+from typing import List
 
 import torch
 from torch import Tensor
 
 from mmdsnas.registry import TASK_UTILS
 from mmdsnas.utils.options import Positive, checked_options
-from ..mutables.one_hot_mutable_op import Gate
+from ..mutables.one_hot_mutable_op import Gate, one_hot_gate
 from ..mutators.path_sample import PathSample
 from .base import GateEstimator
-from .dsnas import one_hot_gate
 
 
-class Temperature(NamedTuple):
-    """A temperature that changes linearly over the search stage.
+class GumbelEstimator(GateEstimator):
+    """An estimator with a temperature that changes linearly over the search stage."""
 
-    Attributes:
-        start (float): At its start.
-        end (float): At its end.
-    """
+    def __init__(self, tau_start: float, tau_end: float) -> None:
+        super().__init__()
+        self.tau_start = tau_start
+        self.tau_end = tau_end
 
-    start: float
-    end: float
-
-    def soft_sample(self, sample: PathSample, progress: float) -> Tensor:
+    def soft_sample(self, sample: PathSample) -> Tensor:
         """Gumbel-softmax sample (Jang et al. 2017) whose argmax is the sampled path.
-
-        Args:
-            sample (PathSample): What was drawn.
-            progress (float): How much of the search stage is over.
 
         Returns:
             Tensor: Rows that sum to 1, shape ``(num_groups, max_choices)``, with the
             graph to ``alpha``.
         """
-        tau = self.start + (self.end - self.start) * progress
+        tau = self.tau_start + (self.tau_end - self.tau_start) * self.progress
         return ((sample.log_probs + sample.gumbels()) / tau).softmax(-1)
 
 
 @TASK_UTILS.register_module()
-class GDASGradient(GateEstimator):
+class GDASGradient(GumbelEstimator):
     """Hard Gumbel-softmax samples (Dong and Yang, GDAS, CVPR 2019).
 
     One candidate is executed. Backward, ``alpha`` gets the gradient of the soft
@@ -54,11 +46,10 @@ class GDASGradient(GateEstimator):
 
     @checked_options
     def __init__(self, tau_start: Positive = 10.0, tau_end: Positive = 0.1) -> None:
-        super().__init__()
-        self.temperature = Temperature(tau_start, tau_end)
+        super().__init__(tau_start, tau_end)
 
     def gates(self, sample: PathSample) -> List[Gate]:
-        soft = self.temperature.soft_sample(sample, self.progress)
+        soft = self.soft_sample(sample)
         chosen = torch.tensor(sample.chosen).to(soft.device, non_blocking=True)
         scores = soft.gather(1, chosen[:, None]).squeeze(1)
-        return self.scored_gates(one_hot_gate, sample, scores, sample.chosen)
+        return self.scored_gates(one_hot_gate, sample, scores)

@@ -13,22 +13,15 @@ from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.path_sample import PathSample
 from .base import GateEstimator
 from .counterfactual import input_kept
-from .gumbel import Temperature
+from .gumbel import GumbelEstimator
 
 
 def mixing_gate(
     weights: Tensor, block: OneHotMutableOP, /, *args: Any, **kwargs: Any
 ) -> Any:
-    """Executes all candidates of a block.
+    """Executes all candidates of a block; gives the weighted sum of their outputs.
 
-    Args:
-        weights (Tensor): One per candidate; longer if other blocks have more.
-        block (OneHotMutableOP): The block.
-        *args (Any): Its inputs.
-        **kwargs (Any): And those that are given by name.
-
-    Returns:
-        Any: The weighted sum of the candidates' outputs.
+    There is one weight for each, and more if other blocks have more candidates.
     """
     outputs = []
     for choice in block.choices:
@@ -63,7 +56,7 @@ class DARTSGradient(GateEstimator):
 
 
 @TASK_UTILS.register_module()
-class SNASGradient(GateEstimator):
+class SNASGradient(GumbelEstimator):
     """All candidates, weighed by a soft sample (Xie et al., SNAS, ICLR 2019).
 
     The weights are ``softmax((log p + Gumbel noise) / temperature)``, a
@@ -79,9 +72,8 @@ class SNASGradient(GateEstimator):
 
     @checked_options
     def __init__(self, tau_start: Positive = 1.0, tau_end: Positive = 0.1) -> None:
-        super().__init__()
-        self.temperature = Temperature(tau_start, tau_end)
+        super().__init__(tau_start, tau_end)
 
     def gates(self, sample: PathSample) -> List[Gate]:
-        soft = self.temperature.soft_sample(sample, self.progress)
-        return [partial(mixing_gate, row) for row in sample.by_block(soft)]
+        weights = sample.by_block(self.soft_sample(sample))
+        return [partial(mixing_gate, row) for row in weights]

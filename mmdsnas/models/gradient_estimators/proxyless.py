@@ -18,13 +18,12 @@ class ProxylessGradient(GateEstimator):
 
     Not taken over: the draw of two paths without replacement, of which ``q`` makes one
     the active one (here it is drawn from ``p``, and the other from the rest); the
-    rescaling of the two logits after a step, which keeps the
-    other probabilities exactly where they were, and the alternation of weight steps
-    and steps of ``alpha`` on held-out batches (see ``HeldOutBatchHook``).
+    rescaling of the two logits after a step, which keeps the other probabilities
+    exactly where they were, and the alternation of weight steps and steps of ``alpha``
+    on held-out batches (see ``HeldOutBatchHook``).
     """
 
     def gates(self, sample: PathSample) -> List[Gate]:
         other = sample.other(different=True)
-        odds = sample.log_prob(sample.chosen) - sample.log_prob(other)
-        scores = odds.sigmoid()
-        return self.scored_gates(comparing_gate, sample, scores, sample.chosen, other)
+        scores = (sample.log_prob(sample.chosen) - sample.log_prob(other)).sigmoid()
+        return self.scored_gates(comparing_gate, sample, scores, other)

@@ -42,9 +42,6 @@ class SmoothCrossEntropy(nn.Module):
             label (Tensor): Class indices ``(n, )``, or probabilities
                 ``(n, num_classes)``.
             avg_factor (float, optional): What the sum is divided by; n if None.
-
-        Returns:
-            Tensor: Shape ``()``.
         """
         total = F.cross_entropy(
             cls_score, label, label_smoothing=self.label_smooth_val, reduction='sum'

@@ -18,13 +18,8 @@ def blocks_of(model: nn.Module) -> Dict[str, OneHotMutableOP]:
 
 
 @contextmanager
-def all_candidates(
-    blocks: Mapping[str, OneHotMutableOP],
-) -> Iterator[Dict[str, int]]:
+def all_candidates(blocks: Mapping[str, OneHotMutableOP]) -> Iterator[Dict[str, int]]:
     """While open, every block executes all its candidates and hands on the last's.
-
-    Args:
-        blocks (Mapping[str, OneHotMutableOP]): By name.
 
     Yields:
         dict[str, int]: How often each block was executed.

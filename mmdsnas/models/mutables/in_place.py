@@ -1,8 +1,9 @@
 """Finds operations that would overwrite what a gate keeps for backward."""
 
 import copy
+from contextlib import ExitStack
 from logging import WARNING
-from typing import Dict, List, Mapping
+from typing import Dict, List
 
 import torch
 import torch.nn as nn
@@ -35,7 +36,7 @@ def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
         module.training = not isinstance(module, _NormBase)
     try:
         with torch.random.fork_rng(devices=[]):
-            found = in_place_readers(probe, blocks_of(probe), inputs)
+            found = in_place_readers(probe, inputs)
     except UserError:
         raise
     except FOREIGN as error:
@@ -45,8 +46,7 @@ def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
             'current',
             level=WARNING,
         )
-        probe.eval()
-        found = in_place_readers(probe, blocks_of(probe), inputs)
+        found = in_place_readers(probe.eval(), inputs)
     for name, reader in found.items():
         blocks_of(model)[name].copy_output = True
         print_log(
@@ -57,18 +57,11 @@ def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
 
 
 @torch.no_grad()
-def in_place_readers(
-    model: nn.Module, blocks: Mapping[str, OneHotMutableOP], inputs: Tensor
-) -> Dict[str, str]:
+def in_place_readers(model: nn.Module, inputs: Tensor) -> Dict[str, str]:
     """Finds the blocks with a candidate whose output is changed afterwards.
 
     One forward pass in which every block executes all its candidates. torch
     counts the writes to a tensor, so that a write by a function is seen too.
-
-    Args:
-        model (nn.Module): The supernet.
-        blocks (Mapping[str, OneHotMutableOP]): Its blocks by name.
-        inputs (Tensor): One batch.
 
     Returns:
         dict[str, str]: Name of the block -> name of the module in whose
@@ -77,6 +70,7 @@ def in_place_readers(
     Raises:
         ConfigError: A candidate gives something that no gate can take.
     """
+    blocks = blocks_of(model)
     names = {module: name for name, module in model.named_modules()}
     candidates = {op for block in blocks.values() for op in block.candidates()}
     handed_on: List[Tensor] = []
@@ -89,36 +83,25 @@ def in_place_readers(
             if y._version != version:
                 found.setdefault(block, name or type(model).__name__)
 
-    def before(name: str):
-        def hook(module, args) -> None:
-            if running:
-                blame(running[-1])
-            running.append(name)
+    def before(module, args) -> None:
+        if running:
+            blame(running[-1])
+        running.append(names[module])
 
-        return hook
+    def after(module, args, output) -> None:
+        blame(running.pop())
+        if module in candidates:
+            check_output(output, names[module])
+            handed_on.extend(tensors_of(output))
+        if isinstance(module, OneHotMutableOP):
+            # From here on: what candidates do to each other's input counts
+            # for nothing, one of them is executed.
+            watched.extend((names[module], y, y._version) for y in handed_on)
+            handed_on.clear()
 
-    def after(name: str):
-        def hook(module, args, output) -> None:
-            blame(running.pop())
-            if module in candidates:
-                check_output(output, names[module])
-                handed_on.extend(tensors_of(output))
-            if name in blocks:
-                # From here on: what candidates do to each other's input counts
-                # for nothing, one of them is executed.
-                watched.extend((name, y, y._version) for y in handed_on)
-                handed_on.clear()
-
-        return hook
-
-    handles = []
-    for name, module in model.named_modules():
-        handles.append(module.register_forward_pre_hook(before(name)))
-        handles.append(module.register_forward_hook(after(name)))
-    try:
-        with all_candidates(blocks):
-            model(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with ExitStack() as hooks, all_candidates(blocks):
+        for module in names:
+            hooks.callback(module.register_forward_pre_hook(before).remove)
+            hooks.callback(module.register_forward_hook(after).remove)
+        model(inputs)
     return found

@@ -86,12 +86,7 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
         alias: Optional[Text] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
-        super().__init__(
-            candidates=candidates,
-            module_kwargs=module_kwargs,
-            alias=alias,
-            init_cfg=init_cfg,
-        )
+        super().__init__(candidates, module_kwargs, alias, init_cfg)
         self.gate: Optional[Gate] = None
         self.copy_output = False
 
@@ -99,10 +94,7 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
     def _build_ops(
         candidates: Dict[str, Dict], module_kwargs: Optional[Dict] = None
     ) -> nn.ModuleDict:
-        """Builds the candidates.
-
-        MMRazor's writes ``module_kwargs`` into configs that blocks share.
-        """
+        # MMRazor's writes module_kwargs into configs that blocks share.
         built = nn.ModuleDict()
         for name, config in candidates.items():
             try:
@@ -135,9 +127,6 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
             arch_param (Tensor, optional): Draws a candidate in place of the gate, see
                 ``forward_arch_param``.
             **kwargs (Any): Inputs that are given by name.
-
-        Returns:
-            Any: Its output: a tensor, or a list, tuple or dict with tensors.
         """
         if self.is_fixed:
             return self._candidates[self._chosen](*args, **kwargs)
@@ -155,11 +144,8 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
         For a block that is used without an algorithm. The draw follows torch's random
         numbers; in a search the mutator draws a path of all blocks instead.
 
-        Args:
-            arch_param (nn.Parameter): ``alpha``, shape ``(num_choices, )``.
-
         Raises:
-            ConfigError: It has another shape.
+            ConfigError: ``arch_param`` has not the shape ``(num_choices, )``.
         """
         self.gate = self._drawing(arch_param)
 
@@ -192,16 +178,7 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
         return partial(_draw_and_execute, arch_param)
 
     def execute(self, choice: str, /, *args: Any, **kwargs: Any) -> Any:
-        """Executes a candidate for a gate.
-
-        Args:
-            choice (str): Its name.
-            *args (Any): Inputs of the candidates.
-            **kwargs (Any): And those that are given by name.
-
-        Returns:
-            Any: Its output, a copy where ``copy_output`` is set.
-        """
+        """Executes a candidate for a gate; a copy where ``copy_output`` is set."""
         y = self._candidates[choice](*args, **kwargs)
         return map_tensors(torch.clone, y) if self.copy_output else y
 
@@ -216,9 +193,6 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
 
     def fix_chosen(self, chosen: str) -> None:
         """Removes all candidates but ``chosen``; cannot be undone.
-
-        Args:
-            chosen (str): A candidate's name.
 
         Raises:
             SubnetError: There is no such candidate.
@@ -250,13 +224,19 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
     def sample_choice(self, arch_param: Optional[Tensor] = None) -> str:
         """The most probable candidate, see MMRazor's differentiable mutables.
 
-        Args:
-            arch_param (Tensor, optional): ``alpha``, shape ``(num_choices, )``.
-                Without it the draw is uniform, as in MMRazor's one-shot mutables.
+        Without ``arch_param`` the draw is uniform, as in its one-shot mutables.
         """
         if arch_param is None:
             return super().sample_choice()
         return self.choices[int(arch_param.argmax())]
+
+
+def one_hot_gate(
+    choice: str, score: Tensor, block: OneHotMutableOP, /, *args: Any, **kwargs: Any
+) -> Any:
+    """Executes one candidate; its score gets the paper's reward ``<dL/dy, y>``."""
+    y = block.execute(choice, *args, **kwargs)
+    return map_tensors(partial(gate, score=score), y)
 
 
 def _draw_and_execute(
@@ -264,5 +244,5 @@ def _draw_and_execute(
 ) -> Any:
     distribution = Categorical(logits=arch_param)
     index = distribution.sample()
-    y = block.execute(block.choices[int(index)], *args, **kwargs)
-    return map_tensors(partial(gate, score=distribution.log_prob(index)), y)
+    choice, score = block.choices[int(index)], distribution.log_prob(index)
+    return one_hot_gate(choice, score, block, *args, **kwargs)

@@ -24,10 +24,7 @@ def map_tensors(function: Callable[..., Any], *outputs: Any) -> Any:
     if isinstance(first, Tensor):
         return function(*outputs)
     if isinstance(first, dict):
-        return {
-            key: map_tensors(function, *(output[key] for output in outputs))
-            for key in first
-        }
+        return {key: map_tensors(function, *(y[key] for y in outputs)) for key in first}
     if isinstance(first, (list, tuple)):
         parts = [map_tensors(function, *each) for each in zip(*outputs, strict=True)]
         return type(first)(*parts) if hasattr(first, '_fields') else type(first)(parts)
@@ -51,12 +48,7 @@ def tensors_of(output: Any) -> List[Tensor]:
 def outline(output: Any) -> str:
     """Structure of an operation's input or output, with each tensor's shape and type.
 
-    Args:
-        output (Any): A tensor, or a list, tuple or dict with such; of other values
-            the type counts.
-
-    Returns:
-        str: Equal for outputs of which one can stand in the other's place.
+    It is equal for outputs of which one can stand in the other's place.
 
     Examples:
         >>> outline((torch.zeros(1, 16), None))
@@ -78,11 +70,7 @@ def outline(output: Any) -> str:
 
 
 def check_output(output: Any, name: str) -> None:
-    """Refuses an output of a candidate that no gate can take.
-
-    Args:
-        output (Any): What the candidate gave.
-        name (str): Of the candidate, for the message.
+    """Refuses an output of a candidate, by its name, that no gate can take.
 
     Raises:
         ConfigError: It is or has something else than tensors, plain values, and

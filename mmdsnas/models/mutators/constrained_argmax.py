@@ -19,26 +19,25 @@ class ConstrainedArgmax:
     Args:
         costs (np.ndarray): Costs of the candidates, shape
             ``(num_limits, num_groups, max_choices)``.
-        limits (np.ndarray): What the sum over a path may be, shape
-            ``(num_limits, )``.
+        limits (np.ndarray): What the sum over a path, from the first group to the
+            last, may be, shape ``(num_limits, )``.
+        mean (bool): Whether early fixing keeps the mean cost within the limits too.
     """
 
-    def __init__(self, costs: np.ndarray, limits: np.ndarray) -> None:
-        self.costs = costs
-        self.limits = limits
+    def __init__(
+        self, costs: np.ndarray, limits: np.ndarray, mean: bool = False
+    ) -> None:
+        self.costs, self.limits, self.mean = costs, limits, mean
         self._last: Optional[Tuple[bytes, List[int]]] = None
 
     def __call__(self, logits: Tensor, fixed: Tensor) -> List[int]:
-        """Finds it.
+        """Index of the candidate of each group.
 
         Args:
             logits (Tensor): Shape ``(num_groups, max_choices)``, filled up with
                 minus infinity.
             fixed (Tensor): Index of the fixed candidates, -1 where none is, shape
                 ``(num_groups, )``.
-
-        Returns:
-            list[int]: Index of the candidate of each group.
 
         Raises:
             ConfigError: What is fixed leaves no path within the limits.
@@ -66,21 +65,18 @@ class ConstrainedArgmax:
     def fixable(self, probs: np.ndarray, chosen: Mapping[int, int]) -> List[int]:
         """Groups that can be fixed without a mean cost above a limit.
 
-        The surest are fixed first. None is while a mean is above its limit: the way
-        down must be open to all groups.
+        The surest are fixed first. None is while a mean is above its limit: what is
+        left to be searched might have no way back.
 
         Args:
             probs (np.ndarray): Of all groups, shape ``(num_groups, max_choices)``.
             chosen (Mapping[int, int]): Index of a candidate by that of its group.
-
-        Returns:
-            list[int]: Some of the groups, in their order.
         """
         costs = np.where(probs > 0, self.costs, 0.0)
         means = (probs * costs).sum(-1)
         most, kept = self.limits * (1 + SLACK), []
         if (means.sum(1) > most).any():
-            return kept
+            return []
         for group in sorted(chosen, key=lambda g: -probs[g, chosen[g]]):
             fixed = means.copy()
             fixed[:, group] = costs[:, group, chosen[group]]

@@ -1,6 +1,5 @@
 from typing import Annotated, Dict, Mapping, Optional, Sequence
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -33,6 +32,10 @@ class DifferentiableMutator(GroupedMutator):
             largest probabilities differ by at least this much. None: off.
         init_cfg (dict, optional): See mmengine's ``BaseModule``.
 
+    Attributes:
+        limits (ConstrainedArgmax, optional): The limits on the cost of the child; None:
+            it may cost what it does.
+
     Raises:
         ConfigError: An option is out of range, or the groups do not fit the
             supernet.
@@ -47,30 +50,11 @@ class DifferentiableMutator(GroupedMutator):
         fix_threshold: Optional[Annotated[float, Field(gt=0, le=1)]] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
-        super().__init__(custom_groups, init_mean, init_std, init_cfg)
+        super().__init__(custom_groups, init_cfg)
+        self.init_mean = init_mean
+        self.init_std = init_std
         self.fix_threshold = fix_threshold
-        self._constrained_argmax: Optional[ConstrainedArgmax] = None
-        self._limits_mean = False
-
-    def set_limits(
-        self, costs: np.ndarray, limits: np.ndarray, mean: bool = False
-    ) -> None:
-        """Limits the cost of the child.
-
-        Args:
-            costs (np.ndarray): Costs of the candidates by measure, shape
-                ``(num_limits, num_groups, max_choices)``.
-            limits (np.ndarray): What the sum over a path, from the first group to
-                the last, may be, shape ``(num_limits, )``.
-            mean (bool): Whether :meth:`early_fix` keeps the mean cost of a path
-                within the limits too.
-        """
-        self._constrained_argmax = ConstrainedArgmax(costs, limits)
-        self._limits_mean = mean
-
-    def remove_limits(self) -> None:
-        """Lets the child cost what it may."""
-        self._constrained_argmax, self._limits_mean = None, False
+        self.limits: Optional[ConstrainedArgmax] = None
 
     # Paths
 
@@ -90,8 +74,7 @@ class DifferentiableMutator(GroupedMutator):
             the arguments alone; a fixed group has its fixed candidate.
         """
         path = self.fixed
-        free = self.free
-        if free:
+        if free := self.free:
             # The first copy from device to host; a second draw makes another one.
             probs = self.probs(free).cpu().numpy()
             # As many numbers as there are groups, whatever is fixed.
@@ -102,11 +85,7 @@ class DifferentiableMutator(GroupedMutator):
         return {name: path[name] for name in self._names}
 
     def sample_choices(self, kind: str = 'random') -> Path:
-        """The argmax path; what MMRazor's hooks call to get the child.
-
-        Args:
-            kind (str): Ignored, as MMRazor does for blocks with ``alpha``.
-        """
+        """The child, for MMRazor's hooks; ``kind`` is ignored, as MMRazor does."""
         return self.derive_child()
 
     @torch.no_grad()
@@ -116,9 +95,6 @@ class DifferentiableMutator(GroupedMutator):
         Without a limit in the way it is the argmax of each group, ties going to the
         first candidate. Validation, finetuning and export all take the child from
         here.
-
-        Returns:
-            dict[str, str]: Candidate by group.
 
         Raises:
             ConfigError: What is fixed leaves no path within the limits.
@@ -132,23 +108,17 @@ class DifferentiableMutator(GroupedMutator):
 
     @torch.no_grad()
     def child_of(self, state_dict: Mapping[str, Tensor], prefix: str = '') -> Path:
-        """The most probable path within the limits, of a checkpoint.
+        """The child that :meth:`derive_child` would give with a checkpoint.
 
         Args:
             state_dict (Mapping[str, Tensor]): Has this mutator's parameters and
                 buffers.
             prefix (str): What their names start with.
-
-        Returns:
-            dict[str, str]: Candidate by group; a fixed group has its fixed one.
-
-        Raises:
-            ConfigError: What is fixed leaves no path within the limits.
         """
         alphas = [state_dict[f'{prefix}_arch_params.{n}'] for n in self._names]
         logits, fixed = F.pad_logits(alphas), state_dict[f'{prefix}_fixed']
-        if self._constrained_argmax is not None:
-            chosen = self._constrained_argmax(logits, fixed)
+        if self.limits is not None:
+            chosen = self.limits(logits, fixed)
         else:
             chosen = torch.where(fixed < 0, logits.argmax(-1), fixed).tolist()
         return {n: self.choices(n)[k] for n, k in zip(self._names, chosen)}
@@ -176,9 +146,7 @@ class DifferentiableMutator(GroupedMutator):
 
         Where the child within the limits has another candidate than the argmax, the
         group stays free: what is fixed is always a part of a path within the limits.
-        If the mean cost is limited too, all stay free while it is above a limit, and
-        so does a group that would bring it there: what is left to be searched might
-        have no way back.
+        So does a group that would bring a limited mean cost above its limit.
 
         Returns:
             dict[str, str]: What was fixed now.
@@ -194,10 +162,10 @@ class DifferentiableMutator(GroupedMutator):
             for name, done, k in zip(free, decided, best)
             if done and child[name] == self.choices(name)[k]
         }
-        if self._constrained_argmax is not None and self._limits_mean:
+        if self.limits is not None and self.limits.mean:
             group = {name: self._names.index(name) for name in settled}
             chosen = {g: self.choices(n).index(settled[n]) for n, g in group.items()}
-            kept = self._constrained_argmax.fixable(self.probs().cpu().numpy(), chosen)
+            kept = self.limits.fixable(self.probs().cpu().numpy(), chosen)
             settled = {name: settled[name] for name, g in group.items() if g in kept}
         self.fix(settled)
         return settled

@@ -5,10 +5,10 @@ import torch.nn as nn
 from mmrazor.models.mutators import NasMutator
 from torch import Tensor
 
-from mmdsnas.errors import ConfigError
+from mmdsnas.errors import CheckpointError, ConfigError
 from ..mutables import OneHotMutableOP, blocks_of
+from ..weights import why_unfit
 from . import functional as F
-from .saved_alpha import prepare_state_dict
 from .search_groups import check_search_space, resolve_custom_groups
 
 Path = Dict[str, str]
@@ -17,50 +17,32 @@ Path = Dict[str, str]
 class GroupedMutator(NasMutator):
     """The search groups of a supernet, their ``alpha``, and what is fixed.
 
-    It subclasses MMRazor's ``NasMutator`` for the building of groups and for
-    the names that its hooks and checkpoints use.
-
-    Its arguments are those of ``DifferentiableMutator``.
-
-    Raises:
-        ConfigError: The groups do not fit the supernet.
+    It subclasses MMRazor's ``NasMutator`` for the building of groups and for the names
+    that its hooks and checkpoints use. Its arguments are those of
+    ``DifferentiableMutator``.
     """
 
-    def __init__(
-        self,
-        custom_groups: Optional[List[List[str]]],
-        init_mean: float,
-        init_std: float,
-        init_cfg: Optional[Dict],
-    ) -> None:
-        super().__init__(custom_groups, init_cfg)
-        self.init_mean = init_mean
-        self.init_std = init_std
-        self._choices: Dict[str, List[str]] = {}
+    init_mean: float
+    init_std: float
 
     def is_prepared_for(self, supernet: nn.Module) -> bool:
-        """Whether ``alpha`` is that of a supernet, with the candidates that it has.
-
-        Args:
-            supernet (nn.Module): The model to be searched.
-        """
-        if self._search_groups is None:
+        """Whether ``alpha`` is that of a supernet, with the candidates that it has."""
+        groups = self._search_groups
+        if groups is None:
             return False
-        groups = self.search_groups
         own = {block: self._choices[name] for name in groups for block in groups[name]}
         return own == {block: block.choices for block in blocks_of(supernet).values()}
 
     def prepare_from_supernet(self, supernet: nn.Module) -> None:
         """Finds the blocks, groups them and creates ``alpha``.
 
-        Args:
-            supernet (nn.Module): The model to be searched.
+        Raises:
+            ConfigError: The supernet cannot be searched, or the groups do not fit it.
         """
         check_search_space(supernet)
-        groups = self._custom_groups
-        self._custom_groups = resolve_custom_groups(supernet, groups)
-        super().prepare_from_supernet(supernet)
-        self._custom_groups = groups
+        groups = resolve_custom_groups(supernet, self._custom_groups)
+        self.mutable_units: List[nn.Module] = []
+        self._search_groups = self.build_search_groups(supernet, groups)
         self._names = list(self.search_groups)
         self.prepare_arch_params()
 
@@ -69,17 +51,16 @@ class GroupedMutator(NasMutator):
 
         Unlike MMRazor's it leaves the forward of the blocks alone.
         """
+        first = {name: blocks[0] for name, blocks in self.search_groups.items()}
+        self._choices = {name: block.choices for name, block in first.items()}
         self._arch_params = nn.ParameterDict()
-        for name in self._names:
-            self._choices[name] = self.search_groups[name][0].choices
-            alpha = torch.empty(len(self.choices(name)))
-            self._arch_params[name] = nn.Parameter(
-                alpha.normal_(self.init_mean, self.init_std)
-            )
+        for name, choices in self._choices.items():
+            alpha = torch.empty(len(choices)).normal_(self.init_mean, self.init_std)
+            self._arch_params[name] = nn.Parameter(alpha)
         # Index of the fixed candidate, -1 where none is; 0 where one remained. What
         # else depends on it, follows from it in _apply_fixed.
-        remained = [self.search_groups[name][0].is_fixed for name in self._names]
-        self.register_buffer('_fixed', torch.tensor(remained).long() - 1)
+        remained = torch.tensor([block.is_fixed for block in first.values()])
+        self.register_buffer('_fixed', remained.long() - 1)
         self._apply_fixed()
 
     def choices(self, name: str) -> List[str]:
@@ -107,10 +88,10 @@ class GroupedMutator(NasMutator):
         Args:
             choices (dict[str, str]): Candidate by group; a fixed group keeps its own.
         """
-        super().set_choices({**choices, **self._fixed_path})
-        for blocks in self.search_groups.values():
+        choices = {**choices, **self._fixed_path}
+        for name, blocks in self.search_groups.items():
             for block in blocks:
-                block.gate = None
+                block.current_choice, block.gate = choices[name], None
 
     # Distribution
 
@@ -136,9 +117,6 @@ class GroupedMutator(NasMutator):
 
     def log_probs(self, names: List[str]) -> Tensor:
         """Log-probabilities of the candidates of free groups, differentiable.
-
-        Args:
-            names (list[str]): The groups.
 
         Returns:
             Tensor: Shape ``(len(names), max_choices)``, padding is minus infinity.
@@ -200,7 +178,35 @@ class GroupedMutator(NasMutator):
             candidate.zero_grad()
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
-        choices = {name: self.choices(name) for name in self._names}
-        prepare_state_dict(state_dict, prefix, self.arch_params, choices)
+        self._prepare(state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
         self._apply_fixed()
+
+    def _prepare(self, state_dict: Dict[str, Tensor], prefix: str) -> None:
+        """Adapts what MMRazor saved and checks which groups are fixed.
+
+        MMRazor has no record of what is fixed, and before its version 1.0.0 its groups
+        were ``arch_params.0``, ... instead of ``_arch_params.module_0``, ... Names and
+        values that do not fit stay as they are, for the usual report of them.
+        """
+        none = torch.full((len(self._names),), -1)
+        fixed = state_dict.setdefault(f'{prefix}_fixed', none)
+        if why_unfit(fixed, none) is None:
+            for (name, choices), k in zip(self._choices.items(), fixed.tolist()):
+                if not -1 <= k < len(choices):
+                    raise CheckpointError(
+                        f'{prefix}_fixed must be -1 or the index of one of the '
+                        f'{len(choices)} candidates of {name}, but is {k}.'
+                    )
+        own = {f'{prefix}_arch_params.{n}': a for n, a in self.arch_params.items()}
+        older = {f'{prefix}arch_params.{i}': key for i, key in enumerate(own)}
+        if (
+            {n for n in state_dict if n.startswith(f'{prefix}arch_params.')} == {*older}
+            and not any(n.startswith(f'{prefix}_arch_params.') for n in state_dict)
+            and not any(why_unfit(state_dict[o], own[key]) for o, key in older.items())
+        ):
+            state_dict.update({key: state_dict.pop(o) for o, key in older.items()})
+        for key, alpha in own.items():
+            saved = state_dict.get(key)
+            if why_unfit(saved, alpha) is None and not saved.isfinite().all():
+                raise CheckpointError(f'{key} must be finite, but is {saved.tolist()}.')

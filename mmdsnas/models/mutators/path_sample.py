@@ -24,9 +24,8 @@ class Stream(IntEnum):
 class PathSample:
     """What was drawn in one iteration for the groups that are still searched.
 
-    A gradient estimator gets one and sees nothing else of the search. Groups with
-    fewer candidates than others are filled up with log-probabilities of minus
-    infinity. All numbers are functions of ``key`` and ``alpha``.
+    A gradient estimator gets one and sees nothing else of the search. All numbers are
+    functions of ``key`` and ``alpha``.
 
     Args:
         mutator (DifferentiableMutator): Owner of ``alpha``.
@@ -38,7 +37,7 @@ class PathSample:
         blocks (list[OneHotMutableOP]): The same, group by group.
         chosen (list[int]): Index of each group's sampled candidate.
         log_probs (Tensor): ``log p`` with its graph, shape
-            ``(num_groups, max_choices)``.
+            ``(num_groups, max_choices)``, padding is minus infinity.
     """
 
     def __init__(
@@ -60,26 +59,18 @@ class PathSample:
         return self.log_probs.detach().exp().cpu().double().numpy()
 
     def log_prob(self, chosen: Sequence[int]) -> Tensor:
-        """Log-probability of a candidate of each group.
-
-        Args:
-            chosen (Sequence[int]): Its index, by group.
-
-        Returns:
-            Tensor: Shape ``(num_groups, )``, with its graph.
-        """
+        """Log-probability of a candidate of each group, with its graph."""
         index = torch.tensor(chosen).to(self.log_probs.device, non_blocking=True)
         return self.log_probs.gather(1, index[:, None]).squeeze(1)
 
     def by_block(self, values: Tensor) -> Tensor:
-        """Repeats what groups have for each of their blocks.
+        """Repeats what groups have for each of their blocks, whose gradients add up.
 
         Args:
             values (Tensor): Shape ``(num_groups, ...)``.
 
         Returns:
-            Tensor: Shape ``(num_blocks, ...)``; the gradients of a group's blocks
-            add up.
+            Tensor: Shape ``(num_blocks, ...)``.
         """
         if len(self.blocks) == len(self.groups):
             return values
@@ -88,26 +79,21 @@ class PathSample:
 
     def candidates(self, chosen: Sequence[int]) -> List[str]:
         """Names of candidates by block, from their indices by group."""
-        return [
-            self.blocks[i].choices[chosen[g]]
-            for i, g in enumerate(self._group_of_block)
-        ]
+        pairs = zip(self.blocks, self._group_of_block)
+        return [block.choices[chosen[group]] for block, group in pairs]
 
     @contextmanager
     def executing(self, chosen: Sequence[int]) -> Iterator[None]:
-        """While open, other candidates are executed than the sampled ones.
-
-        Args:
-            chosen (Sequence[int]): Index of the candidate, by group.
-        """
-        sampled = self.candidates(self.chosen)
-        for block, choice in zip(self.blocks, self.candidates(chosen)):
-            block.current_choice = choice
+        """While open, other candidates are executed than the sampled ones."""
+        self._execute(chosen)
         try:
             yield
         finally:
-            for block, choice in zip(self.blocks, sampled):
-                block.current_choice = choice
+            self._execute(self.chosen)
+
+    def _execute(self, chosen: Sequence[int]) -> None:
+        for block, choice in zip(self.blocks, self.candidates(chosen)):
+            block.current_choice = choice
 
     def other(self, different: bool = False) -> List[int]:
         """A second draw, the same in every call.
@@ -116,9 +102,6 @@ class PathSample:
             different (bool): Whether it must differ from the sampled path in every
                 group that has two candidates or more: drawn from ``p`` without the
                 sampled candidate. Otherwise it is independent of the sampled path.
-
-        Returns:
-            list[int]: Index of a candidate, by group.
         """
         probs = self.probs
         if different:
@@ -133,10 +116,7 @@ class PathSample:
         """Gumbel noise with which the sampled candidates win.
 
         ``log p + noise`` is largest at the sampled candidate of each group; over
-        paths drawn from ``p`` the noise is standard Gumbel noise.
-
-        Returns:
-            Tensor: Like ``log_probs``, without a graph.
+        paths drawn from ``p`` the noise is standard Gumbel noise. It has no graph.
         """
         uniform = self._uniforms(Stream.GUMBEL, self.log_probs.shape[1])
         noise = F.winning_gumbels(self.probs, self.chosen, uniform)

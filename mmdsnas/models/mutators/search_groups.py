@@ -12,19 +12,13 @@ from ..mutables import OneHotMutableOP, blocks_of
 def check_search_space(supernet: nn.Module) -> None:
     """Refuses a supernet that DSNAS cannot search.
 
-    Args:
-        supernet (nn.Module): The model to be searched.
-
     Raises:
         ConfigError: It has no block, a mutable of another type, a block
             inside a candidate of another block, or a module of a candidate
             that stands elsewhere too.
     """
-    mutables = {
-        name: module
-        for name, module in supernet.named_modules()
-        if isinstance(module, BaseMutable)
-    }
+    modules = supernet.named_modules()
+    mutables = {name: m for name, m in modules if isinstance(m, BaseMutable)}
     if not mutables:
         raise ConfigError(
             'architecture has nothing to search: it contains no OneHotMutableOP.'
@@ -42,11 +36,7 @@ def check_search_space(supernet: nn.Module) -> None:
                 f'block {name}; a candidate cannot itself be searched.'
             )
 
-    _check_no_sharing(supernet)
-
-
-def _check_no_sharing(supernet: nn.Module) -> None:
-    """Counters and subnet files know a module under one name alone."""
+    # Counters and subnet files know a module under one name alone.
     first = {}
     for name, module in supernet.named_modules(remove_duplicate=False):
         names = [first.setdefault(module, name), name]
@@ -79,7 +69,7 @@ def resolve_custom_groups(
     for name, block in blocks.items():
         if block.alias is not None:
             by_alias.setdefault(block.alias, []).append(name)
-    group_of = {}
+    group_of, resolved = {}, []
     for i, group in enumerate(custom_groups):
         option = f'mutator.custom_groups[{i}]'
         if not group:
@@ -105,10 +95,7 @@ def resolve_custom_groups(
                         f'it has the alias {blocks[name].alias!r}; use that.'
                     )
                 group_of[name] = i
-    resolved = [
-        [name for item in group for name in by_alias.get(item, [item])]
-        for group in custom_groups
-    ]
+        resolved.append([name for name, k in group_of.items() if k == i])
     shared = {f'custom_groups[{i}]': names for i, names in enumerate(resolved)}
     shared |= {f'the blocks with alias {a!r}': names for a, names in by_alias.items()}
     for group, (first, *others) in shared.items():

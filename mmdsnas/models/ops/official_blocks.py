@@ -21,23 +21,13 @@ from mmdsnas.utils.options import Channels, checked_options
 
 
 class _OfficialBlock(BaseOP):
-    """What both kinds of blocks share: the branches and what passes by.
-
-    Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-        stride (int): 1 or 2; with 1 the numbers of channels are equal.
-        kernel_size (int): Kernel of the depthwise convolutions.
-        norm_cfg (dict, optional): Config of the BatchNorm layers.
-        init_cfg (dict, optional): See mmengine's ``BaseModule``.
-    """
+    """What both kinds of blocks share: the branches and what passes by."""
 
     def __init__(
         self, in_channels, out_channels, stride, kernel_size, norm_cfg, init_cfg=None
     ):
         super().__init__(in_channels, out_channels, stride, init_cfg=init_cfg)
-        fits = {1: in_channels == out_channels, 2: in_channels < out_channels}
-        if not fits.get(stride, False):
+        if not {1: in_channels == out_channels, 2: in_channels < out_channels}[stride]:
             raise ConfigError(
                 f'{type(self).__name__} must have stride 1 and as many output as input '
                 'channels, or stride 2 and more output than input channels, but got '

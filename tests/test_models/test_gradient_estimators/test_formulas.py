@@ -255,7 +255,7 @@ def test_the_temperature_is_at_its_ends_in_the_first_and_the_last_epoch():
     for epoch, tau in ((2, 4.0), (3, 3.0), (5, 1.0)):
         algorithm.begin(epoch=epoch)
         estimator = algorithm.gradient_estimator
-        soft = estimator.temperature.soft_sample(draw, estimator.progress)
+        soft = estimator.soft_sample(draw)
         assert (soft - (spread / tau).softmax(-1)).abs().max() <= 1e-12
 
 

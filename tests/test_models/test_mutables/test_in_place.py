@@ -4,7 +4,6 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.models import OneHotMutableOP
 from mmdsnas.models.mutables import in_place_readers
 from tests.toy import (
     Apply,
@@ -22,9 +21,8 @@ from tests.toy import (
 
 
 def readers(net, shape=(2, 6)):
-    blocks = {n: m for n, m in net.named_modules() if isinstance(m, OneHotMutableOP)}
     dtype = next(net.parameters()).dtype
-    return in_place_readers(net.eval(), blocks, torch.ones(shape, dtype=dtype))
+    return in_place_readers(net.eval(), torch.ones(shape, dtype=dtype))
 
 
 def in_place_net():

@@ -5,6 +5,7 @@ import torch.nn as nn
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models.mutators import constrained_argmax
+from mmdsnas.models.mutators.constrained_argmax import ConstrainedArgmax
 from tests.toy import ToyNet, block, prepared, set_alpha
 
 COSTS = np.array([[[1.0, 4.0], [1.0, 4.0], [1.0, 4.0]]])
@@ -14,7 +15,7 @@ def limited(limit, mean=False, **kwargs):
     """Three blocks of a cheap candidate (1) and a dear one (4)."""
     net = ToyNet([block(cheap=nn.Identity(), dear=nn.Tanh()) for _ in range(3)])
     mutator = prepared(net, **kwargs)
-    mutator.set_limits(COSTS, np.array([limit]), mean=mean)
+    mutator.limits = ConstrainedArgmax(COSTS, np.array([limit]), mean)
     return mutator
 
 
@@ -27,9 +28,9 @@ def test_the_child_is_within_the_limit():
     set_alpha(mutator, [0, 2], [0, 1], [0, 3])
     assert child(mutator) == 'dcd'
     assert list(mutator.sample_choices().values()) == ['dear', 'cheap', 'dear']
-    mutator.set_limits(COSTS, np.array([12.0]))
+    mutator.limits = ConstrainedArgmax(COSTS, np.array([12.0]))
     assert child(mutator) == 'ddd'
-    mutator.set_limits(COSTS, np.array([8.0]))
+    mutator.limits = ConstrainedArgmax(COSTS, np.array([8.0]))
     assert child(mutator) == 'ccd'
     # As sure as alpha is of what the limit leaves.
     sure = torch.tensor([0.0, 2.0]).softmax(-1)[0].item()
@@ -102,7 +103,7 @@ def test_early_fixing_keeps_the_mean_cost_within_the_limit():
     probs = np.array([[0.1, 0.9], [0.2, 0.8], [0.5, 0.5]])
     kept = {}
     for limit in (9.6, 10.0):
-        limited_to = constrained_argmax.ConstrainedArgmax(COSTS, np.array([limit]))
+        limited_to = ConstrainedArgmax(COSTS, np.array([limit]))
         kept[limit] = [
             limited_to.fixable(probs, chosen)
             for chosen in ({0: 1}, {1: 1}, {0: 1, 1: 1}, {1: 0, 0: 1}, {2: 1})
@@ -111,16 +112,9 @@ def test_early_fixing_keeps_the_mean_cost_within_the_limit():
     # something cheap was fixed before, and the surest is the first.
     assert kept[9.6] == [[], [], [], [1], []]
     # 9.6 again, with a slack of 1 % above the limit that 9.9 is not within.
-    assert constrained_argmax.ConstrainedArgmax(COSTS, np.array([9.81])).fixable(
-        probs, {0: 1}
-    ) == [0]
+    assert ConstrainedArgmax(COSTS, np.array([9.81])).fixable(probs, {0: 1}) == [0]
     # Above the limit nothing is fixed, not even what brings the mean down.
-    assert (
-        constrained_argmax.ConstrainedArgmax(COSTS, np.array([9.5])).fixable(
-            probs, {0: 1, 1: 0}
-        )
-        == []
-    )
+    assert ConstrainedArgmax(COSTS, np.array([9.5])).fixable(probs, {0: 1, 1: 0}) == []
     # 9.9 with the first, 10.5 with both, 7.5 with the second one cheap.
     assert kept[10.0] == [[0], [], [0], [0, 1], []]
 
