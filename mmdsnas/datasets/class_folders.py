@@ -73,8 +73,7 @@ def split_folders(data_root: str) -> dict[str, str]:
         DataError: There are val or test, but no train, or train alone, or two folders
             for one of them.
     """
-    names = subfolders(data_root) if os.path.isdir(data_root) else []
-    found = {}
+    names, found = subfolders(data_root), {}
     for split, allowed in SPLITS.items():
         there = [name for name in names if name.lower() in allowed]
         folders = [os.path.join(data_root, name) for name in there]
@@ -170,23 +169,19 @@ def list_files(folder: str | Path) -> list[str]:
     Raises:
         DataError: A folder may not be read.
     """
-    if not os.path.isdir(folder):
-        return []
-    return sorted(
-        os.path.join(parent, name)
-        for parent, _, names in _walk(folder)
-        for name in names
-    )
+    walked = _walk(folder) if os.path.isdir(folder) else ()
+    return sorted(os.path.join(place, name) for place, _, ns in walked for name in ns)
 
 
-def is_image(name: str) -> bool:
+def is_image(path: str) -> bool:
     """Whether a file is an image by its ending; one that is hidden is none."""
+    name = os.path.basename(path)
     return name[0] != '.' and name.lower().endswith(SUFFIXES)
 
 
 def list_images(folder: str | Path) -> list[str]:
     """Those of :func:`list_files` that are images by their ending."""
-    return [path for path in list_files(folder) if is_image(os.path.basename(path))]
+    return list(filter(is_image, list_files(folder)))
 
 
 def _has_images(folder: str) -> bool:

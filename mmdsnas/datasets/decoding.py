@@ -49,10 +49,10 @@ def jpeg_size(content: bytes, turn: bool) -> tuple[int, int] | None:
 
 
 def load_image(loader: LoadImageFromFile, info: dict) -> dict:
-    """Loads an image and tells a corrupt one from any other error.
+    """Loads an image by mmcv's transform and tells a corrupt one from other errors.
 
     Args:
-        loader (LoadImageFromFile): mmcv's transform.
+        loader (LoadImageFromFile): The transform.
         info (dict): With ``img_path``.
 
     Returns:

@@ -3,6 +3,7 @@
 import copy
 import os
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +72,11 @@ class Images:
         return list(self._broken.values())
 
     def __iter__(self) -> Iterator[Batch]:
-        size, samples = 1, []
-        for sample in self._decodable():
-            samples.append(sample)
-            if len(samples) == size:
-                yield _batch(samples)
-                size, samples = BATCH_SIZE, []
-        if samples:
-            yield _batch(samples)
+        samples = self._decodable()
+        size = 1
+        while batch := list(islice(samples, size)):
+            yield _batch(batch)
+            size = BATCH_SIZE
         if size == 1:
             raise DataError(f'None of the {len(self)} images can be decoded.')
 
@@ -108,15 +106,12 @@ class Packer:
         self.rest = Compose(steps)
 
     def __call__(self, image: str | Path | np.ndarray) -> dict[str, Any]:
-        """Packs an image.
+        """Gives ``inputs`` and ``data_samples`` of an image.
 
         Args:
             image (str | Path | np.ndarray): Its file, or its uint8 values in RGB,
                 shape (H, W, 3), or in grey, shape (H, W); a pipeline that loads grey
                 gets grey.
-
-        Returns:
-            dict: ``inputs`` and ``data_samples``.
 
         Raises:
             DataError: The file does not exist or cannot be decoded, or the array has
@@ -157,9 +152,6 @@ def find_images(
         source (str | Path | int): A folder, or how many images of a data set.
         split (str): ``'test'`` or ``'train'``: whose data set.
         option (str): What gave the source, for messages.
-
-    Returns:
-        Images: At least one.
 
     Raises:
         ConfigError: The number is below 1.

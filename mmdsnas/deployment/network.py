@@ -51,25 +51,20 @@ class Network(nn.Module):
             preprocessor.to_rgb = not preprocessor.to_rgb
 
     def forward(self, images: Tensor) -> Tensor:
-        """Computes logits.
-
-        Args:
-            images (Tensor): Shape (N, C, H, W), or (N, H, W, C) with preprocessing.
-
-        Returns:
-            Tensor: Shape (N, classes).
-        """
+        """Logits of shape (N, classes), of what :meth:`inputs` gives."""
         if self.with_preprocess:
             data = dict(inputs=images.permute(0, 3, 1, 2))
             images = self.child.data_preprocessor(data)['inputs']
         return self.child(images, mode='tensor')
 
     def inputs(self, images: Tensor) -> Tensor:
-        """What the file is given for images of a test pipeline.
+        """What the file is given for images that a test pipeline packs.
 
         Args:
-            images (Tensor): As a pipeline packs them: shape (N, C, H, W), in BGR where
-                C is 3.
+            images (Tensor): Shape (N, C, H, W), in BGR where C is 3.
+
+        Returns:
+            Tensor: Shape (N, C, H, W), or (N, H, W, C) with preprocessing.
         """
         if self.with_preprocess:
             images = images.flip(1) if images.shape[1] == 3 else images
@@ -93,25 +88,18 @@ def preprocessed(child: BaseModel, images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def reference(child: BaseModel, images: Tensor) -> Tensor:
-    """Logits of the child as it is: eager, with its BatchNorm layers.
+    """Logits, shape (N, classes), of the child as it is, with its BatchNorm layers.
 
     Args:
         child (BaseModel): In eval mode, on the CPU.
         images (Tensor): As a pipeline packs them.
 
-    Returns:
-        Tensor: Shape (N, classes).
-
     Raises:
         ConfigError: The child is no classifier.
     """
     logits = child(preprocessed(child, images), mode='tensor')
-    if (
-        not isinstance(logits, Tensor)
-        or logits.dim() != 2
-        or len(logits) != len(images)
-    ):
-        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits)
+    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits)
+    if not isinstance(shape, tuple) or len(shape) != 2 or shape[0] != len(images):
         raise ConfigError(
             'model must be a classifier, which gives logits of shape (images, classes) '
             f"in the mode 'tensor', but gives {shape} for {len(images)} images."

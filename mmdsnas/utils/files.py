@@ -62,11 +62,8 @@ def remove_leftovers(folder: str | Path) -> list[Path]:
     Returns:
         list[Path]: The temporary files of :func:`write_atomically` that were there.
     """
-    found = [
-        path
-        for path in sorted(Path(folder).glob(f'.*{SUFFIX}'))
-        if _TEMPORARY.fullmatch(path.name) and path.is_file()
-    ]
+    paths = sorted(Path(folder).glob(f'.*{SUFFIX}'))
+    found = [p for p in paths if _TEMPORARY.fullmatch(p.name) and p.is_file()]
     for path in found:
         path.unlink(missing_ok=True)
     return found
