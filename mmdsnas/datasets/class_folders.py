@@ -17,10 +17,7 @@ SPLITS = dict(
 
 
 def find_classes(data_root: str) -> tuple[str, ...]:
-    """Finds the classes of an image folder before a model is built.
-
-    Args:
-        data_root (str): As for :class:`ImageFolder`.
+    """Finds the classes of an image folder, its ``data_root``.
 
     Returns:
         tuple[str, ...]: The sorted names of the class folders, of train if there are
@@ -60,14 +57,9 @@ def find_classes(data_root: str) -> tuple[str, ...]:
 
 
 def split_folders(data_root: str) -> dict[str, str]:
-    """Finds the folders that hold the class folders of each split.
+    """The folders that hold the class folders of ``train``, ``val`` and maybe ``test``.
 
-    Args:
-        data_root (str): As for :class:`ImageFolder`.
-
-    Returns:
-        dict[str, str]: By split: ``train``, ``val`` and, where there is one, ``test``.
-        Both of train and val are the same folder where val is drawn from its images.
+    Train and val have the same folder where val is drawn from the images of train.
 
     Raises:
         DataError: There are val or test, but no train, or train alone, or two folders
@@ -103,23 +95,15 @@ def split_folders(data_root: str) -> dict[str, str]:
 def images_of_split(
     data_root: str, split: str, val_ratio: float, left_out: Collection[str] = ()
 ) -> tuple[dict[str, list[str]], int]:
-    """Lists the images of a split.
-
-    Args:
-        data_root (str): As for :class:`ImageFolder`.
-        split (str): ``'train'``, ``'val'`` or ``'test'``.
-        val_ratio (float): Part of each class that is held out where there is
-            no ``val`` folder.
-        left_out (Collection[str]): Files, relative to ``data_root``, that count
-            as if they were not there.
+    """Lists the images of a split; the arguments are those of :class:`ImageFolder`.
 
     Returns:
         tuple: Sorted paths by class, in the order of :func:`find_classes`, and how
         many images of these folders are in the other split.
 
     Raises:
-        DataError: There is no ``test`` folder, a class has no images or too few, or a
-            file is empty.
+        DataError: There is no ``test`` folder, a class has too few images, or a file
+            is empty.
     """
     splits = split_folders(data_root)
     if split not in splits:
@@ -149,9 +133,8 @@ def subfolders(folder: str) -> list[str]:
     if not os.path.isdir(folder):
         what = 'is a file' if os.path.exists(folder) else 'does not exist'
         raise DataError(
-            f'The folder "{folder}" {what}: data_root must '
-            'be a folder that has one folder of images per class; '
-            '--cfg-options data_root=FOLDER gives it.'
+            f'The folder "{folder}" {what}: data_root must be a folder that has one '
+            'folder of images per class; --cfg-options data_root=FOLDER gives it.'
         )
     return sorted(next(_walk(folder))[1])
 

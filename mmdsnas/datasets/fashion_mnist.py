@@ -106,9 +106,8 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
 
     def _chosen(self, labels: np.ndarray) -> np.ndarray:
         """Indices of the samples to take; ``labels`` has shape (N, )."""
-        number, total = self.num_samples, len(labels)
-        if number is None:
-            return np.arange(total)
+        total = len(labels)
+        number = total if self.num_samples is None else self.num_samples
         if number > total:
             raise ConfigError(
                 'num_samples of FashionMNIST must be None or a whole number from 10 '
@@ -129,17 +128,13 @@ def _find_files(data_root: str | None) -> dict[str, str]:
     roots = SEARCHED if data_root is None else (os.path.expanduser(data_root),)
     names, looked = [*FILES['train'], *FILES['test']], []
     for root in roots:
-        paths = {
-            name: path
-            for name in names
-            for path in (os.path.join(root, name + '.gz'), os.path.join(root, name))
-            if os.path.isfile(path)
-        }
+        plain = {name: os.path.join(root, name) for name in names}
+        paths = {n: p if os.path.isfile(p) else f'{p}.gz' for n, p in plain.items()}
+        missing = [name for name, path in paths.items() if not os.path.isfile(path)]
         # All four from one folder, so that both splits belong together.
-        if len(paths) == len(names):
+        if not missing:
             return paths
-        missing = ', '.join(name for name in names if name not in paths)
-        looked.append(f'"{os.path.abspath(root)}" has no {missing}')
+        looked.append(f'"{os.path.abspath(root)}" has no {", ".join(missing)}')
     unset = '' if data_root is None else ' and leave out data_root'
     raise DataError(
         f'Fashion-MNIST is not there: {"; ".join(looked)}; run "apt-get '

@@ -36,7 +36,7 @@ class Images:
     """Images of a data set, or of a folder, as a test pipeline packs them.
 
     Iterating gives batches: the first image alone, then 32 at a time. Files that cannot
-    be decoded are left out, see ``left_out``.
+    be decoded are left out.
 
     Args:
         samples (Sequence): What pipelines give: ``inputs``, and ``data_samples`` with
@@ -44,6 +44,10 @@ class Images:
         number (int, optional): How many of them, evenly spread, because data sets
             are often sorted by class. All by default.
         pack (Packer, optional): For files.
+
+    Attributes:
+        left_out (dict[int, str]): What was wrong with images that could not be decoded
+            so far, by their indices.
     """
 
     def __init__(
@@ -54,7 +58,7 @@ class Images:
     ) -> None:
         self.samples = samples
         self.pack = pack
-        self._broken: dict[int, str] = {}
+        self.left_out: dict[int, str] = {}
         number = min(number or len(samples), len(samples))
         self.indices = np.linspace(0, len(samples) - 1, number).round().astype(int)
 
@@ -65,11 +69,6 @@ class Images:
     def classes(self) -> Sequence[str]:
         """Class names of the data set; empty if it has none."""
         return getattr(self.samples, 'metainfo', {}).get('classes') or ()
-
-    @property
-    def left_out(self) -> list[str]:
-        """What was wrong with each image that could not be decoded so far."""
-        return list(self._broken.values())
 
     def __iter__(self) -> Iterator[Batch]:
         samples = self._decodable()
@@ -82,13 +81,13 @@ class Images:
 
     def _decodable(self) -> Iterator[dict[str, Any]]:
         for index in self.indices.tolist():
-            if index in self._broken:
+            if index in self.left_out:
                 continue
             try:
                 sample = self.samples[index]
                 yield self.pack(sample) if self.pack else sample
             except CorruptImageError as error:
-                self._broken[index] = str(error)
+                self.left_out[index] = str(error)
 
 
 class Packer:

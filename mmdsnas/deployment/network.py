@@ -44,8 +44,7 @@ class Network(nn.Module):
             if not isinstance(preprocessor, ClsDataPreprocessor):
                 raise ConfigError(
                     'data_preprocessor must be a ClsDataPreprocessor with '
-                    '--with-preprocess, but is a '
-                    f'{type(preprocessor).__name__}.'
+                    f'--with-preprocess, but is a {type(preprocessor).__name__}.'
                 )
             # It is made for images in BGR: of RGB it turns those that it left.
             preprocessor.to_rgb = not preprocessor.to_rgb
@@ -107,22 +106,8 @@ def reference(child: BaseModel, images: Tensor) -> Tensor:
     return logits
 
 
-def _without_names(network: Network) -> Network:
-    """A copy whose candidates have names of ours: torch.export makes code of them."""
-    network = copy.deepcopy(network)
-    for block in blocks_of(network).values():
-        chosen = block.candidate(block.export_chosen())
-        block._candidates = nn.ModuleDict(dict(chosen=chosen))
-        block._chosen = 'chosen'
-    return network
-
-
 def trace(network: Network, inputs: Tensor) -> tuple[ExportedProgram, int, int]:
-    """Exports a network with its BatchNorm layers folded.
-
-    Args:
-        network (Network): The network.
-        inputs (Tensor): One input, shape (1, ...).
+    """Exports a network, of one input, with its BatchNorm layers folded.
 
     Returns:
         tuple: The program, with a first dimension of any size and nothing of the
@@ -137,7 +122,12 @@ def trace(network: Network, inputs: Tensor) -> tuple[ExportedProgram, int, int]:
     shapes = ({0: Dim(BATCH)},)
     # Whatever in a network cannot be traced has an error of its own.
     try:
-        nameless = _without_names(network)
+        nameless = copy.deepcopy(network)
+        # torch.export makes code of names: candidates get ours.
+        for block in blocks_of(nameless).values():
+            chosen = block.candidate(block.export_chosen())
+            block._candidates = nn.ModuleDict(dict(chosen=chosen))
+            block._chosen = 'chosen'
         traced = torch.export.export(nameless, (inputs,), dynamic_shapes=shapes)
         folded, number, left = fold_batch_norms(traced.module())
         program = torch.export.export(folded, (inputs,), dynamic_shapes=shapes)

@@ -44,18 +44,13 @@ class LoadResized(LoadImageFromFile):
     Args:
         resize (BaseTransform): mmcls's transform of a loaded image.
         scale (int): The short edge of the result in pixels.
-        color_type (str): See the transforms.
-        backend_args (dict, optional): See the transforms.
+        color_type (str): ``'color'`` turns an image as its EXIF data say,
+            ``'color_ignore_orientation'`` does not.
+        backend_args (dict, optional): Of mmengine's file backend.
     """
 
-    def __init__(
-        self,
-        resize: BaseTransform,
-        scale: int,
-        color_type: str,
-        backend_args: dict | None,
-    ) -> None:
-        super().__init__(color_type=color_type, backend_args=backend_args)
+    def __init__(self, resize: BaseTransform, scale: int, **kwargs) -> None:
+        super().__init__(**kwargs)
         self.resize = resize
         self.scale = scale
 
@@ -146,8 +141,7 @@ class LoadRandomResizedCrop(LoadResized):
             share of the image's. Defaults to (0.08, 1.0).
         aspect_ratio_range (Sequence[float]): The part's width divided by its height,
             smallest and largest. Defaults to (3/4, 4/3).
-        color_type (str): ``'color'`` turns an image as its EXIF data say,
-            ``'color_ignore_orientation'`` does not. Defaults to ``'color'``.
+        color_type (str): See :class:`LoadResized`. Defaults to ``'color'``.
         backend_args (dict, optional): Of mmengine's file backend. Defaults to None.
 
     Raises:
@@ -171,7 +165,7 @@ class LoadRandomResizedCrop(LoadResized):
         backend_args: dict | None = None,
     ) -> None:
         crop = RandomResizedCrop(scale, crop_ratio_range, aspect_ratio_range)
-        super().__init__(crop, scale, color_type, backend_args)
+        super().__init__(crop, scale, color_type=color_type, backend_args=backend_args)
 
     def choose(self, size: tuple[int, int]) -> tuple[Box, tuple[int, int]]:
         """Draws a part, see the base class."""
@@ -193,8 +187,7 @@ class LoadResizeEdge(LoadResized):
 
     Args:
         scale (int): Length of the short edge in pixels.
-        color_type (str): ``'color'`` turns an image as its EXIF data say,
-            ``'color_ignore_orientation'`` does not. Defaults to ``'color'``.
+        color_type (str): See :class:`LoadResized`. Defaults to ``'color'``.
         backend_args (dict, optional): Of mmengine's file backend. Defaults to None.
 
     Raises:
@@ -208,7 +201,8 @@ class LoadResizeEdge(LoadResized):
         color_type: _ColorType = 'color',
         backend_args: dict | None = None,
     ) -> None:
-        super().__init__(ResizeEdge(scale), scale, color_type, backend_args)
+        edge = ResizeEdge(scale)
+        super().__init__(edge, scale, color_type=color_type, backend_args=backend_args)
 
     def choose(self, size: tuple[int, int]) -> tuple[Box, tuple[int, int]]:
         """Takes the whole image, see the base class."""
