@@ -107,8 +107,9 @@ class SkipCorruptImagesMixin:
     def _warn(self, error: CorruptImageError) -> None:
         if self.num_corrupt > self.max_corrupt:
             raise DataError(
-                f'{error}: with it {self.num_corrupt} image(s) of {type(self).__name__} '
-                f'are corrupt, and max_corrupt is {self.max_corrupt}.'
+                f'{error}: with it {self.num_corrupt} image(s) of '
+                f'{type(self).__name__} are corrupt, and max_corrupt is '
+                f'{self.max_corrupt}.'
             ) from error
         print_log(
             f'{error}: the next one takes its place ({self.num_corrupt} corrupt '
