@@ -280,6 +280,7 @@ OPTIONS = dict(
     ReportHook=dict(interval=NATURAL),
     ResetBNStatsHook=dict(affine=FLAG),
     SearchLogHook=dict(interval=or_none(COUNT)),
+    SearchPlanHook=dict(time_steps=FLAG),
     SelectChildHook=dict(
         strategy=([{'type': 'x'}, RandomSelection()], [{}, RandomSelection, None]),
         dataloader=or_none(THEIRS),
