@@ -1,13 +1,12 @@
 """Data sets: for quick searches, for own images, and ImageNet."""
 
-from .alternating_batch_sampler import AlternatingBatchSampler
+from .batch_samplers import AlternatingBatchSampler, NoSingleImageBatchSampler
 from .class_folders import find_classes
 from .digits import Digits
 from .fashion_mnist import FashionMNIST
 from .folder_contents import FolderContents, scan_folder
 from .image_folder import ImageFolder
 from .imagenet import ImageNet
-from .no_single_image_batch_sampler import NoSingleImageBatchSampler
 from .transforms import LoadRandomResizedCrop, LoadResizeEdge
 
 __all__ = [

@@ -17,10 +17,7 @@ SPLITS = dict(
 
 
 def find_classes(data_root: str) -> tuple[str, ...]:
-    """Finds the classes of an image folder before a model is built.
-
-    Args:
-        data_root (str): As for :class:`ImageFolder`.
+    """Finds the classes of an image folder, its ``data_root``.
 
     Returns:
         tuple[str, ...]: The sorted names of the class folders, of train if there are
@@ -60,21 +57,15 @@ def find_classes(data_root: str) -> tuple[str, ...]:
 
 
 def split_folders(data_root: str) -> dict[str, str]:
-    """Finds the folders that hold the class folders of each split.
+    """The folders that hold the class folders of ``train``, ``val`` and maybe ``test``.
 
-    Args:
-        data_root (str): As for :class:`ImageFolder`.
-
-    Returns:
-        dict[str, str]: By split: ``train``, ``val`` and, where there is one, ``test``.
-        Both of train and val are the same folder where val is drawn from its images.
+    Train and val have the same folder where val is drawn from the images of train.
 
     Raises:
         DataError: There are val or test, but no train, or train alone, or two folders
             for one of them.
     """
-    names = subfolders(data_root) if os.path.isdir(data_root) else []
-    found = {}
+    names, found = subfolders(data_root), {}
     for split, allowed in SPLITS.items():
         there = [name for name in names if name.lower() in allowed]
         folders = [os.path.join(data_root, name) for name in there]
@@ -104,23 +95,15 @@ def split_folders(data_root: str) -> dict[str, str]:
 def images_of_split(
     data_root: str, split: str, val_ratio: float, left_out: Collection[str] = ()
 ) -> tuple[dict[str, list[str]], int]:
-    """Lists the images of a split.
-
-    Args:
-        data_root (str): As for :class:`ImageFolder`.
-        split (str): ``'train'``, ``'val'`` or ``'test'``.
-        val_ratio (float): Part of each class that is held out where there is
-            no ``val`` folder.
-        left_out (Collection[str]): Files, relative to ``data_root``, that count
-            as if they were not there.
+    """Lists the images of a split; the arguments are those of :class:`ImageFolder`.
 
     Returns:
         tuple: Sorted paths by class, in the order of :func:`find_classes`, and how
         many images of these folders are in the other split.
 
     Raises:
-        DataError: There is no ``test`` folder, a class has no images or too few, or a
-            file is empty.
+        DataError: There is no ``test`` folder, a class has too few images, or a file
+            is empty.
     """
     splits = split_folders(data_root)
     if split not in splits:
@@ -150,9 +133,8 @@ def subfolders(folder: str) -> list[str]:
     if not os.path.isdir(folder):
         what = 'is a file' if os.path.exists(folder) else 'does not exist'
         raise DataError(
-            f'The folder "{folder}" {what}: data_root must '
-            'be a folder that has one folder of images per class; '
-            '--cfg-options data_root=FOLDER gives it.'
+            f'The folder "{folder}" {what}: data_root must be a folder that has one '
+            'folder of images per class; --cfg-options data_root=FOLDER gives it.'
         )
     return sorted(next(_walk(folder))[1])
 
@@ -170,23 +152,19 @@ def list_files(folder: str | Path) -> list[str]:
     Raises:
         DataError: A folder may not be read.
     """
-    if not os.path.isdir(folder):
-        return []
-    return sorted(
-        os.path.join(parent, name)
-        for parent, _, names in _walk(folder)
-        for name in names
-    )
+    walked = _walk(folder) if os.path.isdir(folder) else ()
+    return sorted(os.path.join(place, name) for place, _, ns in walked for name in ns)
 
 
-def is_image(name: str) -> bool:
+def is_image(path: str) -> bool:
     """Whether a file is an image by its ending; one that is hidden is none."""
+    name = os.path.basename(path)
     return name[0] != '.' and name.lower().endswith(SUFFIXES)
 
 
 def list_images(folder: str | Path) -> list[str]:
     """Those of :func:`list_files` that are images by their ending."""
-    return [path for path in list_files(folder) if is_image(os.path.basename(path))]
+    return list(filter(is_image, list_files(folder)))
 
 
 def _has_images(folder: str) -> bool:

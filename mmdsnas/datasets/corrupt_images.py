@@ -6,40 +6,26 @@ import torch
 from mmcv.transforms import LoadImageFromFile
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
+from torch import Tensor
 
 from ..errors import CorruptImageError, DataError
 from ..utils.options import Natural, checked_options
 from .decoding import load_image
 
 
-class CorruptImages:
-    """Which images were found corrupt, known to all workers of a data set.
+class SharedFlags:
+    """One flag for each image, known to all workers of a data set.
 
-    One flag for each image, in shared memory. Setting a flag twice does no harm, so
-    that it needs no lock. A tensor, unlike a counter of ``multiprocessing``, can be
-    copied along with a data set, which mmengine's Runner does.
-
-    Args:
-        length (int): Number of images of the data set.
+    Setting a flag twice does no harm, so that it needs no lock. A tensor, unlike a
+    counter of ``multiprocessing``, can be copied along with a data set, which
+    mmengine's Runner does; but a copy of a shared tensor is not shared by itself.
     """
 
-    def __init__(self, length: int) -> None:
-        self._found = torch.zeros(length, dtype=torch.bool).share_memory_()
+    def __init__(self, flags: Tensor) -> None:
+        self.flags = flags.share_memory_()
 
-    def __deepcopy__(self, memo: dict) -> 'CorruptImages':
-        other = CorruptImages(0)
-        # A copy of a shared tensor is not shared by itself.
-        other._found = self._found.clone().share_memory_()
-        return other
-
-    def add(self, idx: int) -> bool:
-        """Notes that an image is corrupt; returns whether this was not known yet."""
-        known = bool(self._found[idx])
-        self._found[idx] = True
-        return not known
-
-    def __len__(self) -> int:
-        return int(self._found.sum())
+    def __deepcopy__(self, memo: dict) -> 'SharedFlags':
+        return SharedFlags(self.flags.clone())
 
 
 class SkipCorruptImagesMixin:
@@ -60,9 +46,8 @@ class SkipCorruptImagesMixin:
 
     Args:
         *args: Arguments of the data set.
-        max_corrupt (int): The number of corrupt images that are skipped
-            before one more is an error; with 0 the first one is.
-            Defaults to 100.
+        max_corrupt (int): The number of corrupt images that are skipped before one
+            more is an error; with 0 the first one is. Defaults to 100.
         **kwargs: Arguments of the data set.
 
     Raises:
@@ -77,22 +62,16 @@ class SkipCorruptImagesMixin:
     @property
     def num_corrupt(self) -> int:
         """Number of corrupt images met so far, by all data workers."""
-        return len(self._corrupt)
+        return int(self._corrupt.flags.sum())
 
     def full_init(self) -> None:
         """Lists the images, if that was not done yet."""
         if not self._fully_initialized:
             super().full_init()
-            self._corrupt = CorruptImages(len(self))
+            self._corrupt = SharedFlags(torch.zeros(len(self), dtype=torch.bool))
 
     def prepare_data(self, idx: int) -> dict | None:
         """Runs the pipeline on an image, or on the next one that is not corrupt.
-
-        Args:
-            idx (int): Index of the image.
-
-        Returns:
-            dict, optional: What the pipeline returns.
 
         Raises:
             DataError: The image is corrupt in test mode, or more images are
@@ -108,7 +87,8 @@ class SkipCorruptImagesMixin:
                         f'{error}: no image is skipped in test mode, since the '
                         'accuracy would be that of another data set; replace it.'
                     ) from error
-                if self._corrupt.add(place):
+                if not self._corrupt.flags[place]:
+                    self._corrupt.flags[place] = True
                     self._warn(error)
         raise DataError(
             f'None of the {len(self)} images of {type(self).__name__} can be '

@@ -27,15 +27,11 @@ def decode(content: bytes, flag: int = cv2.IMREAD_COLOR) -> np.ndarray | None:
 
 
 def jpeg_size(content: bytes, turn: bool) -> tuple[int, int] | None:
-    """Reads from the header which size a JPEG has when it is decoded.
+    """Reads from the header which height and width a JPEG has when it is decoded.
 
     Args:
-        content (bytes): A file.
+        content (bytes): A file; if it is no JPEG in gray or RGB, there is no size.
         turn (bool): Whether the decoder turns an image as its EXIF data say.
-
-    Returns:
-        tuple[int, int], optional: Height and width in pixels; None unless the file is
-        a JPEG in gray or RGB.
     """
     try:
         image = JpegImageFile(io.BytesIO(content))
@@ -49,10 +45,10 @@ def jpeg_size(content: bytes, turn: bool) -> tuple[int, int] | None:
 
 
 def load_image(loader: LoadImageFromFile, info: dict) -> dict:
-    """Loads an image and tells a corrupt one from any other error.
+    """Loads an image by mmcv's transform and tells a corrupt one from other errors.
 
     Args:
-        loader (LoadImageFromFile): mmcv's transform.
+        loader (LoadImageFromFile): The transform.
         info (dict): With ``img_path``.
 
     Returns:

@@ -15,9 +15,8 @@ from .utils import GrayImagesMixin, held_out
 class Digits(GrayImagesMixin, BaseDataset):
     """The 1,797 gray 8x8 images of handwritten digits of scikit-learn.
 
-    A fixed part of each class, the same on every machine, is held out as ``test``. An
-    image has three equal channels, shape (8, 8, 3), because the searchable backbones
-    have a stem with 3 input channels; its values 0..16 are scaled to 0..255.
+    A fixed part of each class, the same on every machine, is held out as ``test``. The
+    values 0..16 of an image are scaled to 0..255; its shape is (8, 8, 3).
 
     Args:
         split (str, optional): ``'train'`` or ``'test'``. None means
@@ -59,13 +58,12 @@ class Digits(GrayImagesMixin, BaseDataset):
             ) from error
         digits = load_digits()
         images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
-        labels = digits.target
-        test = np.zeros(len(labels), dtype=bool)
+        test = np.zeros(len(images), dtype=bool)
         for label in range(10):
-            places = np.flatnonzero(labels == label)
+            places = np.flatnonzero(digits.target == label)
             test[places] = held_out(len(places), self.val_ratio)
         return [
-            dict(img=images[i], gt_label=int(labels[i]))
+            dict(img=images[i], gt_label=int(digits.target[i]))
             for i in np.flatnonzero(test == (self.split == 'test'))
         ]
 

@@ -24,19 +24,8 @@ FILES = {
 }
 
 
-def read_idx(path: str, ndim: int) -> np.ndarray:
-    """Reads an idx file of unsigned bytes by mmcls, and names one that is damaged.
-
-    Args:
-        path (str): The file; gzipped if the name ends in ``.gz``.
-        ndim (int): Number of dimensions that the array must have.
-
-    Returns:
-        np.ndarray: Array of dtype uint8 with ``ndim`` dimensions, not empty.
-
-    Raises:
-        DataError: The file is damaged, or no such idx file.
-    """
+def _read_idx(path: str, ndim: int) -> np.ndarray:
+    """Reads uint8 values of so many dimensions by mmcls; names a damaged file."""
     try:
         with warnings.catch_warnings(action='ignore'):  # of a tensor to read alone
             array = read_sn3_pascalvincent_tensor(path).numpy()
@@ -55,9 +44,8 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
     """mmcls's Fashion-MNIST that reads the four idx files where they lie.
 
     The files may be plain or gzipped and are not compared with a checksum (Debian's
-    are compressed differently from the original ones). An image has three equal
-    channels, shape (28, 28, 3), because the searchable backbones have a stem with 3
-    input channels.
+    are compressed differently from the original ones). An image has the shape
+    (28, 28, 3).
 
     Args:
         data_root (str, optional): The folder of the four files. None means
@@ -101,7 +89,7 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
     def load_data_list(self) -> list[dict]:
         """Loads ``img``, uint8 of shape (H, W), and ``gt_label`` of each sample."""
         image_file, label_file = (self._files[f] for f in FILES[self.split])
-        images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
+        images, labels = _read_idx(image_file, 3), _read_idx(label_file, 1)
         if len(images) != len(labels):
             raise DataError(
                 f'"{image_file}" has {len(images)} images, but '
@@ -118,9 +106,8 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
 
     def _chosen(self, labels: np.ndarray) -> np.ndarray:
         """Indices of the samples to take; ``labels`` has shape (N, )."""
-        number, total = self.num_samples, len(labels)
-        if number is None:
-            return np.arange(total)
+        total = len(labels)
+        number = total if self.num_samples is None else self.num_samples
         if number > total:
             raise ConfigError(
                 'num_samples of FashionMNIST must be None or a whole number from 10 '
@@ -139,20 +126,15 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
 def _find_files(data_root: str | None) -> dict[str, str]:
     """Finds a folder with the four files; returns the path of each name."""
     roots = SEARCHED if data_root is None else (os.path.expanduser(data_root),)
-    names = [name for pair in FILES.values() for name in pair]
-    looked = []
+    names, looked = [*FILES['train'], *FILES['test']], []
     for root in roots:
-        paths = {
-            name: path
-            for name in names
-            for path in (os.path.join(root, name + '.gz'), os.path.join(root, name))
-            if os.path.isfile(path)
-        }
+        plain = {name: os.path.join(root, name) for name in names}
+        paths = {n: p if os.path.isfile(p) else f'{p}.gz' for n, p in plain.items()}
+        missing = [name for name, path in paths.items() if not os.path.isfile(path)]
         # All four from one folder, so that both splits belong together.
-        if len(paths) == len(names):
+        if not missing:
             return paths
-        missing = ', '.join(name for name in names if name not in paths)
-        looked.append(f'"{os.path.abspath(root)}" has no {missing}')
+        looked.append(f'"{os.path.abspath(root)}" has no {", ".join(missing)}')
     unset = '' if data_root is None else ' and leave out data_root'
     raise DataError(
         f'Fashion-MNIST is not there: {"; ".join(looked)}; run "apt-get '

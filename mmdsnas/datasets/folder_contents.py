@@ -72,42 +72,30 @@ def scan_folder(data_root: str, val_ratio: float) -> FolderContents:
     data_root = os.path.expanduser(data_root)
     splits = split_folders(data_root)
     counts = Counter(splits.values())
-    left_out = {
-        BROKEN: [],
-        NO_IMAGE: [],
-        IN_NO_CLASS: [
-            os.path.join(data_root, name)
-            for name in subfolders(data_root)
-            if data_root not in counts and os.path.join(data_root, name) not in counts
-        ],
-    }
-    images = []
-    for folder in counts:
-        left_out[IN_NO_CLASS] += [os.path.join(folder, n) for n in files_in(folder)]
-        for name in classes:
-            for path in list_files(os.path.join(folder, name)):
-                usable = is_image(os.path.basename(path))
-                (images if usable else left_out[NO_IMAGE]).append(path)
-    shapes = []
-    for path, shape in zip(images, _shapes(images)):
-        if shape is None:
-            left_out[BROKEN].append(path)
-        else:
-            shapes.append(shape)
-    if images and not shapes:
+    inside = [os.path.join(data_root, name) for name in subfolders(data_root)]
+    beside = [] if data_root in counts else [f for f in inside if f not in counts]
+    beside += [os.path.join(folder, n) for folder in counts for n in files_in(folder)]
+    folders = [os.path.join(folder, name) for folder in counts for name in classes]
+    files = [path for folder in folders for path in list_files(folder)]
+    images = list(filter(is_image, files))
+    shapes = list(_shapes(images))
+    broken = [path for path, shape in zip(images, shapes) if shape is None]
+    if images and len(broken) == len(images):
         raise DataError(
             f'None of the {len(images)} images in "{data_root}" can be decoded, '
             f'"{images[0]}" for example.'
         )
+    others = [path for path in files if not is_image(path)]
+    reasons = {BROKEN: broken, NO_IMAGE: others, IN_NO_CLASS: beside}
     left_out = {
         reason: [os.path.relpath(path, data_root) for path in paths]
-        for reason, paths in left_out.items()
+        for reason, paths in reasons.items()
     }
     by_split = {}
     for split in splits:
         found, _ = images_of_split(data_root, split, val_ratio, left_out[BROKEN])
         by_split[split] = {name: len(found.get(name, ())) for name in classes}
-    heights, widths, channels = zip(*shapes)
+    heights, widths, channels = zip(*filter(None, shapes))
     return FolderContents(
         images=by_split,
         folders={

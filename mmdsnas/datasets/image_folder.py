@@ -66,7 +66,7 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
         self.val_ratio = val_ratio
         self.left_out = left_out
         data_root = data_root and os.path.expanduser(data_root)
-        self._folders = find_classes(data_root)
+        folders = find_classes(data_root)
         super().__init__(
             ann_file='',
             data_root=data_root,
@@ -76,12 +76,11 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
             **kwargs,
         )
         if self.CLASSES is None:
-            self._metainfo['classes'] = self._folders
-        if sorted(self.CLASSES) != list(self._folders):
+            self._metainfo['classes'] = folders
+        if sorted(self.CLASSES) != list(folders):
             raise ConfigError(
                 f'The classes given are {", ".join(self.CLASSES)}: they must '
-                f'be the class folders {", ".join(self._folders)}, in any '
-                'order.'
+                f'be the class folders {", ".join(folders)}, in any order.'
             )
         if not lazy_init:
             self.full_init()

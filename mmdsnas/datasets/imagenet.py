@@ -69,9 +69,8 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
         data_root = os.path.expanduser(data_root or '')
         if ann_file is None:
             ann_file = _usual_annotation_file(data_root, data_prefix)
-        self._has_own_classes = bool(
-            kwargs.get('classes') or (metainfo or {}).get('classes')
-        )
+        own_classes = kwargs.get('classes') or (metainfo or {}).get('classes')
+        self._has_own_classes = bool(own_classes)
         super().__init__(
             ann_file=ann_file,
             metainfo=metainfo,
@@ -132,13 +131,15 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
                 'meta/val.txt in data_root.'
             )
         self._compare_with_train(folders)
-        if not self._has_own_classes and not _are_all_of_imagenet(folders):
+        # mmcls's names are in the order of WordNet's ids.
+        wordnet = all(re.fullmatch(r'n\d{8}', name) for name in folders)
+        is_whole = wordnet and len(folders) == len(_ImageNet.METAINFO['classes'])
+        if not self._has_own_classes and not is_whole:
             self._metainfo['classes'] = tuple(folders)
         if len(self.CLASSES) != len(folders):
             raise ConfigError(
-                f'The number of classes given is {len(self.CLASSES)}: it must '
-                f'be that of the class folders in "{self.img_prefix}", '
-                f'{len(folders)}.'
+                f'The number of classes given is {len(self.CLASSES)}: it must be that '
+                f'of the class folders in "{self.img_prefix}", {len(folders)}.'
             )
         self.folder_to_idx = {name: label for label, name in enumerate(folders)}
         samples, empty = get_samples(
@@ -154,8 +155,7 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
 
     def _compare_with_train(self, folders: list[str]) -> None:
         """Checks that a class has the same label as in training."""
-        backend = get_file_backend(self.img_prefix, enable_singleton=True)
-        folder = self.img_prefix.rstrip('/')
+        backend, folder = get_file_backend(self.img_prefix), self.img_prefix.rstrip('/')
         train = backend.join_path(os.path.dirname(folder), 'train')
         # What stands beside data_root itself is another data set.
         if folder == self.data_root.rstrip('/') or not backend.isdir(train):
@@ -184,15 +184,7 @@ def _class_folders(root: str) -> list[str]:
     return [name for name in find_folders(root)[0] if name[0] != '.']
 
 
-def _are_all_of_imagenet(folders: list[str]) -> bool:
-    """Whether mmcls's names, in the order of WordNet's ids, belong to them."""
-    return len(folders) == len(_ImageNet.METAINFO['classes']) and all(
-        re.fullmatch(r'n\d{8}', name) for name in folders
-    )
-
-
 def _some(names: set[str]) -> str:
     """A few of many names, for an error message."""
-    few = sorted(names)[:3]
-    more = len(names) - len(few)
-    return ', '.join(few) + (f' and {more} more' if more else '')
+    more = f' and {len(names) - 3} more' if len(names) > 3 else ''
+    return ', '.join(sorted(names)[:3]) + more

@@ -3,6 +3,7 @@
 import copy
 import os
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class Images:
     """Images of a data set, or of a folder, as a test pipeline packs them.
 
     Iterating gives batches: the first image alone, then 32 at a time. Files that cannot
-    be decoded are left out, see ``left_out``.
+    be decoded are left out.
 
     Args:
         samples (Sequence): What pipelines give: ``inputs``, and ``data_samples`` with
@@ -43,6 +44,10 @@ class Images:
         number (int, optional): How many of them, evenly spread, because data sets
             are often sorted by class. All by default.
         pack (Packer, optional): For files.
+
+    Attributes:
+        left_out (dict[int, str]): What was wrong with images that could not be decoded
+            so far, by their indices.
     """
 
     def __init__(
@@ -53,7 +58,7 @@ class Images:
     ) -> None:
         self.samples = samples
         self.pack = pack
-        self._broken: dict[int, str] = {}
+        self.left_out: dict[int, str] = {}
         number = min(number or len(samples), len(samples))
         self.indices = np.linspace(0, len(samples) - 1, number).round().astype(int)
 
@@ -65,32 +70,24 @@ class Images:
         """Class names of the data set; empty if it has none."""
         return getattr(self.samples, 'metainfo', {}).get('classes') or ()
 
-    @property
-    def left_out(self) -> list[str]:
-        """What was wrong with each image that could not be decoded so far."""
-        return list(self._broken.values())
-
     def __iter__(self) -> Iterator[Batch]:
-        size, samples = 1, []
-        for sample in self._decodable():
-            samples.append(sample)
-            if len(samples) == size:
-                yield _batch(samples)
-                size, samples = BATCH_SIZE, []
-        if samples:
-            yield _batch(samples)
+        samples = self._decodable()
+        size = 1
+        while batch := list(islice(samples, size)):
+            yield _batch(batch)
+            size = BATCH_SIZE
         if size == 1:
             raise DataError(f'None of the {len(self)} images can be decoded.')
 
     def _decodable(self) -> Iterator[dict[str, Any]]:
         for index in self.indices.tolist():
-            if index in self._broken:
+            if index in self.left_out:
                 continue
             try:
                 sample = self.samples[index]
                 yield self.pack(sample) if self.pack else sample
             except CorruptImageError as error:
-                self._broken[index] = str(error)
+                self.left_out[index] = str(error)
 
 
 class Packer:
@@ -108,15 +105,12 @@ class Packer:
         self.rest = Compose(steps)
 
     def __call__(self, image: str | Path | np.ndarray) -> dict[str, Any]:
-        """Packs an image.
+        """Gives ``inputs`` and ``data_samples`` of an image.
 
         Args:
             image (str | Path | np.ndarray): Its file, or its uint8 values in RGB,
                 shape (H, W, 3), or in grey, shape (H, W); a pipeline that loads grey
                 gets grey.
-
-        Returns:
-            dict: ``inputs`` and ``data_samples``.
 
         Raises:
             DataError: The file does not exist or cannot be decoded, or the array has
@@ -157,9 +151,6 @@ def find_images(
         source (str | Path | int): A folder, or how many images of a data set.
         split (str): ``'test'`` or ``'train'``: whose data set.
         option (str): What gave the source, for messages.
-
-    Returns:
-        Images: At least one.
 
     Raises:
         ConfigError: The number is below 1.

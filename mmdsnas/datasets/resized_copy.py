@@ -6,7 +6,7 @@ import shutil
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Dict, Union
+from typing import Annotated, NoReturn
 
 import cv2
 import numpy as np
@@ -26,12 +26,12 @@ CHUNK = 32
 
 @checked_options
 def copy_resized(
-    source: Union[str, Path],
-    target: Union[str, Path],
+    source: str | Path,
+    target: str | Path,
     short_edge: Count,
     quality: Annotated[int, Field(ge=1, le=100)],
     workers: Count,
-) -> Dict[Path, str]:
+) -> dict[Path, str]:
     """Copies a folder, with its images reduced to a short edge.
 
     Larger images become 8-bit colour images, turned as their EXIF data say.
@@ -77,12 +77,9 @@ def copy_resized(
 
 def _files(folder: Path) -> list[Path]:
     """All files below a folder, also by links, but for those in a circle."""
-
-    def fail(error: OSError) -> None:
-        raise _unreadable(error) from error
-
     found = []
-    for place, folders, names in os.walk(folder, onerror=fail, followlinks=True):
+    walk = os.walk(folder, onerror=_unreadable, followlinks=True)
+    for place, folders, names in walk:
         here = Path(place).resolve()
         folders[:] = [
             name for name in folders if not here.is_relative_to((here / name).resolve())
@@ -101,7 +98,7 @@ def copy_file(
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise _unreadable(error) from error
+        _unreadable(error)
     became = COPIED
     if is_image(path.name):
         image = decode(content)
@@ -119,10 +116,10 @@ def copy_file(
     return became
 
 
-def _unreadable(error: OSError) -> DataError:
-    return DataError(
+def _unreadable(error: OSError) -> NoReturn:
+    raise DataError(
         f'{error.filename} must be readable, but is not: {error.strerror}.'
-    )
+    ) from error
 
 
 def _encoded(image: np.ndarray, short_edge: int, suffix: str, quality: int) -> bytes:

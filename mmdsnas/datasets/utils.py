@@ -14,8 +14,8 @@ def held_out(count: int, val_ratio: float) -> np.ndarray:
         val_ratio (float): Part that is held out, between 0 and 1.
 
     Returns:
-        np.ndarray: Boolean mask of shape (count, ), True where held out; at
-        least one entry is True and one is False.
+        np.ndarray: Shape (count, ), True where held out: of one image at least, and not
+        of all.
     """
     number = min(max(int(count * val_ratio + 0.5), 1), count - 1)
     mask = np.zeros(count, dtype=bool)

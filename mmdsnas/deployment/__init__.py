@@ -1,7 +1,6 @@
 """Files of a child that run without OpenMMLab."""
 
 from mmdsnas.datasets.packed_images import Images, Packer, find_images
-from mmdsnas.subnets import build_child
 from .comparison import Comparison
 from .exporting import ExportResult, export, export_child
 from .formats import FORMATS, ChildFormat
@@ -13,7 +12,6 @@ __all__ = [
     'ExportResult',
     'Images',
     'Packer',
-    'build_child',
     'export',
     'export_child',
     'find_images',

@@ -31,16 +31,7 @@ class Comparison(NamedTuple):
 
 
 def compare(first: Run, second: Run, batches: Iterable[Batch]) -> Comparison:
-    """Compares two functions from images to logits.
-
-    Args:
-        first (Callable): What is right.
-        second (Callable): What is held against it.
-        batches (Iterable): Images of a test pipeline and their labels.
-
-    Returns:
-        Comparison: Over all images.
-    """
+    """Compares two functions over all images; the first one is right."""
     wanted, got, labels = [], [], []
     for images, known in batches:
         wanted.append(first(images))

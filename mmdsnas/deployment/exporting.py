@@ -87,9 +87,6 @@ def export(
         options (dict, optional): ``--cfg-options``.
         trust_checkpoint (bool): Whether code in the checkpoint may run.
 
-    Returns:
-        ExportResult: The files and how they compare.
-
     Raises:
         CheckpointError: The checkpoint is missing or damaged, or of another model.
         ConfigError: An option is wrong, or a package is missing.
@@ -154,24 +151,18 @@ def export_child(
     calibration: Images | None = None,
     int8_images: Images | None = None,
 ) -> ExportResult:
-    """Exports a child that is built already.
+    """Exports a child that is built already, with the options of :func:`export`.
 
     Args:
         child (BaseModel): A classifier; it stays as it is.
         images (Images): What the file is compared on with PyTorch.
         out (str | Path): The file.
-        format (str): See :func:`export`.
-        with_preprocess (bool): See :func:`export`.
-        tolerance (float): See :func:`export`.
         classes (Sequence[str]): Class names, in the order of the logits.
         pipeline (Sequence[dict]): Configs of the test pipeline, for the metadata.
         calibration (Images, optional): What the ranges of feature maps are measured
             on for a second file in int8. By default there is none.
         int8_images (Images, optional): What the two files are compared on, by default
             ``images``.
-
-    Returns:
-        ExportResult: The files and how they compare.
 
     Raises:
         ConfigError: An option is wrong.
@@ -187,13 +178,17 @@ def export_child(
             f'are {len(classes)}.'
         )
     network = Network(child, with_preprocess)
+
+    def by_file(path: Path) -> Run:
+        run = file_format.runner(path)
+        return lambda images: run(network.inputs(images))
+
     inputs = network.inputs(first)
     program, folded, left = trace(network, inputs)
     metadata = describe(network, inputs, classes, pipeline)
     with write_atomically(out) as temporary:
         file_format.write(program, temporary, metadata)
-        run = _of_images(network, file_format.runner(temporary))
-        comparison = compare(partial(reference, child), run, images)
+        comparison = compare(partial(reference, child), by_file(temporary), images)
         allowed = tolerance * max(comparison.scale, 1.0)
         if not comparison.largest <= allowed:  # NaN is not within either.
             raise ExportError(
@@ -210,12 +205,9 @@ def export_child(
         with write_atomically(int8_file) as temporary:
             batches = (network.inputs(batch) for batch, _ in calibration)
             file_format.quantize(out, temporary, batches)
-            runs = [
-                _of_images(network, file_format.runner(f)) for f in (out, temporary)
-            ]
-            comparison = compare(*runs, sources[1])
+            comparison = compare(by_file(out), by_file(temporary), sources[1])
         result = result._replace(int8_file=int8_file, int8_comparison=comparison)
-    left_out = [line for source in sources for line in source.left_out]
+    left_out = [line for source in sources for line in source.left_out.values()]
     return result._replace(left_out=list(dict.fromkeys(left_out)))
 
 
@@ -228,8 +220,3 @@ def _checked_format(name: str, tolerance: float, int8: bool) -> ChildFormat:
     if not tolerance > 0:
         raise ConfigError(f'--tolerance must be above 0, but is {tolerance}.')
     return FORMATS[name]()
-
-
-def _of_images(network: Network, run: Run) -> Run:
-    """The same function, of images as a test pipeline packs them."""
-    return lambda images: run(network.inputs(images))

@@ -19,6 +19,8 @@ from .network import BATCH, INPUT, OUTPUT
 
 # From a batch of inputs to logits.
 Run = Callable[[Tensor], Tensor]
+# Plain values by name, kept as JSON.
+Metadata = dict[str, Any]
 
 METADATA = 'metadata.json'
 
@@ -35,15 +37,8 @@ class ChildFormat(ABC):
     int8 = False
 
     @abstractmethod
-    def write(
-        self, program: ExportedProgram, path: Path, metadata: dict[str, Any]
-    ) -> None:
-        """Writes a file.
-
-        Args:
-            program (ExportedProgram): The network.
-            path (Path): The file.
-            metadata (dict): Plain values by name, kept as JSON.
+    def write(self, program: ExportedProgram, path: Path, metadata: Metadata) -> None:
+        """Writes the file of a network.
 
         Raises:
             ExportError: The network has an operation that the format cannot express.
@@ -54,11 +49,11 @@ class ChildFormat(ABC):
         """What computes logits by a file, whatever its ending is."""
 
     def quantize(self, source: Path, target: Path, inputs: Iterable[Tensor]) -> None:
-        """Writes a file anew with weights and feature maps in int8.
+        """Writes a file in float32 anew, with weights and feature maps in int8.
 
         Args:
-            source (Path): A file in float32.
-            target (Path): The file to be written.
+            source (Path): The file in float32.
+            target (Path): The one in int8.
             inputs (Iterable[Tensor]): Batches for the calibration.
         """
         raise NotImplementedError
@@ -88,9 +83,7 @@ class OnnxFormat(ChildFormat):
                 'needs none.'
             ) from error
 
-    def write(
-        self, program: ExportedProgram, path: Path, metadata: dict[str, Any]
-    ) -> None:
+    def write(self, program: ExportedProgram, path: Path, metadata: Metadata) -> None:
         """Writes a file, see the base class."""
         import onnx
 
@@ -112,9 +105,8 @@ class OnnxFormat(ChildFormat):
             ) from error
         # What torch notes of each node: its module, the lines of its source.
         graph = model.graph
-        for part in (model, graph, *graph.node, *graph.input, *graph.output):
-            del part.metadata_props[:]
-        for part in (*graph.value_info, *graph.initializer):
+        values = *graph.input, *graph.output, *graph.value_info, *graph.initializer
+        for part in (model, graph, *graph.node, *values):
             del part.metadata_props[:]
         onnx.helper.set_model_props(model, {METADATA: json.dumps(metadata)})
         onnx.checker.check_model(model)
@@ -183,9 +175,7 @@ class Pt2Format(ChildFormat):
 
     suffix = '.pt2'
 
-    def write(
-        self, program: ExportedProgram, path: Path, metadata: dict[str, Any]
-    ) -> None:
+    def write(self, program: ExportedProgram, path: Path, metadata: Metadata) -> None:
         """Writes a file, see the base class."""
         content = io.BytesIO()
         extra = {METADATA: json.dumps(metadata)}

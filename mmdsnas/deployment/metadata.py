@@ -9,6 +9,7 @@ from mmcls.models import MultiLabelClsHead
 from torch import Tensor
 
 from mmdsnas.subnets.subnet import block_names
+from mmdsnas.utils.config_values import type_name
 from mmdsnas.versions import __version__
 from .network import INPUT, OUTPUT, Network
 
@@ -22,7 +23,7 @@ def describe(
     classes: Sequence[str] = (),
     pipeline: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Describes the input and the output of an exported network.
+    """Describes what an exported network takes and gives.
 
     Args:
         network (Network): What is exported.
@@ -37,6 +38,10 @@ def describe(
     shape = inputs.shape[1:]
     *size, channels = shape if baked else (*shape[1:], shape[0])
     preprocessor = network.child.data_preprocessor
+    head = getattr(network.child, 'head', None)
+    # It chooses several labels for an image by the sigmoids.
+    several = isinstance(head, MultiLabelClsHead)
+    steps = [{**step, 'type': type_name(step)} for step in pipeline]
     blocks = block_names(network.child)
     rgb = baked or getattr(preprocessor, 'to_rgb', False)
     order = {1: 'GREY', 3: 'RGB' if rgb else 'BGR'}.get(channels)
@@ -51,19 +56,11 @@ def describe(
         channel_order=order,
         mean=None if baked else _by_channel(preprocessor, 'mean', 0.0, channels),
         std=None if baked else _by_channel(preprocessor, 'std', 1.0, channels),
-        several_labels=_several_labels(network.child),
-        resize=[step for step in map(_size_step, pipeline) if step],
+        several_labels=dict(threshold=head.thr, topk=head.topk) if several else None,
+        resize=[s for s in steps if 'Resize' in s['type'] or s['type'] in _SIZES],
         subnet={name: block.export_chosen() for name, block in blocks.items()},
         mmdsnas_version=__version__,
     )
-
-
-def _several_labels(child: nn.Module) -> dict[str, Any] | None:
-    """How a head for several labels an image chooses them by the sigmoids."""
-    head = getattr(child, 'head', None)
-    if not isinstance(head, MultiLabelClsHead):
-        return None
-    return dict(threshold=head.thr, topk=head.topk)
 
 
 def _by_channel(
@@ -72,13 +69,6 @@ def _by_channel(
     values = getattr(preprocessor, name, torch.tensor(default)).flatten()
     # Seven digits: what the config has, not what float32 makes of it.
     return [float(f'{value:.7g}') for value in values.expand(channels).tolist()]
-
-
-def _size_step(step: dict[str, Any]) -> dict[str, Any] | None:
-    name = str(step['type']).rpartition('.')[2]
-    if 'Resize' not in name and name not in _SIZES:
-        return None
-    return {**step, 'type': name}
 
 
 def input_sentence(metadata: dict[str, Any]) -> str:

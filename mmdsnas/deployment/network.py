@@ -44,32 +44,26 @@ class Network(nn.Module):
             if not isinstance(preprocessor, ClsDataPreprocessor):
                 raise ConfigError(
                     'data_preprocessor must be a ClsDataPreprocessor with '
-                    '--with-preprocess, but is a '
-                    f'{type(preprocessor).__name__}.'
+                    f'--with-preprocess, but is a {type(preprocessor).__name__}.'
                 )
             # It is made for images in BGR: of RGB it turns those that it left.
             preprocessor.to_rgb = not preprocessor.to_rgb
 
     def forward(self, images: Tensor) -> Tensor:
-        """Computes logits.
-
-        Args:
-            images (Tensor): Shape (N, C, H, W), or (N, H, W, C) with preprocessing.
-
-        Returns:
-            Tensor: Shape (N, classes).
-        """
+        """Logits of shape (N, classes), of what :meth:`inputs` gives."""
         if self.with_preprocess:
             data = dict(inputs=images.permute(0, 3, 1, 2))
             images = self.child.data_preprocessor(data)['inputs']
         return self.child(images, mode='tensor')
 
     def inputs(self, images: Tensor) -> Tensor:
-        """What the file is given for images of a test pipeline.
+        """What the file is given for images that a test pipeline packs.
 
         Args:
-            images (Tensor): As a pipeline packs them: shape (N, C, H, W), in BGR where
-                C is 3.
+            images (Tensor): Shape (N, C, H, W), in BGR where C is 3.
+
+        Returns:
+            Tensor: Shape (N, C, H, W), or (N, H, W, C) with preprocessing.
         """
         if self.with_preprocess:
             images = images.flip(1) if images.shape[1] == 3 else images
@@ -93,25 +87,18 @@ def preprocessed(child: BaseModel, images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def reference(child: BaseModel, images: Tensor) -> Tensor:
-    """Logits of the child as it is: eager, with its BatchNorm layers.
+    """Logits, shape (N, classes), of the child as it is, with its BatchNorm layers.
 
     Args:
         child (BaseModel): In eval mode, on the CPU.
         images (Tensor): As a pipeline packs them.
 
-    Returns:
-        Tensor: Shape (N, classes).
-
     Raises:
         ConfigError: The child is no classifier.
     """
     logits = child(preprocessed(child, images), mode='tensor')
-    if (
-        not isinstance(logits, Tensor)
-        or logits.dim() != 2
-        or len(logits) != len(images)
-    ):
-        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits)
+    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits)
+    if not isinstance(shape, tuple) or len(shape) != 2 or shape[0] != len(images):
         raise ConfigError(
             'model must be a classifier, which gives logits of shape (images, classes) '
             f"in the mode 'tensor', but gives {shape} for {len(images)} images."
@@ -119,22 +106,8 @@ def reference(child: BaseModel, images: Tensor) -> Tensor:
     return logits
 
 
-def _without_names(network: Network) -> Network:
-    """A copy whose candidates have names of ours: torch.export makes code of them."""
-    network = copy.deepcopy(network)
-    for block in blocks_of(network).values():
-        chosen = block.candidate(block.export_chosen())
-        block._candidates = nn.ModuleDict(dict(chosen=chosen))
-        block._chosen = 'chosen'
-    return network
-
-
 def trace(network: Network, inputs: Tensor) -> tuple[ExportedProgram, int, int]:
-    """Exports a network with its BatchNorm layers folded.
-
-    Args:
-        network (Network): The network.
-        inputs (Tensor): One input, shape (1, ...).
+    """Exports a network, of one input, with its BatchNorm layers folded.
 
     Returns:
         tuple: The program, with a first dimension of any size and nothing of the
@@ -149,7 +122,12 @@ def trace(network: Network, inputs: Tensor) -> tuple[ExportedProgram, int, int]:
     shapes = ({0: Dim(BATCH)},)
     # Whatever in a network cannot be traced has an error of its own.
     try:
-        nameless = _without_names(network)
+        nameless = copy.deepcopy(network)
+        # torch.export makes code of names: candidates get ours.
+        for block in blocks_of(nameless).values():
+            chosen = block.candidate(block.export_chosen())
+            block._candidates = nn.ModuleDict(dict(chosen=chosen))
+            block._chosen = 'chosen'
         traced = torch.export.export(nameless, (inputs,), dynamic_shapes=shapes)
         folded, number, left = fold_batch_norms(traced.module())
         program = torch.export.export(folded, (inputs,), dynamic_shapes=shapes)

@@ -5,21 +5,13 @@ from typing import Any
 
 
 def type_name(part: Any) -> str:
-    """The class that the config of something names, without the package before it.
-
-    Args:
-        part (Any): The config; what names no class, or is no dict, gives ``''``.
-    """
+    """The class that a config names, without its package; ``''`` if it names none."""
     kind = part.get('type') if isinstance(part, dict) else None
     return str(kind or '').rpartition('.')[2]
 
 
 def values_in(value: Any) -> Iterator[Any]:
-    """A value of a config, then all that lies inside it, from the outside.
-
-    Args:
-        value (Any): The value; dicts, lists and tuples have others inside.
-    """
+    """A value of a config, then all that lies inside it, from the outside."""
     yield value
     if isinstance(value, dict):
         value = list(value.values())

@@ -25,14 +25,13 @@ class DataSet(NamedTuple):
 def loaders(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The data loaders of a config and its hooks by their options; no copies."""
     found = {name: config.get(name) for name in LOADERS}
-    custom, default = config.get('custom_hooks'), config.get('default_hooks')
-    hooks = dict(enumerate(custom)) if isinstance(custom, (list, tuple)) else {}
-    named = {f'custom_hooks.{i}': hook for i, hook in hooks.items()}
-    if isinstance(default, dict):
-        named.update({f'default_hooks.{name}': hook for name, hook in default.items()})
-    for name, hook in named.items():
-        if isinstance(hook, dict):
-            found[f'{name}.dataloader'] = hook.get('dataloader')
+    for option in ('custom_hooks', 'default_hooks'):
+        hooks = config.get(option)
+        if isinstance(hooks, (list, tuple)):
+            hooks = dict(enumerate(hooks))
+        for name, hook in hooks.items() if isinstance(hooks, dict) else ():
+            if isinstance(hook, dict):
+                found[f'{option}.{name}.dataloader'] = hook.get('dataloader')
     return {name: loader for name, loader in found.items() if isinstance(loader, dict)}
 
 

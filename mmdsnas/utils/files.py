@@ -1,6 +1,7 @@
 import errno
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 from mmdsnas.errors import OutputError
 
 SUFFIX = '.mmdsnas-tmp'
-# As tempfile.mkstemp fills them in: the file's name, eight random characters.
+# The file's name, eight random characters.
 _TEMPORARY = re.compile(rf'\..+\.[a-z0-9_]{{8}}{re.escape(SUFFIX)}', re.DOTALL)
 
 
@@ -30,28 +31,20 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
             a file that was there is as before.
     """
     path = Path(path)
-    temporary = None
+    temporary = path.parent / f'.{path.name}.{secrets.token_hex(4)}{SUFFIX}'
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f'.{path.name}.', suffix=SUFFIX
-        )
-        os.close(handle)
-        temporary = Path(name)
-        # mkstemp's file is private to the user; a result is not.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        yield temporary
-        _sync(temporary)
-        os.replace(temporary, path)
-        _sync(path.parent)
+        temporary.touch(exist_ok=False)
+        try:
+            yield temporary
+            _sync(temporary)
+            os.replace(temporary, path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f'{path} cannot be written: {reason}.') from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder: str | Path) -> list[Path]:
@@ -62,11 +55,8 @@ def remove_leftovers(folder: str | Path) -> list[Path]:
     Returns:
         list[Path]: The temporary files of :func:`write_atomically` that were there.
     """
-    found = [
-        path
-        for path in sorted(Path(folder).glob(f'.*{SUFFIX}'))
-        if _TEMPORARY.fullmatch(path.name) and path.is_file()
-    ]
+    paths = sorted(Path(folder).glob(f'.*{SUFFIX}'))
+    found = [p for p in paths if _TEMPORARY.fullmatch(p.name) and p.is_file()]
     for path in found:
         path.unlink(missing_ok=True)
     return found

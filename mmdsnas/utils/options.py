@@ -2,19 +2,10 @@
 
 import functools
 import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
 from math import prod
-from typing import (
-    Annotated,
-    Any,
-    Callable,
-    Dict,
-    List,
-    Sequence,
-    Tuple,
-    TypeVar,
-    get_type_hints,
-)
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import torch
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -29,7 +20,7 @@ LARGEST = torch.finfo(torch.float32).max
 _MOST_VALUES = 2**26
 
 
-def _with_type(config: Dict) -> Dict:
+def _with_type(config: dict) -> dict:
     if 'type' not in config:
         raise ValueError('have a type')
     return config
@@ -57,7 +48,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Items = Annotated[Sequence[_Item], Field(min_length=1)]
 # What something is built from.
-PartConfig = Annotated[Dict[str, Any], AfterValidator(_with_type)]
+PartConfig = Annotated[dict[str, Any], AfterValidator(_with_type)]
 InputShape = Annotated[Sequence[Count], AfterValidator(_one_input)]
 
 _CONFIG = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
@@ -84,7 +75,7 @@ def checked_options(function: Callable) -> Callable:
     takes_others = any(p.kind is p.VAR_KEYWORD for p in parameters)
 
     @functools.cache
-    def adapters() -> Dict[str, TypeAdapter]:
+    def adapters() -> dict[str, TypeAdapter]:
         hints = get_type_hints(function, include_extras=True)
         # No config holds an object of a dataclass.
         given = [n for n in names if n in hints and not is_dataclass(hints[n])]
@@ -99,7 +90,7 @@ def checked_options(function: Callable) -> Callable:
             if takes_others or not unknown:
                 raise ConfigError(f'{owner}: {error}.') from error
             raise ConfigError(f'{unknown_option(owner, unknown[0], names)}.') from error
-        found: List[str] = []
+        found: list[str] = []
         for name, value in bound.arguments.items():
             if name in adapters():
                 found += problems(f'{name} of {owner}', value, adapters()[name])
@@ -142,7 +133,7 @@ def _must(error: ErrorDetails) -> str:
     return error['msg'].replace('Input should ', '')
 
 
-def problems(where: str, value: Any, adapter: TypeAdapter) -> List[str]:
+def problems(where: str, value: Any, adapter: TypeAdapter) -> list[str]:
     """What is wrong with a value.
 
     Args:
@@ -155,11 +146,10 @@ def problems(where: str, value: Any, adapter: TypeAdapter) -> List[str]:
     """
     try:
         adapter.validate_python(value)
+        return []
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    else:
-        return []
-    places: Dict[Tuple, Tuple[Any, List[str]]] = {}
+    places: dict[tuple, tuple[Any, list[str]]] = {}
     for error in errors:
         place, inner = [], value
         for step in error['loc']:

@@ -10,11 +10,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def config_root() -> Path:
-    """The folder of the configs.
-
-    It is ``mmdsnas/.mim/configs`` where a wheel was installed, else the ``configs``
-    next to the package.
-    """
+    """The configs: ``mmdsnas/.mim/configs`` of a wheel, else those by the package."""
     installed = _PACKAGE / '.mim' / 'configs'
     return installed if installed.is_dir() else _PACKAGE.parent / 'configs'
 

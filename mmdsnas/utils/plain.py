@@ -16,10 +16,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         kind = tuple if isinstance(value, tuple) else list
         return kind(plain(v) for v in value)
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
     # bool, int, ... themselves; a subclass such as np.str_ is converted.
     for kind in (bool, int, float, str, bytes):
         if isinstance(value, kind):

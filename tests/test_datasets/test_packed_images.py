@@ -104,7 +104,7 @@ def test_broken_images_of_a_folder_are_left_out(tmp_path):
     found = find_images(loaders(FILES), tmp_path)
     for _ in range(2):
         assert [len(batch) for batch, _ in found] == [1, 1]
-    first, second = found.left_out
+    first, second = found.left_out.values()
     assert 'a.png' in first and 'c.png' in second
 
 

@@ -6,11 +6,10 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmdsnas.deployment import build_child
 from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.models import DSNAS
 from mmdsnas.models.batch_norm import batch_norms
-from mmdsnas.subnets import child_checkpoint
+from mmdsnas.subnets import build_child, child_checkpoint
 from tests.test_deployment.conftest import MEAN, STD, SUBNET
 from tests.toy import set_alpha, small_shufflenet
 

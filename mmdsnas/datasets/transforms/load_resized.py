@@ -1,7 +1,8 @@
 """Images decoded no larger than they are needed."""
 
 from abc import abstractmethod
-from typing import Annotated, Dict, Literal, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import cv2
 import mmcv
@@ -24,7 +25,7 @@ _FLAGS = {
     1: cv2.IMREAD_COLOR,
 }
 # Part of an image in pixels: top, left, height and width.
-Box = Tuple[int, int, int, int]
+Box = tuple[int, int, int, int]
 
 
 class LoadResized(LoadImageFromFile):
@@ -43,30 +44,20 @@ class LoadResized(LoadImageFromFile):
     Args:
         resize (BaseTransform): mmcls's transform of a loaded image.
         scale (int): The short edge of the result in pixels.
-        color_type (str): See the transforms.
-        backend_args (dict, optional): See the transforms.
+        color_type (str): ``'color'`` turns an image as its EXIF data say,
+            ``'color_ignore_orientation'`` does not.
+        backend_args (dict, optional): Of mmengine's file backend.
     """
 
-    def __init__(
-        self,
-        resize: BaseTransform,
-        scale: int,
-        color_type: str,
-        backend_args: Optional[dict],
-    ) -> None:
-        super().__init__(color_type=color_type, backend_args=backend_args)
+    def __init__(self, resize: BaseTransform, scale: int, **kwargs) -> None:
+        super().__init__(**kwargs)
         self.resize = resize
         self.scale = scale
 
-    def transform(self, results: Dict) -> Dict:
-        """Loads an image.
+    def transform(self, results: dict) -> dict:
+        """Adds ``img``, an uint8 array of shape (H, W, 3), to ``img_path``.
 
-        Args:
-            results (dict): With ``img_path``.
-
-        Returns:
-            dict: The same with ``img``, an uint8 array of shape (H, W, 3), and all
-            that the two transforms add.
+        It adds all the rest that the two transforms add, too.
 
         Raises:
             CorruptImageError: The image cannot be decoded.
@@ -89,7 +80,7 @@ class LoadResized(LoadImageFromFile):
         return self.resize(results)
 
     def _load_reduced(
-        self, results: Dict, content: bytes, size: Tuple[int, int]
+        self, results: dict, content: bytes, size: tuple[int, int]
     ) -> bool:
         """Loads an image as small as it may be, if that works."""
         (top, left, height, width), target = self.choose(size)
@@ -110,11 +101,11 @@ class LoadResized(LoadImageFromFile):
         return True
 
     @abstractmethod
-    def choose(self, size: Tuple[int, int]) -> Tuple[Box, Tuple[int, int]]:
+    def choose(self, size: tuple[int, int]) -> tuple[Box, tuple[int, int]]:
         """Chooses a part by the image's height and width, and the part's new ones."""
 
     @abstractmethod
-    def note(self, results: Dict, size: Tuple[int, int]) -> None:
+    def note(self, results: dict, size: tuple[int, int]) -> None:
         """Adds what mmcls's transform adds beside ``img``; ``size`` is of the whole."""
 
 
@@ -150,8 +141,7 @@ class LoadRandomResizedCrop(LoadResized):
             share of the image's. Defaults to (0.08, 1.0).
         aspect_ratio_range (Sequence[float]): The part's width divided by its height,
             smallest and largest. Defaults to (3/4, 4/3).
-        color_type (str): ``'color'`` turns an image as its EXIF data say,
-            ``'color_ignore_orientation'`` does not. Defaults to ``'color'``.
+        color_type (str): See :class:`LoadResized`. Defaults to ``'color'``.
         backend_args (dict, optional): Of mmengine's file backend. Defaults to None.
 
     Raises:
@@ -172,18 +162,18 @@ class LoadRandomResizedCrop(LoadResized):
         crop_ratio_range: _Shares = (0.08, 1.0),
         aspect_ratio_range: _Ratios = (3 / 4, 4 / 3),
         color_type: _ColorType = 'color',
-        backend_args: Optional[dict] = None,
+        backend_args: dict | None = None,
     ) -> None:
         crop = RandomResizedCrop(scale, crop_ratio_range, aspect_ratio_range)
-        super().__init__(crop, scale, color_type, backend_args)
+        super().__init__(crop, scale, color_type=color_type, backend_args=backend_args)
 
-    def choose(self, size: Tuple[int, int]) -> Tuple[Box, Tuple[int, int]]:
+    def choose(self, size: tuple[int, int]) -> tuple[Box, tuple[int, int]]:
         """Draws a part, see the base class."""
         # mmcls looks at the shape alone; this image has no memory of its own.
         image = np.broadcast_to(np.uint8(0), size)
         return self.resize.rand_crop_params(image), self.resize.scale
 
-    def note(self, results: Dict, size: Tuple[int, int]) -> None:
+    def note(self, results: dict, size: tuple[int, int]) -> None:
         """Adds the shape, see the base class."""
         results['img_shape'] = results['img'].shape
 
@@ -197,8 +187,7 @@ class LoadResizeEdge(LoadResized):
 
     Args:
         scale (int): Length of the short edge in pixels.
-        color_type (str): ``'color'`` turns an image as its EXIF data say,
-            ``'color_ignore_orientation'`` does not. Defaults to ``'color'``.
+        color_type (str): See :class:`LoadResized`. Defaults to ``'color'``.
         backend_args (dict, optional): Of mmengine's file backend. Defaults to None.
 
     Raises:
@@ -210,22 +199,20 @@ class LoadResizeEdge(LoadResized):
         self,
         scale: Count,
         color_type: _ColorType = 'color',
-        backend_args: Optional[dict] = None,
+        backend_args: dict | None = None,
     ) -> None:
-        super().__init__(ResizeEdge(scale), scale, color_type, backend_args)
+        edge = ResizeEdge(scale)
+        super().__init__(edge, scale, color_type=color_type, backend_args=backend_args)
 
-    def choose(self, size: Tuple[int, int]) -> Tuple[Box, Tuple[int, int]]:
+    def choose(self, size: tuple[int, int]) -> tuple[Box, tuple[int, int]]:
         """Takes the whole image, see the base class."""
         scale, (height, width) = self.scale, size
         # In floats, as mmcls computes it.
-        target = (
-            (int(scale * height / width), scale)
-            if width < height
-            else (scale, int(scale * width / height))
-        )
-        return (0, 0, *size), target
+        if width < height:
+            return (0, 0, *size), (int(scale * height / width), scale)
+        return (0, 0, *size), (scale, int(scale * width / height))
 
-    def note(self, results: Dict, size: Tuple[int, int]) -> None:
+    def note(self, results: dict, size: tuple[int, int]) -> None:
         """Adds shape and scale, see the base class."""
         height, width = results['img_shape'] = results['img'].shape[:2]
         results['scale'] = (width, height)

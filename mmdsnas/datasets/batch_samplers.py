@@ -1,3 +1,5 @@
+"""Batch samplers: without single images, and of two halves of a data set."""
+
 from collections.abc import Iterator
 
 import torch
@@ -7,7 +9,29 @@ from torch.utils.data import BatchSampler, Sampler
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import DATA_SAMPLERS
 from mmdsnas.utils.options import Count, checked_options
-from .no_single_image_batch_sampler import NoSingleImageBatchSampler
+
+
+@DATA_SAMPLERS.register_module()
+class NoSingleImageBatchSampler(BatchSampler):
+    """Batches as usual, but no last one of a single image beside larger ones.
+
+    BatchNorm cannot normalise one value a channel, which a single image has where maps
+    are 1 x 1. The image that is left out is another one in each shuffled epoch.
+
+    Used in a config::
+
+        train_dataloader = dict(batch_sampler=dict(type='NoSingleImageBatchSampler'))
+
+    Args:
+        sampler (Sampler): Sampler of the data loader; it has a length, that of a rank.
+        batch_size (int): Batch size of the data loader.
+    """
+
+    @checked_options
+    def __init__(self, sampler: Sampler, batch_size: Count) -> None:
+        number = len(sampler)
+        single = number % batch_size == 1 and number > batch_size
+        super().__init__(sampler, batch_size, drop_last=single)
 
 
 @DATA_SAMPLERS.register_module()
@@ -63,21 +87,19 @@ class AlternatingBatchSampler(BatchSampler):
 
     def __iter__(self) -> Iterator[list[int]]:
         """Indices of the images of each batch."""
-        epoch = 2 * self.sampler.epoch
-        first = self._batches(self.halves[0], epoch)
-        second = self._batches(self.halves[int(self.uses_held_out)], epoch + 1)
-        for pair in zip(first, second):
-            yield from pair
+        halves = self.halves[0], self.halves[int(self.uses_held_out)]
+        turns = [self._positions(2 * self.sampler.epoch + turn) for turn in (0, 1)]
+        for pair in zip(*turns):
+            for half, positions in zip(halves, pair):
+                yield [half[i] for i in positions]
 
     def __len__(self) -> int:
         """Number of batches of this rank, in an epoch."""
-        return 2 * len(self._positions(self.halves[0], 0))
+        return 2 * len(self._positions(0))
 
-    def _batches(self, half: list[int], epoch: int) -> Iterator[list[int]]:
-        for positions in self._positions(half, epoch):
-            yield [half[i] for i in positions]
-
-    def _positions(self, half: list[int], epoch: int) -> BatchSampler:
-        sampler = DefaultSampler(half, self.sampler.shuffle, self.sampler.seed)
+    def _positions(self, epoch: int) -> BatchSampler:
+        sampler = DefaultSampler(
+            self.halves[0], self.sampler.shuffle, self.sampler.seed
+        )
         sampler.set_epoch(epoch)
         return NoSingleImageBatchSampler(sampler, self.batch_size)
