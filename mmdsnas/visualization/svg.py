@@ -50,6 +50,7 @@ _STYLE = {
     'axes.spines.right': False,
     'axes.spines.top': False,
     'grid.color': GRID,
+    'lines.linewidth': 2,
     'legend.frameon': False,
     'xtick.color': MUTED,
     'xtick.major.size': 0,
