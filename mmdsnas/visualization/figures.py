@@ -17,15 +17,10 @@ NO_METRICS = ('step', 'time', 'data_time', 'epoch', 'iter')
 
 @dataclass
 class Picture:
-    """A picture of one run, or of several.
+    """A picture of one run, or of several, and its table.
 
-    Attributes:
-        name (str): Of its file.
-        title (str): A line.
-        text (str): What it shows, for those who do not see it.
-        draw (Callable): Makes the figure.
-        head (list[str]): Heads of the columns of its table.
-        rows (list[list]): Of its table: numbers, texts, or None for nothing.
+    The cells of the table are numbers, texts, or None for nothing. For ``name``,
+    ``title``, ``text`` and ``draw`` see :func:`~.svg.svg_of`.
     """
 
     name: str
@@ -70,9 +65,9 @@ class ReportFigures:
         taken: List[str] = []
         for picture in itertools.chain(*sections.values()):
             # Names of metrics that differ may be one name of a file.
-            numbered = (f'{picture.name}-{k}' for k in itertools.count(2))
-            names = itertools.chain([picture.name], numbered)
-            picture.name = next(name for name in names if name not in taken)
+            names = (f'{picture.name}-{k}' for k in itertools.count(2))
+            if picture.name in taken:
+                picture.name = next(name for name in names if name not in taken)
             taken.append(picture.name)
         return sections
 
@@ -112,10 +107,7 @@ class ReportFigures:
             f'The distribution of {len(blocks)} blocks over the epochs. '
             + (f'Fixed: {", ".join(fixed)}.' if fixed else 'No block was fixed.'),
             partial(probability_rows, blocks, run, self._epochs(run), self.colours),
-            [
-                self.unit,
-                *(f'{block} {name}' for block, of in blocks.items() for name in of),
-            ],
+            [self.unit, *(f'{b} {name}' for b, of in blocks.items() for name in of)],
             table_of(curve for of in blocks.values() for curve in of.values()),
         )
 

@@ -1,6 +1,6 @@
 """The table at the beginning of a report: a run in some lines."""
 
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 from mmdsnas.models.cost import COSTS
 from .child import UNITS
@@ -13,38 +13,30 @@ Rows = List[Tuple[str, List[str]]]
 def summary(runs: Sequence[Run]) -> Rows:
     """What is to be said of runs at a glance.
 
-    Args:
-        runs (Sequence[Run]): One or several.
-
     Returns:
         list[tuple[str, list[str]]]: A name, and what it is in each run; ``''`` where
         the files do not tell. What none of them tells is left out.
     """
     metrics = dict.fromkeys(n for run in runs for n in run.val if '/' in n)
     tested = dict.fromkeys(name for run in runs for name in run.child.test)
-    columns = [_told(run, list(metrics), list(tested)) for run in runs]
+    columns = [_told(run, metrics, tested) for run in runs]
     rows = [(name, [told[name] for told in columns]) for name in columns[0]]
     return [(name, values) for name, values in rows if any(values)]
 
 
-def _told(run: Run, metrics: List[str], tested: List[str]) -> Dict[str, str]:
+def _told(run: Run, metrics: Iterable[str], tested: Iterable[str]) -> Dict[str, str]:
     begin, facts = run.sessions[0].record.begin, run.record.facts
     limits = [f'{value:g} {COSTS[m].unit}' for m, value in run.limits.items()]
     versions = [f'{name} {facts[name]}' for name in PACKAGES if name in facts]
     default = 'DSNASGradient' if run.stages else ''
     estimator = option(run, 'model.gradient_estimator.type', default)
+    test, costs = run.child.test, run.child.costs
     return {
         'data': _data(run),
         'images': _images(run),
         **{f'{name} (last validation)': _last(run, name) for name in metrics},
-        **{
-            f'{name} (test of the child)': _digits(run.child.test.get(name), 2)
-            for name in tested
-        },
-        **{
-            f'{unit} of the child': _digits(run.child.costs.get(name))
-            for name, unit in UNITS.items()
-        },
+        **{f'{n} (test of the child)': _digits(test.get(n), 2) for n in tested},
+        **{f'{unit} of the child': _digits(costs.get(k)) for k, unit in UNITS.items()},
         'limit': ', '.join(limits) or ('none' if run.stages else ''),
         'length': _length(run),
         'time': duration(run.seconds),
@@ -71,11 +63,7 @@ def key_figures(run: Run) -> Dict[str, str]:
 
 
 def differences(runs: Sequence[Run]) -> Rows:
-    """The options that are not the same in all runs, by dotted name.
-
-    Args:
-        runs (Sequence[Run]): Several.
-    """
+    """The options that are not the same in all runs, by dotted name."""
     options = [dict(flat(run.record.options)) for run in runs]
     rows = [
         (name, [repr(own[name]) if name in own else '' for own in options])
@@ -116,11 +104,11 @@ def duration(seconds: float) -> str:
 def _data(run: Run) -> str:
     name = str(option(run, 'train_dataloader.dataset.type', '')).rpartition('.')[2]
     root = option(run, 'train_dataloader.dataset.data_root') or option(run, 'data_root')
-    parts, classes = [part for part in (name, root) if part], run.child.classes
+    words, classes = '', run.child.classes
     if classes:
         named = ', '.join(classes[:10]) + (', …' if len(classes) > 10 else '')
-        parts.append(f'{len(classes)} classes ({named})')
-    return ', '.join(map(str, parts))
+        words = f'{len(classes)} classes ({named})'
+    return ', '.join(str(part) for part in (name, root, words) if part)
 
 
 def _images(run: Run) -> str:
@@ -128,10 +116,9 @@ def _images(run: Run) -> str:
     images = option(run, 'own_images.found.images')
     if not isinstance(images, dict):
         return ''
-    words = [
-        f'{sum(n for _, n in flat(of) if isinstance(n, int))} in {split}'
-        for split, of in images.items()
-    ]
+    words = []
+    for split, of in images.items():
+        words.append(f'{sum(n for _, n in flat(of) if isinstance(n, int))} in {split}')
     left_out = option(run, 'own_images.found.left_out')
     gone = sum(isinstance(name, str) and name != '' for _, name in flat(left_out))
     words += [f'{gone} files left out'] if gone else []
