@@ -16,9 +16,9 @@ from typing import Any, Callable, Dict, Optional, Tuple
 import torch
 import torch.nn as nn
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from mmdsnas.errors import ConfigError
+from ..mutables import map_tensors, tensors_of
 
 Call = Callable[[], Any]
 
@@ -53,17 +53,14 @@ class OfTensors(nn.Module):
 
     def __init__(self, module: nn.Module, args: Tuple, kwargs: Dict[str, Any]) -> None:
         super().__init__()
-        self.module = module
-        self.leaves, self.structure = tree_flatten((args, kwargs))
-        self.tensors = tuple(leaf for leaf in self.leaves if isinstance(leaf, Tensor))
+        self.module, self.given = module, (args, kwargs)
+        self.tensors = tuple(tensors_of(self.given))
 
     def forward(self, *tensors: Tensor) -> Tuple[Tensor, ...]:
         """Executes the module, and leaves the tensors of its output."""
         given = iter(tensors)
-        leaves = [next(given) if isinstance(x, Tensor) else x for x in self.leaves]
-        args, kwargs = tree_unflatten(leaves, self.structure)
-        outputs = tree_leaves(self.module(*args, **kwargs))
-        return tuple(part for part in outputs if isinstance(part, Tensor))
+        args, kwargs = map_tensors(lambda _: next(given), self.given)
+        return tuple(tensors_of(self.module(*args, **kwargs)))
 
 
 class OnnxRuntimeBackend:
