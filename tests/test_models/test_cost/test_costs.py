@@ -32,7 +32,8 @@ def limited(limit):
     set_alpha(algorithm.mutator, [0, 1], [0, 2], [0, 1.5])
     # No step follows.
     algorithm.adds_constraint_grad = True
-    algorithm.loss(*batch())
+    with algorithm.constrained_step():
+        algorithm.loss(*batch())
     return algorithm
 
 
@@ -46,11 +47,12 @@ def test_a_cost_of_ones_own(activations):
     for path in all_paths(mutator):
         allowed = sum(choice == 'dear' for choice in path.values()) < 2
         assert algorithm.cost_term.allows(path) == allowed
-    # It is pressed towards its limit.
+    # Its multiplier moves alpha towards its limit.
     before = algorithm.cost_term.multipliers.activations.item()
     for alpha in mutator.arch_params.values():
         alpha.grad = torch.zeros_like(alpha)
-    algorithm.add_constraint_grad()
+    with algorithm.constrained_step() as add_constraint_grad:
+        add_constraint_grad()
     assert algorithm.cost_term.multipliers.activations > before
     assert all(alpha.grad[1] > 0 for alpha in mutator.arch_params.values())
     # It is logged.

@@ -107,7 +107,7 @@ def test_limits_within_reach_together():
             dict(limit={}),
             r'limit of CostTerm must .* a length of at least 1, but is \{\}',
         ),
-        (dict(limit=dict(flop=1.0)), "'flops', 'params' or 'latency', but is 'flop'"),
+        (dict(limit=dict(flop=1.0)), 'must be among flops, params, latency, but is'),
         (
             dict(limit=dict(flops=0)),
             'limit.flops of CostTerm must be above 0, but is 0',
