@@ -16,13 +16,9 @@ WIDTH, HEIGHT, LEGEND, CHARACTER = 400, 230, 18, 6.6
 
 
 class Line(NamedTuple):
-    """A curve of a chart.
+    """A curve of a chart, in a style of matplotlib's ``Line2D``.
 
-    Attributes:
-        name (str): What it is.
-        curve (Curve): Its points.
-        style (dict): As matplotlib's ``Line2D`` has it.
-        legend (str): What the legend says once in place of several names.
+    ``legend`` is what the legend says once in place of several names.
     """
 
     name: str
@@ -32,30 +28,20 @@ class Line(NamedTuple):
 
 
 class Epochs(NamedTuple):
-    """The axis that all pictures of a report have in common.
-
-    Attributes:
-        length (float): Its end.
-        unit (str): What it counts.
-        stages (Sequence[Stage]): To be marked.
-    """
+    """The axis that all pictures have in common: its end, unit and marked stages."""
 
     length: float
     unit: str
     stages: Sequence[Stage]
 
-    def draw(self, axes: Axes) -> None:
-        """Draws the axis."""
-        axes.set(xlim=(0, self.length), xlabel=self.unit)
-        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-
-    def name_stages(self, axes: Axes, height: float) -> None:
-        """Names the stages, where there is room, at a height above the axes."""
-        above = axes.get_xaxis_transform()
+    def draw(self, below: Axes, above: Axes, height: float) -> None:
+        """Draws the axis, and names of stages, where there is room, high above it."""
+        below.set(xlim=(0, self.length), xlabel=self.unit)
+        below.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         for name, begin, end in self.stages:
             if len(name) * CHARACTER < (end - begin) / self.length * (WIDTH - 60):
-                place = (begin, 1), (0, height), above, 'offset points'
-                axes.annotate(f' {name}', *place, color=MUTED)
+                place = (0, height), above.get_xaxis_transform(), 'offset points'
+                above.annotate(f' {name}', (begin, 1), *place, color=MUTED)
 
 
 def legend_columns(names: Sequence[str]) -> int:
@@ -70,8 +56,7 @@ def line_chart(lines: Sequence[Line], epochs: Epochs, y_label: str) -> Figure:
     rows = math.ceil(different / columns) if different > 1 else 0
     figure = Figure((WIDTH / 72, (HEIGHT + LEGEND * rows) / 72), layout='constrained')
     axes = figure.subplots()
-    epochs.draw(axes)
-    epochs.name_stages(axes, 3)
+    epochs.draw(axes, axes, 3)
     for k, stage in enumerate(epochs.stages):
         if k % 2:
             axes.axvspan(*stage[1:], color=SHADE, linewidth=0, zorder=0)

@@ -126,8 +126,7 @@ def _rows(
     figure = Figure((WIDTH / 72, height / 72))
     rows = figure.subplots(len(words), sharex=True, squeeze=False, gridspec_kw=grid)
     rows = list(rows[:, 0])
-    epochs.draw(rows[-1])
-    epochs.name_stages(rows[0], WORDS)
+    epochs.draw(rows[-1], rows[0], WORDS)
     for axes, (block, told) in zip(rows, words.items()):
         axes.yaxis.set_visible(False)
         told = text_of(told, 38)

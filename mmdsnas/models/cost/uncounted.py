@@ -79,12 +79,7 @@ def uncounted_modules(
 
 
 def warn_of_uncounted(uncounted: Mapping[str, str], idle: Sequence[str]) -> None:
-    """Says of which modules and blocks the cost table does not have the costs.
-
-    Args:
-        uncounted (Mapping[str, str]): From :func:`uncounted_modules`.
-        idle (Sequence[str]): Blocks that the forward does not execute.
-    """
+    """Warns of :func:`uncounted_modules`, and of blocks that nothing executes."""
     if uncounted:
         told = (
             'the cost table counts nothing, or something else, for modules of '

@@ -30,8 +30,6 @@ def limited(limit):
     torch.manual_seed(0)
     algorithm = searching(costly_net(), cost=dict(limit=dict(activations=limit)))
     set_alpha(algorithm.mutator, [0, 1], [0, 2], [0, 1.5])
-    # No step follows.
-    algorithm.adds_constraint_grad = True
     with algorithm.constrained_step():
         algorithm.loss(*batch())
     return algorithm
