@@ -65,17 +65,15 @@ class RunRecord:
             raise DataError(
                 f'{file} cannot be read: {error.strerror or error}.'
             ) from error
-        values = {field.name: found.get(field.name) for field in fields(cls)}
         for field in fields(cls):
-            value = values[field.name]
+            value = found.get(field.name)
+            sound = isinstance(value, field.type)
             if field.type is float:
                 least = 1 if field.name == 'per_epoch' else 0
                 sound = number(value) is not None and value >= least
-            else:
-                sound = isinstance(value, field.type)
             if not sound:
                 raise DataError(f'{file} is damaged: it has no sound {field.name}.')
-        return cls(**values)
+        return cls(**{field.name: found[field.name] for field in fields(cls)})
 
 
 def parsed(text: str) -> dict:
