@@ -73,7 +73,8 @@ def child_checkpoint(
         architecture, table.choices(path)
     )
     algorithm.cost_term.check_network(counted)
-    costs = table.completed(path, counted)
+    own = table.by_block(path)
+    costs = {name: {**own[name], **amounts} for name, amounts in counted.items()}
     subnet = subnet_of_path(architecture, algorithm.mutator.search_groups, path)
     meta = dict(
         subnet=subnet,

@@ -3,27 +3,20 @@
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.models.cost import COSTS
 from mmdsnas.subnets import read_subnet, recorded_classes
 from mmdsnas.subnets.checkpoint import load_checkpoint
 from mmdsnas.subnets.file_names import LAST_CHECKPOINT, SUBNET_PTH, SUBNET_YAML
-from mmdsnas.subnets.metadata import meta_of, number
+from mmdsnas.subnets.metadata import Metadata, meta_of, number
 
 # What a checkpoint tells of the child and of its blocks, and how a table calls it.
 UNITS = {cost.key: cost.unit for cost in COSTS.values()}
 NUMBERS = dict(probability='probability', **UNITS)
-
-
-@dataclass
-class Block:
-    """The candidate of a block, and the ``NUMBERS`` that the files tell of it."""
-
-    name: str
-    candidate: str
-    numbers: Dict[str, float] = field(default_factory=dict)
+# By block: ``candidate``, and those of ``NUMBERS`` that are known.
+Blocks = Dict[str, Dict[str, Any]]
 
 
 @dataclass
@@ -31,14 +24,15 @@ class Child:
     """What the files of a run tell of its child.
 
     Attributes:
-        blocks (list[Block]): From the input to the output.
+        blocks (dict[str, dict]): ``candidate``, ``probability`` and costs by block,
+            from the input to the output.
         costs (dict[str, float]): Of the whole, see ``UNITS``.
         test (dict[str, float]): Metrics of the test, by name.
         classes (list[str]): Names of the classes.
         left_out (list[str]): Files that are damaged, or of another run.
     """
 
-    blocks: List[Block] = field(default_factory=list)
+    blocks: Blocks = field(default_factory=dict)
     costs: Dict[str, float] = field(default_factory=dict)
     test: Dict[str, float] = field(default_factory=dict)
     classes: List[str] = field(default_factory=list)
@@ -61,31 +55,30 @@ def read_child(
             before.
     """
 
-    def belongs(meta: Mapping[str, Any], is_child: bool) -> bool:
-        epoch, time = number(meta.get('epoch')), meta.get('time')
-        if begun is not None and is_child and epoch is not None and epoch < validated:
-            return False
+    def is_foreign(meta: Metadata, is_child: bool) -> bool:
+        epoch, time = meta.get('epoch', math.nan), meta.get('time')
+        if begun is not None and is_child and epoch < validated:
+            return True
         # A checkpoint has the time of its saving.
         if begun is not None and isinstance(time, str) and time < begun:
-            return False
-        return (epoch or 0) <= math.ceil(done)
+            return True
+        return epoch > math.ceil(done)
 
-    left_out: List[str] = []
-    child, foreign = Child(), False
+    child = Child()
+    left_out, foreign = child.left_out, False
     for path in _checkpoints(work_dir, left_out):
         try:
             checkpoint = load_checkpoint(path)
             meta = meta_of(checkpoint)
-            if belongs(meta, path.name == SUBNET_PTH):
-                child = Child(
-                    _blocks(meta),
-                    _numbers(meta, UNITS),
-                    _numbers(meta.get('test_metrics')),
-                    recorded_classes(checkpoint),
-                )
-                break
-            left_out.append(f'{path.name}, which is not of this run')
-            foreign = True
+            if is_foreign(meta, path.name == SUBNET_PTH):
+                left_out.append(f'{path.name}, which is not of this run')
+                foreign = True
+                continue
+            tested = meta.get('test_metrics', {})
+            child.blocks = _blocks(meta)
+            child.costs, child.test = _numbers(meta, UNITS), _numbers(tested, tested)
+            child.classes = recorded_classes(checkpoint)
+            break
         except (CheckpointError, SubnetError) as error:
             left_out.append(str(error).rstrip('.'))
     yaml = work_dir / SUBNET_YAML
@@ -95,43 +88,39 @@ def read_child(
             child.blocks = _of_subnet(yaml)
         except SubnetError as error:
             left_out.append(str(error).rstrip('.'))
-    child.left_out = left_out
     return child
 
 
-def _numbers(told: Any, names: Any = None) -> Dict[str, float]:
-    """The numbers of what should be a dict of them; of all names, or of some."""
-    told = told if isinstance(told, Mapping) else {}
-    found = {str(name): number(told.get(name)) for name in names or told}
+def _numbers(told: Mapping[str, Any], names: Iterable[str]) -> Dict[str, float]:
+    found = {name: number(told.get(name)) for name in names}
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _blocks(meta: Mapping[str, Any]) -> List[Block]:
-    blocks = meta.get('blocks')
-    if isinstance(blocks, Mapping):
-        return [
-            Block(str(name), str(block.get('candidate')), _numbers(block, NUMBERS))
-            for name, block in blocks.items()
-            if isinstance(block, Mapping)
-        ]
+def _blocks(meta: Metadata) -> Blocks:
+    if 'blocks' in meta:
+        return {
+            name: dict(candidate=str(of.get('candidate')), **_numbers(of, NUMBERS))
+            for name, of in meta['blocks'].items()
+        }
     # A path in a checkpoint would name a file that is not of the run.
     subnet = meta.get('subnet')
-    return _of_subnet(subnet) if subnet and isinstance(subnet, Mapping) else []
+    return _of_subnet(subnet) if subnet and isinstance(subnet, Mapping) else {}
 
 
-def _of_subnet(source: Any) -> List[Block]:
-    return [Block(name, choice) for name, choice in read_subnet(source).items()]
+def _of_subnet(source: Any) -> Blocks:
+    return {name: dict(candidate=c) for name, c in read_subnet(source).items()}
 
 
 def _checkpoints(work_dir: Path, left_out: List[str]) -> List[Path]:
-    """The child's file, then the last checkpoint."""
+    """The child's file, then the last checkpoint, of those that are there."""
     paths = [work_dir / SUBNET_PTH]
     last = work_dir / LAST_CHECKPOINT
     try:
         if last.is_file():
             # The path where the run wrote it; the folder may have moved since.
             told = last.read_text(encoding='utf-8', errors='replace').strip()
-            paths += [path for path in [work_dir / Path(told).name] if path.is_file()]
+            paths.append(work_dir / Path(told).name)
+        return [path for path in paths if path.is_file()]
     except OSError as error:
         left_out.append(f'{last} cannot be read: {error.strerror or error}')
-    return paths if paths[0].is_file() else paths[1:]
+        return [path for path in paths[:1] if path.is_file()]

@@ -1,69 +1,47 @@
 """The figures of a report: curves over the epochs, and the child."""
 
 import math
-from typing import List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .child import Block
+from .child import Blocks
 from .history import Curve, Stage
-from .svg import COLOURS, MUTED, SHADE, text_of, tip
+from .svg import COLOURS, INK, MUTED, SHADE, text_of, tip
 
 # In units of which a text is 11 high; how wide one of its characters is.
 WIDTH, HEIGHT, LEGEND, CHARACTER = 400, 230, 18, 6.6
 
 
 class Line(NamedTuple):
-    """A curve of a chart.
+    """A curve of a chart, in a style of matplotlib's ``Line2D``.
 
-    Attributes:
-        name (str): What it is.
-        curve (Curve): Its points.
-        color (str): Its colour.
-        linewidth (float): 0 draws points.
-        linestyle (str): As matplotlib has it.
-        alpha (float): Below 1 what is behind shows through.
-        legend (str): What the legend says once in place of several names.
+    ``legend`` is what the legend says once in place of several names.
     """
 
     name: str
     curve: Curve
-    color: str
-    linewidth: float = 2
-    linestyle: str = '-'
-    alpha: float = 1
+    style: Dict[str, Any]
     legend: str = ''
 
 
 class Epochs(NamedTuple):
-    """The axis that all pictures of a report have in common.
-
-    Attributes:
-        length (float): Its end.
-        unit (str): What it counts.
-        stages (Sequence[Stage]): To be marked.
-    """
+    """The axis that all pictures have in common: its end, unit and marked stages."""
 
     length: float
     unit: str
     stages: Sequence[Stage]
 
-    def draw(self, axes: Axes, shaded: bool = True) -> None:
-        """Draws the axis, names of the stages, and these behind what is to come."""
-        axes.set(xlim=(0, self.length), xlabel=self.unit)
-        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        above = axes.get_xaxis_transform()
-        for k, (name, begin, end) in enumerate(self.stages):
-            if shaded and k % 2:
-                axes.axvspan(begin, end, color=SHADE, linewidth=0, zorder=0)
-            if shaded and k:
-                axes.axvline(begin, color=MUTED, linewidth=1, linestyle='--', zorder=1)
+    def draw(self, below: Axes, above: Axes, height: float) -> None:
+        """Draws the axis, and names of stages, where there is room, high above it."""
+        below.set(xlim=(0, self.length), xlabel=self.unit)
+        below.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        for name, begin, end in self.stages:
             if len(name) * CHARACTER < (end - begin) / self.length * (WIDTH - 60):
-                axes.annotate(
-                    f' {name}', (begin, 1), (0, 3), above, 'offset points', color=MUTED
-                )
+                place = (0, height), above.get_xaxis_transform(), 'offset points'
+                above.annotate(f' {name}', (begin, 1), *place, color=MUTED)
 
 
 def legend_columns(names: Sequence[str]) -> int:
@@ -78,71 +56,62 @@ def line_chart(lines: Sequence[Line], epochs: Epochs, y_label: str) -> Figure:
     rows = math.ceil(different / columns) if different > 1 else 0
     figure = Figure((WIDTH / 72, (HEIGHT + LEGEND * rows) / 72), layout='constrained')
     axes = figure.subplots()
-    epochs.draw(axes)
+    epochs.draw(axes, axes, 3)
+    for k, stage in enumerate(epochs.stages):
+        if k % 2:
+            axes.axvspan(*stage[1:], color=SHADE, linewidth=0, zorder=0)
+        if k:
+            axes.axvline(stage.begin, color=MUTED, lw=1, ls='--', zorder=1)
     axes.set_title(text_of(y_label), pad=18 if epochs.stages else 6)
     axes.grid(axis='y')
-    drawn = [
-        axes.plot(
-            *line.curve,
-            color=line.color,
-            linewidth=line.linewidth,
-            linestyle=line.linestyle,
-            alpha=line.alpha,
-            marker='.' if len(line.curve.at) == 1 or not line.linewidth else '',
-            clip_on=False,
-            gid=tip(line.name),
-        )[0]
-        for line in lines
-    ]
+    entries = {}
+    for name, line in zip(names, lines):
+        style = dict(marker='.' if len(line.curve.at) == 1 else '') | line.style
+        drawn = axes.plot(*line.curve, clip_on=False, gid=tip(line.name), **style)
+        entries[name] = drawn[0]
     # Not below 0 where there is nothing below it.
     if axes.get_ylim()[0] < 0 <= min(min(line.curve.values) for line in lines):
         axes.set_ylim(bottom=0)
     if rows:
-        entries = dict(zip(names, drawn))
-        figure.legend(
-            entries.values(), entries, loc='outside lower left', ncols=columns
-        )
+        place = dict(loc='outside lower left', ncols=columns)
+        figure.legend(entries.values(), entries, **place)
     return figure
 
 
 def child_rows(
-    child: Sequence[Block],
+    blocks: Blocks,
     rest: Optional[float],
     costliest: float,
     colours: Mapping[str, str],
 ) -> Figure:
-    """The child from its input to its output, a block a row.
+    """The child from its input to its output, a block a row, with bars of MFLOPs.
 
     Args:
-        child (Sequence[Block]): Its blocks.
+        blocks (dict[str, dict]): See ``Child``.
         rest (float, optional): MFLOPs of what is not searched.
         costliest (float): MFLOPs that the longest bar stands for; 0 draws none.
         colours (Mapping[str, str]): Colour by candidate.
     """
-    row, spine, start, end = 32, 12, 215, WIDTH - 52
-    height = row * (len(child) + 2)
-    axes = Figure((WIDTH / 72, height / 72)).add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
-    axes.set_axis_off()
-    last = row * (len(child) + 1.5)
-    axes.plot([spine, spine], [row / 2, last], 'o-', color=MUTED, zorder=1)
-    what = 'classes' if rest is None else 'the rest (stem, head)'
-    axes.text(spine + 18, row / 2 + 4, 'images', color=MUTED)
-    axes.text(spine + 18, last + 4, what, color=MUTED)
-    bars: List[tuple] = [(last, rest, COLOURS[7])]
-    room = 28 if costliest else 50
-    for k, block in enumerate(child):
-        y, color = row * (k + 1.5), colours[block.candidate]
-        axes.scatter(spine, y, 200, color, linewidths=0)
-        candidate, name = text_of(block.candidate, room - 3), text_of(block.name, room)
-        axes.text(spine + 18, y - 1, candidate, fontweight='bold')
-        axes.text(spine + 18, y + 12, name, color=MUTED)
-        bars.append((y, block.numbers.get('mflops'), color))
+    most = 28 if costliest else 50
+    labels = [
+        f'{text_of(block["candidate"], most)}\n{text_of(name, most)}'
+        for name, block in blocks.items()
+    ]
+    end = 'classes' if rest is None else 'the rest (stem, head)'
+    mflops = [None, *(block.get('mflops') for block in blocks.values()), rest]
+    chosen = [colours[block['candidate']] for block in blocks.values()]
+    last = len(blocks) + 1
+    height = 32 * (last + 1) / 72
+    axes = Figure((WIDTH / 72, height), layout='constrained').subplots()
+    axes.set(xlim=(-0.05, 1.3), ylim=(last + 0.5, -0.5), frame_on=False)
+    axes.xaxis.set_visible(False)
+    axes.set_yticks(range(last + 1), ['images', *labels, end], color=INK)
+    axes.plot([0, 0], [0, last], 'o-', color=MUTED, zorder=1)
+    axes.scatter([0] * len(blocks), range(1, last), 200, chosen, linewidths=0)
     if costliest:
-        axes.text(WIDTH - 4, row / 2 + 4, 'MFLOPs', color=MUTED, ha='right')
-        for y, mflops, color in bars:
-            if mflops is not None:
-                wide = max(mflops / costliest * (end - start), 1)
-                axes.barh(y, wide, 14, start, color=color)
-                axes.text(WIDTH - 4, y + 4, f'{mflops:.3f}', ha='right')
+        axes.set_title('MFLOPs', loc='right')
+        for y, (number, color) in enumerate(zip(mflops, [MUTED, *chosen, COLOURS[7]])):
+            if number is not None:
+                bar = axes.barh(y, max(number / costliest, 0.005), 0.44, color=color)
+                axes.bar_label(bar, [f'{number:.3f}'], padding=8)
     return axes.figure

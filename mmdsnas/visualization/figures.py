@@ -3,29 +3,24 @@
 import itertools
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
 from mmdsnas.models.cost import COSTS
 from .child import NUMBERS
 from .drawing import Epochs, Line, child_rows, line_chart
 from .history import Curve, Run
 from .rows import alike, mean_size, probability_rows, reward_rows
-from .svg import COLOURS, svg_of
+from .svg import COLOURS
 
 NO_METRICS = ('step', 'time', 'data_time', 'epoch', 'iter')
 
 
 @dataclass
 class Picture:
-    """A picture of one run, or of several.
+    """A picture of one run, or of several, and its table.
 
-    Attributes:
-        name (str): Of its file.
-        title (str): A line.
-        text (str): What it shows, for those who do not see it.
-        draw (Callable): Makes the figure.
-        head (list[str]): Heads of the columns of its table.
-        rows (list[list]): Of its table: numbers, texts, or None for nothing.
+    The cells of the table are numbers, texts, or None for nothing. For ``name``,
+    ``title``, ``text`` and ``draw`` see :func:`~.svg.svg_of`.
     """
 
     name: str
@@ -34,10 +29,6 @@ class Picture:
     draw: Callable[[], Any]
     head: List[str]
     rows: List[List[Any]]
-
-    def svg(self) -> Tuple[str, str]:
-        """The picture as a file, and as a part of a page."""
-        return svg_of(self.draw, self.name, self.title, self.text)
 
 
 class ReportFigures:
@@ -57,25 +48,26 @@ class ReportFigures:
         mflops = [n for run in runs for n in (*_mflops(run), _rest(run) or 0)]
         self.costliest = max(mflops, default=0)
         blocks = [of for run in runs for of in run.probabilities().values()]
-        shown = [candidate for of in blocks for candidate in of]
-        shown += sorted(b.candidate for run in runs for b in run.child.blocks)
+        chosen = [b['candidate'] for run in runs for b in run.child.blocks.values()]
+        shown = [candidate for of in blocks for candidate in of] + sorted(chosen)
         self.colours = dict(zip(dict.fromkeys(shown), itertools.cycle(COLOURS)))
 
     def sections(self) -> Dict[str, List[Picture]]:
         """By part of the page, what the files tell enough of to be drawn."""
         losses = self._lines('train', ('task.loss', 'loss'))
+        loss = self._chart('loss', f'loss over the {self.unit}s', 'loss', losses)
         sections = dict(
             child=self._of_each(self._child),
-            training=[*self._accuracies(), *self._chart('loss', None, 'loss', losses)],
+            training=[*self._accuracies(), *loss],
             blocks=self._of_each(self._probabilities) + self._of_each(self._rewards),
             search=[*self._entropies(), *self._costs()],
         )
         taken: List[str] = []
         for picture in itertools.chain(*sections.values()):
             # Names of metrics that differ may be one name of a file.
-            numbered = (f'{picture.name}-{k}' for k in itertools.count(2))
-            names = itertools.chain([picture.name], numbered)
-            picture.name = next(name for name in names if name not in taken)
+            names = (f'{picture.name}-{k}' for k in itertools.count(2))
+            if picture.name in taken:
+                picture.name = next(name for name in names if name not in taken)
             taken.append(picture.name)
         return sections
 
@@ -94,14 +86,14 @@ class ReportFigures:
         blocks = run.child.blocks
         if not blocks:
             return None
-        there = [name for name in NUMBERS if any(name in b.numbers for b in blocks)]
+        there = [n for n in NUMBERS if any(n in b for b in blocks.values())]
         return Picture(
             'child',
             'The child block by block',
-            ', '.join(f'{b.name}: {b.candidate}' for b in blocks),
+            ', '.join(f'{name}: {b["candidate"]}' for name, b in blocks.items()),
             partial(child_rows, blocks, _rest(run), self.costliest, self.colours),
             ['block', 'candidate', *(NUMBERS[name] for name in there)],
-            [[b.name, b.candidate, *map(b.numbers.get, there)] for b in blocks],
+            [[n, b['candidate'], *map(b.get, there)] for n, b in blocks.items()],
         )
 
     def _probabilities(self, run: Run) -> Optional[Picture]:
@@ -115,10 +107,7 @@ class ReportFigures:
             f'The distribution of {len(blocks)} blocks over the epochs. '
             + (f'Fixed: {", ".join(fixed)}.' if fixed else 'No block was fixed.'),
             partial(probability_rows, blocks, run, self._epochs(run), self.colours),
-            [
-                self.unit,
-                *(f'{block} {name}' for block, of in blocks.items() for name in of),
-            ],
+            [self.unit, *(f'{b} {name}' for b, of in blocks.items() for name in of)],
             table_of(curve for of in blocks.values() for curve in of.values()),
         )
 
@@ -153,7 +142,7 @@ class ReportFigures:
             curves = getattr(run, kind)
             for name in [name for name in names if name in curves][:1]:
                 label = (alone or name) if self.alone else title
-                lines.append(Line(label, curves[name], color))
+                lines.append(Line(label, curves[name], dict(color=color)))
         return lines
 
     def _accuracies(self) -> Iterable[Picture]:
@@ -162,44 +151,44 @@ class ReportFigures:
             if not name.startswith('sampled/'):
                 lines = self._lines('val', [name])
                 for line in self._lines('val', [f'sampled/{name}'], name):
+                    style = dict(line.style, linestyle=':', linewidth=1.5)
                     told = f'{line.name}, sampled paths'
-                    lines.append(line._replace(name=told, linestyle=':', linewidth=1.5))
-                yield from self._chart(name, None, name, lines)
+                    lines.append(line._replace(name=told, style=style))
+                title = f'{name} over the {self.unit}s'
+                yield from self._chart(name, title, name, lines)
 
     def _entropies(self) -> Iterable[Picture]:
         lines: List[Line] = []
-        if self.alone:
-            (run,) = self.runs.values()
-            lines += [
-                Line(name, curve, COLOURS[5], 1, '-', 0.8, 'of a block')
-                for name, curve in run.by_block('entropy').items()
-            ]
+        style = dict(color=COLOURS[5], linewidth=1, alpha=0.8)
+        for run in self.runs.values() if self.alone else ():
+            curves = run.by_block('entropy').items()
+            lines += [Line(name, curve, style, 'of a block') for name, curve in curves]
         lines += self._lines('train', ['entropy'], 'mean')
         return self._chart('entropy', 'Entropy of the choices', 'nats', lines)
 
     def _costs(self) -> Iterable[Picture]:
+        points = dict(color=COLOURS[5], linestyle='', marker='.', alpha=0.8)
         for measure, cost in COSTS.items():
             lines, limits = [], []
             if self.alone and measure == 'flops':
-                lines += [
-                    line._replace(color=COLOURS[5], linewidth=0, alpha=0.8)
-                    for line in self._lines('train', ['sampled_mflops'], 'sampled')
-                ]
+                sampled = self._lines('train', ['sampled_mflops'], 'sampled')
+                lines += [line._replace(style=points) for line in sampled]
             lines += self._lines('train', [cost.expected], 'expected')
-            for k, (title, run) in enumerate(self.runs.items()):
+            for color, (title, run) in zip(itertools.cycle(COLOURS), self.runs.items()):
                 limit = run.limits.get(measure)
                 if limit is not None:
                     label = 'limit' if self.alone else f'limit of {title}'
-                    color = COLOURS[1 if self.alone else k % len(COLOURS)]
+                    color = COLOURS[1] if self.alone else color
                     curve = Curve([0, self.length], [limit, limit])
-                    limits.append(Line(label, curve, color, 1.5, '--'))
+                    style = dict(color=color, linewidth=1.5, linestyle='--')
+                    limits.append(Line(label, curve, style))
             title = f'Cost in {cost.unit}'
             yield from self._chart(f'cost-{measure}', title, cost.unit, lines, limits)
 
     def _chart(
         self,
         name: str,
-        title: Optional[str],
+        title: str,
         unit: str,
         lines: Sequence[Line],
         limits: Sequence[Line] = (),
@@ -213,7 +202,7 @@ class ReportFigures:
         epochs = self._epochs(*self.runs.values())
         picture = Picture(
             ''.join(c if c.isalnum() else '-' for c in name)[:60],
-            title or f'{name} over the {self.unit}s',
+            title,
             f'{"; ".join(words)}.',
             partial(line_chart, [*limits, *lines], epochs, unit),
             [self.unit, *(line.name for line in lines)],
@@ -230,8 +219,7 @@ def table_of(curves: Iterable[Curve]) -> List[List[Optional[float]]]:
 
 
 def _mflops(run: Run) -> List[float]:
-    numbers = [block.numbers for block in run.child.blocks]
-    return [own['mflops'] for own in numbers if 'mflops' in own]
+    return [b['mflops'] for b in run.child.blocks.values() if 'mflops' in b]
 
 
 def _rest(run: Run) -> Optional[float]:

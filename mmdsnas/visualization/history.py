@@ -23,8 +23,8 @@ class Curve(NamedTuple):
 
     def finite(self) -> 'Curve':
         """Without points that are infinite, in float32, or no number."""
-        points = [p for p in zip(*self) if number(p[1]) is not None]
-        return Curve([at for at, _ in points], [value for _, value in points])
+        points = [(at, n) for at, n in zip(*self) if number(n) is not None]
+        return Curve(*map(list, zip(*points))) if points else Curve([], [])
 
     def drawable(self, most: int = 400) -> 'Curve':
         """Its finite points; of too many, the means of as many neighbours each."""
@@ -154,11 +154,7 @@ def read_run(work_dir: Union[str, Path]) -> Run:
     child = read_child(work_dir, done, max(validated, default=length), begun)
     train = _curves(records)
     return Run(
-        work_dir=work_dir,
-        sessions=sessions,
-        done=done,
-        length=length,
-        missing=missing,
+        *(work_dir, sessions, done, length, missing),
         stages=_stages(last.plan, length),
         train=train,
         val=_curves(validated),

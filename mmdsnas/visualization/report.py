@@ -1,5 +1,6 @@
 """Writes the report of runs: a page, and its pictures as files."""
 
+import itertools
 from pathlib import Path
 from typing import Container, Sequence, Union
 
@@ -11,7 +12,7 @@ from mmdsnas.versions import __version__
 from .figures import ReportFigures
 from .history import check_work_dir, read_run
 from .summary import differences, key_figures, summary
-from .svg import PALETTE, label
+from .svg import PALETTE, label, svg_of
 
 # Of a run, in its work directory; of several, in the current folder, which may be
 # the work directory of one.
@@ -58,17 +59,16 @@ def report(
     for place in (out.parent, beside) if beside.exists() else (out.parent,):
         check_writable(place, 'the folder of the report (--out)')
     runs = [read_run(folder) for folder in folders]
-    names = _names([run.name for run in runs])
-    pictures = ReportFigures(runs, names).sections()
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        names = [f'{k}. {name}' for k, name in enumerate(names, 1)]
+    sections = ReportFigures(runs, names).sections()
     remove_leftovers(beside)
-    sections, kept = {}, set()
-    for part, of_part in pictures.items():
-        sections[part] = []
-        for picture in of_part:
-            file, inline = picture.svg()
-            _write(beside / f'{picture.name}.svg', file)
-            kept.add(picture.name)
-            sections[part].append((picture, inline))
+    svgs = {}
+    for picture in itertools.chain(*sections.values()):
+        drawn = svg_of(picture.draw, picture.name, picture.title, picture.text)
+        file, svgs[picture.name] = drawn
+        _write(beside / f'{picture.name}.svg', file)
     # What a file of a run says is text, whatever it is.
     page = Environment(autoescape=True, trim_blocks=True).from_string(
         TEMPLATE.read_text(encoding='utf-8')
@@ -78,6 +78,7 @@ def report(
         runs=runs,
         names=names,
         sections=sections,
+        svgs=svgs,
         palette=PALETTE,
         summary=summary,
         key_figures=key_figures,
@@ -85,7 +86,7 @@ def report(
         version=__version__,
     )
     _write(out, text)
-    _remove_others(beside, kept)
+    _remove_others(beside, svgs)
     return out
 
 
@@ -103,13 +104,6 @@ def _remove_others(folder: Path, names: Container[str]) -> None:
                     f'{path} of an earlier report cannot be removed: '
                     f'{error.strerror or error}.'
                 ) from error
-
-
-def _names(names: Sequence[str]) -> Sequence[str]:
-    """Names of which no two are the same."""
-    if len(set(names)) == len(names):
-        return names
-    return [f'{k}. {name}' for k, name in enumerate(names, 1)]
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,7 +1,7 @@
 """Pictures with a row for each block: probabilities and rewards."""
 
 import math
-from typing import Dict, Mapping, Tuple
+from typing import Dict, List, Mapping, Tuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,9 +12,9 @@ from .drawing import LEGEND, WIDTH, Epochs, legend_columns
 from .history import Curve, Run
 from .svg import COLOURS, GRID, GROUND, INK, MUTED, text_of, tip
 
-SIDE, ROW = 8, 50
-# Parts of a row: base line of its words, top, middle and bottom of its band.
-WORDS, TOP, ZERO, BOTTOM = 0.3, 0.4, 0.66, 0.92
+# Heights of a row's words and of what is drawn below them; free at the sides, at the
+# foot of all.
+WORDS, BAND, SIDE, FOOT = 24, 26, 8, 36
 
 
 def probability_rows(
@@ -23,35 +23,23 @@ def probability_rows(
     epochs: Epochs,
     colours: Mapping[str, str],
 ) -> Figure:
-    """The distribution of each block as a band over the epochs.
-
-    Args:
-        probabilities (Mapping): By block and candidate, at the end of epochs.
-        run (Run): Where they are from.
-        epochs (Epochs): The axis.
-        colours (Mapping[str, str]): Colour by candidate.
-    """
+    """The distribution of each block, with a colour for each candidate."""
     shown = dict.fromkeys(c for block in probabilities.values() for c in block)
     names = list(map(text_of, shown))
     columns = legend_columns(names)
     words = {block: _outcome(block, of, run) for block, of in probabilities.items()}
     head = LEGEND * math.ceil(len(names) / columns) + 6
-    axes = _rows(words, run, epochs, head, GROUND)
+    rows = _rows(words, run, epochs, head, GROUND)
     patches = [Patch(color=colours[name]) for name in shown]
-    axes.figure.legend(patches, names, loc='upper left', ncols=columns, handlelength=1)
-    for k, (block, candidates) in enumerate(probabilities.items()):
-        for name, (edges, low, high) in bands(candidates).items():
-            last = candidates[name].values[-1]
-            axes.stairs(
-                k + BOTTOM - (BOTTOM - TOP) * high,
-                edges,
-                baseline=k + BOTTOM - (BOTTOM - TOP) * low,
-                fill=True,
-                linewidth=0,
-                color=colours[name],
-                gid=tip(f'{block}: {name}, {last:.3f} in the end'),
-            )
-    return axes.figure
+    place = dict(loc='upper left', ncols=columns, handlelength=1)
+    rows[0].figure.legend(patches, names, **place)
+    for axes, (block, candidates) in zip(rows, probabilities.items()):
+        axes.set_ylim(0, 1)
+        own = [colours[name] for name in candidates]
+        bands = axes.stackplot(*steps(candidates), colors=own, linewidth=0)
+        for band, (name, curve) in zip(bands, candidates.items()):
+            band.set_gid(tip(f'{block}: {name}, {curve.values[-1]:.3f} in the end'))
+    return rows[0].figure
 
 
 def reward_rows(
@@ -60,56 +48,40 @@ def reward_rows(
     epochs: Epochs,
     largest: Mapping[str, float],
 ) -> Figure:
-    """The rewards of each block over the epochs.
-
-    Args:
-        rewards (Mapping[str, Curve]): By row.
-        run (Run): Where they are from.
-        epochs (Epochs): The axis.
-        largest (Mapping[str, float]): By row, what half of its height stands for.
-    """
+    """The rewards of each row; half of its height stands for the largest one."""
     words = {
         name: f'mean size {mean_size(curve):.2g}, row ±{largest[name]:.2g}'
         for name, curve in rewards.items()
     }
-    axes = _rows(words, run, epochs, 0, MUTED)
-    for k, (name, curve) in enumerate(rewards.items()):
-        axes.axhline(k + ZERO, color=GRID, linewidth=1)
+    rows = _rows(words, run, epochs, 0, MUTED)
+    for axes, (name, curve) in zip(rows, rewards.items()):
+        axes.set_ylim(-1, 1)
+        axes.axhline(0, color=GRID, linewidth=1)
         at, values = map(np.array, curve.drawable())
-        zero, gap = np.full(len(at), k + ZERO), np.full(len(at), math.nan)
-        ends = zero - (ZERO - TOP) * values / (largest[name] or 1)
         # One line with gaps, not one for each reward.
-        axes.plot(
-            np.stack([at, at, gap], 1).ravel(),
-            np.stack([zero, ends, gap], 1).ravel(),
-            color=COLOURS[0],
-            linewidth=1.5,
-            gid=tip(name),
-        )
+        ends = np.outer(values / (largest[name] or 1), [0, 1, math.nan]).ravel()
+        style = dict(color=COLOURS[0], linewidth=1.5, gid=tip(name))
+        axes.plot(np.repeat(at, 3), ends, **style)
     return axes.figure
 
 
-def bands(candidates: Mapping[str, Curve]) -> Dict[str, Tuple]:
-    """By candidate: edges of columns, and from where to where it reaches in each.
+def steps(candidates: Mapping[str, Curve]) -> Tuple[List[float], np.ndarray]:
+    """Both ends of each column, and the candidates' probabilities at them.
 
     A column ends where its epoch does; what was not logged has none.
     """
     epochs = next(iter(candidates.values())).at
-    edges, columns = [max(epochs[0] - 1, 0)], []
+    columns, before = [], max(epochs[0] - 1, 0)
     for at in epochs:
-        if edges[-1] < at - 1:
-            edges.append(at - 1)
-            columns.append(math.nan)
-        edges.append(at)
-        columns.append(at)
-    floor = 0 * np.array(columns)
-    found = {}
-    for name, curve in candidates.items():
-        share = dict(zip(*curve.finite()))
-        ceiling = floor + np.clip([share.get(at, 0) for at in columns], 0, 1)
-        found[name] = edges, floor, ceiling
-        floor = ceiling
-    return found
+        gap = [(at - 1, math.nan)] if before < at - 1 else []
+        columns += [*gap, (max(at - 1, before), at), (at, at)]
+        before = at
+    known = [dict(zip(*curve.finite())) for curve in candidates.values()]
+    shares = [
+        [math.nan if math.isnan(at) else share.get(at, 0) for _, at in columns]
+        for share in known
+    ]
+    return [end for end, _ in columns], np.clip(shares, 0, 1)
 
 
 def alike(rewards: Mapping[str, Curve]) -> Dict[str, Curve]:
@@ -145,24 +117,24 @@ def _outcome(block: str, candidates: Mapping[str, Curve], run: Run) -> str:
 
 def _rows(
     words: Mapping[str, str], run: Run, epochs: Epochs, head: float, stages: str
-) -> Axes:
+) -> List[Axes]:
     """A row for each block: its name, what is said of it, when it was fixed."""
-    head, foot = head + LEGEND * bool(epochs.stages), 36
-    height = head + ROW * len(words) + foot
-    axes = Figure((WIDTH / 72, height / 72)).add_axes(
-        (SIDE / WIDTH, foot / height, 1 - 2 * SIDE / WIDTH, 1 - (head + foot) / height)
-    )
-    epochs.draw(axes, shaded=False)
-    axes.set_ylim(len(words), 0)
-    axes.yaxis.set_visible(False)
-    for k, (block, told) in enumerate(words.items()):
+    head += WORDS + LEGEND * bool(epochs.stages)
+    height = head + BAND + (WORDS + BAND) * (len(words) - 1) + FOOT
+    sides = dict(left=SIDE / WIDTH, right=1 - SIDE / WIDTH, hspace=WORDS / BAND)
+    grid = dict(sides, bottom=FOOT / height, top=1 - head / height)
+    figure = Figure((WIDTH / 72, height / 72))
+    rows = figure.subplots(len(words), sharex=True, squeeze=False, gridspec_kw=grid)
+    rows = list(rows[:, 0])
+    epochs.draw(rows[-1], rows[0], WORDS)
+    for axes, (block, told) in zip(rows, words.items()):
+        axes.yaxis.set_visible(False)
         told = text_of(told, 38)
-        axes.text(epochs.length, k + WORDS, told, horizontalalignment='right')
-        axes.text(0, k + WORDS, text_of(block, 54 - len(told)), color=MUTED)
+        axes.set_title(told, loc='right', color=INK)
+        axes.set_title(text_of(block, 54 - len(told)))
         for stage in epochs.stages[1:]:
-            ends = [k + TOP, k + BOTTOM]
-            axes.plot([stage.begin] * 2, ends, '--', color=stages, lw=1, zorder=3)
+            axes.axvline(stage.begin, color=stages, ls='--', lw=1, zorder=3)
         if block in run.fixed_in:
-            at, ends = run.fixed_in[block] - 1, [k + TOP - 0.05, k + BOTTOM + 0.05]
-            axes.plot([at, at], ends, color=INK, clip_on=False, zorder=4)
-    return axes
+            at, ends = run.fixed_in[block] - 1, dict(ymin=-0.1, ymax=1.1)
+            axes.axvline(at, **ends, color=INK, clip_on=False, zorder=4)
+    return rows

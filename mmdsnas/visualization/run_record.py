@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from mmdsnas.errors import DataError
 from mmdsnas.subnets.metadata import number
@@ -48,45 +47,33 @@ class RunRecord:
     options: dict
 
     def write(self, folder: Path) -> None:
-        """Writes it into the folder of the start, whole or not at all.
-
-        Args:
-            folder (Path): ``WORK_DIR/DATE_TIME``.
-
-        Raises:
-            OutputError: It cannot be written.
-        """
+        """Writes it into the folder of the start, whole; an OutputError if it fails."""
         text = json.dumps(asdict(self), default=str, skipkeys=True, indent=1)
         with write_atomically(folder / FILE) as temporary:
             temporary.write_text(text, encoding='utf-8')
 
     @classmethod
     def read(cls, file: Path) -> 'RunRecord':
-        """Reads one, which may be a file of somebody else.
-
-        Args:
-            file (Path): A ``run.json``.
+        """Reads a ``run.json``, which may be a file of somebody else.
 
         Raises:
             DataError: It cannot be read, or is no such record.
         """
         try:
-            text = file.read_text(encoding='utf-8', errors='replace')
+            found = parsed(file.read_text(encoding='utf-8', errors='replace'))
         except OSError as error:
             raise DataError(
                 f'{file} cannot be read: {error.strerror or error}.'
             ) from error
-        found = parsed(text)
-        values = {field.name: found.get(field.name) for field in fields(cls)}
         for field in fields(cls):
-            value = values[field.name]
+            value = found.get(field.name)
+            sound = isinstance(value, field.type)
             if field.type is float:
-                sound = number(value) is not None and value >= 0
-            else:
-                sound = isinstance(value, field.type)
-            if not sound or field.name == 'per_epoch' and value < 1:
+                least = 1 if field.name == 'per_epoch' else 0
+                sound = number(value) is not None and value >= least
+            if not sound:
                 raise DataError(f'{file} is damaged: it has no sound {field.name}.')
-        return cls(**values)
+        return cls(**{field.name: found[field.name] for field in fields(cls)})
 
 
 def parsed(text: str) -> dict:
@@ -98,7 +85,7 @@ def parsed(text: str) -> dict:
         if depth > MAX_DEPTH:
             return {}
     try:
-        found: Any = json.loads(text)
+        found = json.loads(text)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -9,8 +9,7 @@ from mmdsnas.errors import DataError
 from mmdsnas.subnets.metadata import number
 from .run_record import FILE, RunRecord, parsed
 
-Record = Dict[str, float]
-Records = Dict[float, Record]
+Records = Dict[float, Dict[str, float]]
 
 EARLIER = 'what an earlier run left in this folder'
 BY_BLOCK = ('entropy/', 'kl/', 'reward/', 'prob/', 'total_entropy')
@@ -40,15 +39,12 @@ def read_starts(work_dir: Path) -> Tuple[List[Session], List[str]]:
     A run that was resumed begins where an earlier start of it was; one that begins
     at 0 is another run than those before it.
 
-    Args:
-        work_dir (Path): Work directory of the run.
-
     Returns:
         tuple[list[Session], list[str]]: The starts that trained, in their order, and
         what is left out.
 
     Raises:
-        DataError: There is no number of a training in it.
+        DataError: There is no number of a training in the work directory.
     """
     sessions: List[Session] = []
     left_out: List[str] = []
@@ -103,7 +99,8 @@ def _read_numbers(session: Session, left_out: List[str]) -> None:
             # No integer that fits no float; NaN and infinity are numbers of a run.
             if type(n) is float or type(n) is int and abs(n) <= sys.float_info.max
         }
-        step, is_train = number(line.get('step')), _is_train(line)
+        is_train = 'iter' in line or any(name.startswith(BY_BLOCK) for name in line)
+        step = number(line.get('step'))
         if step is not None and step >= is_train:
             at = step / (session.record.per_epoch if is_train else 1)
             records = session.train if is_train else session.val
@@ -114,7 +111,3 @@ def _read_numbers(session: Session, left_out: List[str]) -> None:
     if damaged:
         more = ', …' if len(damaged) > 5 else ''
         left_out.append(f'damaged lines of {file}: {", ".join(damaged[:5])}{more}')
-
-
-def _is_train(line: Record) -> bool:
-    return 'iter' in line or any(name.startswith(BY_BLOCK) for name in line)

@@ -1,6 +1,6 @@
 """The table at the beginning of a report: a run in some lines."""
 
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
 from mmdsnas.models.cost import COSTS
 from .child import UNITS
@@ -13,44 +13,37 @@ Rows = List[Tuple[str, List[str]]]
 def summary(runs: Sequence[Run]) -> Rows:
     """What is to be said of runs at a glance.
 
-    Args:
-        runs (Sequence[Run]): One or several.
-
     Returns:
         list[tuple[str, list[str]]]: A name, and what it is in each run; ``''`` where
         the files do not tell. What none of them tells is left out.
     """
     metrics = dict.fromkeys(n for run in runs for n in run.val if '/' in n)
     tested = dict.fromkeys(name for run in runs for name in run.child.test)
-    columns = [_told(run, list(metrics), list(tested)) for run in runs]
+    columns = [_told(run, metrics, tested) for run in runs]
     rows = [(name, [told[name] for told in columns]) for name in columns[0]]
     return [(name, values) for name, values in rows if any(values)]
 
 
-def _told(run: Run, metrics: List[str], tested: List[str]) -> Dict[str, str]:
+def _told(run: Run, metrics: Iterable[str], tested: Iterable[str]) -> Dict[str, str]:
     begin, facts = run.sessions[0].record.begin, run.record.facts
+    options = flat(run.record.options)
     limits = [f'{value:g} {COSTS[m].unit}' for m, value in run.limits.items()]
     versions = [f'{name} {facts[name]}' for name in PACKAGES if name in facts]
     default = 'DSNASGradient' if run.stages else ''
-    estimator = option(run, 'model.gradient_estimator.type', default)
+    estimator = options.get('model.gradient_estimator.type', default)
+    test, costs = run.child.test, run.child.costs
     return {
-        'data': _data(run),
-        'images': _images(run),
+        'data': _data(options, run.child.classes),
+        'images': _images(options),
         **{f'{name} (last validation)': _last(run, name) for name in metrics},
-        **{
-            f'{name} (test of the child)': _digits(run.child.test.get(name), 2)
-            for name in tested
-        },
-        **{
-            f'{unit} of the child': _digits(run.child.costs.get(name))
-            for name, unit in UNITS.items()
-        },
+        **{f'{n} (test of the child)': _digits(test.get(n), 2) for n in tested},
+        **{f'{unit} of the child': _digits(costs.get(k)) for k, unit in UNITS.items()},
         'limit': ', '.join(limits) or ('none' if run.stages else ''),
         'length': _length(run),
         'time': duration(run.seconds),
         'started': begin[:16].replace('T', ' '),
         'seed': str(facts.get('seed', '')),
-        'images in a step': str(option(run, 'train_dataloader.batch_size', '')),
+        'images in a step': str(options.get('train_dataloader.batch_size', '')),
         'gradient estimator': str(estimator).rpartition('.')[2],
         'device': str(facts.get('device', '')),
         'versions': ', '.join(versions),
@@ -71,12 +64,8 @@ def key_figures(run: Run) -> Dict[str, str]:
 
 
 def differences(runs: Sequence[Run]) -> Rows:
-    """The options that are not the same in all runs, by dotted name.
-
-    Args:
-        runs (Sequence[Run]): Several.
-    """
-    options = [dict(flat(run.record.options)) for run in runs]
+    """The options that are not the same in all runs, by dotted name."""
+    options = [flat(run.record.options) for run in runs]
     rows = [
         (name, [repr(own[name]) if name in own else '' for own in options])
         for name in dict.fromkeys(name for own in options for name in own)
@@ -84,24 +73,14 @@ def differences(runs: Sequence[Run]) -> Rows:
     return [(name, values) for name, values in rows if len(set(values)) > 1]
 
 
-def option(run: Run, name: str, default: Any = None) -> Any:
-    """An option by its dotted name, the default where a part of it is missing."""
-    value: Any = run.record.options
-    for key in name.split('.'):
-        if not isinstance(value, dict) or key not in value:
-            return default
-        value = value[key]
-    return value
-
-
-def flat(value: Any, name: str = '') -> Iterator[Tuple[str, Any]]:
+def flat(value: Any, name: str = '') -> Dict[str, Any]:
     """Options by dotted name; what is in a list is counted from 0."""
-    if isinstance(value, (dict, list)) and value:
-        parts = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, part in parts:
-            yield from flat(part, f'{name}.{key}' if name else str(key))
-    else:
-        yield name, value
+    if not isinstance(value, (dict, list)) or not value:
+        return {name: value}
+    found: Dict[str, Any] = {}
+    for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+        found.update(flat(part, f'{name}.{key}' if name else str(key)))
+    return found
 
 
 def duration(seconds: float) -> str:
@@ -113,29 +92,30 @@ def duration(seconds: float) -> str:
     return f'{minutes} min {rest} s' if minutes else f'{rest} s'
 
 
-def _data(run: Run) -> str:
-    name = str(option(run, 'train_dataloader.dataset.type', '')).rpartition('.')[2]
-    root = option(run, 'train_dataloader.dataset.data_root') or option(run, 'data_root')
-    parts, classes = [part for part in (name, root) if part], run.child.classes
-    if classes:
-        named = ', '.join(classes[:10]) + (', …' if len(classes) > 10 else '')
-        parts.append(f'{len(classes)} classes ({named})')
-    return ', '.join(map(str, parts))
+def _data(options: Dict[str, Any], classes: List[str]) -> str:
+    dataset = 'train_dataloader.dataset'
+    name = str(options.get(f'{dataset}.type', '')).rpartition('.')[2]
+    root = options.get(f'{dataset}.data_root') or options.get('data_root')
+    named = ', '.join(classes[:10]) + (', …' if len(classes) > 10 else '')
+    words = f'{len(classes)} classes ({named})' if classes else ''
+    return ', '.join(str(part) for part in (name, root, words) if part)
 
 
-def _images(run: Run) -> str:
+def _images(options: Dict[str, Any]) -> str:
     """Of one's own folder: how many there are, and their size in the network."""
-    images = option(run, 'own_images.found.images')
-    if not isinstance(images, dict):
-        return ''
-    words = [
-        f'{sum(n for _, n in flat(of) if isinstance(n, int))} in {split}'
-        for split, of in images.items()
-    ]
-    left_out = option(run, 'own_images.found.left_out')
-    gone = sum(isinstance(name, str) and name != '' for _, name in flat(left_out))
+    counts: Dict[str, int] = {}
+    gone = 0
+    for name, value in options.items():
+        own, _, rest = name.partition('.found.')
+        kind, *place = rest.split('.')
+        if own == 'own_images' and kind == 'images' and place:
+            number = value if isinstance(value, int) else 0
+            counts[place[0]] = counts.get(place[0], 0) + number
+        if own == 'own_images' and kind == 'left_out' and isinstance(value, str):
+            gone += value != ''
+    words = [f'{number} in {split}' for split, number in counts.items()]
     words += [f'{gone} files left out'] if gone else []
-    size = option(run, 'own_images.input_size')
+    size = options.get('own_images.input_size')
     return ', '.join(words) + (f'; {size} x {size} pixels' if size else '')
 
 

@@ -1,5 +1,6 @@
 """A figure of matplotlib as an SVG file, and as a part of a page."""
 
+import functools
 import io
 import re
 import warnings
@@ -50,6 +51,7 @@ _STYLE = {
     'axes.spines.right': False,
     'axes.spines.top': False,
     'grid.color': GRID,
+    'lines.linewidth': 2,
     'legend.frameon': False,
     'xtick.color': MUTED,
     'xtick.major.size': 0,
@@ -60,12 +62,7 @@ _STYLE = {
 
 
 def text_of(value: object, most: int = 60) -> str:
-    """A line for a picture; of a long one its end, which tells blocks apart.
-
-    Args:
-        value (object): What is to be shown.
-        most (int): Characters that it may have.
-    """
+    """A line for a picture; of a long one the end, which tells blocks apart."""
     text = _CONTROL.sub('\ufffd', str(value))
     return text if len(text) <= most else f'…{text[1 - most :]}'
 
@@ -97,20 +94,15 @@ def svg_of(
     """
     file = io.StringIO()
     with _style(name):
-        draw().savefig(
-            file,
-            format='svg',
-            metadata=dict.fromkeys(('Creator', 'Date', 'Format', 'Type')),
-        )
-    document = minidom.parseString(file.getvalue().encode())
-    root = document.documentElement
+        unsaid = dict.fromkeys(('Creator', 'Date', 'Format', 'Type'))
+        draw().savefig(file, format='svg', metadata=unsaid)
+    root = minidom.parseString(file.getvalue().encode()).documentElement
     # Of a whole page it would be the style.
     for style in root.getElementsByTagName('style'):
         style.parentNode.removeChild(style)
     for group in root.getElementsByTagName('g'):
         if group.getAttribute('id').startswith(_TIP):
-            told = group.getAttribute('id').removeprefix(_TIP)
-            _add_first(group, 'title', told)
+            _add_first(group, 'title', group.getAttribute('id').removeprefix(_TIP))
         # Nothing refers to them, and every picture has the same ones.
         if group.hasAttribute('id'):
             group.removeAttribute('id')
@@ -119,7 +111,9 @@ def svg_of(
     lines = root.toxml().replace(
         '<svg ', f'<svg role="img" {label(name)} stroke-linejoin="round" ', 1
     )
-    return lines, re.sub(r'style="[^"]*"', _with_names, lines)
+    colours = re.compile('#[0-9a-f]{6}')
+    named = functools.partial(colours.sub, lambda c: _NAMES.get(c[0], c[0]))
+    return lines, re.sub(r'style="[^"]*"', lambda style: named(style[0]), lines)
 
 
 def _add_first(parent: minidom.Element, kind: str, text: str, name: str = '') -> None:
@@ -128,11 +122,6 @@ def _add_first(parent: minidom.Element, kind: str, text: str, name: str = '') ->
         element.setAttribute('id', name)
     element.appendChild(parent.ownerDocument.createTextNode(text))
     parent.insertBefore(element, parent.firstChild)
-
-
-def _with_names(style: re.Match) -> str:
-    colour = re.compile('#[0-9a-f]{6}')
-    return colour.sub(lambda found: _NAMES.get(found[0], found[0]), style[0])
 
 
 @contextmanager

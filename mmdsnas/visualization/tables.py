@@ -1,6 +1,6 @@
 import io
 import statistics
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from rich import box
 from rich.console import Console
@@ -8,6 +8,30 @@ from rich.table import Table
 
 from mmdsnas.models.cost import COSTS, Amounts, CostTable
 from mmdsnas.subnets import how_it_ended
+
+BLOCK = ['block', 'candidate']
+
+
+def _table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    foot: Iterable[Sequence[str]] = (),
+    words: int = len(BLOCK),
+    title: Optional[str] = None,
+) -> str:
+    """A table as text, whose first columns hold words and all others numbers."""
+    table = Table(box=box.SIMPLE, title=title, title_justify='left')
+    for k, name in enumerate(head):
+        table.add_column(name, justify='left' if k < words else 'right')
+    for row in rows:
+        table.add_row(*row)
+    table.add_section()
+    for row in foot:
+        table.add_row(*row)
+    text = io.StringIO()
+    # In a notebook rich would show the table instead of writing it.
+    Console(file=text, width=100, force_jupyter=False).print(table)
+    return text.getvalue()
 
 
 def stage_table(
@@ -24,19 +48,13 @@ def stage_table(
         whole (list[dict]): Those of the whole network.
         columns (list[str]): What the columns of MFLOPs count.
     """
-    table = Table(box=box.SIMPLE, title=title, title_justify='left')
-    table.add_column('stage')
-    for column in ('M parameters', *columns):
-        table.add_column(column, justify='right')
-    rows = [*by_stage.items(), ('in all', whole)]
-    for name, costs in rows:
+
+    def row(name: str, costs: List[Amounts]) -> List[str]:
         numbers = [costs[0]['params'], *(cost['flops'] for cost in costs)]
-        table.add_row(
-            name,
-            *(f'{number:.3f}' for number in numbers),
-            end_section=name == list(by_stage)[-1],
-        )
-    return _text(table)
+        return [name, *(f'{number:.3f}' for number in numbers)]
+
+    head, rows = ['stage', 'M parameters', *columns], by_stage.items()
+    return _table(head, [row(*r) for r in rows], [row('in all', whole)], 1, title)
 
 
 def child_table(meta: Dict[str, Any], files: List[str]) -> str:
@@ -50,55 +68,40 @@ def child_table(meta: Dict[str, Any], files: List[str]) -> str:
         str: Whether the search is done, the child block by block with its costs, then
         metrics and files.
     """
-    table = Table(box=box.SIMPLE)
-    table.add_column('block')
-    table.add_column('candidate')
     costs = [cost for cost in COSTS.values() if cost.key in meta]
-    for column in ('probability', *(cost.heading for cost in costs)):
-        table.add_column(column, justify='right')
     rest = whole = [meta[cost.key] for cost in costs]
+    rows = []
     for name, block in meta['blocks'].items():
         own = [block[cost.key] for cost in costs]
         rest = [total - part for total, part in zip(rest, own)]
-        table.add_row(
-            name,
-            block['candidate'],
-            f'{block["probability"]:.3f}',
-            *(cost.shown(n) for cost, n in zip(costs, own)),
-        )
-    table.add_section()
-    for name, of in (('the rest', map(abs, rest)), ('child', whole)):
-        numbers = [cost.shown(n) for cost, n in zip(costs, of)]
-        table.add_row(name, '', '', *numbers)
-    ended = how_it_ended(meta)
+        probability = f'{block["probability"]:.3f}'
+        rows.append([name, block['candidate'], probability, *_shown(costs, own)])
+    foot = [
+        [name, '', '', *_shown(costs, of)]
+        for name, of in (('the rest', map(abs, rest)), ('child', whole))
+    ]
+    text = _table([*BLOCK, 'probability', *(c.heading for c in costs)], rows, foot)
     tested = {f'test: {k}': v for k, v in (meta.get('test_metrics') or {}).items()}
     lines = [*metric_lines({**(meta.get('metrics') or {}), **tested}), *files]
-    text = _text(table) + ''.join(f'  {line}\n' for line in lines)
+    text += ''.join(f'  {line}\n' for line in lines)
+    ended = how_it_ended(meta)
     return f'{ended}\n{text}' if ended else text
 
 
-def _text(table: Table) -> str:
-    text = io.StringIO()
-    # In a notebook rich would show the table instead of writing it.
-    Console(file=text, width=100, force_jupyter=False).print(table)
-    return text.getvalue()
-
-
-def cost_table(costs: CostTable) -> str:
+def cost_table(table: CostTable) -> str:
     """The costs of all candidates, in the order of the blocks."""
-    table = Table(box=box.SIMPLE)
-    for column in ('block', 'candidate'):
-        table.add_column(column)
-    for name in costs.fixed_part:
-        table.add_column(COSTS[name].heading, justify='right')
-    for block, candidates in costs.blocks.items():
-        for choice, own in candidates.items():
-            first = block if choice == next(iter(candidates)) else ''
-            table.add_row(first, choice, *(COSTS[n].shown(c) for n, c in own.items()))
-    table.add_section()
-    rest = costs.fixed_part.items()
-    table.add_row('the rest', '', *(COSTS[n].shown(c) for n, c in rest))
-    return _text(table)
+    costs = [COSTS[name] for name in table.fixed_part]
+    rows = []
+    for block, candidates in table.blocks.items():
+        names = [block] + [''] * (len(candidates) - 1)
+        for name, (choice, own) in zip(names, candidates.items()):
+            rows.append([name, choice, *_shown(costs, own.values())])
+    foot = [['the rest', '', *_shown(costs, table.fixed_part.values())]]
+    return _table([*BLOCK, *(cost.heading for cost in costs)], rows, foot)
+
+
+def _shown(costs: Iterable[Any], amounts: Iterable[float]) -> List[str]:
+    return [cost.shown(amount) for cost, amount in zip(costs, amounts)]
 
 
 def error_table(paths: Sequence[Mapping[str, Any]]) -> str:
@@ -111,58 +114,42 @@ def error_table(paths: Sequence[Mapping[str, Any]]) -> str:
         str: Path by path, then the median and the largest absolute error, and the rank
         correlation.
     """
-    table = Table(box=box.SIMPLE)
-    for column in ('path', 'measured, ms', 'predicted, ms', 'error, %'):
-        table.add_column(column, justify='right')
-    sizes = []
-    for k, path in enumerate(paths):
-        measured, predicted = path['measured_ms'], path['predicted_ms']
-        error = 100 * (predicted / measured - 1)
-        sizes.append(abs(error))
-        table.add_row(str(k), f'{measured:.4f}', f'{predicted:.4f}', f'{error:+.1f}')
-    return _text(table) + (
-        f'  absolute error: median {statistics.median(sizes):.1f} %, '
-        f'largest {max(sizes):.1f} %\n'
-        f"  rank correlation (Kendall's tau): {_tau(paths)}\n"
-    )
-
-
-def _tau(paths: Sequence[Mapping[str, Any]]) -> str:
     # Its import would make every tool slower to start.
     from scipy.stats import kendalltau
 
-    columns = [[p[name] for p in paths] for name in ('measured_ms', 'predicted_ms')]
+    measured = [path['measured_ms'] for path in paths]
+    predicted = [path['predicted_ms'] for path in paths]
+    errors = [100 * (p / m - 1) for m, p in zip(measured, predicted)]
     # Of one path, or of equal times, there is none.
-    if min(len(set(column)) for column in columns) < 2:
-        return '-'
-    return f'{kendalltau(*columns).statistic:.2f}'
+    tau = '-'
+    if min(len(set(measured)), len(set(predicted))) > 1:
+        tau = f'{kendalltau(measured, predicted).statistic:.2f}'
+    rows = [
+        [str(k), f'{m:.4f}', f'{p:.4f}', f'{error:+.1f}']
+        for k, (m, p, error) in enumerate(zip(measured, predicted, errors))
+    ]
+    head = ['path', 'measured, ms', 'predicted, ms', 'error, %']
+    sizes = list(map(abs, errors))
+    return _table(head, rows, words=0) + (
+        f'  absolute error: median {statistics.median(sizes):.1f} %, '
+        f'largest {max(sizes):.1f} %\n'
+        f"  rank correlation (Kendall's tau): {tau}\n"
+    )
 
 
 def subnet_table(
     subnet: Mapping[str, str], probabilities: Optional[Mapping[str, float]] = None
 ) -> str:
-    """A subnet at a glance.
-
-    Args:
-        subnet (Mapping[str, str]): Candidate by block.
-        probabilities (Mapping[str, float], optional): Of these candidates.
-    """
-    table = Table(box=box.SIMPLE)
-    table.add_column('block')
-    table.add_column('candidate')
-    if probabilities is not None:
-        table.add_column('probability', justify='right')
-    for name, candidate in subnet.items():
-        known = [] if probabilities is None else [f'{probabilities[name]:.3f}']
-        table.add_row(name, candidate, *known)
-    return _text(table)
+    """A subnet, candidate by block, perhaps with their probabilities."""
+    if probabilities is None:
+        return _table(BLOCK, subnet.items())
+    rows = [[*item, f'{probabilities[item[0]]:.3f}'] for item in subnet.items()]
+    return _table([*BLOCK, 'probability'], rows)
 
 
 def metric_lines(metrics: Dict[str, Any], digits: int = 2) -> List[str]:
     """Results of an evaluation, a line each; also those that are no numbers."""
     return [
-        f'{name}: {value:.{digits}f}'
-        if isinstance(value, (int, float))
-        else f'{name}: {value}'
-        for name, value in metrics.items()
+        f'{k}: {v:.{digits}f}' if isinstance(v, (int, float)) else f'{k}: {v}'
+        for k, v in metrics.items()
     ]

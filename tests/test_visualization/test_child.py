@@ -46,7 +46,8 @@ def test_checkpoint_is_younger_than_the_start(tmp_path, time, epoch, progress, w
 def test_next_file_takes_the_place_of_one_that_is_left_out(tmp_path):
     def chosen(progress=FIRST):
         child = read_child(tmp_path, **progress)
-        return [block.candidate for block in child.blocks], child.left_out
+        chosen = [block['candidate'] for block in child.blocks.values()]
+        return chosen, child.left_out
 
     (tmp_path / 'subnet.yaml').write_text('a: of yaml\n')
     assert chosen() == (['of yaml'], [])
@@ -80,7 +81,7 @@ def test_last_checkpoint_that_cannot_be_read(tmp_path, monkeypatch):
     # No file can have such a name.
     last.write_text('x' * 300)
     child = read_child(tmp_path, **FIRST)
-    assert child.blocks[0].candidate == 'of pth'
+    assert child.blocks == {'a': dict(candidate='of pth')}
     assert child.left_out == [f'{last} cannot be read: File name too long']
 
     def refuse(*args, **kwargs):

@@ -6,23 +6,20 @@ from types import SimpleNamespace
 import matplotlib
 import pytest
 
-from mmdsnas.visualization.child import Block
 from mmdsnas.visualization.drawing import Epochs, Line, child_rows, line_chart
 from mmdsnas.visualization.figures import table_of
 from mmdsnas.visualization.history import Curve, Stage
 from mmdsnas.visualization.rows import (
-    BOTTOM,
-    TOP,
-    ZERO,
     alike,
-    bands,
     mean_size,
     probability_rows,
     reward_rows,
+    steps,
 )
 from mmdsnas.visualization.svg import COLOURS, INK, svg_of, text_of
 
 EPOCHS = Epochs(5, 'epoch', [Stage('pretrain', 0, 2), Stage('search', 2, 5)])
+STYLE = dict(color=COLOURS[0])
 
 
 def run_of(**fixed):
@@ -62,15 +59,11 @@ def test_height_of_a_band_is_the_probability():
     at = [1, 2, 4, 5]
     a = Curve(at, [0.25, 0.5, math.nan, -1e308])
     b = Curve(at, [0.75, 0.5, 7.0, 0.5])
-    found = bands(dict(a=a, b=b))
+    ends, (first, second) = steps(dict(a=a, b=b))
     nan = pytest.approx(math.nan, nan_ok=True)
-    for name, low, high in (
-        ('a', [0, 0, nan, 0, 0], [0.25, 0.5, nan, 0, 0]),
-        ('b', [0.25, 0.5, nan, 0, 0], [1, 1, nan, 1, 0.5]),
-    ):
-        edges, floor, ceiling = found[name]
-        assert edges == [0, 1, 2, 3, 4, 5]
-        assert list(floor) == low and list(ceiling) == high
+    assert ends == [0, 1, 1, 2, 3, 3, 4, 4, 5]
+    assert list(first) == [0.25, 0.25, 0.5, 0.5, nan, 0, 0, 0, 0]
+    assert list(second) == [0.75, 0.75, 0.5, 0.5, nan, 1, 1, 0.5, 0.5]
 
 
 def test_fixed_block_has_a_line_where_its_epoch_begins():
@@ -79,35 +72,35 @@ def test_fixed_block_has_a_line_where_its_epoch_begins():
     (axes,) = figure.axes
     (line,) = [line for line in axes.lines if line.get_color() == INK]
     assert list(line.get_xdata()) == [2, 2]
-    assert 'a, fixed in epoch 3' in [text.get_text() for text in axes.texts]
-    (band,) = axes.patches
-    assert min(band.get_data().values) == pytest.approx(TOP)
+    assert axes.get_title('right') == 'a, fixed in epoch 3'
+    (band,) = axes.collections
+    (path,) = band.get_paths()
+    assert path.vertices[:, 1].max() == 1 and axes.get_ylim() == (0, 1)
 
 
 def test_reward_fills_the_half_of_its_row_that_its_share_says():
     rewards = dict(x=Curve([1, 2, 3, 4, 5], [1.0, -4.0, math.nan, 2.0, math.inf]))
     (axes,) = reward_rows(rewards, run_of(), EPOCHS, dict(x=8.0)).axes
     (line,) = [line for line in axes.lines if line.get_color() == COLOURS[0]]
-    shares = [(ZERO - y) / (ZERO - TOP) for y in line.get_ydata()[1::3]]
     assert list(line.get_xdata()[1::3]) == [1, 2, 4]
-    assert shares == pytest.approx([1 / 8, -4 / 8, 2 / 8])
-    assert pytest.approx(BOTTOM - ZERO) == ZERO - TOP
+    assert list(line.get_ydata()[1::3]) == [1 / 8, -4 / 8, 2 / 8]
+    assert axes.get_ylim() == (-1, 1)
 
 
 def test_bars_are_shares_of_the_most_expensive():
-    blocks = [Block('x', 'a', dict(mflops=1.0)), Block('y', 'b', dict(mflops=0.25))]
+    blocks = dict(x=dict(candidate='a', mflops=1.0), y=dict(candidate='b', mflops=0.25))
     colours = dict(a=COLOURS[0], b=COLOURS[1])
     (axes,) = child_rows(blocks, 0.5, 2.0, colours).axes
-    rest, long, short = (bar.get_width() for bar in axes.patches)
-    assert (long, rest) == pytest.approx((4 * short, 2 * short))
+    assert [bar.get_width() for bar in axes.patches] == [0.5, 0.125, 0.25]
     # Without costs there are no bars.
-    assert not child_rows([Block('x', 'a')], None, 0, colours).axes[0].patches
+    (axes,) = child_rows(dict(x=dict(candidate='a')), None, 0, colours).axes
+    assert not axes.patches
 
 
 def test_chart_has_stages_and_one_name_for_several_lines():
     curve = Curve([1, 2], [0.0, 5.0])
-    lines = [Line(name, curve, COLOURS[0], legend='of a block') for name in 'ab']
-    lines.append(Line('_c $', Curve([1], [1.0]), COLOURS[1]))
+    lines = [Line(name, curve, STYLE, 'of a block') for name in 'ab']
+    lines.append(Line('_c $', Curve([1], [1.0]), STYLE))
     figure = line_chart(lines, EPOCHS, 'nats')
     (axes,) = figure.axes
     assert axes.get_xlim() == (0, 5) and axes.get_ylim()[0] == 0
@@ -119,7 +112,7 @@ def test_chart_has_stages_and_one_name_for_several_lines():
 
 def test_svg_is_the_same_each_time_and_changes_nothing(monkeypatch):
     """Whatever style matplotlib has before."""
-    lines = [Line('<a> $x$ 日', Curve([1, 2], [3.0, 4.0]), COLOURS[0])]
+    lines = [Line('<a> $x$ 日', Curve([1, 2], [3.0, 4.0]), STYLE)]
     draw = lambda: line_chart(lines, EPOCHS, 'y')  # noqa: E731
     first = svg_of(draw, 'name', 'a title', 'a\x00text')
     monkeypatch.setitem(matplotlib.rcParams, 'axes.linewidth', 9)

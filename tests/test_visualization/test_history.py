@@ -47,7 +47,7 @@ def test_probabilities_are_those_of_alpha(searched):
         assert [row[1] for row in rows] == pytest.approx(alpha.softmax(-1).tolist())
         assert sorted(row[2] for row in rows) == [0, 1]
         (best,) = [c for c, curve in probabilities[block].items() if curve.values[2]]
-        assert run.child.blocks[k].candidate == best
+        assert run.child.blocks[block]['candidate'] == best
     assert run.fixed_in == {block: 3 for block in BLOCKS}
 
 
@@ -55,9 +55,7 @@ def test_child_is_that_of_the_file(searched):
     child = read_run(searched).child
     meta = torch.load(searched / 'subnet.pth', weights_only=True)['meta']
     assert child.costs == {key: meta[key] for key in ('mflops', 'mparams')}
-    for block in child.blocks:
-        told = meta['blocks'][block.name]
-        assert told == dict(candidate=block.candidate, **block.numbers)
+    assert child.blocks == meta['blocks']
 
 
 def test_resumed_run_has_each_step_once(tmp_path):
@@ -111,7 +109,7 @@ def test_run_from_its_beginning_is_another_run(tmp_path):
     meta.update(epoch=1, seed=3)
     save_checkpoint(dict(meta=meta, state_dict={}), tmp_path / 'subnet.pth')
     run = read_run(tmp_path)
-    assert [block.candidate for block in run.child.blocks] == ['x']
+    assert run.child.blocks == {'a.0': dict(candidate='x')}
     assert run.left_out == ['what an earlier run left in this folder']
 
 
@@ -163,7 +161,7 @@ def test_training_of_a_child(tmp_path):
     save_checkpoint(dict(meta=meta, state_dict={}), tmp_path / 'epoch_2.pth')
     (tmp_path / 'last_checkpoint').write_text('/elsewhere/epoch_2.pth')
     run = read_run(tmp_path)
-    found = {block.name: block.candidate for block in run.child.blocks}
+    found = {name: block['candidate'] for name, block in run.child.blocks.items()}
     assert found == meta['subnet']
     assert not run.stages and not run.fixed_in and run.length == run.done == 2
 

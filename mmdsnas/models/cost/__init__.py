@@ -7,7 +7,7 @@ from .limits import limits_of
 from .multipliers import Multipliers
 from .resource_estimator import INPUT_SHAPE, ResourceEstimator
 from .search_space import random_paths
-from .stages import costs_by_stage, stage_names
+from .stages import costs_by_stage
 
 __all__ = [
     'COSTS',
@@ -24,5 +24,4 @@ __all__ = [
     'limits_of',
     'random_paths',
     'sampled_cost',
-    'stage_names',
 ]

@@ -30,14 +30,12 @@ def total_costs(parts: Iterable[Amounts]) -> Amounts:
 class CostTable:
     """Costs of every candidate of every block, measured once.
 
-    Costs are dicts: amount by the name of the cost, see ``COSTS`` for the units.
-
     Attributes:
-        blocks (dict[str, dict[str, dict[str, float]]]): Costs by block and candidate.
+        blocks (dict[str, dict[str, dict[str, float]]]): Costs by block and candidate:
+            amount by the name of the cost, see ``COSTS`` for the units.
         groups (dict[str, list[str]]): Blocks of each search group, in the
             mutator's order.
-        fixed_part (dict[str, float]): What every path contains: stem, head and
-            whatever else is not searched.
+        fixed_part (dict[str, float]): Of what is not searched, such as stem and head.
     """
 
     blocks: Dict[str, Dict[str, Amounts]]
@@ -65,15 +63,8 @@ class CostTable:
         return {b: path[g] for g, blocks in self.groups.items() for b in blocks}
 
     def cost(self, path: Mapping[str, str], fixed_part: bool = True) -> Amounts:
-        """Costs of a path.
-
-        Args:
-            path (Mapping[str, str]): Candidate by group.
-            fixed_part (bool): Whether the fixed part counts.
-
-        Returns:
-            dict[str, float]: Added up in the order of the groups, the fixed part last.
-        """
+        """Costs of a path, candidate by group, with the fixed part if that counts."""
+        # The sums depend on the order in their last bits.
         parts = [costs[path[name]] for name, costs in self.by_group.items()]
         return total_costs([*parts, self.fixed_part] if fixed_part else parts)
 
@@ -85,22 +76,13 @@ class CostTable:
             block: {c: {**cost, name: blocks[block][c]} for c, cost in row.items()}
             for block, row in self.blocks.items()
         }
-        return replace(
-            self, blocks=table, fixed_part={**self.fixed_part, name: fixed_part}
-        )
+        rest = {**self.fixed_part, name: fixed_part}
+        return replace(self, blocks=table, fixed_part=rest)
 
-    def completed(
-        self, path: Mapping[str, str], counted: Mapping[str, Amounts]
-    ) -> Dict[str, Amounts]:
-        """What was counted in a path's network, with what this table has besides.
-
-        Args:
-            path (Mapping[str, str]): Candidate by group.
-            counted (Mapping[str, dict]): Costs by block, of the whole under ``''``.
-        """
+    def by_block(self, path: Mapping[str, str]) -> Dict[str, Amounts]:
+        """Costs of a path, candidate by group, by block; ``''`` is the whole of it."""
         own = {b: self.blocks[b][c] for b, c in self.choices(path).items()}
-        own[''] = self.cost(path)
-        return {name: {**own[name], **costs} for name, costs in counted.items()}
+        return {**own, '': self.cost(path)}
 
     def labels(self) -> Dict[str, str]:
         """What to call the groups: their blocks, without what all names share."""
@@ -117,28 +99,20 @@ class CostTable:
     ) -> Tuple[float, float]:
         """The least and the most that a path costs, by the name of the cost."""
         columns = [[c[name] for c in g.values()] for g in self.by_group.values()]
-        base = [self.fixed_part[name]] if fixed_part else []
-        cheapest, costliest = (
-            total([*map(pick, columns), *base]) for pick in (min, max)
-        )
-        return cheapest, costliest
+        columns += [[self.fixed_part[name]]] if fixed_part else []
+        return total(map(min, columns)), total(map(max, columns))
 
     def extreme_paths(self) -> Tuple[Dict[str, str], Dict[str, str]]:
         """The paths that cost fewest and most MFLOPs, candidate by group."""
         groups = self.by_group.items()
         mflops = {g: {c: cost['flops'] for c, cost in row.items()} for g, row in groups}
-        cheapest, costliest = (
-            {group: pick(row, key=row.get) for group, row in mflops.items()}
-            for pick in (min, max)
-        )
-        return cheapest, costliest
+        cheapest = {group: min(row, key=row.get) for group, row in mflops.items()}
+        return cheapest, {group: max(row, key=row.get) for group, row in mflops.items()}
 
     def matrix(self, name: str) -> Tensor:
-        """One cost of the candidates, by its name.
+        """One cost of the candidates: float64, shape ``(num_groups, max_choices)``.
 
-        Returns:
-            Tensor: float64, shape ``(num_groups, max_choices)``, filled up
-            with 0 like the mutator's probabilities.
+        It is filled up with 0, like the mutator's probabilities.
         """
         rows = [
             torch.tensor([cost[name] for cost in g.values()], dtype=torch.float64)

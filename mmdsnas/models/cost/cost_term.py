@@ -22,12 +22,11 @@ from .multipliers import Multipliers
 
 
 class CostTerm(nn.Module):
-    """Limits on the costs of the child, and what presses a search towards them.
+    """Limits on the costs of the child, and what moves a search towards them.
 
     Whatever the form, the child is within the limits (see
     :func:`~mmdsnas.models.mutators.most_probable_path`); the form says how the
-    distribution is pressed towards them meanwhile. It looks numbers up in a table
-    and measures nothing.
+    distribution is moved towards them meanwhile.
 
     Args:
         table (CostTable): Costs of the search space.
@@ -36,13 +35,13 @@ class CostTerm(nn.Module):
             None: no limit.
         weight (float, optional): Factor of the penalty (lambda), per MFLOP, 1e-2 by
             default; the adaptive form has none.
-        form (str): ``'adaptive'`` has a multiplier for each limit that finds its
-            value by itself, see :class:`Multipliers`. The other two are penalties
-            with a fixed weight, for one limit on FLOPs: ``'expected'`` penalises the
-            mean cost while it is above the limit; ``'sampled'`` is the official
-            code's form, applied when the sampled path costs at least the limit.
-        count_fixed_part (bool): Whether stem and head count towards the
-            limit. The official limit of 290 counts the blocks only.
+        form (str): ``'adaptive'`` has a multiplier for each limit, see
+            :class:`Multipliers`. The other two are penalties with a fixed weight, for
+            one limit on FLOPs: ``'expected'`` penalises the mean cost while it is above
+            the limit; ``'sampled'``, the official code's form, that of the sampled path
+            when it costs at least the limit.
+        count_fixed_part (bool): Whether stem and head count towards the limit. The
+            official limit of 290 counts the blocks only.
 
     Attributes:
         limits (dict[str, float]): By cost, in its unit.
@@ -121,12 +120,11 @@ class CostTerm(nn.Module):
                     f'{in_words({name: cheapest}, own)}.'
                 )
             if limit > costliest:
-                print_log(
+                told = (
                     f'{what} most expensive path of this search space costs '
-                    f'{in_words({name: costliest}, own)}: the limit has no effect.',
-                    'current',
-                    level=WARNING,
+                    f'{in_words({name: costliest}, own)}: the limit has no effect.'
                 )
+                print_log(told, 'current', WARNING)
         if len(self.limits) < 2:
             return
         costs, rest = self.constraints()
@@ -177,19 +175,15 @@ class CostTerm(nn.Module):
         rest = [rest_of(limit, self._base(n)) for n, limit in self.limits.items()]
         return np.stack(costs), np.array(rest)
 
-    def expected(self, probs: Tensor) -> Tensor:
-        """Mean MFLOPs of a path, with the fixed part if that counts."""
-        return self._base('flops') + expected_cost(probs, self.costs.to(probs.dtype))
-
     @torch.no_grad()
     def add_constraint_grad(
         self, alphas: Sequence[nn.Parameter], probs: Tensor
     ) -> None:
         """Adds the gradient of the constraints, with their multipliers, to ``alpha``.
 
-        There must be multipliers, and the gradients must be complete: averaged over
-        ranks and micro-batches, and unscaled.
-        The multipliers move with it, so that it is called once for each step.
+        There must be multipliers, which move with it, so that it is called once for
+        each step, with gradients that are averaged over ranks and micro-batches, and
+        unscaled.
 
         Args:
             alphas (Sequence[nn.Parameter]): Of all groups; those that are trained get
@@ -197,26 +191,24 @@ class CostTerm(nn.Module):
             probs (Tensor): Their probabilities, shape ``(num_groups, max_choices)``.
         """
         grads = [a.new_zeros(len(a)) if a.grad is None else a.grad for a in alphas]
-        pressure = self.multipliers.step(probs, pad_sequence(grads, batch_first=True))
-        for alpha, grad, row in zip(alphas, grads, pressure):
+        added = self.multipliers.step(probs, pad_sequence(grads, batch_first=True))
+        for alpha, grad, row in zip(alphas, grads, added):
             if alpha.requires_grad:
                 alpha.grad = grad.add_(row[: len(grad)])
 
     def forward(self, probs: Tensor, path: Mapping[str, str]) -> Tensor:
-        """The weighted penalty.
+        """The weighted penalty, 0 while the limit is kept.
 
-        That of the adaptive form, the multipliers times the shares by which the
-        limits are exceeded, is for the logs and has no gradient; see
-        :meth:`add_constraint_grad`.
+        That of the adaptive form, the multipliers times the shares by which the limits
+        are exceeded, is for the logs and has no gradient (see
+        :meth:`add_constraint_grad`); it is negative below a limit.
 
         Args:
-            probs (Tensor): Probabilities of all groups,
-                shape ``(num_groups, max_choices)``.
+            probs (Tensor): Of all groups, shape ``(num_groups, max_choices)``.
             path (Mapping[str, str]): The sampled path.
 
         Returns:
-            Tensor: Shape ``()``; 0 while the limit is kept, but of the adaptive form
-            negative below a limit whose multiplier is not 0.
+            Tensor: Shape ``()``.
         """
         if self.limit is None:
             return probs.new_zeros(())
@@ -224,7 +216,8 @@ class CostTerm(nn.Module):
             excess = self.multipliers.excess(probs.detach())
             return (self.multipliers.values.to(probs.dtype) * excess).sum()
         if self.form == 'expected':
-            cost = self.expected(probs)
+            mean = expected_cost(probs, self.costs.to(probs.dtype))
+            cost = self._base('flops') + mean
             # A product, because a branch would wait for the device.
             return self.weight * cost * (cost.detach() > self.limits['flops'])
         sampled = self.table.cost(path, self.count_fixed_part)['flops']

@@ -74,10 +74,8 @@ def _counted(name: str, estimator, module, args, output) -> Optional[float]:
     if not is_supported_instance(module):
         return None
     counter = get_counter_type(module)
-    disabled = counter in estimator.flops_params_cfg.get('disabled_counters', ())
-    if disabled or (
-        name == '__flops__' and not counter.startswith(LAYERS[estimator.count])
-    ):
+    counts = name != '__flops__' or counter.startswith(LAYERS[estimator.count])
+    if not counts or counter in estimator.flops_params_cfg.get('disabled_counters', ()):
         return 0.0
     # A counter leaves its numbers on the module.
     module.__flops__ = module.__params__ = 0.0

@@ -1,24 +1,20 @@
-"""Costs of a distribution over paths."""
+"""Costs of a distribution over paths.
+
+Probabilities and costs of candidates have the shape ``(num_groups, max_choices)``, and
+0 as padding. The result has the unit of the costs.
+"""
 
 from torch import Tensor
 
 
 def expected_cost(probs: Tensor, costs: Tensor) -> Tensor:
-    """Mean cost of a path drawn from ``probs``: ``sum_l sum_k p_l[k] c_l[k]``.
-
-    Args:
-        probs (Tensor): Shape ``(num_groups, max_choices)``.
-        costs (Tensor): The same shape, padding is 0; the result has their unit.
-    """
+    """Mean cost of a path drawn from ``probs``: ``sum_l sum_k p_l[k] c_l[k]``."""
     return (probs * costs).sum()
 
 
 def sampled_cost(probs: Tensor, costs: Tensor, chosen: Tensor) -> Tensor:
     """The official code's cost of a path: ``sum_l p_l[k_l] c_l[k_l]``.
 
-    Args:
-        probs (Tensor): Shape ``(num_groups, max_choices)``.
-        costs (Tensor): The same shape; the result has their unit.
-        chosen (Tensor): Index of the sampled candidates, shape ``(num_groups, )``.
+    ``chosen`` has the index of each group's candidate, shape ``(num_groups, )``.
     """
     return (probs * costs).gather(1, chosen[:, None]).sum()

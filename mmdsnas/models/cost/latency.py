@@ -2,19 +2,7 @@ import copy
 import statistics
 from logging import WARNING
 from pathlib import Path
-from typing import (
-    Annotated,
-    Any,
-    Callable,
-    Dict,
-    List,
-    Literal,
-    Mapping,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import Annotated, Any, Dict, List, Literal, Mapping, Optional, Tuple, Union
 
 import torch
 import torch.nn as nn
@@ -28,15 +16,13 @@ from mmdsnas.utils.files import check_writable
 from mmdsnas.utils.options import InputShape, Text, checked_options
 from mmdsnas.utils.progress import progress
 from ..mutables import blocks_of
-from .latency_backends import BACKENDS, hardware
+from .latency_backends import BACKENDS, Call, hardware
 from .latency_file import LatencyTable, read_latencies, write_latencies
 from .search_space import Inputs, block_inputs, digest, random_paths
 from .stopwatch import median_times
 
 # Random children whose measured latency tells that of the fixed part.
 CHILDREN = 5
-
-Call = Callable[[], Any]
 
 
 class Nothing(nn.Module):
@@ -109,14 +95,10 @@ class LatencyMeter:
     def table_and_networks(
         self, model: nn.Module, networks: Mapping[Any, nn.Module]
     ) -> Tuple[LatencyTable, Dict[Any, float]]:
-        """The latencies of a supernet, and of networks measured at the same time.
+        """The latencies of a supernet, and of networks without alternatives by key.
 
         The table comes from the file where that is of the same setting. The main
-        process measures; all get the same.
-
-        Args:
-            model (nn.Module): The supernet; it stays as it was.
-            networks (Mapping[Any, nn.Module]): Networks without alternatives by key.
+        process measures; all get the same. The supernet stays as it was.
 
         Returns:
             tuple: The table, and the networks' milliseconds by key.
@@ -124,17 +106,17 @@ class LatencyMeter:
         Raises:
             UserError: The file cannot be used, or the backend not execute the model.
         """
-        found: List[Any] = [None]
+        answer: List[Any] = [None]
         if is_main_process():
             try:
-                found[0] = self._read_or_measure(model, networks)
+                answer = [self._read_or_measure(model, networks)]
             except UserError as error:
-                # The others wait for an answer.
-                found[0] = error
-        broadcast_object_list(found)
-        if isinstance(found[0], UserError):
-            raise found[0]
-        return found[0]
+                # The others wait for it.
+                answer = [error]
+        broadcast_object_list(answer)
+        if isinstance(answer[0], UserError):
+            raise answer[0]
+        return answer[0]
 
     def _read_or_measure(self, model, networks):
         setting = self.setting(model)
@@ -151,12 +133,11 @@ class LatencyMeter:
             if not changed:
                 print_log(f'Latencies are those in {path}.', 'current')
                 return kept, self._times(self._network_calls(networks))
-            print_log(
-                f'The latencies in {path} are not those of this run, and are '
-                f'measured again: {"; ".join(changed)}.',
-                'current',
-                level=WARNING,
+            told = (
+                f'The latencies in {path} are not those of this run, and are measured '
+                f'again: {"; ".join(changed)}.'
             )
+            print_log(told, 'current', WARNING)
         # Before minutes of measuring.
         check_writable(path.parent, 'the folder of resource_estimator.latency.file')
         table, times = self._measure(model, networks, setting)
@@ -180,13 +161,12 @@ class LatencyMeter:
             for k, path in enumerate(paths)
         )
         if rest < 0:
-            print_log(
+            told = (
                 'whole networks are faster than the sum of their blocks, by '
                 f'{-rest:.3f} ms: the latency of the fixed part is taken as 0, and '
-                'those of paths are too large.',
-                'current',
-                level=WARNING,
+                'those of paths are too large.'
             )
+            print_log(told, 'current', WARNING)
         found = dict(setting=setting, blocks=table, fixed_part=max(0.0, rest))
         return LatencyTable(**found), {key: times[key] for key in networks}
 
@@ -206,7 +186,7 @@ class LatencyMeter:
             calls[key] = self._call(network, [((self._inputs(network),), {})])
         return calls
 
-    def _call(self, module: nn.Module, inputs: Sequence[Inputs]) -> Call:
+    def _call(self, module: nn.Module, inputs: List[Inputs]) -> Call:
         calls = [self.backend.prepare(module, *given) for given in inputs]
         return calls[0] if len(calls) == 1 else lambda: [call() for call in calls]
 

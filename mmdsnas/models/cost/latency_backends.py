@@ -11,14 +11,16 @@ import re
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import torch
 import torch.nn as nn
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from mmdsnas.errors import ConfigError
+from ..mutables import map_tensors, tensors_of
+
+Call = Callable[[], Any]
 
 
 class PyTorchBackend:
@@ -39,9 +41,7 @@ class PyTorchBackend:
     def versions(self) -> Dict[str, str]:
         return dict(torch=torch.__version__)
 
-    def prepare(
-        self, module: nn.Module, args: Tuple, kwargs: Mapping[str, Any]
-    ) -> Callable[[], Any]:
+    def prepare(self, module: nn.Module, args: Tuple, kwargs: Dict[str, Any]) -> Call:
         return partial(module, *args, **kwargs)
 
 
@@ -51,21 +51,16 @@ class OfTensors(nn.Module):
     What is no tensor among its inputs stays as it is.
     """
 
-    def __init__(
-        self, module: nn.Module, args: Tuple, kwargs: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, module: nn.Module, args: Tuple, kwargs: Dict[str, Any]) -> None:
         super().__init__()
-        self.module = module
-        self.leaves, self.structure = tree_flatten((args, dict(kwargs)))
-        self.tensors = tuple(leaf for leaf in self.leaves if isinstance(leaf, Tensor))
+        self.module, self.given = module, (args, kwargs)
+        self.tensors = tuple(tensors_of(self.given))
 
     def forward(self, *tensors: Tensor) -> Tuple[Tensor, ...]:
         """Executes the module, and leaves the tensors of its output."""
         given = iter(tensors)
-        leaves = [next(given) if isinstance(x, Tensor) else x for x in self.leaves]
-        args, kwargs = tree_unflatten(leaves, self.structure)
-        outputs = tree_leaves(self.module(*args, **kwargs))
-        return tuple(part for part in outputs if isinstance(part, Tensor))
+        args, kwargs = map_tensors(lambda _: next(given), self.given)
+        return tuple(tensors_of(self.module(*args, **kwargs)))
 
 
 class OnnxRuntimeBackend:
@@ -99,9 +94,7 @@ class OnnxRuntimeBackend:
     def versions(self) -> Dict[str, str]:
         return dict(torch=torch.__version__, onnxruntime=self.version)
 
-    def prepare(
-        self, module: nn.Module, args: Tuple, kwargs: Mapping[str, Any]
-    ) -> Callable[[], Any]:
+    def prepare(self, module: nn.Module, args: Tuple, kwargs: Dict[str, Any]) -> Call:
         import onnxruntime
 
         # Made here: a search is copied with what measured its latencies, and these
@@ -120,13 +113,8 @@ class OnnxRuntimeBackend:
                 warnings.simplefilter('ignore')
                 # This exporter takes a tenth of the time that the one of
                 # torch.export takes, and what it exports is as fast.
-                torch.onnx.export(
-                    function,
-                    function.tensors,
-                    file,
-                    input_names=list(arrays),
-                    dynamo=False,
-                )
+                given = dict(input_names=list(arrays), dynamo=False)
+                torch.onnx.export(function, function.tensors, file, **given)
             session = onnxruntime.InferenceSession(
                 file.getvalue(), options, providers=['CPUExecutionProvider']
             )
@@ -150,7 +138,6 @@ def hardware(device: str) -> str:
     if device == 'cuda':
         return torch.cuda.get_device_name()
     info = Path('/proc/cpuinfo')
-    names = re.findall(
-        r'model name\s*:\s*(.+)', info.read_text() if info.exists() else ''
-    )
+    text = info.read_text() if info.exists() else ''
+    names = re.findall(r'model name\s*:\s*(.+)', text)
     return names[0] if names else platform.processor() or platform.machine()

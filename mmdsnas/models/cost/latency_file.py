@@ -12,10 +12,8 @@ from mmdsnas.utils.files import write_atomically
 class LatencyTable(BaseModel):
     """Measured latencies of a supernet in ms, as a JSON file keeps them.
 
-    Attributes:
-        setting (dict[str, Any]): What they depend on, see ``LatencyMeter.setting``.
-        blocks (dict[str, dict[str, float]]): By block and candidate.
-        fixed_part (float): Of what every path contains.
+    They are those of the blocks, by block and candidate, and of what every path
+    contains; ``setting`` is what they depend on, see ``LatencyMeter.setting``.
     """
 
     model_config = ConfigDict(extra='forbid', strict=True, allow_inf_nan=False)

@@ -28,14 +28,12 @@ def rest_of(limit: float, base: float) -> float:
     """The largest number that with ``base`` added, as rounded, is within the limit."""
     margin = 2 * math.ulp(max(abs(limit), abs(base)))
     within, beyond = limit - base - margin, limit - base + margin
-    while True:
-        middle = (within + beyond) / 2
-        if middle in (within, beyond):
-            return within
+    while (middle := (within + beyond) / 2) not in (within, beyond):
         if middle + base <= limit:
             within = middle
         else:
             beyond = middle
+    return within
 
 
 def in_words(amounts: Mapping[str, float], fixed_part: bool = True) -> str:

@@ -23,18 +23,17 @@ class Multipliers(nn.Module):
     """Lagrange multipliers that bring expected costs to their limits.
 
     A limit is a constraint on the mean cost of a path: ``E[cost] / limit - 1 <= 0``.
-    Each has a multiplier, raised while the mean is above the limit and lowered, down
-    to 0, while it is below (dual ascent), with a part in proportion to the excess
-    against oscillation (the augmented Lagrangian; Platt and Barr, Constrained
-    differential optimization, 1987). A multiplier of 1 presses on ``alpha`` of a
-    group as hard as the task does, at equal probabilities: the pressure is scaled by
-    the running size of the group's task gradients, which lies between 1e-7 and 1e-1
-    from one gradient estimator, and from one block, to the next. Both moves are in
-    proportion to 1 + multiplier: where the task has driven probabilities to 0 and 1,
-    the multiplier that leads back is many times as large.
+    Its multiplier rises while the mean is above the limit and falls, down to 0, while
+    it is below (dual ascent); a part in proportion to the excess damps oscillation
+    (the augmented Lagrangian; Platt and Barr, Constrained differential optimization,
+    1987). With a multiplier of 1 the gradient that is added to ``alpha`` of a group is
+    as large as the task's, at equal probabilities: it is scaled by the running size of
+    the group's task gradients. Both moves are in proportion to 1 + multiplier: where
+    the task has driven probabilities to 0 and 1, the multiplier that leads back is
+    many times as large.
 
-    Everything stays on the device. All is a function of ``alpha`` and its gradients,
-    which are the same on all ranks.
+    All is computed on the device, from ``alpha`` and its gradients, which are the same
+    on all ranks.
 
     Args:
         measures (Sequence[str]): Names of the limited measures.
@@ -63,8 +62,7 @@ class Multipliers(nn.Module):
         self.register_buffer('base', bases / limits, persistent=False)
         self.register_buffer('sizes', sizes.to(costs.dtype), persistent=False)
         # All candidates of a measure may cost the same.
-        scale = scale.where(scale > 0, 1.0)
-        self.register_buffer('scale', scale, persistent=False)
+        self.register_buffer('scale', scale.where(scale > 0, 1.0), persistent=False)
         for measure in measures:
             self.register_buffer(measure, torch.zeros(()))
         self.register_buffer('mean_square', torch.zeros(len(sizes)))
@@ -76,28 +74,27 @@ class Multipliers(nn.Module):
         return torch.stack([getattr(self, measure) for measure in self.measures])
 
     def excess(self, probs: Tensor) -> Tensor:
-        """By how much of a limit the expected cost is above it.
+        """The share by which each expected cost exceeds its limit, negative below it.
 
         Args:
             probs (Tensor): Shape ``(num_groups, max_choices)``.
 
         Returns:
-            Tensor: Shape ``(num_measures, )``; negative below the limit.
+            Tensor: Shape ``(num_measures, )``.
         """
-        relative = self.relative.to(probs.dtype)
-        expected = (probs * relative).sum((1, 2))
+        expected = (probs * self.relative.to(probs.dtype)).sum((1, 2))
         return self.base.to(probs.dtype) + expected - 1
 
     @torch.no_grad()
     def step(self, probs: Tensor, grads: Tensor) -> Tensor:
-        """Moves the multipliers once and gives the pressure.
+        """Moves the multipliers once and gives the gradient that the limits add.
 
         Args:
             probs (Tensor): Shape ``(num_groups, max_choices)``, padding is 0.
             grads (Tensor): Task gradients of ``alpha``, the same shape.
 
         Returns:
-            Tensor: The gradient of ``alpha`` that the limits add, the same shape.
+            Tensor: Of ``alpha``, the same shape.
         """
         self.steps += 1
         square = grads.square().sum(-1) / self.sizes.to(grads.dtype)
@@ -111,10 +108,8 @@ class Multipliers(nn.Module):
         damping = pace * (DAMPING * excess).clamp(-MOST_DAMPING, MOST_DAMPING)
         force = (self.values + damping).clamp(min=0) / self.scale
         slopes = _slopes(probs, self.relative.to(probs.dtype))
-        pressure = size[:, None] * torch.einsum(
-            'm,mgk->gk', force.to(probs.dtype), slopes
-        )
-        return pressure.to(grads.dtype)
+        added = torch.einsum('m,mgk->gk', force.to(probs.dtype), slopes)
+        return (size[:, None] * added).to(grads.dtype)
 
 
 def _slopes(probs: Tensor, costs: Tensor) -> Tensor:

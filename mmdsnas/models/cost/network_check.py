@@ -20,8 +20,8 @@ def check_networks(
 
     Args:
         table (CostTable): Counted costs of the search space.
-        count (callable): Counts the network of a path, candidate by block: gives
-            its costs by block, and the whole of it as ``''``.
+        count (callable): Counts the network of a path, candidate by block; gives what
+            ``CostTable.by_block`` does.
 
     Raises:
         ConfigError: A network fails, or costs anything else than its path.
@@ -37,9 +37,7 @@ def check_networks(
             raise ConfigError(
                 f'the network of the path {shown(chosen)} cannot be executed: {error}'
             ) from error
-        wanted = {block: table.blocks[block][c] for block, c in chosen.items()}
-        wanted[''] = table.cost(path)
-        for block, costs in wanted.items():
+        for block, costs in table.by_block(path).items():
             for name, amount in costs.items():
                 run = found[block][name]
                 if isclose(amount, run, **ROUNDING):

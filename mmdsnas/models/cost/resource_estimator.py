@@ -1,16 +1,6 @@
 from contextlib import ExitStack
 from functools import partial
-from typing import (
-    Any,
-    Dict,
-    Iterable,
-    List,
-    Literal,
-    Mapping,
-    Optional,
-    Tuple,
-    Union,
-)
+from typing import Any, Dict, Iterable, List, Literal, Mapping, Optional, Tuple, Union
 
 import torch
 import torch.nn as nn
@@ -39,10 +29,9 @@ Counts = Dict[str, Dict[nn.Module, float]]
 class ResourceEstimator(MMRazorResourceEstimator):
     """MMRazor's estimator, with a table of all ``COSTS`` of a whole search space.
 
-    MMRazor's counters count FLOPs and parameters, so that the cost of a path from
-    the table is what MMRazor gives for the exported child. What MMRazor's
-    ``estimate`` leaves behind on the model (eval mode, counter attributes,
-    a graph) is undone here.
+    MMRazor's counters count FLOPs and parameters, so that the cost of a path from the
+    table is what MMRazor gives for the exported child. Every method leaves a model as
+    it was.
 
     Args:
         input_shape (tuple): Shape of the input, with batch size 1.
@@ -86,7 +75,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
         flops_params_cfg: Optional[dict] = None,
         latency_cfg: Optional[dict] = None,
     ) -> Dict[str, Union[float, str]]:
-        """See MMRazor's method; the model stays as it was."""
+        """See MMRazor's method."""
         flops_params_cfg = {'input_shape': self.input_shape, **(flops_params_cfg or {})}
         with untouched(model):
             result = super().estimate(model, flops_params_cfg, latency_cfg)
@@ -97,8 +86,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
                 if name.endswith('Counter') and not name.startswith(LAYERS[self.count])
             ]
             with untouched(model):
-                counted = super().estimate(model, flops_params_cfg)
-            result['flops'] = counted['flops']
+                result['flops'] = super().estimate(model, flops_params_cfg)['flops']
         return result
 
     def cost_table(
@@ -106,13 +94,11 @@ class ResourceEstimator(MMRazorResourceEstimator):
     ) -> CostTable:
         """Counts every candidate of every group in one forward pass; measures others.
 
-        Counts are exact, not rounded as those of ``estimate``. A model stays as it
-        was, here as in the other methods.
+        Counts are exact, not rounded as those of ``estimate``.
 
         Args:
             model (nn.Module): The supernet.
-            groups (Mapping[str, list[OneHotMutableOP]]): The mutator's
-                search groups.
+            groups (Mapping[str, list[OneHotMutableOP]]): The mutator's search groups.
 
         Raises:
             ConfigError: The model does not accept ``input_shape``, candidates of a
@@ -127,33 +113,27 @@ class ResourceEstimator(MMRazorResourceEstimator):
         if self.count != 'all':
             uncounted = {k: n for k, n in uncounted.items() if 'MFLOPs' in k}
         warn_of_uncounted(uncounted, [n for n, number in calls.items() if not number])
-        table = {
+        costs = {
             name: {c: _costs(counts, block._candidates[c]) for c in block.choices}
             for name, block in blocks.items()
         }
-        parts = [costs for row in table.values() for costs in row.values()]
-        costs = CostTable(
-            blocks=table,
-            groups={g: [names[b] for b in m] for g, m in groups.items()},
-            fixed_part={
-                name: whole - total(part[name] for part in parts)
-                for name, whole in _costs(counts, model).items()
-            },
-        )
-        check_networks(costs, partial(self.network_costs, model))
+        parts = [amounts for row in costs.values() for amounts in row.values()]
+        rest = {
+            name: whole - total(part[name] for part in parts)
+            for name, whole in _costs(counts, model).items()
+        }
+        members = {group: [names[b] for b in own] for group, own in groups.items()}
+        table = CostTable(costs, members, rest)
+        check_networks(table, partial(self.network_costs, model))
         for name, meter in self.meters.items():
             measured = meter.table(model)
-            costs = costs.measured(name, measured.blocks, measured.fixed_part)
-        return costs
+            table = table.measured(name, measured.blocks, measured.fixed_part)
+        return table
 
     def module_costs(
         self, model: nn.Module, names: Iterable[str]
     ) -> Dict[str, Amounts]:
-        """Counts modules in one forward pass.
-
-        Args:
-            model (nn.Module): The model.
-            names (Iterable[str]): Names of modules in it; ``''`` is all of it.
+        """Counts modules, by their names in a model, in one forward pass.
 
         Returns:
             dict[str, dict[str, float]]: Costs by name, in the order of the model.
@@ -170,11 +150,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
     def network_costs(
         self, model: nn.Module, path: Mapping[str, str]
     ) -> Dict[str, Amounts]:
-        """Counts the network of a path, without the other candidates.
-
-        Args:
-            model (nn.Module): The supernet.
-            path (Mapping[str, str]): Candidate by block.
+        """Counts the network of a path, candidate by block, in a supernet.
 
         Returns:
             dict[str, dict[str, float]]: Costs by block; ``''`` is the whole network.

@@ -33,15 +33,9 @@ def covering_paths(choices: Mapping[str, Sequence[str]]) -> List[Dict[str, str]]
 
 
 def block_inputs(model: nn.Module, inputs: Tensor) -> Dict[str, List[Inputs]]:
-    """What the blocks are called with in one forward pass.
+    """The arguments of each call of the blocks in one forward pass, by block.
 
-    Args:
-        model (nn.Module): A supernet in eval mode, whose choices change.
-        inputs (Tensor): Its input.
-
-    Returns:
-        dict[str, list[Inputs]]: The arguments of each call by block; none for a
-        block that is not executed.
+    The model is a supernet in eval mode, whose choices change.
     """
     found: Dict[str, List[Inputs]] = {}
     with ExitStack() as hooks:

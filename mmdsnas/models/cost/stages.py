@@ -13,10 +13,8 @@ def stage_names(model: nn.Module) -> List[str]:
     """
     names: List[str] = []
     for name, child in model.named_children():
-        if name == 'backbone' or isinstance(child, nn.ModuleList):
-            names += [f'{name}.{inner}' for inner in stage_names(child)]
-        else:
-            names.append(name)
+        apart = name == 'backbone' or isinstance(child, nn.ModuleList)
+        names += [f'{name}.{n}' for n in stage_names(child)] if apart else [name]
     return names
 
 
@@ -41,5 +39,5 @@ def costs_by_stage(
     ]
     by_stage = {name: [column[name] for column in columns] for name in names}
     whole = by_stage.pop('')
-    there = {n for n, row in by_stage.items() if any(any(c.values()) for c in row)}
-    return {n: row for n, row in by_stage.items() if n in there}, whole
+    costs = {n: row for n, row in by_stage.items() if any(any(c.values()) for c in row)}
+    return costs, whole

@@ -49,11 +49,9 @@ def median_times(
     merged = {key: Measurement.merge(parts)[0] for key, parts in rounds.items()}
     busy = sum(not times.meets_confidence(BUSY) for times in merged.values())
     if busy:
-        print_log(
+        told = (
             f'{busy} of {len(merged)} latencies vary by more than {BUSY:.0%} from one '
-            'measurement to the next; measure while the machine has nothing else to '
-            'do.',
-            'current',
-            level=WARNING,
+            'measurement to the next; measure while the machine has nothing else to do.'
         )
+        print_log(told, 'current', WARNING)
     return {key: times.median * 1e3 for key, times in merged.items()}

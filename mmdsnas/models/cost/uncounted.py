@@ -30,10 +30,9 @@ def uncounted_modules(
     """Finds what MMRazor's counters do not see in one forward pass.
 
     These are executed modules that have no counter and either no children or
-    parameters of their own, and modules that execute convolutions or matrix
-    products themselves; torch's own counter sees those. Other functions that
-    a module with children calls itself, such as an addition, are not named. Nor are
-    modules whose counter gives what torch's gives, up to an addition per output.
+    parameters of their own, and modules that execute convolutions or matrix products
+    themselves, unless their counter gives what torch's gives, up to an addition per
+    output. Other functions that a module with children calls are not named.
 
     Args:
         model (nn.Module): The model, in eval mode.
@@ -57,9 +56,8 @@ def uncounted_modules(
     unseen: Dict[str, str] = {}
     for name in outputs:
         module = model.get_submodule(name)
-        leaf = not any(True for _ in module.children())
         owns = any(True for _ in module.parameters(recurse=False))
-        free = isinstance(module, FREE) or not leaf
+        free = isinstance(module, FREE) or any(True for _ in module.children())
         if (owns or not free) and not is_supported_instance(module):
             unseen.setdefault(type(module).__name__, name)
     for name, flops in _own_flops(counter, type(model).__name__).items():
@@ -69,39 +67,32 @@ def uncounted_modules(
             unseen.pop(kind, None)
             kind += f' (about {flops / 1e6:.3f} MFLOPs in its forward)'
             unseen.setdefault(kind, name or 'the root')
-        elif _has_own_forward(module) and found and abs(flops - found) > outputs[name]:
+        # A layer that is not torch's may use less of a weight than there is.
+        elif (
+            not type(module).forward.__module__.startswith('torch.')
+            and found
+            and abs(flops - found) > outputs[name]
+        ):
             kind += f' ({found / 1e6:.3f} for about {flops / 1e6:.3f} MFLOPs)'
             unseen.setdefault(kind, name)
     return unseen
 
 
-def _has_own_forward(module: nn.Module) -> bool:
-    """Whether it is no layer of torch: it may use less of a weight than there is."""
-    return not type(module).forward.__module__.startswith('torch.')
-
-
 def warn_of_uncounted(uncounted: Mapping[str, str], idle: Sequence[str]) -> None:
-    """Says what the cost table does not have.
-
-    Args:
-        uncounted (Mapping[str, str]): From :func:`uncounted_modules`.
-        idle (Sequence[str]): Blocks that the forward does not execute.
-    """
+    """Warns of :func:`uncounted_modules`, and of blocks that nothing executes."""
     if uncounted:
-        print_log(
+        told = (
             'the cost table counts nothing, or something else, for modules of '
             f'these types: {", ".join(f"{k} at {n}" for k, n in uncounted.items())}; '
-            "to count one, register a counter for it in mmrazor's TASK_UTILS.",
-            'current',
-            level=WARNING,
+            "to count one, register a counter for it in mmrazor's TASK_UTILS."
         )
+        print_log(told, 'current', WARNING)
     if idle:
-        print_log(
+        told = (
             'the cost table counts nothing for blocks that the forward does not '
-            f'execute: {", ".join(idle)}; nothing of it depends on their choice.',
-            'current',
-            level=WARNING,
+            f'execute: {", ".join(idle)}; nothing of it depends on their choice.'
         )
+        print_log(told, 'current', WARNING)
 
 
 def _own_flops(counter: FlopCounterMode, root: str) -> Dict[str, float]:
@@ -111,12 +102,11 @@ def _own_flops(counter: FlopCounterMode, root: str) -> Dict[str, float]:
         for name, ops in counter.get_flop_counts().items()
         if name == root or name.startswith(f'{root}.')
     }
-    whole = dict(own)
-    for name, flops in whole.items():
+    for name, flops in dict(own).items():
         parent = name
         while parent:
             parent = parent.rpartition('.')[0]
-            if parent in whole:
+            if parent in own:
                 own[parent] -= flops
                 break
     return own

@@ -45,7 +45,7 @@ def test_a_cost_of_ones_own(activations):
     for path in all_paths(mutator):
         allowed = sum(choice == 'dear' for choice in path.values()) < 2
         assert algorithm.cost_term.allows(path) == allowed
-    # It is pressed towards its limit.
+    # Its multiplier moves alpha towards its limit.
     before = algorithm.cost_term.multipliers.activations.item()
     for alpha in mutator.arch_params.values():
         alpha.grad = torch.zeros_like(alpha)

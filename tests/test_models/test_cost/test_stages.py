@@ -3,7 +3,8 @@ import torch.nn as nn
 from mmengine.registry import init_default_scope
 
 from mmdsnas.launch.run_config import load_config
-from mmdsnas.models.cost import costs_by_stage, stage_names
+from mmdsnas.models.cost import costs_by_stage
+from mmdsnas.models.cost.stages import stage_names
 from mmdsnas.registry import MODELS
 
 
