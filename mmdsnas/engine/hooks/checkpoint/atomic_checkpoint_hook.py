@@ -82,9 +82,9 @@ class AtomicCheckpointHook(CheckpointHook):
         hub = runner.message_hub
         if KEPT in hub.runtime_info:
             kept = hub.get_info(KEPT)
-            kept = kept if isinstance(kept, list) else []
             # They become a part of file names.
-            hub.update_info(KEPT, [i for i in kept if type(i) is int])
+            ids = [i for i in kept if type(i) is int] if isinstance(kept, list) else []
+            hub.update_info(KEPT, ids)
         super().before_train(runner)
         if isinstance(self.file_backend, WholeFileBackend):
             self._take_over(hub)

@@ -22,11 +22,10 @@ CHANGEABLE = ('cost_term.multipliers.', 'gradient_estimator.')
 class ExactResumeHook(Hook):
     """Makes a resumed run go on as if it had never been interrupted.
 
-    mmengine saves no random states. Here an epoch begins with random states that
-    are a function of the seed, the epoch and the rank, and with no gradients that
-    wait for a step; see ``run_state.py`` for all that there is. A checkpoint of another
-    model is refused; where the run cannot be the same, e.g. on another number of
-    ranks, the log says what changed.
+    An epoch begins with random states that are a function of the seed, the epoch and
+    the rank, and with no gradients that wait for a step; see ``run_state.py`` for all
+    that there is. A checkpoint of another model is refused; where the run cannot be the
+    same, e.g. on another number of ranks, the log says what changed.
     """
 
     def before_train(self, runner) -> None:
@@ -59,8 +58,7 @@ class ExactResumeHook(Hook):
         """Compares it with the run that goes on.
 
         Raises:
-            CheckpointError: The checkpoint is of another search space or model, or of
-                other classes.
+            CheckpointError: It is of another search space, model or data set.
         """
         if not runner._resume:
             return
@@ -72,14 +70,14 @@ class ExactResumeHook(Hook):
             check_search_space(saved['search_space'], own['search_space'], path)
         data = getattr(runner.train_dataloader.dataset, 'metainfo', {})
         check_classes(checkpoint, data.get('classes'), path)
-        weights = (model.state_dict(), without_module(checkpoint['state_dict']))
-        check_weights(
-            *(
-                {k: v for k, v in part.items() if not k.startswith(CHANGEABLE)}
-                for part in weights
-            ),
-            path,
+        wanted, given = (
+            {k: w for k, w in weights.items() if not k.startswith(CHANGEABLE)}
+            for weights in (
+                model.state_dict(),
+                without_module(checkpoint['state_dict']),
+            )
         )
+        check_weights(wanted, given, path)
         effective, void = changed(saved, own)
         if effective:
             runner.logger.warning(

@@ -1,6 +1,6 @@
 import os.path as osp
 from logging import INFO, WARNING
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
 import torch
 from mmengine.dist import is_main_process, master_only
@@ -14,7 +14,7 @@ from mmdsnas.subnets.file_names import SUBNET_PTH, SUBNET_YAML
 from mmdsnas.subnets.metadata import Metadata, meta_of
 from mmdsnas.utils.ranks import on_rank_0
 from mmdsnas.visualization.tables import child_table
-from ...child_evaluation import KEY, evaluate_child, has_test_data
+from ...evaluation import KEY, evaluate_child, has_test_data
 from ..utils import algorithm_of, plan_of
 from .ema_hook import averaged_weights
 
@@ -41,9 +41,7 @@ class ExportChildHook(Hook):
         self._start_epoch = self._exported_epoch = runner.epoch
         self._meta: Metadata = {}
 
-    def after_val_epoch(
-        self, runner, metrics: Optional[Dict[str, float]] = None
-    ) -> None:
+    def after_val_epoch(self, runner, metrics=None) -> None:
         """Writes the child that was just validated."""
         # runner.val() alone is an evaluation, not a part of a search.
         if self._training:
@@ -57,18 +55,19 @@ class ExportChildHook(Hook):
                 'there are.'
             )
         # A finished run that is resumed keeps the child of its validation.
-        there = on_rank_0(
-            lambda: all(map(osp.isfile, self._files(runner))), 'look for the child'
-        )
+        files = self._files(runner)
+        there = on_rank_0(lambda: all(map(osp.isfile, files)), 'look for the child')
         if self._exported_epoch != runner.epoch or not there:
             with averaged_weights(runner):
                 self._export(runner, {})
         if has_test_data(runner):
-            checkpoint = evaluate_child(runner, self._files(runner)[1])
+            checkpoint = evaluate_child(runner, files[1])
             if checkpoint is not None:
                 self._save(runner, checkpoint)
+        # Of rank 0 alone.
         if self._meta:
-            self._print_table(runner)
+            level = INFO if what_is_missing(self._meta) is None else WARNING
+            runner.logger.log(level, child_table(self._meta, files))
 
     def _export(self, runner, metrics: Dict[str, float]) -> None:
         self._exported_epoch = runner.epoch
@@ -95,11 +94,6 @@ class ExportChildHook(Hook):
         yaml, pth = self._files(runner)
         save_child(checkpoint, pth, yaml)
         self._meta = checkpoint['meta']
-
-    @master_only
-    def _print_table(self, runner) -> None:
-        level = INFO if what_is_missing(self._meta) is None else WARNING
-        runner.logger.log(level, child_table(self._meta, self._files(runner)))
 
 
 def _keep_test(checkpoint: Dict[str, Any], path: str) -> None:

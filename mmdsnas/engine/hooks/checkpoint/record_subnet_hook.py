@@ -22,9 +22,8 @@ class RecordSubnetHook(Hook):
         """Puts ``subnet``, ``child_config`` and the others into ``meta``."""
         model, meta = model_of(runner), checkpoint['meta']
         if isinstance(model, DSNAS):
-            groups = model.mutator.search_groups
             path = model.mutator.child_of(checkpoint['state_dict'], 'mutator.')
-            meta['subnet'] = subnet_of_path(model.architecture, groups, path)
+            meta['subnet'] = subnet_of_path(model, path)
             meta['input_shape'] = model.resource_estimator.input_shape
             meta['plan'] = plan_of(runner)
         elif runner.cfg.model.get('fix_subnet') is not None:

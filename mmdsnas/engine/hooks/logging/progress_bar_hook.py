@@ -2,7 +2,7 @@ import atexit
 import logging
 import sys
 import time
-from typing import Dict, Optional
+from typing import Optional
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -70,7 +70,7 @@ class ProgressBarHook(Hook):
         self._drawn = time.monotonic()
 
     def after_train_iter(
-        self, runner, batch_idx: int, data_batch=None, outputs: Optional[Dict] = None
+        self, runner, batch_idx, data_batch=None, outputs=None
     ) -> None:
         """Moves the bar."""
         if self._bar is None:

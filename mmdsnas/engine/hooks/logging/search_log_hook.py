@@ -1,4 +1,4 @@
-from typing import Dict, Optional
+from typing import Optional
 
 import torch
 from mmengine.hooks import Hook, LoggerHook
@@ -15,9 +15,8 @@ from .search_numbers import probabilities, search_numbers, searched_blocks
 class SearchLogHook(Hook):
     """Adds the state of the search to mmengine's logs.
 
-    At every logging interval: ``expected_mflops``, ``sampled_mflops``,
-    ``entropy`` and ``fixed_blocks`` in the log, and numbers by block in the
-    visualizer's files alone (see ``search_numbers.py``, and
+    At every logging interval: numbers of the search in the log, and numbers by block in
+    the visualizer's files alone (see ``search_numbers.py``, and
     docs/en/user_guides/logs.md for all names). At the end of an epoch: the
     probabilities of all candidates in the visualizer's files, and in the log the
     child block by block with its probabilities, its costs, and the mean absolute
@@ -31,22 +30,18 @@ class SearchLogHook(Hook):
     @checked_options
     def __init__(self, interval: Optional[Count] = None) -> None:
         self.interval = interval
-        self._reward_sum: Optional[Tensor] = None
-        self._num_rewards: Optional[Tensor] = None
         self._probs_before: Optional[Tensor] = None
+        self._reward_sum = self._num_rewards = None
 
     def before_train(self, runner) -> None:
         """Takes over the interval of mmengine's logger."""
+        loggers = [hook for hook in runner.hooks if isinstance(hook, LoggerHook)]
         if self.interval is None:
-            intervals = [
-                hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)
-            ]
-            self.interval = intervals[0] if intervals else 10
+            self.interval = loggers[0].interval if loggers else 10
 
     def before_train_epoch(self, runner) -> None:
         """Begins a new mean of the rewards."""
-        self._reward_sum = None
-        self._num_rewards = None
+        self._reward_sum = self._num_rewards = None
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         """Keeps the distribution before a step that is logged."""
@@ -56,7 +51,7 @@ class SearchLogHook(Hook):
             self._probs_before = algorithm_of(runner).mutator.probs().detach()
 
     def after_train_iter(
-        self, runner, batch_idx: int, data_batch=None, outputs: Optional[Dict] = None
+        self, runner, batch_idx, data_batch=None, outputs=None
     ) -> None:
         """Adds up rewards; reads numbers back where a log is due."""
         algorithm = algorithm_of(runner)

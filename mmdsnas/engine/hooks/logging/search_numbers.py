@@ -26,8 +26,7 @@ def search_numbers(
     Args:
         algorithm (DSNAS): After the step of an iteration.
         before (Tensor): The mutator's ``probs()`` before it.
-        rewards (Tensor, optional): Of the blocks still searched, in this
-            iteration.
+        rewards (Tensor, optional): Of the blocks still searched, in it.
 
     Returns:
         tuple[dict[str, float], dict[str, float]]: Of the search as a whole:
@@ -41,13 +40,12 @@ def search_numbers(
     table, mutator = algorithm.cost_table, algorithm.mutator
     term, probs = algorithm.cost_term, mutator.probs()
     names, none = list(dict.fromkeys(('flops', *term.limits))), probs.new_empty(0)
-    multipliers = term.multipliers
     parts = [
         torch.stack([expected_cost(probs, table.matrix(n).to(probs)) for n in names]),
         F.entropy(probs),
         F.kl(before, probs),
         none if rewards is None else rewards,
-        none if multipliers is None else multipliers.values,
+        none if term.multipliers is None else term.multipliers.values,
     ]
     # Split on the host, where it was copied to in one go.
     together = torch.cat([part.double() for part in parts]).cpu()
@@ -73,11 +71,7 @@ def search_numbers(
 
 @torch.no_grad()
 def probabilities(algorithm: DSNAS) -> Dict[str, float]:
-    """``prob/<block>/<candidate>`` of every candidate; 0 and 1 in a fixed block.
-
-    Args:
-        algorithm (DSNAS): At any time.
-    """
+    """``prob/<block>/<candidate>`` of every candidate; 0 and 1 in a fixed block."""
     mutator, groups = algorithm.mutator, algorithm.cost_table.groups
     return {
         f'prob/{block}/{choice}': value

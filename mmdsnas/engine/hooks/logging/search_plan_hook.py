@@ -113,9 +113,7 @@ def found_lines(found: Mapping[str, Any], channels: int) -> List[str]:
     ]
     if 'test' in images:
         parts.append(f'{number["test"]} to test on, in the folder {folders["test"]}')
-    kinds = ', '.join(
-        f'{number} {KINDS[kind]}' for kind, number in found['channels'].items()
-    )
+    kinds = ', '.join(f'{n} {KINDS[kind]}' for kind, n in found['channels'].items())
     height, width = found['size']
     lines = [
         f'{sum(number.values())} images of {len(counts)} classes in '
@@ -141,12 +139,7 @@ def printable(name: str) -> str:
 
 
 def plan_lines(algorithm: DSNAS, epochs: Iterable[int]) -> List[str]:
-    """Says what a search chooses from, within which limit, in how many epochs.
-
-    Args:
-        algorithm (DSNAS): The search.
-        epochs (Iterable[int]): Those that are still to run, from 0.
-    """
+    """Says what a search chooses from, within which limit, in how many epochs."""
     cheapest, costliest = algorithm.cost_table.cost_range()
     limits = algorithm.cost_term.limits.items()
     limits = [f'{n:g} {COSTS[name].unit}' for name, n in limits]

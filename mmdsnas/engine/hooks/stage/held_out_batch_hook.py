@@ -30,11 +30,7 @@ class HeldOutBatchHook(Hook):
     all iterations. Once every block is fixed, all batches train the weights.
 
     It keeps nothing: whose turn it is, is a function of the iteration in the epoch.
-
-    Used in a config::
-
-        train_dataloader = dict(batch_sampler=dict(type='AlternatingBatchSampler'))
-        default_hooks = dict(held_out_batch=dict(type='HeldOutBatchHook'))
+    It needs ``train_dataloader.batch_sampler=dict(type='AlternatingBatchSampler')``.
     """
 
     def before_train(self, runner) -> None:

@@ -82,12 +82,11 @@ class SearchStageHook(Hook):
         runner.optim_wrapper.forget_frozen()
         if not is_model_wrapper(runner.model):
             return
-        config = dict(runner.cfg.get('model_wrapper_cfg') or {})
-        config.setdefault('broadcast_buffers', False)
+        given = runner.cfg.get('model_wrapper_cfg') or {}
+        config = {'broadcast_buffers': False, **given, 'find_unused_parameters': False}
         # The old wrapper must be gone, or its hooks would exchange gradients too.
         algorithm, runner.model = algorithm_of(runner), None
         gc.collect()
-        config['find_unused_parameters'] = False
         runner.model = runner.wrap_model(config, algorithm)
         if runner.cfg.get('compile'):
             runner._maybe_compile('train_step')
