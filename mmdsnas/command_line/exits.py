@@ -12,7 +12,7 @@ from typing import NoReturn, Optional
 from mmengine.dist import get_dist_info, is_distributed
 from mmengine.logging import MMLogger
 
-from mmdsnas.subnets.file_names import LAST_CHECKPOINT
+from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT
 from .endings import Ending, Terminated, ending_of
 
 

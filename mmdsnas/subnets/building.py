@@ -47,8 +47,7 @@ def sub_model(
         input_shape (Sequence[int], optional): Shape of one image with batch size 1,
             for an architecture with lazy modules.
         data_preprocessor (dict, optional): The architecture gets it.
-        init_cfg (dict, optional): Replaces the architecture's, e.g.
-            ``dict(type='Pretrained', checkpoint='subnet.pth')``.
+        init_cfg (dict, optional): Replaces the architecture's.
 
     Raises:
         ConfigError: ``fix_subnet`` is missing, or ``input_shape`` where a module is

@@ -13,6 +13,11 @@ from mmdsnas.errors import CheckpointError
 from mmdsnas.utils.files import write_atomically
 from .unpickling import history_allowed
 
+# The files that a run leaves: weights and metadata of the child, and its subnet file.
+SUBNET_PTH, SUBNET_YAML = 'subnet.pth', 'subnet.yaml'
+# Has the path of the newest checkpoint.
+LAST_CHECKPOINT = 'last_checkpoint'
+
 
 def check_exists(path: Union[str, Path, None]) -> None:
     """Refuses a checkpoint that is not there; None is none."""
@@ -40,14 +45,11 @@ def load_checkpoint(path: Union[str, Path], trust: bool = False) -> Dict[str, An
 
 
 def load_safely(path: Union[str, Path], trust: bool = False) -> Any:
-    """Loads whatever a file of ``torch.save`` holds to the CPU.
+    """Loads tensors, plain values and mmengine's log history to the CPU.
 
     Args:
-        path (str | Path): The file.
-        trust (bool): Whether code in the file may run.
-
-    Returns:
-        Any: Tensors, plain values and mmengine's log history.
+        path (str | Path): A file of ``torch.save``.
+        trust (bool): Whether code in the file may run, which gives any objects.
 
     Raises:
         CheckpointError: It does not exist, cannot be read, is damaged, or holds

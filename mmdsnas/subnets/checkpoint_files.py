@@ -13,8 +13,7 @@ from mmengine.runner import CheckpointLoader
 
 from mmdsnas.errors import CheckpointError
 from mmdsnas.utils.ranks import on_rank_0
-from .checkpoint import load_checkpoint, load_safely
-from .file_names import LAST_CHECKPOINT
+from .checkpoint import LAST_CHECKPOINT, load_checkpoint, load_safely
 
 _NUMBERED = re.compile(r'(.*?)([0-9]{1,15})(\.\w+)')
 # torch makes all its loading safe by the first, and by default unsafe by the second.

@@ -83,10 +83,8 @@ class Metadata(TypedDict, total=False):
     mmdsnas_version: str
 
 
-_FIELDS = {
-    name: TypeAdapter(hint)
-    for name, hint in get_type_hints(Metadata, include_extras=True).items()
-}
+_HINTS = get_type_hints(Metadata, include_extras=True).items()
+_FIELDS = {name: TypeAdapter(hint) for name, hint in _HINTS}
 _NUMBER = TypeAdapter(Number)
 
 

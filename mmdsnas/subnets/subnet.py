@@ -54,9 +54,6 @@ def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
             own, or a mapping from block to candidate, or to MMRazor's
             ``{chosen: candidate}``.
 
-    Returns:
-        dict[str, str]: Candidate by block.
-
     Raises:
         SubnetError: There is no such file, or it is not a subnet file.
     """

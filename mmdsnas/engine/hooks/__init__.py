@@ -2,11 +2,9 @@
 from .batch_norm import AverageBNStatsHook, RecalibrateBNHook, ResetBNStatsHook
 from .checkpoint.atomic_checkpoint_hook import AtomicCheckpointHook
 from .checkpoint.ema_hook import EMAHook
-from .checkpoint.exact_resume_hook import ExactResumeHook
-from .checkpoint.export_child_hook import ExportChildHook
+from .checkpoint.exact_resume_hook import ExactResumeHook, ResumeValidationHook
+from .checkpoint.export_child_hook import ExportChildHook, RecordSubnetHook
 from .checkpoint.load_from_hook import LoadFromHook
-from .checkpoint.record_subnet_hook import RecordSubnetHook
-from .checkpoint.resume_validation_hook import ResumeValidationHook
 from .checkpoint.safe_checkpoint_hook import SafeCheckpointHook
 from .logging.progress_bar_hook import ProgressBarHook
 from .logging.report_hook import ReportHook

@@ -12,7 +12,7 @@ from mmengine.runner import EpochBasedTrainLoop
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import HOOKS
-from mmdsnas.subnets.file_names import LAST_CHECKPOINT
+from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT
 from mmdsnas.utils.files import remove_leftovers, write_atomically
 from mmdsnas.utils.words import shown
 
@@ -62,14 +62,14 @@ class AtomicCheckpointHook(CheckpointHook):
 
     With ``backend_args`` or a remote ``out_dir`` the files are as whole as that
     backend leaves them. Options are those of mmengine's hook.
-
-    Raises:
-        ConfigError: It is to save by iterations in a run of epochs (when training
-            begins).
     """
 
     def before_train(self, runner) -> None:
-        """Takes over the files of the run before, and removes its leftovers."""
+        """Takes over the files of the run before, and removes its leftovers.
+
+        Raises:
+            ConfigError: It is to save by iterations in a run of epochs.
+        """
         if not self.by_epoch and isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise ConfigError(
                 'default_hooks.checkpoint.by_epoch must be True in a run of epochs, '
@@ -134,7 +134,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: Dict) -> None:
         hub, files = runner.message_hub, self.file_backend
-        surplus: List[int] = []
+        surplus = []
         if self.max_keep_ckpts > 0:
             ids = [i for i in self.keep_ckpt_ids if i != step] + [step]
             surplus = ids[: -self.max_keep_ckpts]

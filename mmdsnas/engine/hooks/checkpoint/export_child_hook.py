@@ -1,3 +1,5 @@
+"""Hooks that write down the child: in a file of its own, and in checkpoints."""
+
 import os.path as osp
 from logging import INFO, WARNING
 from typing import Any, Dict, List
@@ -7,15 +9,22 @@ from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
 
 from mmdsnas.errors import CheckpointError
+from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
-from mmdsnas.subnets import child_checkpoint, child_config, save_child, what_is_missing
-from mmdsnas.subnets.checkpoint import load_checkpoint
-from mmdsnas.subnets.file_names import SUBNET_PTH, SUBNET_YAML
+from mmdsnas.subnets import (
+    child_checkpoint,
+    child_config,
+    read_subnet,
+    save_child,
+    subnet_of_path,
+    what_is_missing,
+)
+from mmdsnas.subnets.checkpoint import SUBNET_PTH, SUBNET_YAML, load_checkpoint
 from mmdsnas.subnets.metadata import Metadata, meta_of
 from mmdsnas.utils.ranks import on_rank_0
 from mmdsnas.visualization.tables import child_table
 from ...evaluation import KEY, evaluate_child, has_test_data
-from ..utils import algorithm_of, plan_of
+from ..utils import algorithm_of, model_of, plan_of
 from .ema_hook import averaged_weights
 
 
@@ -110,3 +119,27 @@ def _keep_test(checkpoint: Dict[str, Any], path: str) -> None:
     same = old.keys() == new.keys() and all(torch.equal(old[k], new[k]) for k in new)
     if same and KEY in meta_of(before):
         checkpoint['meta'][KEY] = meta_of(before)[KEY]
+
+
+@HOOKS.register_module()
+class RecordSubnetHook(Hook):
+    """Lets a checkpoint name its subnet.
+
+    That of a search names the child it would give; that of a child trained alone
+    the subnet it was built from. The tools then build the child without being
+    told which one, and without a config. That of a search also names the shape of
+    the images, and what the run is to do.
+    """
+
+    def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
+        """Puts ``subnet``, ``child_config`` and the others into ``meta``."""
+        model, meta = model_of(runner), checkpoint['meta']
+        if isinstance(model, DSNAS):
+            path = model.mutator.child_of(checkpoint['state_dict'], 'mutator.')
+            meta['subnet'] = subnet_of_path(model, path)
+            meta['input_shape'] = model.resource_estimator.input_shape
+            meta['plan'] = plan_of(runner)
+        elif runner.cfg.model.get('fix_subnet') is not None:
+            meta['subnet'] = read_subnet(runner.cfg.model.fix_subnet)
+        if 'subnet' in meta:
+            meta['child_config'] = child_config(runner.cfg)

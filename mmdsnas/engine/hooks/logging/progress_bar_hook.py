@@ -1,5 +1,4 @@
 import atexit
-import logging
 import sys
 import time
 from typing import Optional
@@ -53,18 +52,17 @@ class ProgressBarHook(Hook):
         self._task = self._bar.add_task(
             '', total=runner.max_iters, completed=runner.iter, epoch=runner.epoch + 1
         )
-        terminal = sys.stdout
-        self._bar.start()
-        # A run that is killed would leave the terminal without one.
-        self._bar.console.show_cursor(True)
-        # And one that fails would leave the bar.
-        atexit.register(self._bar.stop)
         # The bar's own stdout puts lines above it.
         self._moved = [
             handler
             for handler in runner.logger.handlers
-            if isinstance(handler, logging.StreamHandler) and handler.stream is terminal
+            if getattr(handler, 'stream', None) is sys.stdout
         ]
+        self._bar.start()
+        # A run that is killed would leave the terminal without a cursor, and one that
+        # fails would leave the bar.
+        self._bar.console.show_cursor(True)
+        atexit.register(self._bar.stop)
         for handler in self._moved:
             handler.setStream(sys.stdout)
         self._drawn = time.monotonic()

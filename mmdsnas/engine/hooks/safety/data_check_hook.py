@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from typing import Any, List, Optional, Sized
 
 from mmengine.dataset import InfiniteSampler
@@ -38,11 +39,7 @@ class DataCheckHook(Hook):
         self.training = False
 
     def before_train(self, runner) -> None:
-        """Tries everything.
-
-        Raises:
-            ConfigError: Network, data and metrics do not fit each other.
-        """
+        """Raises a ``ConfigError`` if network, data and metrics do not fit."""
         model = model_of(runner).train()
         if smallest_batch(runner.train_dataloader) == 1:
             _try_single(model, runner.train_dataloader)
@@ -95,7 +92,18 @@ def _try_single(model: BaseModel, loader: DataLoader) -> None:
         for module in model.modules():
             module.training = False
         with telling('the network cannot take an image of train_dataloader'):
-            _run_all(model, model.data_preprocessor(batch, False))
+            data, paths = model.data_preprocessor(batch, False), [nullcontext()]
+            if isinstance(model, DSNAS):
+                # Each of its candidates once.
+                own = {n: model.mutator.choices(n) for n in model.mutator.search_groups}
+                most = max(map(len, own.values()), default=1)
+                paths = [
+                    model.evaluating({n: c[min(k, len(c) - 1)] for n, c in own.items()})
+                    for k in range(most)
+                ]
+            for executed in paths:
+                with executed:
+                    model._run_forward(data, mode='tensor')
     for handle in handles:
         handle.remove()
     if found:
@@ -127,18 +135,6 @@ def smallest_batch(loader: DataLoader) -> Optional[int]:
     if endless or batches.drop_last:
         return size
     return len(sampler) % size or size
-
-
-def _run_all(model: BaseModel, data: Any) -> None:
-    """Runs a network, a search with each of its candidates once."""
-    if not isinstance(model, DSNAS):
-        model._run_forward(data, mode='tensor')
-        return
-    choices = {n: model.mutator.choices(n) for n in model.mutator.search_groups}
-    for k in range(max(map(len, choices.values()), default=1)):
-        path = {name: own[min(k, len(own) - 1)] for name, own in choices.items()}
-        with model.evaluating(path):
-            model._run_forward(data, mode='tensor')
 
 
 def _check_save_best(runner, metrics: List[str]) -> None:

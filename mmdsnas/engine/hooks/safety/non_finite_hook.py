@@ -35,11 +35,7 @@ class NonFiniteHook(Hook):
     def after_train_iter(
         self, runner, batch_idx, data_batch=None, outputs=None
     ) -> None:
-        """Counts what was left out.
-
-        Raises:
-            NonFiniteError: It was too much.
-        """
+        """Counts what was left out; a ``NonFiniteError`` if it was too much."""
         wrapper, hub = runner.optim_wrapper, runner.message_hub
         if wrapper.skipped is False:
             # The count is state of the run: a resumed one goes on with it.

@@ -34,12 +34,7 @@ class HeldOutBatchHook(Hook):
     """
 
     def before_train(self, runner) -> None:
-        """Looks whether there is a half that is held out.
-
-        Raises:
-            ConfigError: The data loader does not alternate, or gradients are
-                accumulated.
-        """
+        """Raises a ``ConfigError`` if no half is held out, or gradients accumulate."""
         batches = getattr(runner.train_dataloader, 'batch_sampler', None)
         if not isinstance(batches, AlternatingBatchSampler):
             raise ConfigError(

@@ -22,13 +22,7 @@ class SearchStageHook(Hook):
     """
 
     def before_train(self, runner) -> None:
-        """Refuses what a search cannot run with.
-
-        Raises:
-            ConfigError: The training loop does not count epochs, there is one
-                optimizer only, blocks are computed again in the backward pass,
-                ``alpha`` is averaged, or the limits leave no path.
-        """
+        """Raises a ``ConfigError`` on what a search cannot run with."""
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise ConfigError(
                 'train_cfg must be epoch-based (by_epoch=True), because the '
