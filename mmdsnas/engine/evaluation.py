@@ -36,7 +36,7 @@ KEY = 'test_metrics'
 
 @torch.no_grad()
 def evaluate(val_step: Callable[[Any], Any], loop: ValLoop) -> Dict[str, Any]:
-    """All that an evaluator says of a network; ``loop.run`` would call the hooks.
+    """All that the evaluator of a loop says of a network, without calling hooks.
 
     Args:
         val_step (Callable): That of a model in eval mode: outputs of a batch.
@@ -83,13 +83,12 @@ def no_side_effects(model: BaseModel, training: bool = False) -> Iterator[BaseMo
 def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> Dict[str, Any]:
     """Evaluates a few images, so that what does not fit shows before the training.
 
+    It gives the metrics, whose values say nothing; none of data without a length.
+
     Args:
         model (BaseModel): In :func:`no_side_effects`.
         loop (ValLoop): Data, evaluator and precision.
         name (str): Whose they are, for messages: ``'val'``, say.
-
-    Returns:
-        dict: The metrics, whose values say nothing; none of data without a length.
 
     Raises:
         ConfigError: Network, data and evaluator do not fit each other.
@@ -106,9 +105,8 @@ def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> Dict[str, Any]
     metrics = [m for m in evaluator.metrics if not isinstance(m, DumpResults)]
     evaluator.metrics = metrics
     _check_topk(evaluator, outputs, name)
-    with telling(
-        f'the evaluator of {name} cannot judge what the network says of its images'
-    ):
+    unfit = f'the evaluator of {name} cannot judge what the network says of its images'
+    with telling(unfit):
         evaluator.process(data_samples=outputs, data_batch=batch)
         return evaluator.evaluate(_number(loop.dataloader, TRIED) * get_world_size())
 

@@ -144,11 +144,10 @@ def recorded_subnet(checkpoint: Mapping[str, Any]) -> Optional[Subnet]:
 def use_recorded_subnet(
     model_cfg: Dict[str, Any], checkpoint: Dict[str, Any], options: Mapping[str, Any]
 ) -> None:
-    """Lets a child be built as its checkpoint says.
+    """Lets a child be built as its checkpoint says, whatever the config says.
 
-    It says what a file in the config says otherwise. An option of the command
-    line goes first with a checkpoint of a search, which has the weights of every
-    child, and must agree with one of a child.
+    An option of the command line goes first with a checkpoint of a search, which has
+    the weights of every child, and must agree with one of a child.
 
     Args:
         model_cfg (dict): Changed in place if it is a ``sub_model`` and the checkpoint

@@ -125,8 +125,7 @@ def convert_official(
         source (str | Path): Where it came from, for the message.
 
     Returns:
-        Converted: Of a supernet with the names of ``DSNAS``, of a child with
-        those of a model built by ``sub_model``.
+        Converted: With the names of ``DSNAS``, or of a model built by ``sub_model``.
 
     Raises:
         CheckpointError: A tensor is missing, left over, of another shape or

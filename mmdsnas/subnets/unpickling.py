@@ -59,7 +59,6 @@ class _History(HistoryBuffer):
 
 
 def _scalar(dtype: _DType, data: bytes) -> Any:
-    """For NumPy's ``scalar``: the number itself."""
     return np.frombuffer(data, dtype.dtype)[0].item()
 
 

@@ -65,11 +65,7 @@ class AtomicCheckpointHook(CheckpointHook):
     """
 
     def before_train(self, runner) -> None:
-        """Takes over the files of the run before, and removes its leftovers.
-
-        Raises:
-            ConfigError: It is to save by iterations in a run of epochs.
-        """
+        """Takes over the files of the run before, and removes its leftovers."""
         if not self.by_epoch and isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise ConfigError(
                 'default_hooks.checkpoint.by_epoch must be True in a run of epochs, '

@@ -125,10 +125,9 @@ def _keep_test(checkpoint: Dict[str, Any], path: str) -> None:
 class RecordSubnetHook(Hook):
     """Lets a checkpoint name its subnet.
 
-    That of a search names the child it would give; that of a child trained alone
-    the subnet it was built from. The tools then build the child without being
-    told which one, and without a config. That of a search also names the shape of
-    the images, and what the run is to do.
+    That of a search names the child it would give, the shape of the images and what
+    the run is to do; that of a child trained alone the subnet it was built from. The
+    tools then build the child without being told which one, and without a config.
     """
 
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:

@@ -47,7 +47,7 @@ class LoadFromHook(Hook):
         # A test, and a resumed run, take all.
         begins = isinstance(runner._train_loop, BaseLoop) and not runner._resume
         if begins and isinstance(model, DSNAS):
-            weights = checkpoint['state_dict'] = _begin_anew(runner, own, weights)
+            checkpoint['state_dict'] = _begin_anew(runner, own, weights)
         elif not own.keys() & weights.keys():
             raise _other_model(path, weights)
 

@@ -128,12 +128,10 @@ def search_numbers(
 
     Returns:
         tuple[dict[str, float], dict[str, float]]: Of the search as a whole:
-        ``expected_mflops`` and ``sampled_mflops`` (both of the whole network),
-        ``entropy`` (mean over the groups, nats) and ``fixed_blocks`` (how many
-        blocks are fixed); of limits also the mean cost, see ``COSTS``, and
-        ``multiplier_<cost>``. By block: ``entropy/<block>``, ``kl/<block>``
-        (how far the step went, nats), ``reward/<block>`` where it is finite, and
-        ``total_entropy`` (sum over the groups).
+        ``expected_mflops`` and ``sampled_mflops``, ``entropy`` (mean over the groups,
+        nats) and ``fixed_blocks`` (how many); of limits also the mean cost and
+        ``multiplier_<cost>``. By block: ``entropy/<block>``, ``kl/<block>`` (how far
+        the step went, nats), ``reward/<block>`` if finite, and ``total_entropy``.
     """
     table, mutator = algorithm.cost_table, algorithm.mutator
     term, probs = algorithm.cost_term, mutator.probs()

@@ -103,8 +103,7 @@ def seconds_of(
     Args:
         times (StepTimes): Of this machine.
         epochs (dict[Stage, int]): How many there are, by stage.
-        steps (int): Of an epoch.
-        batch_size (int): Images of a step.
+        steps (int): Of an epoch, of ``batch_size`` images.
         val_images (float): Images of a validation, in one process.
         workers (int): Processes that load images; 0 is the training's own.
         validations (float): Of an epoch.

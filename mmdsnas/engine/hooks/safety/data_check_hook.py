@@ -14,12 +14,7 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.foreign import telling
-from ...evaluation import (
-    has_test_data,
-    no_side_effects,
-    some_images,
-    try_evaluation,
-)
+from ...evaluation import has_test_data, no_side_effects, some_images, try_evaluation
 from ..checkpoint.export_child_hook import ExportChildHook
 from ..utils import model_of
 

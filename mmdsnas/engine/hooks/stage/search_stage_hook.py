@@ -63,9 +63,8 @@ class SearchStageHook(Hook):
         before = algorithm.stage
         settled = algorithm.begin(epoch=runner.epoch)
         if algorithm.stage is not before:
-            runner.logger.info(
-                f'Stage {algorithm.stage.value} from epoch {runner.epoch + 1}.'
-            )
+            stage = algorithm.stage.value
+            runner.logger.info(f'Stage {stage} from epoch {runner.epoch + 1}.')
             if algorithm.stage is Stage.FINETUNE:
                 self._drop_unselected(runner)
         if settled:

@@ -31,8 +31,7 @@ class SelectChildHook(Hook):
     and a run that was resumed chooses the same. With an ``EMAHook`` the averaged
     weights are evaluated, as in a validation.
 
-    With uniform sampling (``pretrain_epochs`` equal to ``finetune_epochs``, and
-    ``mutator.init_std=0``) it is a baseline of a search, see ``configs/baselines``.
+    With uniform sampling it is a baseline of a search, see ``configs/baselines``.
 
     Args:
         strategy (dict | BaseSelection): ``RandomSelection`` or
@@ -60,9 +59,8 @@ class SelectChildHook(Hook):
         metric: Text = 'accuracy/top1',
         num_batches: Count = 20,
     ) -> None:
-        if isinstance(strategy, dict):
-            strategy = TASK_UTILS.build(strategy)
-        self.strategy = strategy
+        is_config = isinstance(strategy, dict)
+        self.strategy = TASK_UTILS.build(strategy) if is_config else strategy
         self.dataloader = dataloader
         self.evaluator = evaluator
         self.metric = metric
