@@ -136,7 +136,7 @@ def build_child(config, search: DSNAS, path: Mapping[str, str]) -> BaseModel:
         search (DSNAS): The search.
         path (Mapping[str, str]): Candidate by group.
     """
-    subnet = subnet_of_path(search.architecture, search.mutator.search_groups, path)
+    subnet = subnet_of_path(search, path)
     child = sub_model(
         plain_dict(config, 'model', 'architecture'),
         subnet,

@@ -17,7 +17,7 @@ from mmengine.logging import MMLogger
 from torch.distributed import DistError
 
 from mmdsnas.errors import UserError
-from mmdsnas.subnets.file_names import LAST_CHECKPOINT
+from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT
 
 MEMORY = (
     'out of memory ({}): lower batch_size of the data loader; accumulative_counts of '

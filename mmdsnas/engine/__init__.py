@@ -1,5 +1,5 @@
-from .hooks import *  # noqa: F403
-from .hooks import __all__ as _hooks
+# ruff: noqa: F401, F403
+from .hooks import *
 from .optimizers import (
     GroupedOptimWrapperConstructor,
     SearchOptimWrapperConstructor,
@@ -7,13 +7,3 @@ from .optimizers import (
 )
 from .selection import EvolutionSelection, RandomSelection
 from .worker_seed import seed_worker
-
-__all__ = [
-    *_hooks,
-    'EvolutionSelection',
-    'GroupedOptimWrapperConstructor',
-    'RandomSelection',
-    'SearchOptimWrapperConstructor',
-    'SearchOptimWrapperDict',
-    'seed_worker',
-]

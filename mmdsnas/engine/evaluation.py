@@ -2,14 +2,15 @@
 
 import copy
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterable, Iterator
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.dist import get_world_size
 from mmengine.evaluator import DumpResults
 from mmengine.model import BaseModel
-from mmengine.runner import ValLoop
+from mmengine.runner import Runner, ValLoop
 from mmengine.runner.amp import autocast
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -18,16 +19,24 @@ from mmdsnas.models import DSNAS
 from mmdsnas.models.batch_norm import recalibrate
 from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.models.state import state_kept
+from mmdsnas.subnets import build_child, child_config
+from mmdsnas.subnets.checkpoint import load_checkpoint
+from mmdsnas.subnets.metadata import meta_of
+from mmdsnas.utils.data_sets import data_sets
 from mmdsnas.utils.foreign import telling
+from mmdsnas.utils.plain import plain
 from mmdsnas.utils.random_state import random_states_kept
+from mmdsnas.utils.ranks import on_rank_0
 
 # Images that a network is tried on, at most.
 TRIED = 32
+# Where the meta of a child's file has its metrics of the test.
+KEY = 'test_metrics'
 
 
 @torch.no_grad()
 def evaluate(val_step: Callable[[Any], Any], loop: ValLoop) -> Dict[str, Any]:
-    """All that an evaluator says of a network; ``loop.run`` would call the hooks.
+    """All that the evaluator of a loop says of a network, without calling hooks.
 
     Args:
         val_step (Callable): That of a model in eval mode: outputs of a batch.
@@ -47,9 +56,8 @@ def evaluate_path(
 ) -> Dict[str, Any]:
     """Evaluates a path of a supernet with the weights that it has.
 
-    The running statistics of a supernet are mixed over its paths; those of a path
-    are computed anew before it is evaluated (Guo et al., ECCV 2020, section 3.4).
-    The model and random states are as they were afterwards.
+    Running statistics of BatchNorm are those of the path, computed anew (Guo et al.,
+    ECCV 2020, section 3.4); the model and random states are as they were afterwards.
 
     Args:
         algorithm (DSNAS): The search.
@@ -66,12 +74,7 @@ def evaluate_path(
 
 @contextmanager
 def no_side_effects(model: BaseModel, training: bool = False) -> Iterator[BaseModel]:
-    """A model without gradients; its state and random states are put back.
-
-    Args:
-        model (BaseModel): The model.
-        training (bool): Whether it is in train mode meanwhile.
-    """
+    """A model in this mode, without gradients; all states are put back."""
     with state_kept(model), random_states_kept(0), torch.no_grad():
         model.train(training)
         yield model
@@ -80,13 +83,12 @@ def no_side_effects(model: BaseModel, training: bool = False) -> Iterator[BaseMo
 def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> Dict[str, Any]:
     """Evaluates a few images, so that what does not fit shows before the training.
 
+    It gives the metrics, whose values say nothing; none of data without a length.
+
     Args:
         model (BaseModel): In :func:`no_side_effects`.
         loop (ValLoop): Data, evaluator and precision.
-        name (str): Whose they are, ``'val'`` for example.
-
-    Returns:
-        dict: The metrics, whose values say nothing; none of data without a length.
+        name (str): Whose they are, for messages: ``'val'``, say.
 
     Raises:
         ConfigError: Network, data and evaluator do not fit each other.
@@ -98,15 +100,13 @@ def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> Dict[str, Any]
     with telling(f'the network cannot take the images of the dataloader of {name}'):
         with autocast(enabled=loop.fp16):
             outputs = model.val_step(batch)
-    # A copy keeps nothing of them.
+    # A copy keeps nothing of them, nor is a file written of them.
     evaluator = copy.deepcopy(loop.evaluator)
-    # Nor is a file written of them.
     metrics = [m for m in evaluator.metrics if not isinstance(m, DumpResults)]
     evaluator.metrics = metrics
     _check_topk(evaluator, outputs, name)
-    with telling(
-        f'the evaluator of {name} cannot judge what the network says of its images'
-    ):
+    unfit = f'the evaluator of {name} cannot judge what the network says of its images'
+    with telling(unfit):
         evaluator.process(data_samples=outputs, data_batch=batch)
         return evaluator.evaluate(_number(loop.dataloader, TRIED) * get_world_size())
 
@@ -143,3 +143,47 @@ def _check_topk(evaluator: Any, outputs: Any, name: str) -> None:
                 f'topk of the evaluator of {name} must be at most {classes}, the '
                 f'number of classes, but is {topk}.'
             )
+
+
+def has_test_data(runner: Runner) -> bool:
+    """Whether a run validates, and has other data to test its child on."""
+    val, test = (runner.cfg.get(f'{name}_dataloader') for name in ('val', 'test'))
+    if runner.val_loop is None or not val or not test:
+        return False
+    return _images(val) != _images(test)
+
+
+def _images(loader: Mapping[str, Any]) -> List[Any]:
+    """What says which images a loader has; how they are loaded does not."""
+    return [
+        part._replace(config={k: v for k, v in part.config.items() if k != 'pipeline'})
+        for part in data_sets(loader)
+    ]
+
+
+def evaluate_child(runner: Runner, path: str) -> Optional[Dict[str, Any]]:
+    """Tests the child of a search as its file has it, on data that no epoch saw.
+
+    Args:
+        runner (Runner): Of the search; gives data and metrics.
+        path (str): ``subnet.pth``, on the machine of rank 0.
+
+    Returns:
+        dict, optional: The file's checkpoint with the metrics in its ``meta``; None if
+        it had them.
+    """
+    checkpoint = on_rank_0(lambda: load_checkpoint(path), 'load the child')
+    if KEY in meta_of(checkpoint):
+        return None
+    # Not by what the file says: the run's classes need not be registered, and the
+    # file may have lain there before.
+    config = child_config(runner.cfg)
+    if config is None:
+        runner.logger.warning(
+            'The child is not tested: its config does not say how it is built.'
+        )
+        return None
+    child = build_child(Config(config), checkpoint, path)
+    child.to(next(runner.model.parameters()).device)
+    metrics = plain(evaluate(child.val_step, runner.test_loop))
+    return {**checkpoint, 'meta': {**meta_of(checkpoint), KEY: metrics}}

@@ -10,11 +10,7 @@ from mmdsnas.utils.random_state import seed_all
 def seed_worker(worker_id: int) -> None:
     """Seeds a data worker anew in every epoch, differently on every rank.
 
-    mmengine's function gives a worker the same seed whenever it is started, so
-    that without persistent workers every epoch would be augmented alike.
-
-    Args:
-        worker_id (int): Number of the worker; it is in torch's seed of the
-            worker already, which is another one in every epoch.
+    mmengine's function gives a worker the same seed whenever it is started; torch's
+    seed of the worker is another one in every epoch.
     """
     seed_all([torch.initial_seed() % 2**63, int(os.environ.get('RANK', 0))])

@@ -15,8 +15,7 @@ from mmdsnas.subnets import (
     recorded_classes,
     recorded_input_size,
 )
-from mmdsnas.subnets.checkpoint import load_checkpoint
-from mmdsnas.subnets.file_names import SUBNET_PTH
+from mmdsnas.subnets.checkpoint import SUBNET_PTH, load_checkpoint
 from .building import building
 from .run_config import load_config
 

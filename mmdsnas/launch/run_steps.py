@@ -12,8 +12,8 @@ from mmengine.logging import print_log
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import COSTS
 from mmdsnas.subnets import is_of_search, use_recorded_subnet, warn_of_unfinished
+from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT
 from mmdsnas.subnets.checkpoint_files import find_latest
-from mmdsnas.subnets.file_names import LAST_CHECKPOINT
 from mmdsnas.subnets.metadata import check_resumable, last_lr
 from mmdsnas.utils.data_sets import loaders, pipeline_of
 from .given_options import Given

@@ -13,8 +13,7 @@ from mmengine.utils import ManagerMixin
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import COSTS
 from mmdsnas.subnets import child_config, what_is_missing
-from mmdsnas.subnets.checkpoint import load_checkpoint
-from mmdsnas.subnets.file_names import SUBNET_PTH
+from mmdsnas.subnets.checkpoint import SUBNET_PTH, load_checkpoint
 from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.visualization.report import FILE
 from mmdsnas.visualization.tables import child_table

@@ -1,3 +1,4 @@
+# ruff: noqa: F401
 from .building import build_child, recorded_subnet, sub_model, use_recorded_subnet
 from .child import (
     child_checkpoint,
@@ -10,29 +11,3 @@ from .ending import how_it_ended, warn_of_unfinished, what_is_missing
 from .metadata import check_classes, recorded_classes, recorded_input_size
 from .recorded_config import child_config, config_input_shape, recorded_child_config
 from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path, write_subnet
-
-__all__ = [
-    'Subnet',
-    'build_child',
-    'check_classes',
-    'check_subnet',
-    'child_checkpoint',
-    'child_config',
-    'child_of_search',
-    'child_state_dict',
-    'config_input_shape',
-    'how_it_ended',
-    'is_of_search',
-    'read_subnet',
-    'recorded_child_config',
-    'recorded_classes',
-    'recorded_input_size',
-    'recorded_subnet',
-    'save_child',
-    'sub_model',
-    'subnet_of_path',
-    'use_recorded_subnet',
-    'warn_of_unfinished',
-    'what_is_missing',
-    'write_subnet',
-]

@@ -36,9 +36,8 @@ def sub_model(
 ) -> BaseModel:
     """Builds a child alone.
 
-    MMRazor's ``sub_model`` parses the file with a YAML loader that can run
-    code, fails with a KeyError on a subnet of another supernet, and drops the
-    ``data_preprocessor`` that mmengine's Runner hands on; here the file is
+    MMRazor's ``sub_model`` parses the file with a YAML loader that can run code, and
+    drops the ``data_preprocessor`` that mmengine's Runner hands on; here the file is
     loaded safely and checked against the supernet first.
 
     Args:
@@ -48,12 +47,7 @@ def sub_model(
         input_shape (Sequence[int], optional): Shape of one image with batch size 1,
             for an architecture with lazy modules.
         data_preprocessor (dict, optional): The architecture gets it.
-        init_cfg (dict, optional): Replaces the architecture's, e.g.
-            ``dict(type='Pretrained', checkpoint='subnet.pth')``.
-
-    Returns:
-        BaseModel: The child; its initial weights are set by ``init_weights``,
-        which mmengine's Runner calls.
+        init_cfg (dict, optional): Replaces the architecture's.
 
     Raises:
         ConfigError: ``fix_subnet`` is missing, or ``input_shape`` where a module is
@@ -63,8 +57,7 @@ def sub_model(
     if fix_subnet is None:
         raise ConfigError(
             'model.fix_subnet must be the subnet file of the child, e.g. '
-            '--cfg-options model.fix_subnet=WORK_DIR/subnet.yaml, but is '
-            'None.'
+            '--cfg-options model.fix_subnet=WORK_DIR/subnet.yaml, but is None.'
         )
     subnet = read_subnet(fix_subnet)
     model = build_architecture(cfg, data_preprocessor)
@@ -90,8 +83,8 @@ def build_child(
         config (Config): That of a search, of a child, or of any classifier.
         checkpoint (dict): Of a search or of a child, from ``load_checkpoint``.
         path (str | Path): Where it came from, for messages.
-        options (Mapping, optional): ``--cfg-options``; a ``model.fix_subnet`` among
-            them counts.
+        options (Mapping, optional): Of the command line, see
+            :func:`use_recorded_subnet`.
 
     Returns:
         BaseModel: On the CPU, in eval mode.
@@ -107,9 +100,15 @@ def build_child(
     if config.get('data_preprocessor') is not None:
         model.setdefault('data_preprocessor', config.data_preprocessor)
     if str(model.type).endswith('DSNAS'):
+        subnet = recorded_subnet(checkpoint)
+        if subnet is None:
+            # Checkpoints of MMRazor name none: it is what alpha gives.
+            search = MODELS.build(model)
+            load_weights(search, checkpoint, path)
+            subnet = subnet_of_path(search, search.mutator.derive_child())
         child = sub_model(
             model.architecture,
-            recorded_subnet(checkpoint) or _derived(model, checkpoint, path),
+            subnet,
             input_shape=config_input_shape(model),
             data_preprocessor=model.get('data_preprocessor'),
         )
@@ -128,9 +127,8 @@ def recorded_subnet(checkpoint: Mapping[str, Any]) -> Optional[Subnet]:
     """The subnet that a checkpoint names, None if it names none.
 
     Raises:
-        CheckpointError: What it names is no subnet; a path, which would make a
-            tool read whatever file a checkpoint says, is none.
-        SubnetError: An entry of it is wrong.
+        CheckpointError: It names something else, such as a file to be read.
+        SubnetError: An entry is wrong.
     """
     subnet = meta_of(checkpoint).get('subnet')
     if subnet is None:
@@ -146,17 +144,16 @@ def recorded_subnet(checkpoint: Mapping[str, Any]) -> Optional[Subnet]:
 def use_recorded_subnet(
     model_cfg: Dict[str, Any], checkpoint: Dict[str, Any], options: Mapping[str, Any]
 ) -> None:
-    """Lets a child be built as its checkpoint says.
+    """Lets a child be built as its checkpoint says, whatever the config says.
 
-    It says what a file in the config says otherwise. An option of the command
-    line goes first with a checkpoint of a search, which has the weights of every
-    child, and must agree with one of a child.
+    An option of the command line goes first with a checkpoint of a search, which has
+    the weights of every child, and must agree with one of a child.
 
     Args:
-        model_cfg (dict): Config of the model; changed in place if it is a
-            ``sub_model`` and the checkpoint names a subnet.
+        model_cfg (dict): Changed in place if it is a ``sub_model`` and the checkpoint
+            names a subnet.
         checkpoint (dict): A checkpoint.
-        options (Mapping): Options of the command line, perhaps ``model.fix_subnet``.
+        options (Mapping): Of the command line; ``model.fix_subnet`` among them counts.
 
     Raises:
         SubnetError: That one is another subnet than the checkpoint's.
@@ -175,16 +172,6 @@ def use_recorded_subnet(
         model_cfg.fix_subnet = recorded
     elif not is_of_search(checkpoint) and read_subnet(given) != recorded:
         raise SubnetError(
-            f'model.fix_subnet is {given}, but the checkpoint holds the '
-            'weights of another subnet; leave the option out to take that.'
+            f'model.fix_subnet is {given}, but the checkpoint holds the weights of '
+            'another subnet; leave the option out to take that.'
         )
-
-
-def _derived(
-    model_cfg: Dict[str, Any], checkpoint: Dict[str, Any], path: Union[str, Path]
-) -> Subnet:
-    """The subnet that ``alpha`` gives; checkpoints of MMRazor name none."""
-    search = MODELS.build(model_cfg)
-    load_weights(search, checkpoint, path)
-    groups, chosen = search.mutator.search_groups, search.mutator.derive_child()
-    return subnet_of_path(search.architecture, groups, chosen)

@@ -13,6 +13,11 @@ from mmdsnas.errors import CheckpointError
 from mmdsnas.utils.files import write_atomically
 from .unpickling import history_allowed
 
+# The files that a run leaves: weights and metadata of the child, and its subnet file.
+SUBNET_PTH, SUBNET_YAML = 'subnet.pth', 'subnet.yaml'
+# Has the path of the newest checkpoint.
+LAST_CHECKPOINT = 'last_checkpoint'
+
 
 def check_exists(path: Union[str, Path, None]) -> None:
     """Refuses a checkpoint that is not there; None is none."""
@@ -24,20 +29,14 @@ def check_exists(path: Union[str, Path, None]) -> None:
 def load_checkpoint(path: Union[str, Path], trust: bool = False) -> Dict[str, Any]:
     """Loads a checkpoint to the CPU, by default without running anything in it.
 
-    Args:
-        path (str | Path): A file with a ``state_dict``.
-        trust (bool): Whether code in the file may run.
-
-    Returns:
-        dict: Tensors, plain values and mmengine's log history.
+    See :func:`load_safely`.
 
     Raises:
-        CheckpointError: See :func:`load_safely`; or it holds no ``state_dict``.
+        CheckpointError: It cannot be loaded, or holds no ``state_dict``.
     """
     checkpoint = load_safely(path, trust)
-    if not isinstance(checkpoint, dict) or not isinstance(
-        checkpoint.get('state_dict'), dict
-    ):
+    found = isinstance(checkpoint, dict) and checkpoint.get('state_dict')
+    if not isinstance(found, dict):
         raise CheckpointError(
             f'checkpoint {path} has no state_dict; one of the authors is converted by '
             'tools/model_converters/convert_official.py.'
@@ -46,14 +45,11 @@ def load_checkpoint(path: Union[str, Path], trust: bool = False) -> Dict[str, An
 
 
 def load_safely(path: Union[str, Path], trust: bool = False) -> Any:
-    """Loads whatever a file of ``torch.save`` holds to the CPU.
+    """Loads tensors, plain values and mmengine's log history to the CPU.
 
     Args:
-        path (str | Path): The file.
-        trust (bool): Whether code in the file may run.
-
-    Returns:
-        Any: Tensors, plain values and mmengine's log history.
+        path (str | Path): A file of ``torch.save``.
+        trust (bool): Whether code in the file may run, which gives any objects.
 
     Raises:
         CheckpointError: It does not exist, cannot be read, is damaged, or holds
@@ -70,7 +66,11 @@ def load_safely(path: Union[str, Path], trust: bool = False) -> Any:
     if first not in (b'P', b'\x80', b''):
         raise CheckpointError(f'{path} is no checkpoint, but another kind of file.')
     try:
-        _check_sums(path)
+        # torch does not compare the check sums of the parts.
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if (damaged := archive.testzip()) is not None:
+                    raise ValueError(f'{damaged} does not have its check sum')
         if trust:
             return torch.load(path, map_location='cpu', weights_only=False)
         with history_allowed():
@@ -90,10 +90,7 @@ def load_safely(path: Union[str, Path], trust: bool = False) -> Any:
 
 
 def drop_code(checkpoint: Any) -> None:
-    """Drops a text that mmengine runs as Python when it resumes a run.
-
-    Checkpoints of today's mmengine have no such text.
-    """
+    """Drops a text of older versions, which mmengine runs as Python in a resume."""
     meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
     if isinstance(meta, dict):
         meta.pop('config', None)
@@ -106,12 +103,3 @@ def save_checkpoint(checkpoint: Any, path: Union[str, Path]) -> None:
     torch.save(checkpoint, content)
     with write_atomically(path) as temporary:
         temporary.write_bytes(content.getbuffer())
-
-
-def _check_sums(path: Union[str, Path]) -> None:
-    """Compares the check sums of the parts of a file, which torch does not."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise ValueError(f'{damaged} does not have its check sum')

@@ -13,15 +13,12 @@ from mmengine.runner import CheckpointLoader
 
 from mmdsnas.errors import CheckpointError
 from mmdsnas.utils.ranks import on_rank_0
-from .checkpoint import load_checkpoint, load_safely
-from .file_names import LAST_CHECKPOINT
+from .checkpoint import LAST_CHECKPOINT, load_checkpoint, load_safely
 
 _NUMBERED = re.compile(r'(.*?)([0-9]{1,15})(\.\w+)')
 # torch makes all its loading safe by the first, and by default unsafe by the second.
-FORCE_SAFE, FORCE_UNSAFE = (
-    'TORCH_FORCE_WEIGHTS_ONLY_LOAD',
-    'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD',
-)
+FORCE_SAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
+FORCE_UNSAFE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 
 
 class Checkpoints:
@@ -48,7 +45,9 @@ class Checkpoints:
         Unless files are trusted, whatever else loads by ``torch.load`` does it
         safely, too.
         """
-        schemes, environment = CheckpointLoader._schemes.copy(), os.environ.copy()
+        schemes = CheckpointLoader._schemes.copy()
+        forcing = (FORCE_SAFE, FORCE_UNSAFE)
+        before = {name: os.environ[name] for name in forcing if name in os.environ}
         CheckpointLoader.register_scheme('', self._load_from_local, force=True)
         if not self.trust:
             os.environ.pop(FORCE_UNSAFE, None)
@@ -57,10 +56,8 @@ class Checkpoints:
             yield
         finally:
             CheckpointLoader._schemes = schemes
-            for name in (FORCE_SAFE, FORCE_UNSAFE):
-                os.environ.pop(name, None)
-                if name in environment:
-                    os.environ[name] = environment[name]
+            os.environ.pop(FORCE_SAFE, None)
+            os.environ.update(before)
 
     def _load_from_local(self, filename: str, map_location: Any = None) -> Any:
         # Once: who gets it changes it. It is on the CPU, from where it is copied.
@@ -69,17 +66,10 @@ class Checkpoints:
 
 
 def find_latest(checkpoints: Checkpoints, work_dir: Union[str, Path]) -> Optional[str]:
-    """The newest checkpoint of a work directory that is whole.
+    """The newest checkpoint of a work directory that is whole; None without any.
 
-    In a distributed run rank 0 looks for it, for all ranks.
-
-    Args:
-        checkpoints (Checkpoints): What loads them.
-        work_dir (str | Path): Its ``last_checkpoint`` names the newest; where that
-            is damaged or missing, the one before is taken with a warning.
-
-    Returns:
-        str, optional: Its path; None if there is no checkpoint.
+    Its ``last_checkpoint`` names the newest; where that is damaged or missing, the one
+    before is taken with a warning. Rank 0 looks for it, for all ranks.
 
     Raises:
         CheckpointError: There are checkpoints, but all are damaged.
@@ -110,28 +100,23 @@ def _first_whole(checkpoints: Checkpoints, work_dir: Path) -> Optional[str]:
 
 def _newest_first(work_dir: Path) -> List[Path]:
     """The one that ``last_checkpoint`` names, those before it, then the others."""
-    named = _last_checkpoint(work_dir)
-    if named is None:
+    noted, text = work_dir / LAST_CHECKPOINT, ''
+    try:
+        text = noted.read_text(encoding='utf-8').strip()
+    except FileNotFoundError:
+        pass
+    except (OSError, UnicodeDecodeError) as error:
+        print_log(f'{noted} cannot be read: {error}.', 'current', WARNING)
+    if not text:
         number = _siblings(work_dir / 'epoch_0.pth')
         return sorted(number, key=number.get, reverse=True)
     # A work directory that was moved or copied has another path than the one noted.
+    named = Path(text)
     places = [work_dir / named.name, named]
     newest = next((p for p in places if osp.isfile(p) or _siblings(p)), named)
     number = {path: n for path, n in _siblings(newest).items() if path != newest}
     last = int(_NUMBERED.fullmatch(newest.name)[2]) if number else 0
     return [newest, *sorted(number, key=lambda p: (number[p] > last, -number[p]))]
-
-
-def _last_checkpoint(work_dir: Path) -> Optional[Path]:
-    path = work_dir / LAST_CHECKPOINT
-    try:
-        text = path.read_text(encoding='utf-8').strip()
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        print_log(f'{path} cannot be read: {error}.', 'current', WARNING)
-        return None
-    return Path(text) if text else None
 
 
 def _siblings(path: Path) -> Dict[Path, int]:

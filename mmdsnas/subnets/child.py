@@ -5,7 +5,7 @@ from typing import Any, Dict, Mapping, Optional, Union
 
 from torch import Tensor, nn
 
-from mmdsnas.models import COSTS, DSNAS
+from mmdsnas.models import COSTS, DSNAS, OneHotMutableOP
 from mmdsnas.models.weights import without_module
 from mmdsnas.utils.plain import plain
 from mmdsnas.versions import __version__
@@ -20,31 +20,20 @@ ALPHA_PREFIXES = ('mutator._arch_params.', 'mutator.arch_params.')
 
 
 def child_state_dict(architecture: nn.Module, subnet: Subnet) -> Dict[str, Tensor]:
-    """Weights of a child, under the names of a model built by ``sub_model``.
+    """Weights of a child on the CPU, under the names of a model of ``sub_model``.
 
-    Args:
-        architecture (nn.Module): The supernet.
-        subnet (dict[str, str]): Candidate by block.
-
-    Returns:
-        dict[str, Tensor]: The architecture's state dict on the CPU without
-        the candidates that are not in the child.
+    They are those of the supernet without the candidates that are not in the child.
     """
     check_subnet(architecture, subnet)
-    dropped = []
-    for name, module in architecture.named_modules():
-        chosen = subnet.get(getattr(module, 'alias', None) or name)
-        if chosen is not None:
-            dropped += [
-                f'{name}._candidates.{choice}.'
-                for choice in module.choices
-                if choice != chosen
-            ]
-    return {
-        key: value.detach().cpu()
-        for key, value in architecture.state_dict().items()
-        if not key.startswith(tuple(dropped))
-    }
+    dropped = tuple(
+        f'{name}._candidates.{choice}.'
+        for name, module in architecture.named_modules()
+        if isinstance(module, OneHotMutableOP)
+        for choice in module.choices
+        if choice != subnet[module.alias or name]
+    )
+    weights = architecture.state_dict().items()
+    return {k: w.detach().cpu() for k, w in weights if not k.startswith(dropped)}
 
 
 def child_checkpoint(
@@ -57,30 +46,38 @@ def child_checkpoint(
         extra (Metadata, optional): More for ``meta``, e.g. the accuracy.
 
     Returns:
-        dict: ``state_dict`` and ``meta`` with ``subnet`` (candidate by
-        block), ``blocks`` (by block: candidate, probability, costs), the costs of the
-        whole, the ``input_shape`` that these are of, and ``mmdsnas_version``. Costs
-        have the keys of ``COSTS``: ``mflops``, ``mparams`` and, where it was
-        measured, ``latency_ms``. What can be counted is counted in the child itself;
-        the others are those of the cost table.
+        dict: ``state_dict`` and ``meta``, see ``Metadata``, with costs under the keys
+        of ``COSTS``: counted in the child itself, or else those of the cost table.
 
     Raises:
         ConfigError: The child is not within the limits of the search.
     """
-    path = algorithm.mutator.derive_child()
-    table, architecture = algorithm.cost_table, algorithm.architecture
-    counted = algorithm.resource_estimator.network_costs(
-        architecture, table.choices(path)
-    )
+    table, estimator = algorithm.cost_table, algorithm.resource_estimator
+    mutator, architecture = algorithm.mutator, algorithm.architecture
+    path, confidence = mutator.derive_child(), mutator.confidence()
+    counted = estimator.network_costs(architecture, table.choices(path))
     algorithm.cost_term.check_network(counted)
     own = table.by_block(path)
-    costs = {name: {**own[name], **amounts} for name, amounts in counted.items()}
-    subnet = subnet_of_path(architecture, algorithm.mutator.search_groups, path)
+    costs = {
+        name: {COSTS[c].key: n for c, n in {**own[name], **amounts}.items()}
+        for name, amounts in counted.items()
+    }
+    groups = {block: group for group, names in table.groups.items() for block in names}
+    blocks = {
+        name: dict(
+            candidate=path[groups[name]],
+            probability=confidence[groups[name]],
+            **amounts,
+        )
+        for name, amounts in costs.items()
+        if name
+    }
+    subnet = subnet_of_path(algorithm, path)
     meta = dict(
         subnet=subnet,
-        input_shape=algorithm.resource_estimator.input_shape,
-        blocks=_blocks(algorithm, path, costs),
-        **_costs(costs['']),
+        input_shape=estimator.input_shape,
+        blocks=blocks,
+        **costs[''],
         mmdsnas_version=__version__,
         **(extra or {}),
     )
@@ -110,24 +107,3 @@ def child_of_search(
     """
     names = {f'{SEARCH_PREFIX}{name}': name for name in child}
     return {names[key]: weights[key] for key in weights if key in names}
-
-
-def _costs(costs: Mapping[str, float]) -> Dict[str, float]:
-    return {COSTS[name].key: amount for name, amount in costs.items()}
-
-
-def _blocks(
-    algorithm: DSNAS, path: Mapping[str, str], costs: Mapping[str, Mapping[str, float]]
-) -> Dict[str, Dict[str, Any]]:
-    confidence = algorithm.mutator.confidence()
-    groups = algorithm.cost_table.groups.items()
-    group_of = {block: group for group, blocks in groups for block in blocks}
-    return {
-        name: dict(
-            candidate=path[group_of[name]],
-            probability=confidence[group_of[name]],
-            **_costs(cost),
-        )
-        for name, cost in costs.items()
-        if name
-    }

@@ -5,19 +5,9 @@ from pathlib import Path
 from typing import Any, Mapping, Optional, Union
 
 from mmengine.logging import print_log
-from pydantic import TypeAdapter
-from typing_extensions import TypedDict
 
 from mmdsnas.models import Stage
-from .metadata import Integer, Plan, fits, meta_of
-
-
-class _Planned(TypedDict):
-    epoch: Integer
-    plan: Plan
-
-
-_PLANNED = TypeAdapter(_Planned)
+from .metadata import meta_of
 
 
 def what_is_missing(meta: Mapping[str, Any]) -> Optional[str]:
@@ -30,7 +20,7 @@ def what_is_missing(meta: Mapping[str, Any]) -> Optional[str]:
         str, optional: Follows 'is not finished: '; None if it is done, or if ``meta``
         does not tell.
     """
-    if not fits(meta, _PLANNED):
+    if not _tells(meta):
         return None
     epoch, plan = meta['epoch'], meta['plan']
     last, finetune = plan['max_epochs'], plan['finetune_epochs']
@@ -60,12 +50,16 @@ def what_is_missing(meta: Mapping[str, Any]) -> Optional[str]:
     return '; '.join([*parts, child, remedy])
 
 
+def _tells(meta: Mapping[str, Any]) -> bool:
+    return {'epoch', 'plan'} <= meta_of(dict(meta=meta)).keys()
+
+
 def how_it_ended(meta: Mapping[str, Any]) -> str:
     """A sentence on the end of a search; empty if ``meta`` does not tell."""
     missing = what_is_missing(meta)
     if missing is not None:
         return f'The search is not finished: {missing}.'
-    return 'The search is done.' if fits(meta, _PLANNED) else ''
+    return 'The search is done.' if _tells(meta) else ''
 
 
 def warn_of_unfinished(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> None:

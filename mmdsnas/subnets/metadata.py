@@ -28,7 +28,7 @@ class Plan(TypedDict):
 
 
 class DatasetMeta(TypedDict, total=False):
-    """What mmengine keeps of the data set, of which the class names are read."""
+    """What mmengine keeps of the data set, as far as it is read."""
 
     classes: Union[List[Any], Tuple[Any, ...]]
 
@@ -69,12 +69,12 @@ class Metadata(TypedDict, total=False):
     blocks: Dict[str, Dict[str, Any]]
     # Those that are done.
     epoch: Integer
+    iter: Integer
     plan: Plan
     # Of the weights, at the end.
     lr: Number
-    # Of the last validation.
+    # Of the last validation, and of the child on data that no epoch saw.
     metrics: Dict[str, Any]
-    # Of the child, on data that no epoch saw.
     test_metrics: Dict[str, Any]
     dataset_meta: DatasetMeta
     # How a child is built, see ``recorded_child_config``.
@@ -83,22 +83,9 @@ class Metadata(TypedDict, total=False):
     mmdsnas_version: str
 
 
-class _Progress(TypedDict):
-    epoch: Integer
-    iter: Integer
-
-
-class _Resumable(TypedDict):
-    meta: _Progress
-    message_hub: Dict[str, Any]
-    optimizer: Dict[str, Any]
-
-
-_FIELDS = {
-    name: TypeAdapter(hint)
-    for name, hint in get_type_hints(Metadata, include_extras=True).items()
-}
-_NUMBER, _RESUMABLE = TypeAdapter(Number), TypeAdapter(_Resumable)
+_HINTS = get_type_hints(Metadata, include_extras=True).items()
+_FIELDS = {name: TypeAdapter(hint) for name, hint in _HINTS}
+_NUMBER = TypeAdapter(Number)
 
 
 def fits(value: Any, kind: TypeAdapter) -> bool:
@@ -133,9 +120,8 @@ def recorded_input_size(checkpoint: Mapping[str, Any]) -> Optional[int]:
 
 def recorded_classes(checkpoint: Mapping[str, Any]) -> List[str]:
     """Class names that a checkpoint records; none where it has none."""
-    return [
-        str(n) for n in meta_of(checkpoint).get('dataset_meta', {}).get('classes', ())
-    ]
+    recorded = meta_of(checkpoint).get('dataset_meta', {})
+    return list(map(str, recorded.get('classes', ())))
 
 
 def check_classes(
@@ -144,9 +130,8 @@ def check_classes(
     """Refuses images whose classes are others than those that a checkpoint records.
 
     Args:
-        checkpoint (Mapping): From ``load_checkpoint``.
+        checkpoint (Mapping): From ``load_checkpoint``, of the file ``path``.
         classes (Sequence[str], optional): Of the images, if they are known.
-        path (str | Path): Of the checkpoint, for the message.
 
     Raises:
         CheckpointError: They are others, or in another order.
@@ -164,7 +149,9 @@ def check_resumable(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> No
 
     That of a child alone, or of a best model, holds weights without it.
     """
-    if not fits(checkpoint, _RESUMABLE):
+    parts = [checkpoint.get(name) for name in ('message_hub', 'optimizer')]
+    counted = {'epoch', 'iter'} <= meta_of(checkpoint).keys()
+    if not counted or not all(isinstance(part, dict) for part in parts):
         raise CheckpointError(
             f'checkpoint {path} cannot be resumed, because it lacks the state of a '
             'run (meta.epoch, meta.iter, message_hub, optimizer); its weights can be '

@@ -1,4 +1,8 @@
-"""The authors' checkpoints, turned into ours."""
+"""The authors' checkpoints, turned into ours.
+
+The authors number the blocks over all stages and keep four slots in each, of which a
+child fills one: ``features.I.POS.branch_main.0.weight``.
+"""
 
 import hashlib
 import re
@@ -6,15 +10,16 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
 import torch
+from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.models import DifferentiableMutator
+from mmdsnas.models.architecture import build_architecture
 from mmdsnas.models.weights import differences, why_unfit, without_module
 from mmdsnas.versions import __version__
 from .child import SEARCH_PREFIX
 from .metadata import last_lr, meta_of
-from .official_names import official_names
 from .subnet import block_names
 
 ALPHA = 'log_alpha'
@@ -24,7 +29,14 @@ MD5 = {
     'DSNASretrain240': '459098b27704524927fbd8ed34570103',
     'SPOSretrain240': '3350e439c1f75cbf61c4664c21d821c4',
 }
-
+# Layers outside the blocks: our module, that of the authors.
+_LAYERS = (
+    (r'backbone\.conv1\.conv\.', 'first_conv.0.'),
+    (r'backbone\.conv1\.bn\.', 'first_conv.1.'),
+    (r'backbone\.layers\.\d+\.conv\.', 'conv_last.0.'),
+    (r'backbone\.layers\.\d+\.bn\.', 'conv_last.1.'),
+    (r'head\.fc\.(?=weight$)', 'classifier.0.'),
+)
 _COUNTER = '.num_batches_tracked'
 
 
@@ -34,8 +46,7 @@ class Converted(NamedTuple):
     Attributes:
         kind (str): ``'supernet'`` or ``'child'``.
         checkpoint (dict): ``meta`` and ``state_dict``.
-        probabilities (dict[str, float], optional): Of the child's candidates
-            by block, where it was derived from ``log_alpha``.
+        probabilities (dict[str, float], optional): Of a supernet's child, by block.
     """
 
     kind: str
@@ -43,12 +54,49 @@ class Converted(NamedTuple):
     probabilities: Optional[Dict[str, float]] = None
 
 
-def check_md5(path: Union[str, Path], model: str) -> None:
-    """Compares a file with the sum that the authors published.
+def empty_architecture(model_cfg: Mapping[str, Any]) -> nn.Module:
+    """The supernet of a search's or child's config without memory for its weights.
 
-    Args:
-        path (str | Path): The file.
-        model (str): One of ``MD5``.
+    Raises:
+        ConfigError: It is the config of something else.
+    """
+    architecture = model_cfg.get('architecture') or model_cfg.get('cfg')
+    if architecture is None:
+        raise ConfigError(
+            '--config must be that of a search or of its child, but its model is a '
+            f'{model_cfg.get("type")}.'
+        )
+    with DefaultScope.overwrite_default_scope('mmdsnas'), torch.device('meta'):
+        return build_architecture(architecture)
+
+
+def official_names(architecture: nn.Module) -> Dict[str, str]:
+    """Our names of the weights of a supernet by the authors', in the model's order.
+
+    Raises:
+        ConfigError: The architecture is not that of the authors.
+    """
+    modules = [
+        (re.escape(f'{block}._candidates.{choice}.'), f'features.{i}.{k}.')
+        for i, (block, op) in enumerate(block_names(architecture).items())
+        for k, choice in enumerate(op.choices)
+    ]
+    modules += _LAYERS
+    names = {}
+    for ours in architecture.state_dict():
+        found = ((re.match(known, ours), theirs) for known, theirs in modules)
+        theirs = next((t + ours[m.end() :] for m, t in found if m), None)
+        if theirs is None:
+            raise ConfigError(
+                "--config must be that of the authors' network, a config of "
+                f'dsnas_official, but its network has a weight {ours}.'
+            )
+        names[theirs] = ours
+    return names
+
+
+def check_md5(path: Union[str, Path], model: str) -> None:
+    """Compares a file with the sum in ``MD5`` that the authors published of a model.
 
     Raises:
         ConfigError: There is no such model.
@@ -77,18 +125,15 @@ def convert_official(
         source (str | Path): Where it came from, for the message.
 
     Returns:
-        Converted: Of a supernet with the names of ``DSNAS``, of a child with
-        those of a model built by ``sub_model``. ``meta`` has ``subnet``,
-        ``mmdsnas_version``, and ``epoch`` and ``lr`` where they are recorded.
+        Converted: With the names of ``DSNAS``, or of a model built by ``sub_model``.
 
     Raises:
         CheckpointError: A tensor is missing, left over, of another shape or
             not finite; the message names all of them.
         ConfigError: The architecture is not that of the authors.
     """
-    weights = checkpoint
-    if isinstance(checkpoint, Mapping):
-        weights = checkpoint.get('state_dict', checkpoint)
+    known = isinstance(checkpoint, Mapping)
+    weights = checkpoint.get('state_dict', checkpoint) if known else None
     if not isinstance(weights, Mapping) or not weights:
         raise CheckpointError(f'checkpoint {source} holds no weights.')
     weights = without_module(weights)
@@ -106,9 +151,7 @@ def convert_official(
         kind = 'child'
         # In child training the authors' alpha is random; the slots tell the child.
         weights.pop(ALPHA, None)
-        expected = {
-            n: value for n, value in expected.items() if _slot(n) in slots | {None}
-        }
+        expected = {n: w for n, w in expected.items() if _slot(n) in slots | {None}}
         wrong = [
             f'features.{block} has {len(found)} candidates instead of one'
             for block, found in enumerate(chosen)
@@ -140,11 +183,9 @@ def convert_official(
         chosen = alpha.argmax(1, keepdim=True).tolist()
         probs = alpha.double().softmax(1).amax(1).tolist()
         probabilities = dict(zip(blocks, probs, strict=True))
+    found = zip(blocks.items(), chosen, strict=True)
     meta = dict(
-        subnet={
-            name: op.choices[found[0]]
-            for (name, op), found in zip(blocks.items(), chosen, strict=True)
-        },
+        subnet={name: op.choices[numbers[0]] for (name, op), numbers in found},
         epoch=checkpoint.get('epoch'),
         lr=last_lr(checkpoint),
         mmdsnas_version=__version__,

@@ -5,6 +5,7 @@ read files, as code even, while they are built. So that a file of somebody else 
 code, it may name no more than the layers that a network is made of.
 """
 
+import re
 from functools import reduce
 from operator import getitem
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
@@ -27,35 +28,18 @@ KEY = 'child_config'
 SUB_MODEL = f'{registry.SCOPE}.sub_model'
 # Where the layers, losses and transforms of OpenMMLab and of torch are. What is
 # registered elsewhere is the caller's, who has imported it.
-_PACKAGES = (
-    'mmcls.datasets.transforms',
-    'mmcls.models.backbones',
-    'mmcls.models.classifiers.image',
-    'mmcls.models.heads',
-    'mmcls.models.losses',
-    'mmcls.models.necks',
-    'mmcls.models.utils',
-    'mmcv.cnn.bricks',
-    'mmcv.ops',
-    'mmcv.transforms',
-    'mmdsnas.datasets.transforms',
-    'mmdsnas.models.backbones',
-    'mmdsnas.models.heads',
-    'mmdsnas.models.losses',
-    'mmdsnas.models.mutables',
-    'mmdsnas.models.ops',
-    'mmengine.model.base_model',
-    'mmengine.model.weight_init',
-    'mmengine.utils.dl_utils.parrots_wrapper',
-    'mmrazor.models.architectures.backbones',
-    'mmrazor.models.architectures.classifiers',
-    'mmrazor.models.architectures.dynamic_ops',
-    'mmrazor.models.architectures.heads',
-    'mmrazor.models.architectures.necks',
-    'mmrazor.models.architectures.ops',
-    'mmrazor.models.losses',
-    'mmrazor.models.mutables',
-    'torch.nn',
+_PACKAGES = re.compile(
+    r"""(?:
+    mmcls\.(?:datasets\.transforms
+        |models\.(?:backbones|classifiers\.image|heads|losses|necks|utils))
+    |mmcv\.(?:cnn\.bricks|ops|transforms)
+    |mmdsnas\.(?:datasets\.transforms|models\.(?:backbones|heads|losses|mutables|ops))
+    |mmengine\.(?:model\.(?:base_model|weight_init)|utils\.dl_utils\.parrots_wrapper)
+    |mmrazor\.models\.(?:losses|mutables
+        |architectures\.(?:backbones|classifiers|dynamic_ops|heads|necks|ops))
+    |torch\.nn
+    )(?:\.|\Z)""",
+    re.VERBOSE,
 )
 # Those among them that read files while they are built.
 _READERS = (PretrainedInit, TIMMBackbone)
@@ -63,8 +47,6 @@ _READERS = (PretrainedInit, TIMMBackbone)
 _FILES = ('cfg_path', 'checkpoint', 'fix_subnet', 'pretrained')
 _BACKENDS = ('backend_args', 'file_client_args')
 _DISK = (dict(backend='disk'), dict(backend='local'))
-
-
 # What the parts of such a config have, and nothing else.
 _PARTS = {
     (): {'default_scope', 'model', 'data_preprocessor', 'test_dataloader'},
@@ -115,14 +97,11 @@ def config_input_shape(model: Mapping[str, Any]) -> Optional[Sequence[int]]:
 def recorded_child_config(
     checkpoint: Mapping[str, Any], trust_checkpoint: bool = False
 ) -> Optional[Config]:
-    """The config that a checkpoint has of its child.
+    """The config that a checkpoint has of its child, None if it has none.
 
     Args:
         checkpoint (Mapping): From ``load_checkpoint``.
         trust_checkpoint (bool): Whether it may name anything that can be imported.
-
-    Returns:
-        Config, optional: See :func:`child_config`; None where there is none.
 
     Raises:
         CheckpointError: It is no such config, or names what is no registered layer,
@@ -154,8 +133,7 @@ def _for_child(value: Any) -> Any:
     weights: a child has weights of its own.
     """
     if isinstance(value, dict):
-        parts = value.items()
-        return {n: _for_child(p) for n, p in parts if not _is_of_training(n, p)}
+        return {n: _for_child(p) for n, p in value.items() if not _is_of_training(n, p)}
     if isinstance(value, (list, tuple)):
         return type(value)(map(_for_child, value))
     return value
@@ -236,9 +214,7 @@ def _places(kind: Registry) -> Iterator[Registry]:
 
 def _is_layer(cls: Any) -> bool:
     module = getattr(cls, '__module__', None) or ''
-    package = module.partition('.')[0]
     # Packages of OpenMMLab import each other, whether the caller wants them or not.
-    if not package.startswith('mm') and package != 'torch':
+    if not module.startswith('mm') and module.partition('.')[0] != 'torch':
         return True
-    inside = any(f'{module}.'.startswith(f'{known}.') for known in _PACKAGES)
-    return inside and cls not in _READERS
+    return bool(_PACKAGES.match(module)) and cls not in _READERS

@@ -11,57 +11,17 @@ import yaml
 from yaml.composer import ComposerError
 
 from mmdsnas.errors import SubnetError
-from mmdsnas.models.mutables import OneHotMutableOP
+from mmdsnas.models import DSNAS, OneHotMutableOP
 from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.paths import find_subnet
 from mmdsnas.utils.words import nearest, shown
 
 # Name (or alias) of a block -> name of its candidate.
 Subnet = Dict[str, str]
-
 # MMRazor's DumpSubnetHook names the blocks as the algorithm sees them.
 ALGORITHM_PREFIX = 'architecture.'
-
 # Of lists and dicts in a subnet file; MMRazor's have 4.
 MAX_DEPTH = 20
-
-
-def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
-    """Reads a subnet from a file or from what such a file holds.
-
-    Args:
-        source (str | Path | Mapping): A YAML file, the name of one of mmdsnas's
-            own, or a mapping from block to candidate, or to MMRazor's
-            ``{chosen: candidate}``.
-
-    Returns:
-        dict[str, str]: Candidate by block.
-
-    Raises:
-        SubnetError: There is no such file, or it is not a subnet file.
-    """
-    name = 'the subnet'
-    if isinstance(source, (str, Path)):
-        name = f'subnet file {source}'
-        source = _load(find_subnet(source), name)
-    if not isinstance(source, Mapping) or not source:
-        raise SubnetError(
-            f'{name} must map blocks to candidates, as in '
-            '"backbone.layers.0.0: {chosen: shuffle_3x3}", but '
-            f'holds {shown(source)}.'
-        )
-    subnet = {}
-    for block, entry in source.items():
-        chosen = entry.get('chosen') if isinstance(entry, Mapping) else entry
-        if not isinstance(block, str) or not isinstance(chosen, str):
-            raise SubnetError(
-                f'{name}: the entry of {shown(block)} must be {{chosen: name of a '
-                f'candidate}}, but is {shown(entry)}.'
-            )
-        subnet[block] = chosen
-    if all(block.startswith(ALGORITHM_PREFIX) for block in subnet):
-        subnet = {b[len(ALGORITHM_PREFIX) :]: c for b, c in subnet.items()}
-    return subnet
 
 
 class _Loader(yaml.SafeLoader):
@@ -86,15 +46,45 @@ class _Loader(yaml.SafeLoader):
         raise ComposerError(None, None, reason, event.start_mark)
 
 
-def _load(path: Path, name: str) -> Any:
-    try:
-        return yaml.load(path.read_text(encoding='utf-8'), _Loader)
-    except OSError as error:
-        raise SubnetError(f'{name} cannot be read: {error.strerror}.') from error
-    # A malformed date, number or tag makes PyYAML raise any of several errors.
-    except Exception as error:
-        reason = ' '.join(str(error).split())
-        raise SubnetError(f'{name} is not valid YAML: {reason}.') from error
+def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
+    """Reads a subnet from a file or from what such a file holds.
+
+    Args:
+        source (str | Path | Mapping): A YAML file, the name of one of mmdsnas's
+            own, or a mapping from block to candidate, or to MMRazor's
+            ``{chosen: candidate}``.
+
+    Raises:
+        SubnetError: There is no such file, or it is not a subnet file.
+    """
+    name = 'the subnet'
+    if isinstance(source, (str, Path)):
+        name, path = f'subnet file {source}', find_subnet(source)
+        try:
+            source = yaml.load(path.read_text(encoding='utf-8'), _Loader)
+        except OSError as error:
+            raise SubnetError(f'{name} cannot be read: {error.strerror}.') from error
+        # A malformed date, number or tag makes PyYAML raise any of several errors.
+        except Exception as error:
+            reason = ' '.join(str(error).split())
+            raise SubnetError(f'{name} is not valid YAML: {reason}.') from error
+    if not isinstance(source, Mapping) or not source:
+        raise SubnetError(
+            f'{name} must map blocks to candidates, as in "backbone.layers.0.0: '
+            f'{{chosen: shuffle_3x3}}", but holds {shown(source)}.'
+        )
+    subnet = {}
+    for block, entry in source.items():
+        chosen = entry.get('chosen') if isinstance(entry, Mapping) else entry
+        if not isinstance(block, str) or not isinstance(chosen, str):
+            raise SubnetError(
+                f'{name}: the entry of {shown(block)} must be {{chosen: name of a '
+                f'candidate}}, but is {shown(entry)}.'
+            )
+        subnet[block] = chosen
+    if all(block.startswith(ALGORITHM_PREFIX) for block in subnet):
+        subnet = {b.removeprefix(ALGORITHM_PREFIX): c for b, c in subnet.items()}
+    return subnet
 
 
 def write_subnet(subnet: Subnet, path: Union[str, Path]) -> None:
@@ -117,10 +107,6 @@ def block_names(model: nn.Module) -> Dict[str, OneHotMutableOP]:
 def check_subnet(model: nn.Module, subnet: Subnet) -> None:
     """Refuses a subnet that does not fit a supernet.
 
-    Args:
-        model (nn.Module): The architecture with all its candidates.
-        subnet (dict[str, str]): Candidate by block.
-
     Raises:
         SubnetError: A block is missing or unknown, or its candidate is.
     """
@@ -142,18 +128,9 @@ def check_subnet(model: nn.Module, subnet: Subnet) -> None:
             )
 
 
-def subnet_of_path(
-    model: nn.Module, groups: Mapping[str, list], path: Mapping[str, str]
-) -> Subnet:
-    """A path, written by block instead of by group.
-
-    Args:
-        model (nn.Module): The architecture.
-        groups (Mapping[str, list]): The mutator's search groups.
-        path (Mapping[str, str]): Candidate by group.
-
-    Returns:
-        dict[str, str]: Candidate by block, in the order of the model.
-    """
-    group_of = {block: g for g, blocks in groups.items() for block in blocks}
-    return {name: path[group_of[block]] for name, block in block_names(model).items()}
+def subnet_of_path(algorithm: DSNAS, path: Mapping[str, str]) -> Subnet:
+    """A path of a search, written by block, in the order of its model."""
+    groups = algorithm.mutator.search_groups.items()
+    group_of = {block: name for name, blocks in groups for block in blocks}
+    blocks = block_names(algorithm.architecture).items()
+    return {name: path[group_of[block]] for name, block in blocks}

@@ -32,18 +32,15 @@ class _DType:
 
 
 class _Array(np.ndarray):
-    """For ``numpy.ndarray`` and its ``_reconstruct``, which make an empty one.
-
-    Its state is not that of the file, but that of an array of the same bytes.
-    """
+    """For ``numpy.ndarray`` and ``_reconstruct``: takes the bytes of the file alone."""
 
     def __new__(cls, *_: Any) -> '_Array':
         return super().__new__(cls, 0)
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran, data = state
-        array = np.frombuffer(data, dtype.dtype)
-        array = array.reshape(shape, order='F' if fortran else 'C')
+        order = 'F' if fortran else 'C'
+        array = np.frombuffer(data, dtype.dtype).reshape(shape, order=order)
         super().__setstate__(array.__reduce__()[2])
 
 
@@ -57,13 +54,11 @@ class _History(HistoryBuffer):
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         self.__class__ = HistoryBuffer
-        self.__init__(
-            state['_log_history'], state['_count_history'], int(state['max_length'])
-        )
+        history, counts = state['_log_history'], state['_count_history']
+        self.__init__(history, counts, int(state['max_length']))
 
 
 def _scalar(dtype: _DType, data: bytes) -> Any:
-    """For NumPy's ``scalar``: the number itself."""
     return np.frombuffer(data, dtype.dtype)[0].item()
 
 

@@ -8,8 +8,12 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional
 from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.models.cost import COSTS
 from mmdsnas.subnets import read_subnet, recorded_classes
-from mmdsnas.subnets.checkpoint import load_checkpoint
-from mmdsnas.subnets.file_names import LAST_CHECKPOINT, SUBNET_PTH, SUBNET_YAML
+from mmdsnas.subnets.checkpoint import (
+    LAST_CHECKPOINT,
+    SUBNET_PTH,
+    SUBNET_YAML,
+    load_checkpoint,
+)
 from mmdsnas.subnets.metadata import Metadata, meta_of, number
 
 # What a checkpoint tells of the child and of its blocks, and how a table calls it.

@@ -1,6 +1,6 @@
 import torch
 
-from mmdsnas.engine.hooks.batch_norm import average_bn_stats_hook
+from mmdsnas.engine.hooks import batch_norm
 from mmdsnas.models.batch_norm import batch_norms
 from tests.toy_run import Keep, runner_of
 
@@ -10,7 +10,7 @@ def test_averages_before_the_checkpoint_and_the_validation(tmp_path, monkeypatch
         for layer in layers:
             layer.running_mean.fill_(7)
 
-    monkeypatch.setattr(average_bn_stats_hook, 'average_statistics', average)
+    monkeypatch.setattr(batch_norm, 'average_statistics', average)
     validated = []
     keep = Keep(
         'before_val_epoch',

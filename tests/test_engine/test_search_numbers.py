@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from mmdsnas.engine.hooks.logging.search_numbers import probabilities, search_numbers
+from mmdsnas.engine.hooks.logging.search_log_hook import probabilities, search_numbers
 from tests.toy import (
     Layer,
     ToyNet,

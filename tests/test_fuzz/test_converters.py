@@ -19,7 +19,7 @@ from mmdsnas.registry import MODELS
 from mmdsnas.subnets import child_of_search, is_of_search, recorded_subnet
 from mmdsnas.subnets.checkpoint import load_checkpoint
 from mmdsnas.subnets.metadata import last_lr
-from mmdsnas.subnets.official_names import official_names
+from mmdsnas.subnets.official import official_names
 from tests.test_fuzz.nonsense import answered, small_search, values
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools' / 'model_converters'

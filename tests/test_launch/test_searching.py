@@ -17,7 +17,7 @@ from mmengine.utils import ManagerMixin
 import mmdsnas
 from mmdsnas import load_child, search, train
 from mmdsnas.datasets import Digits
-from mmdsnas.engine import ExportChildHook, child_evaluation
+from mmdsnas.engine import ExportChildHook, evaluation
 from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.launch.searching import own_instances
@@ -201,9 +201,9 @@ def test_the_child_is_tested_once(results, tmp_path, monkeypatch):
     # Whoever put the file there does not say which classes are imported.
     left['meta']['child_config']['model']['cfg']['neck']['type'] = f'{__name__}.Pooling'
     torch.save(left, work / 'subnet.pth')
-    given = child_evaluation.evaluate
+    given = evaluation.evaluate
     monkeypatch.setattr(
-        child_evaluation,
+        evaluation,
         'evaluate',
         lambda *args: {k: np.float64(value) for k, value in given(*args).items()},
     )
@@ -218,7 +218,7 @@ def test_the_child_is_tested_once(results, tmp_path, monkeypatch):
     # Another time there is nothing to do, with a validation too; another result
     # would be seen.
     monkeypatch.undo()
-    monkeypatch.setattr(child_evaluation, 'evaluate', lambda *_: {})
+    monkeypatch.setattr(evaluation, 'evaluate', lambda *_: {})
     assert search(DIGITS, work, **again).test_metrics == tested
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from mmdsnas.engine import ExportChildHook
-from mmdsnas.engine.child_evaluation import evaluate_child
+from mmdsnas.engine.evaluation import evaluate_child
 from mmdsnas.engine.hooks.checkpoint import export_child_hook
 from mmdsnas.errors import CheckpointError
 from tests.ranks import WRAPPER, on_ranks

@@ -9,7 +9,7 @@ from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.models.mutators import PathSample
 from mmdsnas.registry import MODELS
-from mmdsnas.subnets.official_names import official_names
+from mmdsnas.subnets.official import official_names
 from tests.test_reference.filling import (
     CASES,
     REFERENCE,

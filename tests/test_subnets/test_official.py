@@ -9,8 +9,11 @@ from mmcls.models import ImageClassifier
 from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.registry import MODELS
-from mmdsnas.subnets.official import convert_official
-from mmdsnas.subnets.official_names import empty_architecture, official_names
+from mmdsnas.subnets.official import (
+    convert_official,
+    empty_architecture,
+    official_names,
+)
 from tests.test_reference.filling import official_weights
 
 ARCHITECTURE = dict(

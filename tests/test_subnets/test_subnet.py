@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn as nn
@@ -124,8 +126,9 @@ def test_similar_names_do_not_mix():
 
 def test_aliases_name_blocks():
     model = nn.Sequential(block('a', 'b', alias='x'), block('a', 'b', alias='x'))
-    groups = {'module_0': [model[0], model[1]]}
-    subnet = subnet_of_path(model, groups, {'module_0': 'b'})
+    mutator = SimpleNamespace(search_groups={'module_0': [model[0], model[1]]})
+    search = SimpleNamespace(architecture=model, mutator=mutator)
+    subnet = subnet_of_path(search, {'module_0': 'b'})
     assert subnet == {'x': 'b'}
     check_subnet(model, subnet)
     assert not [name for name in child_state_dict(model, subnet) if '.a.' in name]

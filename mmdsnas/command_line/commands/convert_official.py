@@ -7,8 +7,12 @@ from mmdsnas.command_line.arguments import add_trust_argument, show_user_errors
 from mmdsnas.errors import ConfigError
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.subnets.checkpoint import check_exists, load_safely, save_checkpoint
-from mmdsnas.subnets.official import MD5, check_md5, convert_official
-from mmdsnas.subnets.official_names import empty_architecture
+from mmdsnas.subnets.official import (
+    MD5,
+    check_md5,
+    convert_official,
+    empty_architecture,
+)
 from mmdsnas.visualization.tables import subnet_table
 
 

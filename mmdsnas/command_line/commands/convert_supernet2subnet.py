@@ -15,8 +15,7 @@ from mmdsnas.subnets import (
     recorded_input_size,
     save_child,
 )
-from mmdsnas.subnets.checkpoint import load_checkpoint
-from mmdsnas.subnets.file_names import SUBNET_PTH
+from mmdsnas.subnets.checkpoint import SUBNET_PTH, load_checkpoint
 from mmdsnas.subnets.metadata import last_lr, meta_of
 from mmdsnas.visualization.tables import child_table
 

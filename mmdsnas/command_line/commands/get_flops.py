@@ -39,9 +39,8 @@ def networks(config: Config, subnet: Optional[str]) -> Dict[str, BaseModel]:
     if not isinstance(model, DSNAS):
         return {'The child' if is_child else 'The network': model}
     titles = 'The cheapest path', 'The most expensive path'
-    groups = model.mutator.search_groups
     return {
-        title: build_subnet(config, subnet_of_path(model.architecture, groups, path))
+        title: build_subnet(config, subnet_of_path(model, path))
         for title, path in zip(titles, model.cost_table.extreme_paths())
     }
 

@@ -74,7 +74,7 @@ def main() -> None:
     mutator, supernet = model.mutator, model.architecture
     choices = {name: mutator.choices(name) for name in mutator.search_groups}
     paths = random_paths(choices, args.paths, SEED)
-    subnets = [subnet_of_path(supernet, mutator.search_groups, path) for path in paths]
+    subnets = [subnet_of_path(model, path) for path in paths]
     children = {k: build_subnet(config, subnet) for k, subnet in enumerate(subnets)}
 
     table, measured = meter.table_and_networks(supernet, children)

@@ -18,16 +18,12 @@ def model_of(runner: Runner) -> nn.Module:
 
 
 def algorithm_of(runner: Runner) -> DSNAS:
-    """The algorithm that a runner trains, without its distributed wrapper.
-
-    Raises:
-        ConfigError: The runner trains something else.
-    """
+    """The search that a runner trains; a ``ConfigError`` if it is something else."""
     model = model_of(runner)
     if not isinstance(model, DSNAS):
         raise ConfigError(
-            'the hooks of mmdsnas serve a model of type '
-            f'mmdsnas.DSNAS, but it is {type(model).__name__}.'
+            'the hooks of mmdsnas serve a model of type mmdsnas.DSNAS, but it is '
+            f'{type(model).__name__}.'
         )
     return model
 
@@ -57,12 +53,8 @@ def common_seed(runner: Runner) -> int:
 def train_loader(runner: Runner, user: str) -> DataLoader:
     """A loader of the training data beside that of the training.
 
-    Args:
-        runner (Runner): The run.
-        user (str): The hook that computes statistics on them, for the message.
-
     Raises:
-        ConfigError: The config has no training data.
+        ConfigError: The config has no training data, which the hook ``user`` needs.
     """
     config = runner.cfg.get('train_dataloader')
     if config is None:

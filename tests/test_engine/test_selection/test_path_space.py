@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 from scipy.stats import chisquare
 
-from mmdsnas.engine.selection.path_space import DRAWS, STEPS
+from mmdsnas.engine.selection import DRAWS, STEPS
 from .spaces import all_paths, cost, space_of, word
 
 

@@ -86,10 +86,7 @@ def test_a_checkpoint_keeps_the_layout():
 
 def test_a_child_can_have_it_too():
     algorithm = search(False)
-    path = algorithm.mutator.derive_child()
-    subnet = subnet_of_path(
-        algorithm.architecture, algorithm.mutator.search_groups, path
-    )
+    subnet = subnet_of_path(algorithm, algorithm.mutator.derive_child())
     assert lie_with_channels_last(
         sub_model(small_shufflenet(), subnet, channels_last=True)
     )

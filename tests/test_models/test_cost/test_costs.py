@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmdsnas.engine.hooks.logging.search_numbers import search_numbers
+from mmdsnas.engine.hooks.logging.search_log_hook import search_numbers
 from mmdsnas.engine.hooks.logging.search_plan_hook import plan_lines
 from mmdsnas.errors import ConfigError
 from mmdsnas.models.cost import COSTS, Cost

@@ -12,7 +12,7 @@ from mmengine.runner import EpochBasedTrainLoop
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import HOOKS
-from mmdsnas.subnets.file_names import LAST_CHECKPOINT
+from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT
 from mmdsnas.utils.files import remove_leftovers, write_atomically
 from mmdsnas.utils.words import shown
 
@@ -62,10 +62,6 @@ class AtomicCheckpointHook(CheckpointHook):
 
     With ``backend_args`` or a remote ``out_dir`` the files are as whole as that
     backend leaves them. Options are those of mmengine's hook.
-
-    Raises:
-        ConfigError: It is to save by iterations in a run of epochs (when training
-            begins).
     """
 
     def before_train(self, runner) -> None:
@@ -82,9 +78,9 @@ class AtomicCheckpointHook(CheckpointHook):
         hub = runner.message_hub
         if KEPT in hub.runtime_info:
             kept = hub.get_info(KEPT)
-            kept = kept if isinstance(kept, list) else []
             # They become a part of file names.
-            hub.update_info(KEPT, [i for i in kept if type(i) is int])
+            ids = [i for i in kept if type(i) is int] if isinstance(kept, list) else []
+            hub.update_info(KEPT, ids)
         super().before_train(runner)
         if isinstance(self.file_backend, WholeFileBackend):
             self._take_over(hub)
@@ -134,7 +130,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: Dict) -> None:
         hub, files = runner.message_hub, self.file_backend
-        surplus: List[int] = []
+        surplus = []
         if self.max_keep_ckpts > 0:
             ids = [i for i in self.keep_ckpt_ids if i != step] + [step]
             surplus = ids[: -self.max_keep_ckpts]

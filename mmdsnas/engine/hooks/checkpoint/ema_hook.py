@@ -15,16 +15,9 @@ SEARCHED = ('mutator.', 'cost_term.', 'gradient_estimator.')
 class EMAHook(_EMAHook):
     """mmengine's moving average of the weights, which leaves ``alpha`` alone.
 
-    mmengine's averages ``alpha`` too, so that the child that is validated and
-    saved is not the one that the search has come to, and keeps what is fixed as it
-    was in the first iteration. Here the averaged model always has the ``alpha``
-    and the fixed blocks of the search, and frozen candidates are not averaged.
-    In a distributed run it has the statistics of BatchNorm that are the mean over
-    the ranks.
-
-    Args:
-        **kwargs: See mmengine's hook: ``ema_type``, ``momentum``,
-            ``update_buffers``, ``begin_iter``, ``begin_epoch``, ...
+    The averaged model always has the ``alpha`` and the fixed blocks of the search, and
+    frozen candidates are not averaged. In a distributed run it has the statistics of
+    BatchNorm that are the mean over the ranks. Options are those of mmengine's hook.
     """
 
     def before_train_epoch(self, runner) -> None:
@@ -32,13 +25,10 @@ class EMAHook(_EMAHook):
         averaged = {n for n, p in self.src_model.named_parameters() if p.requires_grad}
         if self.ema_model.update_buffers:
             averaged.update(name for name, _ in self.src_model.named_buffers())
-        own = self.ema_model.module.state_dict(keep_vars=True)
+        averaged = {name for name in averaged if not name.startswith(SEARCHED)}
+        own = self.ema_model.module.state_dict(keep_vars=True).items()
         self.ema_model.avg_parameters = {
-            name: value
-            for name, value in own.items()
-            if name in averaged
-            and not name.startswith(SEARCHED)
-            and value.is_floating_point()
+            n: value for n, value in own if n in averaged and value.is_floating_point()
         }
 
     def after_train_epoch(self, runner) -> None:

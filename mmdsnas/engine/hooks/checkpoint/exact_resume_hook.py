@@ -1,3 +1,5 @@
+"""Hooks by which a resumed run goes on as if it had never been interrupted."""
+
 from typing import Dict
 
 from mmengine.dist import get_rank
@@ -16,17 +18,18 @@ from .run_state import changed, check_search_space, rescale_progress, run_state
 
 # Weights that another limit or another gradient estimator need not have.
 CHANGEABLE = ('cost_term.multipliers.', 'gradient_estimator.')
+# mmengine logs after a validation whatever has a name with val in it.
+VALIDATED = 'last_epoch_checked'
 
 
 @HOOKS.register_module()
 class ExactResumeHook(Hook):
     """Makes a resumed run go on as if it had never been interrupted.
 
-    mmengine saves no random states. Here an epoch begins with random states that
-    are a function of the seed, the epoch and the rank, and with no gradients that
-    wait for a step; see ``run_state.py`` for all that there is. A checkpoint of another
-    model is refused; where the run cannot be the same, e.g. on another number of
-    ranks, the log says what changed.
+    An epoch begins with random states that are a function of the seed, the epoch and
+    the rank, and with no gradients that wait for a step; see ``run_state.py`` for all
+    that there is. A checkpoint of another model is refused; where the run cannot be the
+    same, e.g. on another number of ranks, the log says what changed.
     """
 
     def before_train(self, runner) -> None:
@@ -59,8 +62,7 @@ class ExactResumeHook(Hook):
         """Compares it with the run that goes on.
 
         Raises:
-            CheckpointError: The checkpoint is of another search space or model, or of
-                other classes.
+            CheckpointError: It is of another search space, model or data set.
         """
         if not runner._resume:
             return
@@ -72,14 +74,14 @@ class ExactResumeHook(Hook):
             check_search_space(saved['search_space'], own['search_space'], path)
         data = getattr(runner.train_dataloader.dataset, 'metainfo', {})
         check_classes(checkpoint, data.get('classes'), path)
-        weights = (model.state_dict(), without_module(checkpoint['state_dict']))
-        check_weights(
-            *(
-                {k: v for k, v in part.items() if not k.startswith(CHANGEABLE)}
-                for part in weights
-            ),
-            path,
+        wanted, given = (
+            {k: w for k, w in weights.items() if not k.startswith(CHANGEABLE)}
+            for weights in (
+                model.state_dict(),
+                without_module(checkpoint['state_dict']),
+            )
         )
+        check_weights(wanted, given, path)
         effective, void = changed(saved, own)
         if effective:
             runner.logger.warning(
@@ -100,6 +102,46 @@ class ExactResumeHook(Hook):
                 'Iterations, and the schedules that count them, go on at the same '
                 f'epoch: iteration {meta["iter"]}.'
             )
+
+
+@HOOKS.register_module()
+class ResumeValidationHook(Hook):
+    """Validates after a resume what the interrupted run may not have validated.
+
+    An epoch's checkpoint is written before its validation. A run that goes on with
+    it would leave that out, and with it the child, or the best checkpoint.
+    """
+
+    def __init__(self) -> None:
+        self._resumed = self._training = False
+
+    def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
+        """Notes that the run goes on with a checkpoint."""
+        self._resumed = runner._resume
+
+    def before_train(self, runner) -> None:
+        """Validates, if the epoch is due and the checkpoint has no result of it."""
+        self._training = True
+        loop, epoch = runner.train_loop, runner.epoch
+        resumed, self._resumed = self._resumed, False
+        if not resumed or runner.val_loop is None:
+            return
+        loop._decide_current_val_interval()
+        due = epoch >= loop.val_begin and (
+            epoch % loop.val_interval == 0 or epoch == loop.max_epochs
+        )
+        if due and runner.message_hub.get_info(VALIDATED, -1) != epoch:
+            runner.logger.info(
+                f'The checkpoint is older than the validation of epoch {epoch}, which '
+                'is done now.'
+            )
+            runner.val_loop.run()
+
+    def before_val_epoch(self, runner) -> None:
+        """Notes what is validated, for the checkpoints that come after it."""
+        # runner.val() alone has no epoch.
+        if self._training:
+            runner.message_hub.update_info(VALIDATED, runner.epoch)
 
 
 def _by_epoch(runner) -> bool:

@@ -1,21 +1,30 @@
+"""Hooks that write down the child: in a file of its own, and in checkpoints."""
+
 import os.path as osp
 from logging import INFO, WARNING
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
 import torch
 from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
 
 from mmdsnas.errors import CheckpointError
+from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
-from mmdsnas.subnets import child_checkpoint, child_config, save_child, what_is_missing
-from mmdsnas.subnets.checkpoint import load_checkpoint
-from mmdsnas.subnets.file_names import SUBNET_PTH, SUBNET_YAML
+from mmdsnas.subnets import (
+    child_checkpoint,
+    child_config,
+    read_subnet,
+    save_child,
+    subnet_of_path,
+    what_is_missing,
+)
+from mmdsnas.subnets.checkpoint import SUBNET_PTH, SUBNET_YAML, load_checkpoint
 from mmdsnas.subnets.metadata import Metadata, meta_of
 from mmdsnas.utils.ranks import on_rank_0
 from mmdsnas.visualization.tables import child_table
-from ...child_evaluation import KEY, evaluate_child, has_test_data
-from ..utils import algorithm_of, plan_of
+from ...evaluation import KEY, evaluate_child, has_test_data
+from ..utils import algorithm_of, model_of, plan_of
 from .ema_hook import averaged_weights
 
 
@@ -41,9 +50,7 @@ class ExportChildHook(Hook):
         self._start_epoch = self._exported_epoch = runner.epoch
         self._meta: Metadata = {}
 
-    def after_val_epoch(
-        self, runner, metrics: Optional[Dict[str, float]] = None
-    ) -> None:
+    def after_val_epoch(self, runner, metrics=None) -> None:
         """Writes the child that was just validated."""
         # runner.val() alone is an evaluation, not a part of a search.
         if self._training:
@@ -57,18 +64,19 @@ class ExportChildHook(Hook):
                 'there are.'
             )
         # A finished run that is resumed keeps the child of its validation.
-        there = on_rank_0(
-            lambda: all(map(osp.isfile, self._files(runner))), 'look for the child'
-        )
+        files = self._files(runner)
+        there = on_rank_0(lambda: all(map(osp.isfile, files)), 'look for the child')
         if self._exported_epoch != runner.epoch or not there:
             with averaged_weights(runner):
                 self._export(runner, {})
         if has_test_data(runner):
-            checkpoint = evaluate_child(runner, self._files(runner)[1])
+            checkpoint = evaluate_child(runner, files[1])
             if checkpoint is not None:
                 self._save(runner, checkpoint)
+        # Of rank 0 alone.
         if self._meta:
-            self._print_table(runner)
+            level = INFO if what_is_missing(self._meta) is None else WARNING
+            runner.logger.log(level, child_table(self._meta, files))
 
     def _export(self, runner, metrics: Dict[str, float]) -> None:
         self._exported_epoch = runner.epoch
@@ -96,11 +104,6 @@ class ExportChildHook(Hook):
         save_child(checkpoint, pth, yaml)
         self._meta = checkpoint['meta']
 
-    @master_only
-    def _print_table(self, runner) -> None:
-        level = INFO if what_is_missing(self._meta) is None else WARNING
-        runner.logger.log(level, child_table(self._meta, self._files(runner)))
-
 
 def _keep_test(checkpoint: Dict[str, Any], path: str) -> None:
     """Takes over the metrics of a test of the same child.
@@ -116,3 +119,26 @@ def _keep_test(checkpoint: Dict[str, Any], path: str) -> None:
     same = old.keys() == new.keys() and all(torch.equal(old[k], new[k]) for k in new)
     if same and KEY in meta_of(before):
         checkpoint['meta'][KEY] = meta_of(before)[KEY]
+
+
+@HOOKS.register_module()
+class RecordSubnetHook(Hook):
+    """Lets a checkpoint name its subnet.
+
+    That of a search names the child it would give, the shape of the images and what
+    the run is to do; that of a child trained alone the subnet it was built from. The
+    tools then build the child without being told which one, and without a config.
+    """
+
+    def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
+        """Puts ``subnet``, ``child_config`` and the others into ``meta``."""
+        model, meta = model_of(runner), checkpoint['meta']
+        if isinstance(model, DSNAS):
+            path = model.mutator.child_of(checkpoint['state_dict'], 'mutator.')
+            meta['subnet'] = subnet_of_path(model, path)
+            meta['input_shape'] = model.resource_estimator.input_shape
+            meta['plan'] = plan_of(runner)
+        elif runner.cfg.model.get('fix_subnet') is not None:
+            meta['subnet'] = read_subnet(runner.cfg.model.fix_subnet)
+        if 'subnet' in meta:
+            meta['child_config'] = child_config(runner.cfg)

@@ -36,8 +36,7 @@ class LoadFromHook(Hook):
         """Replaces what the checkpoint has by what the model takes of it.
 
         Raises:
-            CheckpointError: The weights are not those of this child, or no weight of
-                the checkpoint fits this model, or its architecture.
+            CheckpointError: Its weights do not fit.
         """
         model, path = model_of(runner), runner._load_from
         own, weights = model.state_dict(), without_module(checkpoint['state_dict'])
@@ -48,7 +47,7 @@ class LoadFromHook(Hook):
         # A test, and a resumed run, take all.
         begins = isinstance(runner._train_loop, BaseLoop) and not runner._resume
         if begins and isinstance(model, DSNAS):
-            weights = checkpoint['state_dict'] = _begin_anew(runner, own, weights)
+            checkpoint['state_dict'] = _begin_anew(runner, own, weights)
         elif not own.keys() & weights.keys():
             raise _other_model(path, weights)
 

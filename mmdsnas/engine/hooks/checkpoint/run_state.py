@@ -41,12 +41,7 @@ COST_OPTIONS = ('limits', 'form', 'weight', 'count_fixed_part')
 
 
 def run_state(runner: Runner, epochs: int) -> RunState:
-    """What the exactness of a resume depends on.
-
-    Args:
-        runner (Runner): The run.
-        epochs (int): Epochs that are done, at least 1.
-    """
+    """What the exactness of a resume depends on, after at least one epoch."""
     loader = runner.train_dataloader
     setting = dict(
         world_size=get_world_size(),
@@ -57,9 +52,9 @@ def run_state(runner: Runner, epochs: int) -> RunState:
         torch=torch.__version__,
         ema=any(isinstance(hook, EMAHook) for hook in runner.hooks),
     )
-    own = runner.cfg.get('own_images')
-    if own and own.get('found'):
-        images = own['found'].get('images') or {}
+    found = (runner.cfg.get('own_images') or {}).get('found')
+    if found:
+        images = found.get('images') or {}
         setting['images'] = {k: dict(plain(counts)) for k, counts in images.items()}
     parts = {n: runner.cfg.get(n) for n in ('optim_wrapper', 'param_scheduler')}
     state = dict(setting=setting, options=dict(_flat(plain(parts))))
@@ -97,11 +92,9 @@ def _flat(value: Any, name: str = '') -> Iterator[Tuple[str, Any]]:
 
 
 def changed(saved: RunState, now: RunState) -> Tuple[List[str], List[str]]:
-    """What differs between the run of a checkpoint and the one that resumes it.
+    """What makes a resumed run another one, in words; and options without effect.
 
-    Returns:
-        tuple: What makes it another run, in words; and options without effect, as a
-        resumed run has those of optimizers and schedules from its checkpoint.
+    A resumed run has optimizers and schedules from its checkpoint.
     """
     effective = changed_values(saved['setting'], now['setting'])
     void = []
@@ -124,11 +117,7 @@ def changed_values(saved: Dict[str, Any], now: Dict[str, Any]) -> List[str]:
 def check_search_space(
     saved: Dict[str, SearchGroup], own: Dict[str, SearchGroup], path: str
 ) -> None:
-    """Refuses a checkpoint whose search groups are others than those of the run.
-
-    Raises:
-        CheckpointError: It names the first difference.
-    """
+    """Raises a ``CheckpointError`` with the first difference of search groups."""
     if saved == own:
         return
     theirs, ours = (
@@ -145,12 +134,8 @@ def check_search_space(
 def rescale_progress(checkpoint: Dict[str, Any], iterations_per_epoch: int) -> None:
     """Counts a checkpoint's iterations in those of epochs of another length.
 
-    The schedules that count them keep what the run's config says of their length,
-    and go on where they would be after the same number of epochs.
-
-    Args:
-        checkpoint (dict): Changed in place.
-        iterations_per_epoch (int): Of the run that goes on.
+    It is changed in place. The schedules that count iterations keep what the run's
+    config says of their length, and go on where they would be after as many epochs.
     """
     meta = checkpoint['meta']
     before, meta['iter'] = meta['iter'], meta['epoch'] * iterations_per_epoch
@@ -161,13 +146,9 @@ def rescale_progress(checkpoint: Dict[str, Any], iterations_per_epoch: int) -> N
         if state['by_epoch'] or not before:
             continue
         ratio, begin, last = meta['iter'] / before, state['begin'], state['last_step']
-        progress = dict(
-            _global_step=round(state['_global_step'] * ratio),
-            # It counts from where the schedule begins, -1 before that.
-            last_step=round((begin + last) * ratio) - round(begin * ratio)
-            if last >= 0
-            else last,
-            _last_value=state['_last_value'],
-        )
+        # It counts from where the schedule begins, -1 before that.
+        if last >= 0:
+            last = round((begin + last) * ratio) - round(begin * ratio)
+        step, value = round(state['_global_step'] * ratio), state['_last_value']
         state.clear()
-        state.update(progress)
+        state.update(_global_step=step, last_step=last, _last_value=value)

@@ -1,8 +1,7 @@
 import atexit
-import logging
 import sys
 import time
-from typing import Dict, Optional
+from typing import Optional
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -53,24 +52,23 @@ class ProgressBarHook(Hook):
         self._task = self._bar.add_task(
             '', total=runner.max_iters, completed=runner.iter, epoch=runner.epoch + 1
         )
-        terminal = sys.stdout
-        self._bar.start()
-        # A run that is killed would leave the terminal without one.
-        self._bar.console.show_cursor(True)
-        # And one that fails would leave the bar.
-        atexit.register(self._bar.stop)
         # The bar's own stdout puts lines above it.
         self._moved = [
             handler
             for handler in runner.logger.handlers
-            if isinstance(handler, logging.StreamHandler) and handler.stream is terminal
+            if getattr(handler, 'stream', None) is sys.stdout
         ]
+        self._bar.start()
+        # A run that is killed would leave the terminal without a cursor, and one that
+        # fails would leave the bar.
+        self._bar.console.show_cursor(True)
+        atexit.register(self._bar.stop)
         for handler in self._moved:
             handler.setStream(sys.stdout)
         self._drawn = time.monotonic()
 
     def after_train_iter(
-        self, runner, batch_idx: int, data_batch=None, outputs: Optional[Dict] = None
+        self, runner, batch_idx, data_batch=None, outputs=None
     ) -> None:
         """Moves the bar."""
         if self._bar is None:

@@ -3,7 +3,7 @@ import time
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Dict, Iterator, Optional
+from typing import Iterator, Optional
 
 import mmengine
 import torch
@@ -26,13 +26,11 @@ class ReportHook(Hook):
 
     At the end of the run, and now and then before it, so that a run that is killed
     has one too; ``tools/visualization/report.py`` writes it anew at any time, from
-    the numbers of the run and from ``DATE_TIME/run.json``, which the hook writes when
-    the training begins and after each epoch and validation. What keeps it from writing
-    is a warning, and not the end of the run.
+    ``DATE_TIME/run.json`` among others, which the hook writes when the training begins
+    and after each epoch and validation. What keeps it from writing is a warning.
 
     Args:
-        interval (int): Epochs from one report to the next; 0 writes one at the end
-            alone.
+        interval (int): Epochs from one report to the next; 0: at the end alone.
     """
 
     @checked_options
@@ -44,7 +42,33 @@ class ReportHook(Hook):
     def before_train(self, runner) -> None:
         """Writes what the run is."""
         self._begin = time.monotonic()
-        self._record = record_of(runner)
+        loop, model, cfg = runner.train_loop, model_of(runner), runner.cfg
+        by_epoch = isinstance(loop, EpochBasedTrainLoop)
+        is_search = isinstance(model, DSNAS)
+        device = next(model.parameters()).device
+        name = torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU'
+        facts = dict(
+            seed=runner.seed,
+            device=name,
+            mmdsnas=__version__,
+            PyTorch=torch.__version__,
+            MMEngine=mmengine.__version__,
+            Python=platform.python_version(),
+        )
+        self._record = RunRecord(
+            begin=datetime.now().isoformat(timespec='seconds'),
+            seconds=0,
+            by_epoch=by_epoch,
+            start=_done(runner),
+            done=_done(runner),
+            length=loop.max_epochs if by_epoch else loop.max_iters,
+            per_epoch=len(loop.dataloader) if by_epoch else 1,
+            plan=plan_of(runner) if is_search else {},
+            limits=dict(model.cost_term.limits) if is_search else {},
+            facts=plain(facts),
+            config=cfg.pretty_text,
+            options=plain(cfg.to_dict()),
+        )
         self._update(runner, self._record.start)
 
     def after_train_epoch(self, runner) -> None:
@@ -54,9 +78,7 @@ class ReportHook(Hook):
         if self.every_n_epochs(runner, self.interval):
             self._report(runner)
 
-    def after_val_epoch(
-        self, runner, metrics: Optional[Dict[str, float]] = None
-    ) -> None:
+    def after_val_epoch(self, runner, metrics=None) -> None:
         """Writes how far the run is."""
         if self._record is not None:
             self._update(runner, _done(runner))
@@ -83,36 +105,6 @@ class ReportHook(Hook):
         with _warning(runner, 'The report'):
             path = report(runner.work_dir)
             runner.logger.info(f'The report of the run is {path}.')
-
-
-def record_of(runner: Runner) -> RunRecord:
-    """What a run is, when its training begins."""
-    loop, model = runner.train_loop, model_of(runner)
-    by_epoch = isinstance(loop, EpochBasedTrainLoop)
-    is_search = isinstance(model, DSNAS)
-    device = next(model.parameters()).device
-    facts = dict(
-        seed=runner.seed,
-        device=torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU',
-        mmdsnas=__version__,
-        PyTorch=torch.__version__,
-        MMEngine=mmengine.__version__,
-        Python=platform.python_version(),
-    )
-    return RunRecord(
-        begin=datetime.now().isoformat(timespec='seconds'),
-        seconds=0,
-        by_epoch=by_epoch,
-        start=_done(runner),
-        done=_done(runner),
-        length=loop.max_epochs if by_epoch else loop.max_iters,
-        per_epoch=len(loop.dataloader) if by_epoch else 1,
-        plan=plan_of(runner) if is_search else {},
-        limits=dict(model.cost_term.limits) if is_search else {},
-        facts=plain(facts),
-        config=runner.cfg.pretty_text,
-        options=plain(runner.cfg.to_dict()),
-    )
 
 
 def _done(runner: Runner) -> int:

@@ -1,6 +1,6 @@
 from itertools import count
 from numbers import Number
-from typing import Any, Dict, Optional
+from typing import Any
 
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
@@ -26,9 +26,7 @@ class SampledPathValHook(Hook):
     is left to be sampled there is nothing to do: the child was evaluated.
     """
 
-    def after_val_epoch(
-        self, runner, metrics: Optional[Dict[str, float]] = None
-    ) -> None:
+    def after_val_epoch(self, runner, metrics=None) -> None:
         """Evaluates, and tells the message hub, which LoggerHook reads."""
         hub, algorithm = runner.message_hub, algorithm_of(runner)
         # Logs repeat the last value of what is not updated.

@@ -1,23 +1,24 @@
-from typing import Dict, Optional
+import math
+from typing import Dict, List, Optional, Tuple
 
 import torch
 from mmengine.hooks import Hook, LoggerHook
 from torch import Tensor
 
-from mmdsnas.models import COSTS, DSNAS
+from mmdsnas.models import DSNAS
+from mmdsnas.models.cost import COSTS, expected_cost
+from mmdsnas.models.mutators import functional as F
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.options import Count, checked_options
 from ..utils import algorithm_of
-from .search_numbers import probabilities, search_numbers, searched_blocks
 
 
 @HOOKS.register_module()
 class SearchLogHook(Hook):
     """Adds the state of the search to mmengine's logs.
 
-    At every logging interval: ``expected_mflops``, ``sampled_mflops``,
-    ``entropy`` and ``fixed_blocks`` in the log, and numbers by block in the
-    visualizer's files alone (see ``search_numbers.py``, and
+    At every logging interval: numbers of the search in the log, and numbers by block in
+    the visualizer's files alone (see :func:`search_numbers`, and
     docs/en/user_guides/logs.md for all names). At the end of an epoch: the
     probabilities of all candidates in the visualizer's files, and in the log the
     child block by block with its probabilities, its costs, and the mean absolute
@@ -31,22 +32,18 @@ class SearchLogHook(Hook):
     @checked_options
     def __init__(self, interval: Optional[Count] = None) -> None:
         self.interval = interval
-        self._reward_sum: Optional[Tensor] = None
-        self._num_rewards: Optional[Tensor] = None
         self._probs_before: Optional[Tensor] = None
+        self._reward_sum = self._num_rewards = None
 
     def before_train(self, runner) -> None:
         """Takes over the interval of mmengine's logger."""
+        loggers = [hook for hook in runner.hooks if isinstance(hook, LoggerHook)]
         if self.interval is None:
-            intervals = [
-                hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)
-            ]
-            self.interval = intervals[0] if intervals else 10
+            self.interval = loggers[0].interval if loggers else 10
 
     def before_train_epoch(self, runner) -> None:
         """Begins a new mean of the rewards."""
-        self._reward_sum = None
-        self._num_rewards = None
+        self._reward_sum = self._num_rewards = None
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         """Keeps the distribution before a step that is logged."""
@@ -56,7 +53,7 @@ class SearchLogHook(Hook):
             self._probs_before = algorithm_of(runner).mutator.probs().detach()
 
     def after_train_iter(
-        self, runner, batch_idx: int, data_batch=None, outputs: Optional[Dict] = None
+        self, runner, batch_idx, data_batch=None, outputs=None
     ) -> None:
         """Adds up rewards; reads numbers back where a log is due."""
         algorithm = algorithm_of(runner)
@@ -110,3 +107,71 @@ class SearchLogHook(Hook):
                 'Mean absolute reward of the blocks still searched: '
                 + '  '.join(f'{b} {r:.1e}' for b, r in zip(searched, mean))
             )
+
+
+def searched_blocks(algorithm: DSNAS) -> List[str]:
+    """Names of the blocks still searched, in the order of their rewards."""
+    groups = algorithm.cost_table.groups
+    return [block for name in algorithm.mutator.free for block in groups[name]]
+
+
+@torch.no_grad()
+def search_numbers(
+    algorithm: DSNAS, before: Tensor, rewards: Optional[Tensor] = None
+) -> Tuple[Dict[str, float], Dict[str, float]]:
+    """Reads all numbers of one log back from the device at once.
+
+    Args:
+        algorithm (DSNAS): After the step of an iteration.
+        before (Tensor): The mutator's ``probs()`` before it.
+        rewards (Tensor, optional): Of the blocks still searched, in it.
+
+    Returns:
+        tuple[dict[str, float], dict[str, float]]: Of the search as a whole:
+        ``expected_mflops`` and ``sampled_mflops``, ``entropy`` (mean over the groups,
+        nats) and ``fixed_blocks`` (how many); of limits also the mean cost and
+        ``multiplier_<cost>``. By block: ``entropy/<block>``, ``kl/<block>`` (how far
+        the step went, nats), ``reward/<block>`` if finite, and ``total_entropy``.
+    """
+    table, mutator = algorithm.cost_table, algorithm.mutator
+    term, probs = algorithm.cost_term, mutator.probs()
+    names, none = list(dict.fromkeys(('flops', *term.limits))), probs.new_empty(0)
+    parts = [
+        torch.stack([expected_cost(probs, table.matrix(n).to(probs)) for n in names]),
+        F.entropy(probs),
+        F.kl(before, probs),
+        none if rewards is None else rewards,
+        none if term.multipliers is None else term.multipliers.values,
+    ]
+    # Split on the host, where it was copied to in one go.
+    together = torch.cat([part.double() for part in parts]).cpu()
+    split = together.split([len(part) for part in parts])
+    means, entropy, kl, reward, multipliers = (part.tolist() for part in split)
+    state = {
+        **{COSTS[n].expected: table.fixed_part[n] + m for n, m in zip(names, means)},
+        'sampled_mflops': table.cost(mutator.current_choices)['flops'],
+        'entropy': sum(entropy) / len(entropy),
+        'fixed_blocks': len(table.blocks) - len(mutator.free_blocks),
+    }
+    state.update({f'multiplier_{n}': v for n, v in zip(term.limits, multipliers)})
+    by_block = {'total_entropy': sum(entropy)}
+    for blocks, h, divergence in zip(table.groups.values(), entropy, kl):
+        for block in blocks:
+            by_block[f'entropy/{block}'] = h
+            by_block[f'kl/{block}'] = divergence
+    for block, r in zip(searched_blocks(algorithm), reward):
+        if math.isfinite(r):
+            by_block[f'reward/{block}'] = r
+    return state, by_block
+
+
+@torch.no_grad()
+def probabilities(algorithm: DSNAS) -> Dict[str, float]:
+    """``prob/<block>/<candidate>`` of every candidate; 0 and 1 in a fixed block."""
+    mutator, groups = algorithm.mutator, algorithm.cost_table.groups
+    return {
+        f'prob/{block}/{choice}': value
+        for (name, blocks), row in zip(groups.items(), mutator.probs().tolist())
+        for block in blocks
+        for choice, value in zip(mutator.choices(name), row)
+    }

@@ -34,8 +34,8 @@ class SearchPlanHook(Hook):
     Where the config was fitted to a folder of images, it says what was found there.
 
     Args:
-        time_steps (bool): Whether to time a few steps of every stage, on a copy of
-            the search, and to say about how long the run takes.
+        time_steps (bool): Whether to say about how long the run takes, by a few steps
+            of every stage on a copy of the search.
     """
 
     @checked_options
@@ -47,9 +47,9 @@ class SearchPlanHook(Hook):
         """Logs the plan, and warns of what the search will lack."""
         algorithm, train = algorithm_of(runner), runner.train_dataloader
         shape = algorithm.resource_estimator.input_shape
-        own = runner.cfg.get('own_images') or {}
-        lines = found_lines(own['found'], shape[1]) if own.get('found') else []
+        found = (runner.cfg.get('own_images') or {}).get('found')
         epochs = range(runner.epoch, runner.max_epochs)
+        lines = found_lines(found, shape[1]) if found else []
         lines += plan_lines(algorithm, epochs)
         # The loader itself has none where its batch sampler is given.
         size = getattr(train.batch_sampler, 'batch_size', 'unknown size')
@@ -113,13 +113,11 @@ def found_lines(found: Mapping[str, Any], channels: int) -> List[str]:
     ]
     if 'test' in images:
         parts.append(f'{number["test"]} to test on, in the folder {folders["test"]}')
-    kinds = ', '.join(
-        f'{number} {KINDS[kind]}' for kind, number in found['channels'].items()
-    )
+    kinds = ', '.join(f'{n} {KINDS[kind]}' for kind, n in found['channels'].items())
     height, width = found['size']
+    folder = printable(found['folder'])
     lines = [
-        f'{sum(number.values())} images of {len(counts)} classes in '
-        f'{printable(found["folder"])}',
+        f'{sum(number.values())} images of {len(counts)} classes in {folder}',
         f'  {", ".join(counts)}',
         f'  {"; ".join(parts)}',
         f'  {kinds}; median size {height} x {width}',
@@ -141,12 +139,7 @@ def printable(name: str) -> str:
 
 
 def plan_lines(algorithm: DSNAS, epochs: Iterable[int]) -> List[str]:
-    """Says what a search chooses from, within which limit, in how many epochs.
-
-    Args:
-        algorithm (DSNAS): The search.
-        epochs (Iterable[int]): Those that are still to run, from 0.
-    """
+    """Says what a search chooses from, within which limit, in how many epochs."""
     cheapest, costliest = algorithm.cost_table.cost_range()
     limits = algorithm.cost_term.limits.items()
     limits = [f'{n:g} {COSTS[name].unit}' for name, n in limits]

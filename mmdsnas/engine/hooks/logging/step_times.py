@@ -4,7 +4,7 @@ import copy
 import os
 import statistics
 import time
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple
+from typing import Any, Callable, Dict, Mapping, NamedTuple
 
 import torch
 from mmengine.optim import OptimWrapper
@@ -25,8 +25,7 @@ class StepTimes(NamedTuple):
 
     Attributes:
         step (dict[Stage, float]): A training step by stage, without its images.
-        evaluation (float): Evaluating a batch of the training's size, without its
-            images.
+        evaluation (float): Evaluating a batch as large, without its images.
         image (float): Loading an image in one process.
         start (float): Starting the processes that load the images of an epoch.
     """
@@ -49,20 +48,19 @@ def measure(
         search (DSNAS): Before its training; a copy of it is trained.
         optim_wrapper (OptimWrapper): Its optimizers, which are copied with it.
         loader (DataLoader): The training data.
-        epochs (Mapping[Stage, int]): By stage the first epoch that will run.
+        epochs (Mapping[Stage, int]): First epoch by stage.
     """
     batch_size = loader.batch_sampler.batch_size
     with random_states_kept(0):
         begin = time.perf_counter()
-        items = [
-            loader.dataset[i] for i in range(min(MOST_IMAGES, len(loader.dataset)))
-        ]
-        image = (time.perf_counter() - begin) / len(items)
+        number = min(MOST_IMAGES, len(loader.dataset))
+        items = [loader.dataset[i] for i in range(number)]
+        image = (time.perf_counter() - begin) / number
         begin = time.perf_counter()
         # Its first batch comes from one process.
         next(iter(loader))
         start = time.perf_counter() - begin - image * batch_size
-        batch = loader.collate_fn([items[i % len(items)] for i in range(batch_size)])
+        batch = loader.collate_fn([items[i % number] for i in range(batch_size)])
         # Together, so that the one's optimizers have the other's parameters.
         algorithm, optimizers = copy.deepcopy((search, optim_wrapper))
         # What mmengine compiled is the search's own method, in the copy too.
@@ -79,7 +77,7 @@ def measure(
 
 def _median(step: Callable[[Any], Any], batch: Any) -> float:
     """Seconds of a step, which may change its batch."""
-    times: List[float] = []
+    times = []
     for _ in range(1 + REPEATS):
         # torch's timer waits for the GPU.
         begin = timer()
@@ -104,12 +102,11 @@ def seconds_of(
 
     Args:
         times (StepTimes): Of this machine.
-        epochs (dict[Stage, int]): By stage.
-        steps (int): Of an epoch.
-        batch_size (int): Images of a step.
+        epochs (dict[Stage, int]): How many there are, by stage.
+        steps (int): Of an epoch, of ``batch_size`` images.
         val_images (float): Images of a validation, in one process.
         workers (int): Processes that load images; 0 is the training's own.
-        validations (float): Validations of an epoch.
+        validations (float): Of an epoch.
     """
     side_by_side = min(workers + 1, os.cpu_count() or 1)
 

@@ -1,10 +1,10 @@
+from contextlib import nullcontext
 from typing import Any, List, Optional, Sized
 
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
 from torch.nn import SyncBatchNorm
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import BatchSampler, DataLoader
@@ -14,8 +14,7 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.foreign import telling
-from ...child_evaluation import has_test_data
-from ...evaluation import no_side_effects, some_images, try_evaluation
+from ...evaluation import has_test_data, no_side_effects, some_images, try_evaluation
 from ..checkpoint.export_child_hook import ExportChildHook
 from ..utils import model_of
 
@@ -35,22 +34,29 @@ class DataCheckHook(Hook):
         self.training = False
 
     def before_train(self, runner) -> None:
-        """Tries everything.
-
-        Raises:
-            ConfigError: Network, data and metrics do not fit each other.
-        """
+        """Raises a ``ConfigError`` if network, data and metrics do not fit."""
         model = model_of(runner).train()
         if smallest_batch(runner.train_dataloader) == 1:
             _try_single(model, runner.train_dataloader)
         with no_side_effects(model, training=True):
-            _try_training(model, runner)
+            batch = _training_images(runner.train_dataloader, 2)
+            if isinstance(model, DSNAS):
+                # Nothing has told it yet.
+                model.stage = model.stage_of(runner.epoch)
+            no_loss = 'the network has no loss of the images of train_dataloader'
+            if batch is not None:
+                with telling(no_loss):
+                    data = model.data_preprocessor(batch, True)
+                    model._run_forward(data, mode='loss')
         with no_side_effects(model):
             if runner.val_loop is not None:
                 metrics = try_evaluation(model, runner.val_loop, 'val')
                 _check_save_best(runner, list(metrics))
             if any(isinstance(hook, ExportChildHook) for hook in runner.hooks):
-                _try_test(model, runner)
+                with telling('the test of the child cannot be built from its config'):
+                    loop = runner.test_loop if has_test_data(runner) else None
+                if loop is not None:
+                    try_evaluation(model, loop, 'test')
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
         """Notes that the training has begun."""
@@ -59,24 +65,6 @@ class DataCheckHook(Hook):
     def after_train(self, runner) -> None:
         """Notes the same of a finished run that is resumed, which has no iteration."""
         self.training = True
-
-
-def _try_training(model: BaseModel, runner: Runner) -> None:
-    batch = _training_images(runner.train_dataloader, 2)
-    if batch is None:
-        return
-    if isinstance(model, DSNAS):
-        # Nothing has told it yet.
-        model.stage = model.stage_of(runner.epoch)
-    with telling('the network has no loss of the images of train_dataloader'):
-        model._run_forward(model.data_preprocessor(batch, True), mode='loss')
-
-
-def _try_test(model: BaseModel, runner: Runner) -> None:
-    with telling('the test of the child cannot be built from its config'):
-        loop = runner.test_loop if has_test_data(runner) else None
-    if loop is not None:
-        try_evaluation(model, loop, 'test')
 
 
 def _try_single(model: BaseModel, loader: DataLoader) -> None:
@@ -99,7 +87,18 @@ def _try_single(model: BaseModel, loader: DataLoader) -> None:
         for module in model.modules():
             module.training = False
         with telling('the network cannot take an image of train_dataloader'):
-            _run_all(model, model.data_preprocessor(batch, False))
+            data, paths = model.data_preprocessor(batch, False), [nullcontext()]
+            if isinstance(model, DSNAS):
+                # Each of its candidates once.
+                own = {n: model.mutator.choices(n) for n in model.mutator.search_groups}
+                most = max(map(len, own.values()), default=1)
+                paths = [
+                    model.evaluating({n: c[min(k, len(c) - 1)] for n, c in own.items()})
+                    for k in range(most)
+                ]
+            for executed in paths:
+                with executed:
+                    model._run_forward(data, mode='tensor')
     for handle in handles:
         handle.remove()
     if found:
@@ -133,22 +132,9 @@ def smallest_batch(loader: DataLoader) -> Optional[int]:
     return len(sampler) % size or size
 
 
-def _run_all(model: BaseModel, data: Any) -> None:
-    """Runs a network, a search with each of its candidates once."""
-    if not isinstance(model, DSNAS):
-        model._run_forward(data, mode='tensor')
-        return
-    choices = {n: model.mutator.choices(n) for n in model.mutator.search_groups}
-    for k in range(max(map(len, choices.values()), default=1)):
-        path = {name: own[min(k, len(own) - 1)] for name, own in choices.items()}
-        with model.evaluating(path):
-            model._run_forward(data, mode='tensor')
-
-
 def _check_save_best(runner, metrics: List[str]) -> None:
-    for hook in runner.hooks:
-        wanted = getattr(hook, 'key_indicators', None) or []
-        for name in wanted if metrics else []:
+    for hook in runner.hooks if metrics else []:
+        for name in getattr(hook, 'key_indicators', None) or []:
             if name not in ('auto', *metrics):
                 raise ConfigError(
                     'save_best must be one of the metrics of val_evaluator '

@@ -1,5 +1,3 @@
-from typing import Dict, Optional
-
 from mmengine.hooks import Hook
 
 from mmdsnas.errors import NonFiniteError
@@ -23,9 +21,6 @@ class NonFiniteHook(Hook):
     Args:
         max_consecutive (int): How many steps may be left out one after another;
             one more ends the run.
-
-    Raises:
-        ConfigError: ``max_consecutive`` is below 0.
     """
 
     @checked_options
@@ -38,13 +33,9 @@ class NonFiniteHook(Hook):
         self._statistics = copy_statistics(self._layers)
 
     def after_train_iter(
-        self, runner, batch_idx: int, data_batch=None, outputs: Optional[Dict] = None
+        self, runner, batch_idx, data_batch=None, outputs=None
     ) -> None:
-        """Counts what was left out.
-
-        Raises:
-            NonFiniteError: It was too much.
-        """
+        """Counts what was left out; a ``NonFiniteError`` if it was too much."""
         wrapper, hub = runner.optim_wrapper, runner.message_hub
         if wrapper.skipped is False:
             # The count is state of the run: a resumed one goes on with it.
@@ -54,11 +45,13 @@ class NonFiniteHook(Hook):
         # Between two steps the loss alone tells: a look at all statistics is slow.
         if wrapper.skipped is None and outputs['loss'].isfinite():
             return
-        self._mend_statistics()
-        if wrapper.skipped is None:
-            return
+        for layer, kept in zip(self._layers, self._statistics):
+            mean, variance = layer.running_mean, layer.running_var
+            if not (mean.isfinite().all() and variance.isfinite().all()):
+                put_statistics([layer], [kept])
         scaler = wrapper.loss_scaler
-        if scaler is not None and scaler.get_scale() > 1:
+        overflow = scaler is not None and scaler.get_scale() > 1
+        if wrapper.skipped is None or overflow:
             return
         count = hub.get_info(COUNT, 0) + 1
         hub.update_info(COUNT, count)
@@ -68,12 +61,6 @@ class NonFiniteHook(Hook):
         )
         if count > self.max_consecutive:
             raise NonFiniteError(self._report(runner, count))
-
-    def _mend_statistics(self) -> None:
-        for layer, kept in zip(self._layers, self._statistics):
-            mean, variance = layer.running_mean, layer.running_var
-            if not (mean.isfinite().all() and variance.isfinite().all()):
-                put_statistics([layer], [kept])
 
     def _report(self, runner, count: int) -> str:
         algorithm = algorithm_of(runner)

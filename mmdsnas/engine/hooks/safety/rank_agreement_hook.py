@@ -20,11 +20,7 @@ class RankAgreementHook(Hook):
     """
 
     def after_train_epoch(self, runner) -> None:
-        """Compares the ranks.
-
-        Raises:
-            RankError: They differ.
-        """
+        """Raises a ``RankError`` if the ranks differ."""
         if get_world_size() == 1:
             return
         ranks = all_gather_object(digests(algorithm_of(runner)))

@@ -30,20 +30,11 @@ class HeldOutBatchHook(Hook):
     all iterations. Once every block is fixed, all batches train the weights.
 
     It keeps nothing: whose turn it is, is a function of the iteration in the epoch.
-
-    Used in a config::
-
-        train_dataloader = dict(batch_sampler=dict(type='AlternatingBatchSampler'))
-        default_hooks = dict(held_out_batch=dict(type='HeldOutBatchHook'))
+    It needs ``train_dataloader.batch_sampler=dict(type='AlternatingBatchSampler')``.
     """
 
     def before_train(self, runner) -> None:
-        """Looks whether there is a half that is held out.
-
-        Raises:
-            ConfigError: The data loader does not alternate, or gradients are
-                accumulated.
-        """
+        """Raises a ``ConfigError`` if no half is held out, or gradients accumulate."""
         batches = getattr(runner.train_dataloader, 'batch_sampler', None)
         if not isinstance(batches, AlternatingBatchSampler):
             raise ConfigError(

@@ -22,13 +22,7 @@ class SearchStageHook(Hook):
     """
 
     def before_train(self, runner) -> None:
-        """Refuses what a search cannot run with.
-
-        Raises:
-            ConfigError: The training loop does not count epochs, there is one
-                optimizer only, blocks are computed again in the backward pass,
-                ``alpha`` is averaged, or the limits leave no path.
-        """
+        """Raises a ``ConfigError`` on what a search cannot run with."""
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise ConfigError(
                 'train_cfg must be epoch-based (by_epoch=True), because the '
@@ -69,9 +63,8 @@ class SearchStageHook(Hook):
         before = algorithm.stage
         settled = algorithm.begin(epoch=runner.epoch)
         if algorithm.stage is not before:
-            runner.logger.info(
-                f'Stage {algorithm.stage.value} from epoch {runner.epoch + 1}.'
-            )
+            stage = algorithm.stage.value
+            runner.logger.info(f'Stage {stage} from epoch {runner.epoch + 1}.')
             if algorithm.stage is Stage.FINETUNE:
                 self._drop_unselected(runner)
         if settled:
@@ -82,12 +75,11 @@ class SearchStageHook(Hook):
         runner.optim_wrapper.forget_frozen()
         if not is_model_wrapper(runner.model):
             return
-        config = dict(runner.cfg.get('model_wrapper_cfg') or {})
-        config.setdefault('broadcast_buffers', False)
+        given = runner.cfg.get('model_wrapper_cfg') or {}
+        config = {'broadcast_buffers': False, **given, 'find_unused_parameters': False}
         # The old wrapper must be gone, or its hooks would exchange gradients too.
         algorithm, runner.model = algorithm_of(runner), None
         gc.collect()
-        config['find_unused_parameters'] = False
         runner.model = runner.wrap_model(config, algorithm)
         if runner.cfg.get('compile'):
             runner._maybe_compile('train_step')

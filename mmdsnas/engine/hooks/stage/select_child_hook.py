@@ -31,16 +31,14 @@ class SelectChildHook(Hook):
     and a run that was resumed chooses the same. With an ``EMAHook`` the averaged
     weights are evaluated, as in a validation.
 
-    With uniform sampling (``pretrain_epochs`` equal to ``finetune_epochs``, and
-    ``mutator.init_std=0``) it is a baseline of a search, see ``configs/baselines``.
+    With uniform sampling it is a baseline of a search, see ``configs/baselines``.
 
     Args:
         strategy (dict | BaseSelection): ``RandomSelection`` or
             ``EvolutionSelection``.
         dataloader (dict, optional): Data that paths are compared on; the
             validation's by default. Training data that are left out of the training
-            are better: the best of many scores is partly luck, so that on the data
-            that chose it the child looks better than it is.
+            are better: on the data that chose it the child looks better than it is.
         evaluator (dict | list[dict], optional): Metrics of these data; the
             validation's by default.
         metric (str): The number of the evaluator that is the score; greater is
@@ -49,8 +47,7 @@ class SelectChildHook(Hook):
             computed on; they are the same for all paths and kept in memory.
 
     Raises:
-        ConfigError: An option is wrong, there is no finetune stage, or no data to
-            compare paths on.
+        ConfigError: There is no finetune stage, or no data to compare paths on.
     """
 
     @checked_options
@@ -62,9 +59,8 @@ class SelectChildHook(Hook):
         metric: Text = 'accuracy/top1',
         num_batches: Count = 20,
     ) -> None:
-        if isinstance(strategy, dict):
-            strategy = TASK_UTILS.build(strategy)
-        self.strategy = strategy
+        is_config = isinstance(strategy, dict)
+        self.strategy = TASK_UTILS.build(strategy) if is_config else strategy
         self.dataloader = dataloader
         self.evaluator = evaluator
         self.metric = metric
@@ -106,20 +102,18 @@ class SelectChildHook(Hook):
             child,
             np.random.default_rng([seed, 0, 0, Stream.SELECTION]),
         )
-        batches = self._batches(runner) if most else []
+        batches: List[Any] = []
+        if most:
+            with random_states_kept(runner.seed):
+                loader = train_loader(runner, 'SelectChildHook')
+                batches = list(islice(loader, self.num_batches))
 
         def measure(path: Path) -> float:
-            return self._score(
-                evaluate_path(algorithm, path, batches, self._loop, runner.seed)
-            )
+            found = evaluate_path(algorithm, path, batches, self._loop, runner.seed)
+            return self._score(found)
 
         scores = PathScores(measure, min(most, space.size), runner.logger.info)
         return self.strategy.select(space, scores)
-
-    def _batches(self, runner) -> List[Any]:
-        with random_states_kept(runner.seed):
-            loader = train_loader(runner, 'SelectChildHook')
-            return list(islice(loader, self.num_batches))
 
     def _score(self, metrics: Mapping[str, Any]) -> float:
         numbers = {n: v for n, v in metrics.items() if isinstance(v, Number)}
@@ -132,17 +126,15 @@ class SelectChildHook(Hook):
         return float(numbers[self.metric])
 
     def _build_loop(self, runner) -> ValLoop:
-        own, loop = (self.dataloader, self.evaluator), runner.val_loop
-        if own == (None, None) and loop is not None:
+        data, evaluator, loop = self.dataloader, self.evaluator, runner.val_loop
+        if loop is None:
+            if data is None or evaluator is None:
+                raise ConfigError(
+                    'SelectChildHook must have a dataloader and an evaluator where the '
+                    'config has no validation to take them from.'
+                )
+            return ValLoop(runner, data, evaluator)
+        if data is None and evaluator is None:
             return loop
-        if loop is None and None in own:
-            raise ConfigError(
-                'SelectChildHook must have a dataloader and an evaluator where the '
-                'config has no validation to take them from.'
-            )
-        return ValLoop(
-            runner,
-            own[0] or loop.dataloader,
-            own[1] or loop.evaluator,
-            fp16=loop is not None and loop.fp16,
-        )
+        data, evaluator = data or loop.dataloader, evaluator or loop.evaluator
+        return ValLoop(runner, data, evaluator, fp16=loop.fp16)
