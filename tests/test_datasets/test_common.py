@@ -91,6 +91,6 @@ def test_a_data_loader_gives_packed_inputs(config, num_workers):
 
 
 def test_wrong_split(config):
-    message = f"^split of {config['type']} must be .*train, .*, but is 'all'.$"
+    message = f"^split of {config['type']} must be 'train'.*, but is 'all'.$"
     with pytest.raises(ConfigError, match=message):
         DATASETS.build(dict(**config, split='all', lazy_init=True))
