@@ -135,6 +135,7 @@ def plain(value):
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'name', ['dsnas_supernet_1xb64_folder', 'dsnas_supernet_8xb128_in1k']
 )

@@ -66,6 +66,7 @@ def test_all_untested_versions_share_one_sentence(installed, monkeypatch):
     assert re.findall(r'(\w+) [\d.]+ \(tested', message) == ['Python', 'torch', 'mmcls']
 
 
+@pytest.mark.slow
 def test_warning_points_at_the_importing_line(run_python, tmp_path):
     (tmp_path / 'user.py').write_text('import mmdsnas\n')
     assert run_python(

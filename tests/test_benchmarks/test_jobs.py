@@ -72,6 +72,7 @@ def wait_until(true):
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_results_of_other_configs_are_not_added_to(tmp_path):
     run_jobs(dict(a=(double, (1,))), tmp_path, 1)
     (tmp_path / 'recipe.txt').write_text('another')

@@ -76,6 +76,7 @@ def test_growth_in_candidates_is_compared_with_the_fewest(counted, workload):
     assert [row['memory']['peak'].candidates for row in rows] == [2, 3, 6]
 
 
+@pytest.mark.slow
 def test_growth_in_blocks_is_compared_with_plain_steps(counted, workload):
     found = growth.in_blocks(workload, (4, 8), 4, 0)
     rows = found['rows']

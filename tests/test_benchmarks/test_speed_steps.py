@@ -48,6 +48,7 @@ def steps(workload):
     return build_steps(workload)
 
 
+@pytest.mark.slow
 def test_all_variants_execute_the_same_paths_with_the_same_loss(steps, workload):
     paths = steps['search'].paths()
     assert len({str(path) for path in paths}) == workload.num_paths
@@ -69,6 +70,7 @@ def test_all_variants_execute_the_same_paths_with_the_same_loss(steps, workload)
             assert [c for _, c in executed[name]] == list(paths[0].values()), name
 
 
+@pytest.mark.slow
 def test_alpha_stays_so_that_the_paths_are_those_drawn_before(steps):
     search, before = steps['search'], steps['search'].paths()
     alpha = [a.clone() for a in search.algorithm.mutator.arch_params.values()]
@@ -110,6 +112,7 @@ def test_the_official_formulation_has_the_gradients_of_the_estimator(which):
             torch.testing.assert_close(parameter.grad, weights[name])
 
 
+@pytest.mark.slow
 def test_the_official_optimizer_moves_candidates_that_were_never_executed(steps):
     """By weight decay, in every step; the search's own does not visit them."""
     paths = steps['search'].paths()[:2]
@@ -153,6 +156,7 @@ def test_mmrazors_own_step_runs_and_moves_its_weights(steps, monkeypatch):
     assert not all(map(torch.equal, before, after))
 
 
+@pytest.mark.slow
 def test_mmrazors_step_crashes_without_the_workaround(steps):
     step: MMRazorStep = steps['mmrazor']
     step.prepare(0)
@@ -161,6 +165,7 @@ def test_mmrazors_step_crashes_without_the_workaround(steps):
         step.run(0)
 
 
+@pytest.mark.slow
 def test_all_variants_compute_in_the_workloads_precision(workload):
     """Convolutions of autocast give bfloat16."""
     built = build_steps(replace(workload, dtype='bfloat16'))

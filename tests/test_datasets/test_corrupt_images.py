@@ -263,6 +263,7 @@ def test_a_copy_counts_for_itself(tmp_path, said, copied):
     assert (dataset.num_corrupt, other.num_corrupt) == (2, 1)
 
 
+@pytest.mark.slow
 def test_a_copy_counts_over_workers(tmp_path):
     """mmengine's Runner copies the data set that it is given."""
     dataset = copy.deepcopy(Images(images(tmp_path, 6, (1, 4))))

@@ -39,6 +39,7 @@ def scope():
     init_default_scope('mmdsnas')
 
 
+@pytest.mark.slow
 def test_a_number_takes_images_from_the_whole_data_set():
     for split, size in (('test', 359), ('train', 1438)):
         found = find_images(loaders(DIGITS), 5, split)

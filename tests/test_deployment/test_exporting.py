@@ -135,6 +135,7 @@ def test_a_file_alone_computes_what_pytorch_does(
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('format, with_preprocess', KINDS)
 def test_the_comparison_is_of_all_images(
     format, with_preprocess, exported, child, images
@@ -224,6 +225,7 @@ def test_what_cannot_be_exported_is_said(images, tmp_path):
     refuses(ExportError, '^torch.onnx cannot', lambda x: x @ torch.linalg.pinv(x.T @ x))
 
 
+@pytest.mark.slow
 def test_an_export_without_images_of_one_size(child, tmp_path):
     samples = [dict(inputs=torch.zeros(3, edge, 32)) for edge in (32, 32, 33)]
     with pytest.raises(ConfigError, match='must give images of one size'):
@@ -231,6 +233,7 @@ def test_an_export_without_images_of_one_size(child, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('format', ['onnx', 'pt2'])
 def test_names_of_candidates_are_no_code(format, child, images, tmp_path):
     """torch.export makes code of the names of modules."""

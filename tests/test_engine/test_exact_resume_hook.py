@@ -321,6 +321,7 @@ def test_a_validation_alone_builds_no_training(tmp_path):
     assert isinstance(runner._train_loop, dict)
 
 
+@pytest.mark.slow
 def test_options_that_a_resume_keeps_are_told(whole, tmp_path, caplog, monkeypatch):
     def config(lr, counts):
         part = dict(optimizer=dict(lr=lr), accumulative_counts=counts)

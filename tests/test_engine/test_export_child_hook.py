@@ -58,6 +58,7 @@ def early():
     return EarlyStoppingHook('toy/score', rule='greater', stopping_threshold=-1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'hook, stages, parts',
     [
@@ -91,6 +92,7 @@ def test_a_stage_that_is_not_reached(tmp_path, length, parts):
     assert 'WARNING' in told and all(part in told for part in parts)
 
 
+@pytest.mark.slow
 def test_a_run_that_comes_to_its_end(tmp_path):
     runner = run(tmp_path)
     said = Said(tmp_path)
@@ -122,6 +124,7 @@ def test_a_run_that_is_interrupted(tmp_path, signal, epoch, stage):
     assert (said.meta['epoch'], said.meta['plan']['max_epochs']) == (epoch, 3)
 
 
+@pytest.mark.slow
 def test_a_resumed_run(tmp_path):
     """One that was stopped goes on to its end; then there is nothing left to run."""
     (tmp_path / 'a').mkdir()

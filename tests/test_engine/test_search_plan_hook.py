@@ -1,5 +1,7 @@
 import re
 
+import pytest
+
 from mmdsnas.engine import SearchPlanHook
 from mmdsnas.engine.hooks.logging import search_plan_hook
 from mmdsnas.engine.hooks.logging.search_plan_hook import RULE, found_lines
@@ -61,6 +63,7 @@ def test_a_process_validates_its_part(tmp_path, monkeypatch):
     assert (steps, batch_size, images, workers, validations) == (4, 4, 4, 0, 0.5)
 
 
+@pytest.mark.slow
 def test_the_plan_is_logged_and_changes_nothing(tmp_path):
     cheapest, costliest = search_of().cost_table.cost_range()
     cost = dict(limit=costliest)

@@ -60,6 +60,7 @@ def test_values(changes):
         build(config)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(PARTS), option_names, values)
 def test_options_that_there_may_not_be(part, option, value):
     config = small_search()

@@ -232,6 +232,7 @@ def test_a_runner_of_ones_own_tests_as_well(tmp_path):
     assert seen == ['Testing']
 
 
+@pytest.mark.slow
 def test_what_was_compiled_is_the_search_alone(tmp_path, monkeypatch):
     """The plan is timed on a copy, whose steps must not be those of the search."""
     steps = []

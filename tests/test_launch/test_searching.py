@@ -79,6 +79,7 @@ def test_the_result_is_what_the_run_left(results):
             assert part in str(result)
 
 
+@pytest.mark.slow
 def test_runs_do_not_mix(results):
     for seed, result in enumerate(results, 1):
         (log,) = result.work_dir.glob('*/*.log')
@@ -103,8 +104,13 @@ def test_instances_of_the_caller_are_there_again(results):
         assert MMLogger.get_current_instance() is not before[0]
     after = MMLogger.get_current_instance(), MessageHub.get_current_instance()
     assert after == before
-    for kind in ManagerMixin.__subclasses__():
-        assert not [name for name in kind._instance_dict if DIGITS in name]
+    begun = [
+        folder.parent.name for r in results for folder in r.work_dir.glob('*/vis_data')
+    ]
+    names = [
+        name for kind in ManagerMixin.__subclasses__() for name in kind._instance_dict
+    ]
+    assert not [name for name in names if name.endswith(tuple(begun))]
 
 
 def test_an_error_gives_them_back_too(tmp_path):

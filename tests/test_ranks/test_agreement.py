@@ -95,6 +95,7 @@ def test_every_rank_draws_its_own_path(ranks):
     assert sum(a != b for a, b in zip(first, second)) > EPOCHS * PER_EPOCH / 2
 
 
+@pytest.mark.slow
 def test_blocks_are_fixed_in_the_middle(ranks):
     """And some are still searched at the end."""
     counts = [len(fixed) for fixed in ranks[0]['fixed']]

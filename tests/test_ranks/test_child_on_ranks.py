@@ -42,6 +42,7 @@ def both(folder):
     return [load(folder), *(export(folder / str(sees), sees) for sees in (True, False))]
 
 
+@pytest.mark.slow
 def test_ranks_do_the_same(tmp_path):
     (tmp_path / 'damaged.pth').write_bytes(b'P')
     first, second = on_ranks(2, tmp_path, both, tmp_path)

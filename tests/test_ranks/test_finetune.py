@@ -95,6 +95,7 @@ def unselected(child):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('run', ['through', 'resumed'])
 def test_losers_cost_nothing(ranks, run):
     for rank in ranks[0]:

@@ -1,5 +1,7 @@
 """All ranks measure the same paths and choose the same child."""
 
+import pytest
+
 from mmdsnas.engine import EvolutionSelection, SelectChildHook
 from tests.ranks import WRAPPER, on_ranks
 from tests.toy_run import Keep, loader, runner_of, same, search_of
@@ -43,6 +45,7 @@ def run(folder):
     return dict(scores=strategy.scores, child=model.mutator.fixed, states=kept)
 
 
+@pytest.mark.slow
 def test_ranks_choose_the_same(tmp_path):
     first, second = on_ranks(2, tmp_path, run, tmp_path)
     assert first['scores'] == second['scores']

@@ -81,6 +81,7 @@ def test_every_tensor_has_a_counterpart(algorithm):
     assert all(algorithm.state_dict()[alpha].shape == (4,) for alpha in alphas)
 
 
+@pytest.mark.slow
 def test_candidates_are_in_the_authors_order(algorithm):
     for blocks in algorithm.mutator.search_groups.values():
         assert [b.choices for b in blocks] == [REFERENCE['candidate_names']]

@@ -252,6 +252,7 @@ def test_all_ranks_have_what_the_first_one_measured(tmp_path):
     assert first == second and first[0] == 1.0
 
 
+@pytest.mark.slow
 def test_all_ranks_are_told_of_an_error(tmp_path):
     first, second = on_ranks(2, tmp_path, measured_on, True)
     assert first == second and 'latency.file' in first
