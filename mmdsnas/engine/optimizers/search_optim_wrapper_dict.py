@@ -112,7 +112,7 @@ class SearchOptimWrapperDict(OptimWrapperDict):
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Mixed precision, and no gradient exchange while accumulating.
 
-        A ``DSNAS`` as model, wrapped or not, gives :attr:`before_step`.
+        A ``DSNAS`` as model, wrapped or not, gives ``before_step``.
         """
         autocast = nullcontext()
         if self.amp_dtype is not None:

@@ -41,9 +41,9 @@ class DSNAS(StagedAlgorithm):
     gradient estimator behind the blocks, one backward pass of the loss fills the
     gradients of weights and ``alpha``, so that mmengine's own step and distributed
     wrapper serve as they are. Evaluation runs the most probable path, the child, unless
-    :meth:`evaluating` names another one.
+    ``evaluating`` names another one.
 
-    ``SearchStageHook`` and ``HeldOutBatchHook`` tell where the run is by :meth:`begin`;
+    ``SearchStageHook`` and ``HeldOutBatchHook`` tell where the run is by ``begin``;
     where nothing does, every iteration is one of the search stage.
 
     Args:

@@ -149,7 +149,7 @@ class StagedAlgorithm(BaseAlgorithm):
         """Looks at the losses of the architecture, before the first step of a stage.
 
         Raises:
-            ConfigError: See :func:`.losses.check_losses`.
+            ConfigError: See ``losses.py``.
         """
         if self._checked is not None and self._checked is self.stage:
             return

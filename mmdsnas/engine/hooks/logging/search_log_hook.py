@@ -18,7 +18,7 @@ class SearchLogHook(Hook):
     """Adds the state of the search to mmengine's logs.
 
     At every logging interval: numbers of the search in the log, and numbers by block in
-    the visualizer's files alone (see :func:`search_numbers`, and
+    the visualizer's files alone (see ``search_numbers``, and
     docs/en/user_guides/logs.md for all names). At the end of an epoch: the
     probabilities of all candidates in the visualizer's files, and in the log the
     child block by block with its probabilities, its costs, and the mean absolute
