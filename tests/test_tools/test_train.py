@@ -190,13 +190,7 @@ def test_ranks_share_one_search(run_tool, tmp_path):
 @pytest.mark.parametrize(
     'option, sentence',
     [
-        ('model.pretrain_epochs=5', 'pretrain_epochs is 5 and finetune_epochs is 2'),
         ('model.cost.limit=0.1', r'cost.limit is 0.1 MFLOPs, but the cheapest .*0\.6'),
-        (
-            'model.mutator.fix_threshold=2',
-            r'model.mutator: fix_threshold of \w+ must be .*, but is 2',
-        ),
-        ('model.mutator.custom_groups=[[]]', r'custom_groups\[0\] is empty'),
         ('train_dataloader.dataset.split=none', "split.*'none'"),
     ],
 )
