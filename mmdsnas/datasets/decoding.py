@@ -37,7 +37,8 @@ def jpeg_size(content: bytes, turn: bool) -> tuple[int, int] | None:
         image = JpegImageFile(io.BytesIO(content))
         orientation = image.getexif().get(Base.Orientation) if turn else None
     except Exception:
-        # Pillow raises whatever a broken header makes it run into.
+        # Pillow raises whatever a broken header makes it run into. Without a size the
+        # image is decoded whole, which tells what is wrong with it.
         return None
     if image.mode not in ('L', 'RGB'):
         return None

@@ -28,13 +28,13 @@ METADATA = 'metadata.json'
 class ChildFormat(ABC):
     """A kind of file. A new one is a class of this module, named in ``FORMATS``.
 
+    One with a method ``quantize(source, target, inputs)`` writes files in int8, too.
+
     Attributes:
         suffix (str): Ending of its files.
-        int8 (bool): Whether :meth:`quantize` can write a file in int8.
     """
 
     suffix: str
-    int8 = False
 
     @abstractmethod
     def write(self, program: ExportedProgram, path: Path, metadata: Metadata) -> None:
@@ -48,16 +48,6 @@ class ChildFormat(ABC):
     def runner(self, path: Path) -> Run:
         """What computes logits by a file, whatever its ending is."""
 
-    def quantize(self, source: Path, target: Path, inputs: Iterable[Tensor]) -> None:
-        """Writes a file in float32 anew, with weights and feature maps in int8.
-
-        Args:
-            source (Path): The file in float32.
-            target (Path): The one in int8.
-            inputs (Iterable[Tensor]): Batches for the calibration.
-        """
-        raise NotImplementedError
-
 
 class OnnxFormat(ChildFormat):
     """ONNX, for ONNX Runtime and whatever else reads it.
@@ -69,7 +59,6 @@ class OnnxFormat(ChildFormat):
     """
 
     suffix = '.onnx'
-    int8 = True
 
     def __init__(self) -> None:
         try:
@@ -130,10 +119,15 @@ class OnnxFormat(ChildFormat):
         return run
 
     def quantize(self, source: Path, target: Path, inputs: Iterable[Tensor]) -> None:
-        """Quantizes by ONNX Runtime's static quantization, see the base class.
+        """Writes a file in float32 anew, in int8, by ONNX Runtime's quantization.
 
         Weights have a scale for each output channel, feature maps one each, from the
         smallest and the largest value that the inputs give.
+
+        Args:
+            source (Path): The file in float32.
+            target (Path): The one in int8.
+            inputs (Iterable[Tensor]): Batches for the calibration.
         """
         from onnxruntime.quantization import (
             CalibrationDataReader,
@@ -192,7 +186,7 @@ class Pt2Format(ChildFormat):
 FORMATS: dict[str, type[ChildFormat]] = dict(onnx=OnnxFormat, pt2=Pt2Format)
 DEFAULT = next(iter(FORMATS))
 # Those that a file in int8 can have.
-INT8_FORMATS = [name for name, kind in FORMATS.items() if kind.int8]
+INT8_FORMATS = [name for name, kind in FORMATS.items() if hasattr(kind, 'quantize')]
 
 
 @contextmanager
