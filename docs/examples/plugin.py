@@ -21,8 +21,8 @@ from .documents import DOCUMENTS, Document
 from .scratch import ROOT, make_scratch, run_shell
 
 SHELL = ('shell', 'bash', 'sh')
-# Blocks that are no commands: output, references, parts of a page.
-NOT_CODE = ('text', 'latex', 'bibtex', '{toctree}', '{eval-rst}')
+# Blocks that are no commands: output and references.
+NOT_CODE = ('text', 'latex', 'bibtex')
 
 
 def name_of(path) -> str:
@@ -32,8 +32,9 @@ def name_of(path) -> str:
 def blocks(document):
     """All blocks of a page that are code."""
     for region in FencedCodeBlockLexer(language=r'[^\n]*')(document):
-        language = region.lexemes['language']
-        if language.strip() not in NOT_CODE:
+        language = region.lexemes['language'].strip()
+        # In braces: a directive of the documentation, a part of the page.
+        if language not in NOT_CODE and not language.startswith('{'):
             parsed = language, region.lexemes['source']
             yield Region(region.start, region.end, parsed, evaluate)
 
