@@ -16,6 +16,13 @@ BENCH_ARGS ?=
 # --overwrite writes the outputs of the cells into the notebook.
 NOTEBOOK_ARGS ?=
 
+# A misspelt variable would be ignored without a word.
+KNOWN := PYTHON VENV DATA LIMIT CONFIG WORK_DIR ARGS PYTEST_ARGS SEED RESUME_ARGS \
+  BENCH_ARGS NOTEBOOK_ARGS OMP_NUM_THREADS
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+UNKNOWN := $(filter-out $(KNOWN) MAKEFLAGS,$(GIVEN))
+$(if $(UNKNOWN),$(error Unknown variable $(UNKNOWN); there are $(KNOWN)))
+
 OLDEST_PYTHON := $(shell sed -n "s/^TESTED_PYTHON = '\(.*\)'/\1/p" mmdsnas/versions.py)
 VENV_PYTHON := $(VENV)/bin/python
 PIP := $(VENV_PYTHON) -m pip --disable-pip-version-check

@@ -8,6 +8,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def make_search(*variables):
+    return subprocess.run(
+        ['make', '--dry-run', '--no-print-directory', 'search', *variables],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
 @pytest.mark.parametrize(
     'variables, words',
     [
@@ -22,12 +31,13 @@ ROOT = Path(__file__).resolve().parents[1]
     ],
 )  # fmt: skip
 def test_search(variables, words):
-    done = subprocess.run(
-        ['make', '--dry-run', '--no-print-directory', 'search', *variables],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = make_search(*variables)
+    assert done.returncode == 0, done.stderr
     command = done.stdout[done.stdout.index('tools/train.py') :].replace('\\\n', '')
     assert ' '.join(command.split()) == f'tools/train.py {words}'
+
+
+def test_a_misspelt_variable_is_refused():
+    done = make_search('LIMTI=3')
+    assert done.returncode == 2 and not done.stdout
+    assert 'LIMTI' in done.stderr and 'LIMIT' in done.stderr
