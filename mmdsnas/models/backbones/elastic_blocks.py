@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.registry import MODELS
-from mmdsnas.utils.options import Items, PartConfig, checked_options
+from mmdsnas.utils.options import PartConfig, checked_options
 from ..mutables import ElasticMutableOP
 from ..mutables.elastic_mutable_op import part_index
 from ..weights import differences, shortened
@@ -31,8 +31,8 @@ Kernel = Annotated[int, Field(ge=1, le=15)]
 @checked_options
 def elastic_blocks(
     backbone: Union[nn.Module, PartConfig],
-    expansions: Items[Expansion] = (4, 3, 2),
-    kernels: Items[Kernel] = (3, 5),
+    expansions: Sequence[Expansion] = (4, 3, 2),
+    kernels: Sequence[Kernel] = (3, 5),
     skip: bool = True,
 ) -> nn.Module:
     """Makes the inverted residual blocks of a network searchable.

@@ -1,0 +1,160 @@
+import pytest
+import torch
+import torch.nn as nn
+from mmcls.models import EfficientNet, MobileNetV2
+from mmcls.models.utils import SELayer
+from mmengine.runner import load_checkpoint
+
+from mmdsnas.errors import CheckpointError, ConfigError
+from mmdsnas.models.backbones import EfficientNetLite, elastic_blocks
+from mmdsnas.models.backbones.elastic_blocks import convolutions, sort_channels
+from mmdsnas.models.mutables import blocks_of
+from mmdsnas.registry import MODELS
+
+NETWORKS = dict(
+    lite=lambda **kwargs: EfficientNetLite(**kwargs),
+    mobilenet=lambda **kwargs: MobileNetV2(widen_factor=0.5, **kwargs),
+)
+
+
+def trained(kind):
+    """A network whose weights and statistics are not those of a new one."""
+    torch.manual_seed(0)
+    network = NETWORKS[kind]()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.weight, module.running_var):
+                nn.init.uniform_(tensor, 0.5, 1.5)
+            for tensor in (module.bias, module.running_mean):
+                nn.init.normal_(tensor, 0, 0.1)
+    # mmcls's MobileNetV2 returns nothing.
+    network.eval()
+    return network
+
+
+def largest(network):
+    for block in blocks_of(network).values():
+        block.current_choice = block.choices[0]
+    network.eval()
+    return network
+
+
+def x():
+    return torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize('kind', NETWORKS)
+@torch.no_grad()
+def test_the_largest_path_is_the_pretrained_network(kind, tmp_path):
+    plain, file = trained(kind), str(tmp_path / 'weights.pth')
+    torch.save(dict(state_dict=plain.state_dict()), file)
+    expected = plain(x())[-1]
+    pretrained = dict(type='Pretrained', checkpoint=file)
+    by_init_cfg = elastic_blocks(NETWORKS[kind](init_cfg=pretrained))
+    by_init_cfg.init_weights()
+    by_load_from = elastic_blocks(NETWORKS[kind]())
+    load_checkpoint(by_load_from, file, strict=True)
+    for network in (by_init_cfg, by_load_from):
+        assert torch.allclose(largest(network)(x())[-1], expected, atol=1e-4)
+    # Its own checkpoint is not sorted a second time.
+    again = elastic_blocks(NETWORKS[kind]())
+    again.load_state_dict(by_init_cfg.state_dict())
+    assert torch.equal(largest(again)(x())[-1], largest(by_init_cfg)(x())[-1])
+
+
+def test_choices():
+    plain, network = EfficientNetLite(), elastic_blocks(EfficientNetLite())
+    blocks = blocks_of(network)
+    # The first block has no expansion, and the last three differ in width or stride.
+    assert len(blocks) == 15 and 'layers.1.0' not in blocks
+    sizes = [f'e{e}_k{k}' for e in (6, 4, 3, 2) for k in (5, 3)]
+    assert blocks['layers.3.1'].choices == [*sizes, 'skip']
+    assert blocks['layers.3.0'].choices == sizes
+    assert blocks['layers.2.1'].choices == ['e6_k3', 'e4_k3', 'e3_k3', 'e2_k3', 'skip']
+    for name, block in blocks.items():
+        whole = convolutions(plain.get_submodule(name))[1].out_channels
+        for choice in block.choices[:-1]:
+            if choice != 'skip':
+                _, depthwise, _ = convolutions(block.candidate(choice))
+                assert depthwise.out_channels % 8 == 0
+                wanted = whole * float(choice[1]) / 6
+                assert abs(depthwise.out_channels - wanted) <= 4
+
+
+@pytest.mark.parametrize(
+    'options, choices',
+    [
+        (dict(expansions=[3]), ['e6_k5', 'e6_k3', 'e3_k5', 'e3_k3', 'skip']),
+        (dict(expansions=[], kernels=[], skip=True), ['e6_k5', 'skip']),
+        (dict(expansions=[8, 5], kernels=[5, 4, 7], skip=False), ['e6_k5', 'e5_k5']),
+    ],
+)
+def test_options(options, choices):
+    network = elastic_blocks(dict(type='EfficientNetLite'), **options)
+    assert blocks_of(network)['layers.3.1'].choices == choices
+
+
+@pytest.mark.parametrize('kind', NETWORKS)
+@torch.no_grad()
+def test_sorting_puts_the_important_channels_first(kind):
+    plain = trained(kind)
+    for name in list(blocks_of(elastic_blocks(NETWORKS[kind]()))):
+        block = plain.get_submodule(name)
+        channels = convolutions(block)[0].in_channels
+        given = torch.randn(1, channels, 8, 8)
+        before = block(given)
+        sort_channels(block)
+        assert torch.allclose(block(given), before, atol=1e-4)
+        importance = convolutions(block)[2].weight.abs().sum((0, 2, 3))
+        assert (importance.diff() <= 0).all()
+
+
+@torch.no_grad()
+def test_candidates_get_the_first_channels_and_the_centre():
+    plain, network = trained('lite'), elastic_blocks(EfficientNetLite())
+    network.load_state_dict(plain.state_dict())
+    whole = plain.get_submodule('layers.3.1')
+    sort_channels(whole)
+    small = blocks_of(network)['layers.3.1'].candidate('e3_k3')
+    convs, wholes = convolutions(small), convolutions(whole)
+    assert torch.equal(convs[0].weight, wholes[0].weight[:120])
+    assert torch.equal(convs[1].weight, wholes[1].weight[:120, :, 1:4, 1:4])
+    assert torch.equal(convs[2].weight, wholes[2].weight[:, :120])
+    for name in ('weight', 'bias', 'running_mean', 'running_var'):
+        own, all_of_it = (getattr(b.depthwise_conv.bn, name) for b in (small, whole))
+        assert torch.equal(own, all_of_it[:120])
+
+
+def test_weights_of_another_network_are_refused():
+    state = elastic_blocks(EfficientNetLite()), EfficientNetLite('lite2').state_dict()
+    with pytest.raises(CheckpointError, match=r'layers\.3\.0.*shape'):
+        state[0].load_state_dict(state[1])
+
+
+def test_a_network_without_a_choice_is_refused():
+    with pytest.raises(ConfigError, match='expansions=.*kernels=.*skip=False'):
+        elastic_blocks(MobileNetV2(), expansions=[], kernels=[], skip=False)
+    with pytest.raises(ConfigError, match='inverted residual'):
+        elastic_blocks(dict(type='ResNet', depth=18))
+    with_attention = EfficientNet()
+    assert any(isinstance(m, SELayer) for m in with_attention.modules())
+    with pytest.raises(ConfigError, match='attention'):
+        elastic_blocks(with_attention)
+
+
+@pytest.mark.parametrize('arch', ['lite0', 'lite1', 'lite2'])
+@torch.no_grad()
+def test_efficientnet_lite_is_that_of_its_package(arch):
+    package = pytest.importorskip('efficientnet_lite_pytorch')
+    theirs = package.EfficientNet.from_name(f'efficientnet-{arch}')
+    for module in theirs.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+    ours = MODELS.build(dict(type='mmdsnas.EfficientNetLite', arch=arch))
+    weights = theirs.state_dict()
+    ours.load_state_dict(weights)
+    # What they pad by depends on the size that they are made for.
+    edge = package.EfficientNet.get_image_size(f'efficientnet-{arch}')
+    images = torch.randn(1, 3, edge, edge)
+    theirs.eval(), ours.eval()
+    assert torch.equal(ours(images)[-1], theirs.extract_features(images))
