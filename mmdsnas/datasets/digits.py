@@ -23,13 +23,9 @@ class Digits(GrayImagesMixin, BaseDataset):
             ``'train'``, or ``'test'`` if ``test_mode`` is True.
         val_ratio (float): Part of each class that is held out as ``test``.
             Defaults to 0.2.
-        test_mode (bool): Whether a pipeline that returns None is an error.
-            Defaults to False.
-        **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`:
-            ``pipeline``, ``metainfo``, ``indices``, ``lazy_init``, ...
+        test_mode, **kwargs: See :class:`mmcls.datasets.BaseDataset`.
 
     Raises:
-        ConfigError: ``split`` or ``val_ratio`` is not an allowed value.
         DataError: scikit-learn cannot be imported.
     """
 

@@ -37,7 +37,7 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
             than ``'train'``. Defaults to False.
         lazy_init (bool): Whether to list the files later; the class folders
             are checked at once. Defaults to False.
-        max_corrupt (int): See :class:`SkipCorruptImagesMixin`. Defaults to 100.
+        max_corrupt (int): See :class:`SkipCorruptImagesMixin`.
         left_out (Sequence[str]): Files, relative to ``data_root``, that count as if
             they were not there. Defaults to none.
         **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`:

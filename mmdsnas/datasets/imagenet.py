@@ -10,6 +10,7 @@ from mmengine.fileio import get_file_backend, list_from_file
 from ..errors import ConfigError, DataError
 from ..registry import DATASETS
 from ..utils.options import Natural, checked_options
+from ..utils.words import shown
 from .corrupt_images import SkipCorruptImagesMixin
 
 
@@ -42,9 +43,8 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
             ImageNet's 1000.
         data_root (str): The folder of the data set.
         data_prefix (str | dict): The folder of the images, relative to ``data_root``.
-        max_corrupt (int): See :class:`SkipCorruptImagesMixin`. Defaults to 100.
-        **kwargs: Other arguments of :class:`mmcls.datasets.ImageNet`:
-            ``pipeline``, ``test_mode``, ``classes``, ``indices``, ...
+        max_corrupt (int): See :class:`SkipCorruptImagesMixin`.
+        **kwargs: Other arguments of :class:`mmcls.datasets.ImageNet`.
 
     Raises:
         ConfigError: ``data_root``, ``max_corrupt`` or the classes are not allowed.
@@ -95,7 +95,6 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
         ]
 
     def _read_annotations(self) -> list[tuple[str, int]]:
-        """Reads names and labels of the images from the annotation file."""
         if not get_file_backend(self.ann_file).isfile(self.ann_file):
             raise DataError(
                 f'The annotation file "{self.ann_file}" does not exist: put it '
@@ -115,14 +114,10 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
                 )
             samples.append((name.strip(), int(label)))
         if not samples:
-            raise DataError(
-                f'The annotation file "{self.ann_file}" is empty: each line must '
-                'be an image and its class, like "n01440764/x.JPEG 0".'
-            )
+            raise DataError(f'The annotation file "{self.ann_file}" has no images.')
         return samples
 
     def _find_samples(self) -> list[tuple[str, int]]:
-        """Finds names and labels of the images in the class folders."""
         folders = _class_folders(self.img_prefix)
         if not folders:
             raise DataError(
@@ -147,8 +142,8 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
         )
         if empty:
             raise DataError(
-                f'The class folder(s) {_some(empty)} in "{self.img_prefix}" have '
-                f'no images: at least one with the ending '
+                f'The class folder(s) {shown(sorted(empty))} in "{self.img_prefix}" '
+                'have no images: at least one with the ending '
                 f'{", ".join(sorted(self.extensions))} must be in each.'
             )
         return samples
@@ -165,7 +160,7 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
             raise DataError(
                 f'"{self.img_prefix}" and "{train}" must have the same class '
                 'folders, since their order gives the labels, but only one of '
-                f'them has {_some(different)}.'
+                f'them has {shown(sorted(different))}.'
             )
 
 
@@ -182,9 +177,3 @@ def _usual_annotation_file(data_root: str, data_prefix: str | dict) -> str:
 
 def _class_folders(root: str) -> list[str]:
     return [name for name in find_folders(root)[0] if name[0] != '.']
-
-
-def _some(names: set[str]) -> str:
-    """A few of many names, for an error message."""
-    more = f' and {len(names) - 3} more' if len(names) > 3 else ''
-    return ', '.join(sorted(names)[:3]) + more

@@ -1,13 +1,15 @@
 """The child of a run, read from the file of a search or from a checkpoint."""
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from os.path import isfile
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, Optional
+from typing import Any
 
 from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.models.cost import COSTS
-from mmdsnas.subnets import read_subnet, recorded_classes
+from mmdsnas.subnets import read_subnet, recorded_classes, recorded_subnet
 from mmdsnas.subnets.checkpoint import (
     LAST_CHECKPOINT,
     SUBNET_PTH,
@@ -20,7 +22,7 @@ from mmdsnas.subnets.metadata import Metadata, meta_of, number
 UNITS = {cost.key: cost.unit for cost in COSTS.values()}
 NUMBERS = dict(probability='probability', **UNITS)
 # By block: ``candidate``, and those of ``NUMBERS`` that are known.
-Blocks = Dict[str, Dict[str, Any]]
+Blocks = dict[str, dict[str, Any]]
 
 
 @dataclass
@@ -37,14 +39,14 @@ class Child:
     """
 
     blocks: Blocks = field(default_factory=dict)
-    costs: Dict[str, float] = field(default_factory=dict)
-    test: Dict[str, float] = field(default_factory=dict)
-    classes: List[str] = field(default_factory=list)
-    left_out: List[str] = field(default_factory=list)
+    costs: dict[str, float] = field(default_factory=dict)
+    test: dict[str, float] = field(default_factory=dict)
+    classes: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 def read_child(
-    work_dir: Path, done: float, validated: float, begun: Optional[str] = None
+    work_dir: Path, done: float, validated: float, begun: str | None = None
 ) -> Child:
     """Reads the child, or what the last checkpoint tells of it.
 
@@ -68,63 +70,54 @@ def read_child(
             return True
         return epoch > math.ceil(done)
 
-    child = Child()
-    left_out, foreign = child.left_out, False
-    for path in _checkpoints(work_dir, left_out):
+    child, foreign = Child(), False
+    paths, last = [work_dir / SUBNET_PTH], work_dir / LAST_CHECKPOINT
+    try:
+        if isfile(last):
+            # The path where the run wrote it; the folder may have moved since.
+            told = last.read_text(encoding='utf-8', errors='replace').strip()
+            paths.append(work_dir / Path(told).name)
+    except OSError as error:
+        child.left_out.append(f'{last} cannot be read: {error.strerror or error}')
+    for path in filter(isfile, paths):
         try:
             checkpoint = load_checkpoint(path)
             meta = meta_of(checkpoint)
             if is_foreign(meta, path.name == SUBNET_PTH):
-                left_out.append(f'{path.name}, which is not of this run')
+                child.left_out.append(f'{path.name}, which is not of this run')
                 foreign = True
                 continue
-            tested = meta.get('test_metrics', {})
-            child.blocks = _blocks(meta)
-            child.costs, child.test = _numbers(meta, UNITS), _numbers(tested, tested)
+            child.blocks = _blocks(checkpoint)
+            child.costs, tested = _numbers(meta, UNITS), meta.get('test_metrics', {})
+            child.test = _numbers(tested, tested)
             child.classes = recorded_classes(checkpoint)
             break
         except (CheckpointError, SubnetError) as error:
-            left_out.append(str(error).rstrip('.'))
+            child.left_out.append(str(error).rstrip('.'))
     yaml = work_dir / SUBNET_YAML
     # It tells no epoch, and is written with subnet.pth.
-    if not (child.blocks or foreign or begun) and yaml.is_file():
+    if not (child.blocks or foreign or begun) and isfile(yaml):
         try:
-            child.blocks = _of_subnet(yaml)
+            child.blocks = _named(read_subnet(yaml))
         except SubnetError as error:
-            left_out.append(str(error).rstrip('.'))
+            child.left_out.append(str(error).rstrip('.'))
     return child
 
 
-def _numbers(told: Mapping[str, Any], names: Iterable[str]) -> Dict[str, float]:
+def _blocks(checkpoint: Mapping[str, Any]) -> Blocks:
+    blocks = meta_of(checkpoint).get('blocks')
+    if blocks is None:
+        return _named(recorded_subnet(checkpoint) or {})
+    return {
+        name: dict(candidate=str(of.get('candidate')), **_numbers(of, NUMBERS))
+        for name, of in blocks.items()
+    }
+
+
+def _named(subnet: Mapping[str, str]) -> Blocks:
+    return {name: dict(candidate=candidate) for name, candidate in subnet.items()}
+
+
+def _numbers(told: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:
     found = {name: number(told.get(name)) for name in names}
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _blocks(meta: Metadata) -> Blocks:
-    if 'blocks' in meta:
-        return {
-            name: dict(candidate=str(of.get('candidate')), **_numbers(of, NUMBERS))
-            for name, of in meta['blocks'].items()
-        }
-    # A path in a checkpoint would name a file that is not of the run.
-    subnet = meta.get('subnet')
-    return _of_subnet(subnet) if subnet and isinstance(subnet, Mapping) else {}
-
-
-def _of_subnet(source: Any) -> Blocks:
-    return {name: dict(candidate=c) for name, c in read_subnet(source).items()}
-
-
-def _checkpoints(work_dir: Path, left_out: List[str]) -> List[Path]:
-    """The child's file, then the last checkpoint, of those that are there."""
-    paths = [work_dir / SUBNET_PTH]
-    last = work_dir / LAST_CHECKPOINT
-    try:
-        if last.is_file():
-            # The path where the run wrote it; the folder may have moved since.
-            told = last.read_text(encoding='utf-8', errors='replace').strip()
-            paths.append(work_dir / Path(told).name)
-        return [path for path in paths if path.is_file()]
-    except OSError as error:
-        left_out.append(f'{last} cannot be read: {error.strerror or error}')
-        return [path for path in paths[:1] if path.is_file()]

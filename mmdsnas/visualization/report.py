@@ -1,8 +1,8 @@
 """Writes the report of runs: a page, and its pictures as files."""
 
 import itertools
+from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import Container, Sequence, Union
 
 from jinja2 import Environment
 
@@ -21,8 +21,7 @@ TEMPLATE = Path(__file__).with_name('report.html.jinja')
 
 
 def report(
-    work_dirs: Union[str, Path, Sequence[Union[str, Path]]],
-    out: Union[str, Path, None] = None,
+    work_dirs: str | Path | Sequence[str | Path], out: str | Path | None = None
 ) -> Path:
     """Writes the report of a run, or of several beside each other.
 

@@ -1,17 +1,17 @@
 """What a run says of itself while it runs: ``run.json`` beside its numbers."""
 
 import json
-import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from mmdsnas.errors import DataError
-from mmdsnas.subnets.metadata import number
 from mmdsnas.utils.files import write_atomically
+from mmdsnas.utils.options import LARGEST, NonNegative
 
 FILE = 'run.json'
-MAX_DEPTH = 200
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 @dataclass
@@ -34,12 +34,12 @@ class RunRecord:
     """
 
     begin: str
-    seconds: float
+    seconds: NonNegative
     by_epoch: bool
-    start: float
-    done: float
-    length: float
-    per_epoch: float
+    start: NonNegative
+    done: NonNegative
+    length: NonNegative
+    per_epoch: Annotated[float, Field(ge=1, le=LARGEST)]
     plan: dict
     limits: dict
     facts: dict
@@ -48,9 +48,12 @@ class RunRecord:
 
     def write(self, folder: Path) -> None:
         """Writes it into the folder of the start, whole; an OutputError if it fails."""
-        text = json.dumps(asdict(self), default=str, skipkeys=True, indent=1)
+        text = json.dumps(
+            asdict(self), default=str, skipkeys=True, indent=1, ensure_ascii=False
+        )
         with write_atomically(folder / FILE) as temporary:
-            temporary.write_text(text, encoding='utf-8')
+            # Names of files may have parts that are no text.
+            temporary.write_text(text, encoding='utf-8', errors='replace')
 
     @classmethod
     def read(cls, file: Path) -> 'RunRecord':
@@ -60,32 +63,11 @@ class RunRecord:
             DataError: It cannot be read, or is no such record.
         """
         try:
-            found = parsed(file.read_text(encoding='utf-8', errors='replace'))
+            text = file.read_text(encoding='utf-8', errors='replace')
+            return TypeAdapter(cls).validate_json(text, strict=True)
         except OSError as error:
-            raise DataError(
-                f'{file} cannot be read: {error.strerror or error}.'
-            ) from error
-        for field in fields(cls):
-            value = found.get(field.name)
-            sound = isinstance(value, field.type)
-            if field.type is float:
-                least = 1 if field.name == 'per_epoch' else 0
-                sound = number(value) is not None and value >= least
-            if not sound:
-                raise DataError(f'{file} is damaged: it has no sound {field.name}.')
-        return cls(**{field.name: found[field.name] for field in fields(cls)})
-
-
-def parsed(text: str) -> dict:
-    """A JSON object; nothing, if a text is none."""
-    # MMRazor lifts Python's limit on depth, without which the decoder ends the process.
-    depth = 0
-    for token in _BRACKETS.finditer(text):
-        depth += {'[': 1, '{': 1, ']': -1, '}': -1}.get(token[0], 0)
-        if depth > MAX_DEPTH:
-            return {}
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+            reason = error.strerror or error
+            raise DataError(f'{file} cannot be read: {reason}.') from error
+        except ValidationError as error:
+            (name, *_), *_ = (found['loc'] or ('JSON',) for found in error.errors())
+            raise DataError(f'{file} is damaged: it has no sound {name}.') from error

@@ -39,6 +39,8 @@ def test_sizes(tmp_path, size, edge, expected):
     cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((height, width, 3), np.uint8))
     copy_file(tmp_path, tmp_path / 'to', edge, 90, Path('a.png'))
     assert cv2.imread(str(tmp_path / 'to' / 'a.png')).shape[1::-1] == expected
+    (tmp_path / 'huge.png').write_bytes(huge_png())
+    assert copy_file(tmp_path, tmp_path / 'to', 40, 92, Path('huge.png')) == 'corrupt'
 
 
 @pytest.mark.slow
@@ -83,11 +85,6 @@ def test_an_interrupted_copy_goes_on(tmp_path, monkeypatch):
     before = (target / 'a.jpg').read_bytes()
     assert copy_file(source, target, 20, 92, Path('a.jpg')) == 'there already'
     assert (target / 'a.jpg').read_bytes() == before
-
-
-def test_an_image_that_claims_to_be_huge_is_left_out(tmp_path):
-    (tmp_path / 'a.png').write_bytes(huge_png())
-    assert copy_file(tmp_path, tmp_path / 'to', 40, 92, Path('a.png')) == 'corrupt'
 
 
 @pytest.mark.slow
@@ -146,7 +143,5 @@ def test_the_tool(tmp_path):
     assert 'quality of copy_resized must be at most 100, but is 101.' in wrong.stderr
     done = run('--short-edge', '40')
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
-        '1 resized, 1 corrupt',
-        f'left out, cannot be decoded: {source / "b.jpg"}',
-    ]
+    counts, named = done.stdout.splitlines()
+    assert counts == '1 resized, 1 corrupt' and named.endswith(f'{source / "b.jpg"}')
