@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from ..errors import ConfigError, DataError
 from .utils import held_out
@@ -161,16 +162,16 @@ def _has_images(folder: str) -> bool:
     return any(map(is_image, names_in(folder)[1]))
 
 
+def unreadable(error: OSError) -> NoReturn:
+    """Raises a ``DataError`` that names a file or a folder."""
+    raise DataError(
+        f'"{error.filename}" must be readable, but is not: {error.strerror}.'
+    ) from error
+
+
 def _walk(folder: str | Path) -> Iterator[tuple[str, list[str], list[str]]]:
     """As ``os.walk``, but without hidden names and past no unreadable folder."""
-
-    def fail(error: OSError) -> None:
-        raise DataError(
-            f'The folder "{error.filename}" must be readable, but is not: '
-            f'{error.strerror}.'
-        ) from error
-
-    for parent, folders, names in os.walk(folder, onerror=fail):
+    for parent, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = [name for name in folders if name[0] != '.']
         yield parent, folders, [name for name in names if name[0] != '.']
 

@@ -5,7 +5,6 @@ from typing import Literal
 import numpy as np
 from mmcls.datasets import BaseDataset
 
-from ..errors import DataError
 from ..registry import DATASETS
 from ..utils.options import Fraction, checked_options
 from .utils import GrayImagesMixin, held_out
@@ -24,9 +23,6 @@ class Digits(GrayImagesMixin, BaseDataset):
         val_ratio (float): Part of each class that is held out as ``test``.
             Defaults to 0.2.
         test_mode, **kwargs: See :class:`mmcls.datasets.BaseDataset`.
-
-    Raises:
-        DataError: scikit-learn cannot be imported.
     """
 
     METAINFO = {'classes': tuple('0123456789')}
@@ -45,13 +41,9 @@ class Digits(GrayImagesMixin, BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         """Loads ``img``, uint8 of shape (8, 8), and ``gt_label`` of each sample."""
-        try:
-            from sklearn.datasets import load_digits
-        except ImportError as error:
-            raise DataError(
-                'The data set Digits needs scikit-learn, which cannot be '
-                f'imported ({error}): pip install scikit-learn'
-            ) from error
+        # Its import would make everything slower to start.
+        from sklearn.datasets import load_digits
+
         digits = load_digits()
         images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
         test = np.zeros(len(images), dtype=bool)

@@ -39,15 +39,14 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
             for ``data_prefix='train'`` and so on if ``data_root`` has a folder
             ``meta``, and ``''`` otherwise.
         metainfo (dict, optional): Its ``classes`` are the names of the labels, by
-            default ImageNet's, or those of the class folders unless they are
-            ImageNet's 1000.
+            default ImageNet's, or those of the class folders unless they are its 1000.
         data_root (str): The folder of the data set.
         data_prefix (str | dict): The folder of the images, relative to ``data_root``.
         max_corrupt (int): See :class:`SkipCorruptImagesMixin`.
         **kwargs: Other arguments of :class:`mmcls.datasets.ImageNet`.
 
     Raises:
-        ConfigError: ``data_root``, ``max_corrupt`` or the classes are not allowed.
+        ConfigError: There is no ``data_root``, or the classes are others.
         DataError: A folder or the annotation file is missing or not right.
     """
 

@@ -86,11 +86,10 @@ class Images:
 
 
 class Packer:
-    """Turns an image into what a model gets, as a test pipeline does it.
+    """Turns an image into what a model gets, by the configs of a test pipeline.
 
-    Args:
-        pipeline (Sequence[dict]): Configs of the transforms. One that loads an image
-            is put first where there is none, since the data set has them in memory.
+    A transform that loads an image is put first where there is none, since the data
+    set has them in memory.
     """
 
     def __init__(self, pipeline: Sequence[dict[str, Any]]) -> None:
@@ -137,13 +136,10 @@ class Packer:
 def find_images(
     config: Config, source: Source, split: str = 'test', option: str = '--check'
 ) -> Images:
-    """Finds the images that an option names.
+    """Finds the images that an option names: a folder, or so many of a data set.
 
-    Args:
-        config (Config): Its ``test_dataloader`` has the pipeline, in any case.
-        source (str | Path | int): A folder, or how many images of a data set.
-        split (str): ``'test'`` or ``'train'``: whose data set.
-        option (str): What gave the source, for messages.
+    The data set is that of a split, ``'test'`` or ``'train'``; the pipeline is that of
+    the config's ``test_dataloader`` in any case.
 
     Raises:
         ConfigError: The number is below 1.

@@ -6,7 +6,7 @@ import shutil
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from pydantic import Field
 from mmdsnas.errors import DataError
 from mmdsnas.utils.options import Count, checked_options
 from mmdsnas.utils.progress import progress
-from .class_folders import is_image
+from .class_folders import is_image, unreadable
 from .decoding import decode
 
 SUFFIX = '.resizing'
@@ -77,7 +77,7 @@ def copy_resized(
 def _files(folder: Path) -> list[Path]:
     """All files below a folder, also by links, but for those in a circle."""
     found = []
-    for place, folders, names in os.walk(folder, onerror=_unreadable, followlinks=True):
+    for place, folders, names in os.walk(folder, onerror=unreadable, followlinks=True):
         here = Path(place).resolve()
         inner = {name: (here / name).resolve() for name in folders}
         folders[:] = [n for n, path in inner.items() if not here.is_relative_to(path)]
@@ -95,7 +95,7 @@ def copy_file(
     try:
         content = path.read_bytes()
     except OSError as error:
-        _unreadable(error)
+        unreadable(error)
     became = COPIED
     if is_image(path.name):
         image = decode(content)
@@ -111,12 +111,6 @@ def copy_file(
     shutil.copymode(path, temporary)
     os.replace(temporary, place)
     return became
-
-
-def _unreadable(error: OSError) -> NoReturn:
-    raise DataError(
-        f'{error.filename} must be readable, but is not: {error.strerror}.'
-    ) from error
 
 
 def _encoded(image: np.ndarray, short_edge: int, suffix: str, quality: int) -> bytes:

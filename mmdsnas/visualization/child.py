@@ -9,14 +9,9 @@ from typing import Any
 
 from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.models.cost import COSTS
-from mmdsnas.subnets import read_subnet, recorded_classes, recorded_subnet
-from mmdsnas.subnets.checkpoint import (
-    LAST_CHECKPOINT,
-    SUBNET_PTH,
-    SUBNET_YAML,
-    load_checkpoint,
-)
-from mmdsnas.subnets.metadata import Metadata, meta_of, number
+from mmdsnas.subnets import recorded_classes, recorded_subnet
+from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT, SUBNET_PTH, load_checkpoint
+from mmdsnas.subnets.metadata import meta_of, number
 
 # What a checkpoint tells of the child and of its blocks, and how a table calls it.
 UNITS = {cost.key: cost.unit for cost in COSTS.values()}
@@ -50,27 +45,13 @@ def read_child(
 ) -> Child:
     """Reads the child, or what the last checkpoint tells of it.
 
-    How far a run is tells its files from those of an earlier one. The times of the
-    files would not: they change when a folder is copied.
-
-    Args:
-        work_dir (Path): Work directory of a run.
-        done (float): Epochs that it had.
-        validated (float): Epochs that it had when it last wrote its child.
-        begun (str, optional): ``DATE_TIME`` of its start, if the folder had a run
-            before.
+    How far a run is tells its files from those of an earlier one: the epochs that it
+    had ``done``, and had when it last wrote its child; and, if the folder had a run
+    before, ``DATE_TIME`` when it was ``begun``. The times of the files would not: they
+    change when a folder is copied.
     """
 
-    def is_foreign(meta: Metadata, is_child: bool) -> bool:
-        epoch, time = meta.get('epoch', math.nan), meta.get('time')
-        if begun is not None and is_child and epoch < validated:
-            return True
-        # A checkpoint has the time of its saving.
-        if begun is not None and isinstance(time, str) and time < begun:
-            return True
-        return epoch > math.ceil(done)
-
-    child, foreign = Child(), False
+    child = Child()
     paths, last = [work_dir / SUBNET_PTH], work_dir / LAST_CHECKPOINT
     try:
         if isfile(last):
@@ -83,9 +64,14 @@ def read_child(
         try:
             checkpoint = load_checkpoint(path)
             meta = meta_of(checkpoint)
-            if is_foreign(meta, path.name == SUBNET_PTH):
+            epoch, time = meta.get('epoch', math.nan), meta.get('time')
+            foreign = epoch > math.ceil(done)
+            if begun is not None:
+                # A checkpoint has the time of its saving.
+                foreign |= isinstance(time, str) and time < begun
+                foreign |= path.name == SUBNET_PTH and epoch < validated
+            if foreign:
                 child.left_out.append(f'{path.name}, which is not of this run')
-                foreign = True
                 continue
             child.blocks = _blocks(checkpoint)
             child.costs, tested = _numbers(meta, UNITS), meta.get('test_metrics', {})
@@ -94,28 +80,18 @@ def read_child(
             break
         except (CheckpointError, SubnetError) as error:
             child.left_out.append(str(error).rstrip('.'))
-    yaml = work_dir / SUBNET_YAML
-    # It tells no epoch, and is written with subnet.pth.
-    if not (child.blocks or foreign or begun) and isfile(yaml):
-        try:
-            child.blocks = _named(read_subnet(yaml))
-        except SubnetError as error:
-            child.left_out.append(str(error).rstrip('.'))
     return child
 
 
 def _blocks(checkpoint: Mapping[str, Any]) -> Blocks:
     blocks = meta_of(checkpoint).get('blocks')
     if blocks is None:
-        return _named(recorded_subnet(checkpoint) or {})
+        subnet = recorded_subnet(checkpoint) or {}
+        return {name: dict(candidate=chosen) for name, chosen in subnet.items()}
     return {
         name: dict(candidate=str(of.get('candidate')), **_numbers(of, NUMBERS))
         for name, of in blocks.items()
     }
-
-
-def _named(subnet: Mapping[str, str]) -> Blocks:
-    return {name: dict(candidate=candidate) for name, candidate in subnet.items()}
 
 
 def _numbers(told: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:

@@ -38,6 +38,7 @@ class ReportFigures:
     def __init__(self, runs: Sequence[Run], names: Sequence[str]) -> None:
         self.runs = dict(zip(names, runs))
         self.alone = len(runs) == 1
+        self.lines = dict(zip(names, itertools.cycle(COLOURS)))
         self.length = max(run.length for run in runs)
         by_epoch = all(run.record.by_epoch for run in runs)
         self.unit = 'epoch' if by_epoch else 'iteration'
@@ -58,13 +59,13 @@ class ReportFigures:
             blocks=self._of_each(self._probabilities) + self._of_each(self._rewards),
             search=[*self._entropies(), *self._costs()],
         )
-        taken: list[str] = []
+        taken: set[str] = set()
         for picture in itertools.chain(*sections.values()):
             # Names of metrics that differ may be one name of a file.
-            names = (f'{picture.name}-{k}' for k in itertools.count(2))
-            if picture.name in taken:
-                picture.name = next(name for name in names if name not in taken)
-            taken.append(picture.name)
+            name, number = picture.name, itertools.count(2)
+            while picture.name in taken:
+                picture.name = f'{name}-{next(number)}'
+            taken.add(picture.name)
         return sections
 
     def _of_each(self, make: Callable[[Run], Picture | None]) -> list[Picture]:
@@ -134,11 +135,11 @@ class ReportFigures:
     def _lines(self, kind: str, names: Sequence[str], alone: str = '') -> list[Line]:
         """Of each run the first of some numbers that it has."""
         lines = []
-        for color, (title, run) in zip(itertools.cycle(COLOURS), self.runs.items()):
-            curves = getattr(run, kind)
+        for title, run in self.runs.items():
+            curves, style = getattr(run, kind), dict(color=self.lines[title])
             for name in [name for name in names if name in curves][:1]:
                 label = (alone or name) if self.alone else title
-                lines.append(Line(label, curves[name], dict(color=color)))
+                lines.append(Line(label, curves[name], style))
         return lines
 
     def _accuracies(self) -> Iterable[Picture]:
@@ -170,12 +171,11 @@ class ReportFigures:
                 sampled = self._lines('train', ['sampled_mflops'], 'sampled')
                 lines += [line._replace(style=points) for line in sampled]
             lines += self._lines('train', [cost.expected], 'expected')
-            for color, (title, run) in zip(itertools.cycle(COLOURS), self.runs.items()):
-                limit = run.limits.get(measure)
-                if limit is not None:
+            for title, run in self.runs.items():
+                if measure in run.limits:
                     label = 'limit' if self.alone else f'limit of {title}'
-                    color = COLOURS[1] if self.alone else color
-                    curve = Curve([0, self.length], [limit, limit])
+                    color = COLOURS[1] if self.alone else self.lines[title]
+                    curve = Curve([0, self.length], [run.limits[measure]] * 2)
                     style = dict(color=color, linewidth=1.5, linestyle='--')
                     limits.append(Line(label, curve, style))
             title = f'Cost in {cost.unit}'

@@ -160,10 +160,7 @@ def check_work_dir(folder: str | Path) -> Path:
 def read_run(work_dir: str | Path) -> Run:
     """Reads a run, finished, interrupted or resumed: a search, or a training.
 
-    Of several runs in one folder it is the last. What is damaged is left out.
-
-    Args:
-        work_dir (str | Path): Its work directory.
+    Of several runs in one work directory it is the last. What is damaged is left out.
 
     Raises:
         DataError: It is none, or nothing in it can be read.

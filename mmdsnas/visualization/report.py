@@ -28,8 +28,8 @@ def report(
     It is made from the files of the runs alone, whether they are finished or not.
 
     Args:
-        work_dirs (str | Path | Sequence[str | Path]): Work directories of searches
-            or of trainings of a child.
+        work_dirs (str | Path | Sequence): Work directories of searches or of
+            trainings of a child.
         out (str | Path, optional): The page, by default ``report.html`` in the work
             directory of a single run, or ``comparison.html`` in the current folder.
             A folder beside it, with its name without ``.html``, gets the pictures as
@@ -91,18 +91,17 @@ def report(
 
 def _remove_others(folder: Path, names: Container[str]) -> None:
     """Removes the pictures of an earlier report, and no file of somebody else."""
-    for path in folder.glob('*.svg'):
-        if path.stem not in names and path.is_file():
-            try:
-                with open(path, encoding='utf-8', errors='replace') as file:
-                    is_own = label(path.stem) in file.read(1000)
-                if is_own:
-                    path.unlink()
-            except OSError as error:
-                raise OutputError(
-                    f'{path} of an earlier report cannot be removed: '
-                    f'{error.strerror or error}.'
-                ) from error
+    paths = [path for path in folder.glob('*.svg') if path.is_file()]
+    for path in paths:
+        try:
+            text = path.read_text(encoding='utf-8', errors='replace')
+            if path.stem not in names and label(path.stem) in text[:1000]:
+                path.unlink()
+        except OSError as error:
+            raise OutputError(
+                f'{path} of an earlier report cannot be removed: '
+                f'{error.strerror or error}.'
+            ) from error
 
 
 def _write(path: Path, text: str) -> None:

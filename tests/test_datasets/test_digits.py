@@ -1,11 +1,9 @@
-import sys
-
 import numpy as np
 import pytest
 
 from mmdsnas.datasets import Digits
 from mmdsnas.datasets.utils import held_out
-from mmdsnas.errors import ConfigError, DataError
+from mmdsnas.errors import ConfigError
 
 
 def contents(dataset):
@@ -65,9 +63,3 @@ def test_a_sample_is_not_changed_by_its_user():
 def test_wrong_val_ratio(ratio):
     with pytest.raises(ConfigError, match=f'^val_ratio of Digits .*is {ratio!r}'):
         Digits(val_ratio=ratio, lazy_init=True)
-
-
-def test_scikit_learn_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'sklearn.datasets', None)
-    with pytest.raises(DataError, match='pip install scikit-learn$'):
-        Digits()

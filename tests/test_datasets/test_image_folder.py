@@ -9,6 +9,7 @@ import pytest
 
 from mmdsnas.datasets import ImageFolder, find_classes, image_folder
 from mmdsnas.errors import ConfigError, DataError
+from tests.pictures import write_images
 
 PIPELINE = [
     dict(type='LoadImageFromFile'),
@@ -18,18 +19,10 @@ PIPELINE = [
 ]
 
 
-def image(path, value=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.full((9, 12, 3), value, np.uint8)
-    assert cv2.imwrite(str(path), pixels)
-
-
 def classes(root, **counts):
     """Writes class folders with so many images each."""
     for name, count in counts.items():
-        (root / name).mkdir(parents=True, exist_ok=True)
-        for i in range(count):
-            image(root / name / f'{i:03d}.png', i)
+        write_images(root / name, count)
     return str(root)
 
 
@@ -137,7 +130,9 @@ def test_which_files_are_images(tmp_path):
     root = tmp_path / 'own'
     wanted = 'a.jpg b.JPEG c.png d.bmp e.tif f.TIFF g.webp h.PPM deep/er/i.Jpg'.split()
     for name in wanted:
-        image(root / 'train' / 'ant' / name)
+        path = root / 'train' / 'ant' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.zeros((9, 12, 3), np.uint8))
     for name in ['note.txt', '.hidden.jpg', '.cache/j.jpg', 'png', 'k.jpg.md5']:
         path = root / 'train' / 'ant' / name
         path.parent.mkdir(exist_ok=True)
@@ -189,28 +184,25 @@ def test_unset_data_root(unset):
 
 
 @pytest.mark.parametrize(
-    'train, val, test',
+    'names',
     [
-        ('train', 'val', 'test'),
-        ('train', 'valid', 'Test'),
-        ('Train', 'validation', None),
-        ('training', 'Validation', 'testing'),
-        ('train', None, 'test'),
+        dict(train='train', val='valid', test='Test'),
+        dict(train='Train', val='validation'),
+        dict(train='training', val='Validation', test='testing'),
+        dict(train='train', test='test'),
     ],
 )
-def test_names_of_the_splits(tmp_path, train, val, test):
+def test_names_of_the_splits(tmp_path, names):
     """Without val, a part of train is held out; test is read for itself."""
     numbers = dict(train=10, val=3, test=4)
-    names = dict(train=train, val=val, test=test)
-    names = {split: name for split, name in names.items() if name}
     for split, name in names.items():
         classes(tmp_path / name, ant=numbers[split], bee=numbers[split])
-    if val is None:
+    if 'val' not in names:
         numbers.update(train=8, val=2)
-    for split in numbers if test else ('train', 'val'):
+    for split in {'val': '', **names}:
         data = ImageFolder(str(tmp_path), split=split)
         assert data.get_gt_labels().tolist().count(1) == numbers[split]
-        folder = f'{tmp_path}/{names.get(split, train)}/'
+        folder = f'{tmp_path}/{names.get(split, names["train"])}/'
         paths = [data.get_data_info(i)['img_path'] for i in range(len(data))]
         assert all(path.startswith(folder) for path in paths)
         assert data.test_mode == (split != 'train')
