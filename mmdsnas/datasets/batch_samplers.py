@@ -61,8 +61,8 @@ class AlternatingBatchSampler(BatchSampler):
                 'where batch_sampler is AlternatingBatchSampler, but is '
                 f'{type(sampler).__name__} with round_up={round_up}.'
             )
-        num = len(sampler.dataset)
         super().__init__(sampler, batch_size, drop_last=False)
+        num = len(sampler.dataset)
         order = torch.randperm(num, generator=torch.Generator().manual_seed(0)).tolist()
         size = (num + 1) // 2
         # Of the same size, so that the last batches of both are.
@@ -82,8 +82,7 @@ class AlternatingBatchSampler(BatchSampler):
         return 2 * len(self._positions(0))
 
     def _positions(self, epoch: int) -> BatchSampler:
-        sampler = DefaultSampler(
-            self.halves[0], self.sampler.shuffle, self.sampler.seed
-        )
+        given = self.sampler
+        sampler = DefaultSampler(self.halves[0], given.shuffle, given.seed)
         sampler.set_epoch(epoch)
         return NoSingleImageBatchSampler(sampler, self.batch_size)

@@ -80,9 +80,8 @@ def split_folders(data_root: str) -> dict[str, str]:
             wanted = 'train' if 'train' not in found else 'val or test'
             raise DataError(
                 f'"{data_root}" has the folder {os.path.basename(folder)}, but none '
-                f'called {wanted}: with folders for splits it must have train, and val '
-                'or test or both; without them the class folders alone (a class of '
-                'that name needs an image directly in its folder).'
+                f'called {wanted}: it must have train, and val or test or both; or '
+                'class folders alone, and an image directly in one of that name.'
             )
     return {'train': data_root, 'val': data_root}
 

@@ -81,8 +81,7 @@ class SkipCorruptImagesMixin:
                         'accuracy would be that of another data set; replace it.'
                     ) from error
                 if not self._corrupt.flags[place]:
-                    self._corrupt.flags[place] = True
-                    self._warn(error)
+                    self._count(place, error)
         raise DataError(
             f'None of the {len(self)} images of {type(self).__name__} can be '
             f'decoded, "{self.get_data_info(idx)["img_path"]}" for example.'
@@ -97,7 +96,8 @@ class SkipCorruptImagesMixin:
                 return None
         return data
 
-    def _warn(self, error: CorruptImageError) -> None:
+    def _count(self, place: int, error: CorruptImageError) -> None:
+        self._corrupt.flags[place] = True
         if self.num_corrupt > self.max_corrupt:
             raise DataError(
                 f'{error}: with it {self.num_corrupt} image(s) of '

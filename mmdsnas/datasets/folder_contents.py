@@ -31,24 +31,17 @@ CHUNK = 256
 
 
 class FolderContents(NamedTuple):
-    """What a folder of images holds.
+    """What a folder of images holds."""
 
-    Attributes:
-        images (dict[str, dict[str, int]]): By split, the number of images of each
-            class; without those that cannot be decoded.
-        folders (dict[str, str]): By split, the name of its folder; none for a split
-            that is drawn from the images of another one.
-        left_out (dict[str, list[str]]): By reason, the files that are not used,
-            relative to the folder.
-        channels (dict[int, int]): Number of images by their number of channels
-            without transparency: 1 is grey, 3 colour.
-        size (tuple[int, int]): Medians of the images' heights and widths, pixels.
-    """
-
+    #: By split, the number of images of each class that can be decoded.
     images: dict[str, dict[str, int]]
+    #: By split, the name of its folder; none where it is drawn from another split.
     folders: dict[str, str]
+    #: By reason, the files that are not used, relative to the folder.
     left_out: dict[str, list[str]]
+    #: Number of images by their channels without transparency: 1 is grey, 3 colour.
     channels: dict[int, int]
+    #: Medians of the images' heights and widths, pixels.
     size: tuple[int, int]
 
 

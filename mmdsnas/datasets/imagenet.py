@@ -96,9 +96,8 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
     def _read_annotations(self) -> list[tuple[str, int]]:
         if not get_file_backend(self.ann_file).isfile(self.ann_file):
             raise DataError(
-                f'The annotation file "{self.ann_file}" does not exist: put it '
-                f'there, or set ann_file="" if "{self.img_prefix}" has a folder '
-                'for each class.'
+                f'The annotation file "{self.ann_file}" does not exist: put it there, '
+                f'or set ann_file="" if "{self.img_prefix}" has a folder per class.'
             )
         samples = []
         for number, line in enumerate(list_from_file(self.ann_file), 1):
@@ -107,9 +106,9 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
             name, _, label = line.strip().rpartition(' ')
             if not (name and label.isdecimal() and int(label) < len(self.CLASSES)):
                 raise DataError(
-                    f'Line {number} of "{self.ann_file}" is {line!r}: it must be '
-                    'an image and its class, a number from 0 to '
-                    f'{len(self.CLASSES) - 1}, like "n01440764/x.JPEG 0".'
+                    f'Line {number} of "{self.ann_file}" is {line!r}: it must be like '
+                    f'"n01440764/x.JPEG 0", with a number from 0 to '
+                    f'{len(self.CLASSES) - 1}.'
                 )
             samples.append((name.strip(), int(label)))
         if not samples:
@@ -120,9 +119,8 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
         folders = _class_folders(self.img_prefix)
         if not folders:
             raise DataError(
-                f'"{self.img_prefix}" has no class folders: ImageNet must have '
-                'one folder of images per class, or an annotation file like '
-                'meta/val.txt in data_root.'
+                f'"{self.img_prefix}" has no class folders: ImageNet must have them, '
+                'or an annotation file like meta/val.txt in data_root.'
             )
         self._compare_with_train(folders)
         # mmcls's names are in the order of WordNet's ids.
@@ -135,15 +133,12 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
                 f'The number of classes given is {len(self.CLASSES)}: it must be that '
                 f'of the class folders in "{self.img_prefix}", {len(folders)}.'
             )
-        self.folder_to_idx = {name: label for label, name in enumerate(folders)}
-        samples, empty = get_samples(
-            self.img_prefix, self.folder_to_idx, self.is_valid_file
-        )
+        self.folder_to_idx = labels = {name: k for k, name in enumerate(folders)}
+        samples, empty = get_samples(self.img_prefix, labels, self.is_valid_file)
         if empty:
             raise DataError(
                 f'The class folder(s) {shown(sorted(empty))} in "{self.img_prefix}" '
-                'have no images: at least one with the ending '
-                f'{", ".join(sorted(self.extensions))} must be in each.'
+                f'have no images with the ending {", ".join(sorted(self.extensions))}.'
             )
         return samples
 

@@ -39,11 +39,9 @@ def copy_resized(
     What is in the target already is left alone, so that an interrupted copy can go on.
 
     Args:
-        source (str | Path): The folder.
-        target (str | Path): Gets the same files in the same folders.
+        source, target (str | Path): The folder, and that of the copy.
         short_edge (int): Pixels of the short edge of images that are larger.
-        quality (int): Of JPEGs, up to 100.
-        workers (int): Processes.
+        quality, workers (int): Of JPEGs, up to 100; processes.
 
     Returns:
         dict[Path, str]: What became of each file of the source: ``RESIZED``,

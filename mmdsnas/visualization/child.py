@@ -22,21 +22,17 @@ Blocks = dict[str, dict[str, Any]]
 
 @dataclass
 class Child:
-    """What the files of a run tell of its child.
+    """What the files of a run tell of its child."""
 
-    Attributes:
-        blocks (dict[str, dict]): ``candidate``, ``probability`` and costs by block,
-            from the input to the output.
-        costs (dict[str, float]): Of the whole, see ``UNITS``.
-        test (dict[str, float]): Metrics of the test, by name.
-        classes (list[str]): Names of the classes.
-        left_out (list[str]): Files that are damaged, or of another run.
-    """
-
+    #: From the input to the output.
     blocks: Blocks = field(default_factory=dict)
+    #: Of the whole, see ``UNITS``.
     costs: dict[str, float] = field(default_factory=dict)
+    #: Metrics of the test, by name.
     test: dict[str, float] = field(default_factory=dict)
+    #: Names of the classes.
     classes: list[str] = field(default_factory=list)
+    #: Files that are damaged, or of another run.
     left_out: list[str] = field(default_factory=list)
 
 

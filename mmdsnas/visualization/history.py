@@ -45,24 +45,20 @@ class Stage(NamedTuple):
 
 @dataclass
 class Run:
-    """What the files of a run tell, in plain numbers.
+    """What the files of a run tell, in plain numbers."""
 
-    Attributes:
-        work_dir (Path): Where they are.
-        sessions (list[Session]): The starts of the run.
-        done (float): Epochs, or iterations, that it had.
-        train (dict[str, Curve]): What was logged in training, by its name.
-        val (dict[str, Curve]): What was logged in validations, by its name.
-        child (Child): What is told of it.
-        left_out (list[str]): What of its files could not be read, or is not of it.
-    """
-
+    #: Where they are.
     work_dir: Path
+    #: The starts of the run.
     sessions: list[Session]
+    #: Epochs, or iterations, that it had.
     done: float
+    #: What was logged in training, and in validations, by its name.
     train: dict[str, Curve]
     val: dict[str, Curve]
+    #: What is told of it.
     child: Child
+    #: What of its files could not be read, or is not of it.
     left_out: list[str]
 
     @property

@@ -65,26 +65,19 @@ def report(
     remove_leftovers(beside)
     svgs = {}
     for picture in itertools.chain(*sections.values()):
-        drawn = svg_of(picture.draw, picture.name, picture.title, picture.text)
-        file, svgs[picture.name] = drawn
-        _write(beside / f'{picture.name}.svg', file)
+        name = picture.name
+        file, svgs[name] = svg_of(picture.draw, name, picture.title, picture.text)
+        _write(beside / f'{name}.svg', file)
     # What a file of a run says is text, whatever it is.
     page = Environment(autoescape=True, trim_blocks=True).from_string(
         TEMPLATE.read_text(encoding='utf-8')
     )
-    text = page.render(
-        title=f'Report: {", ".join(names)}',
-        runs=runs,
-        names=names,
-        sections=sections,
-        svgs=svgs,
-        palette=PALETTE,
-        summary=summary,
-        key_figures=key_figures,
-        differences=differences,
-        version=__version__,
+    tables = dict(summary=summary, key_figures=key_figures, differences=differences)
+    told = dict(
+        title=f'Report: {", ".join(names)}', palette=PALETTE, version=__version__
     )
-    _write(out, text)
+    drawn = dict(runs=runs, names=names, sections=sections, svgs=svgs)
+    _write(out, page.render(**told, **drawn, **tables))
     _remove_others(beside, svgs)
     return out
 

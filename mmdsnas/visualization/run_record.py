@@ -16,33 +16,26 @@ FILE = 'run.json'
 
 @dataclass
 class RunRecord:
-    """One start of a run, written when it begins to train, and as it goes on.
+    """One start of a run, written when it begins to train, and as it goes on."""
 
-    Attributes:
-        begin (str): When the training began, in ISO 8601.
-        seconds (float): From then to the last writing.
-        by_epoch (bool): Whether the run counts epochs, or iterations.
-        start (float): Epochs, or iterations, that were done before.
-        done (float): Those that are done.
-        length (float): Those that the run is to have.
-        per_epoch (float): Iterations of an epoch; 1 if the run counts iterations.
-        plan (dict): Of a search, see ``mmdsnas.subnets.what_is_missing``.
-        limits (dict): Limits of a search by measure, in its unit.
-        facts (dict): The seed, the device and versions.
-        config (str): The config as text.
-        options (dict): The same in plain values.
-    """
-
+    #: When the training began, in ISO 8601, and how long it took to the last writing.
     begin: str
     seconds: NonNegative
+    #: Whether the run counts epochs, or iterations.
     by_epoch: bool
+    #: Epochs, or iterations: that were done before, are done, and are to be done.
     start: NonNegative
     done: NonNegative
     length: NonNegative
+    #: Iterations of an epoch; 1 if the run counts iterations.
     per_epoch: Annotated[float, Field(ge=1, le=LARGEST)]
+    #: Of a search, see ``mmdsnas.subnets.what_is_missing``.
     plan: dict
+    #: Limits of a search by measure, in its unit.
     limits: dict
+    #: The seed, the device and versions.
     facts: dict
+    #: The config as text, and in plain values.
     config: str
     options: dict
 

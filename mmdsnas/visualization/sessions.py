@@ -18,18 +18,12 @@ BY_BLOCK = ('entropy/', 'kl/', 'reward/', 'prob/', 'total_entropy')
 
 @dataclass
 class Session:
-    """One start of a run, the content of a folder ``DATE_TIME``.
-
-    Attributes:
-        folder (Path): That folder.
-        record (RunRecord): What the run says of itself.
-        train (dict[float, dict]): Numbers of training by the epochs, or iterations,
-            done: 1.5 is the middle of the second epoch.
-        val (dict[float, dict]): Numbers of validations, likewise.
-    """
+    """One start of a run, the content of a folder ``DATE_TIME``."""
 
     folder: Path
     record: RunRecord
+    #: Numbers of training and of validations by the epochs, or iterations, done: 1.5
+    #: is the middle of the second epoch.
     train: Records = field(default_factory=dict)
     val: Records = field(default_factory=dict)
 

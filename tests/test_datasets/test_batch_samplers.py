@@ -98,8 +98,6 @@ def test_what_cannot_be_halved_is_refused(sampler, sentence):
         (17, 16, 1, [16]),
         (18, 16, 1, [16, 2]),
         (16, 16, 1, [16]),
-        (33, 16, 1, [16, 16]),
-        # 17 images on each of two ranks.
         (33, 16, 2, [16]),
         # There is no other batch.
         (1, 16, 1, [1]),
@@ -107,6 +105,7 @@ def test_what_cannot_be_halved_is_refused(sampler, sentence):
     ],
 )
 def test_only_a_single_image_is_left_out(monkeypatch, num, size, world, sizes):
+    """Of 33 images each of two ranks has 17."""
     monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda: (0, world))
     batches = NoSingleImageBatchSampler(DefaultSampler(range(num), seed=0), size)
     assert [len(batch) for batch in batches] == sizes

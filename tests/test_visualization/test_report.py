@@ -102,9 +102,8 @@ def test_page_is_accessible_and_offline(searched, page):
     assert policy == "default-src 'none'; style-src 'unsafe-inline'"
     levels = [level for level, _ in page.headings]
     assert levels.count('h1') == 1 and levels[0] == 'h1' and levels[1] == 'h2'
-    images = [a for tag, a in page.tags if tag == 'svg']
     named = {a.get('id') for tag, a in page.tags if tag in ('title', 'desc')}
-    for image in images:
+    for image in [a for tag, a in page.tags if tag == 'svg']:
         assert image['role'] == 'img'
         assert set(image['aria-labelledby'].split()) <= named
     links = {a['href'][1:] for tag, a in page.tags if tag == 'a'}
