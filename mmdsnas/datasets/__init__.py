@@ -7,7 +7,7 @@ from .fashion_mnist import FashionMNIST
 from .folder_contents import FolderContents, scan_folder
 from .image_folder import ImageFolder
 from .imagenet import ImageNet
-from .transforms import LoadRandomResizedCrop, LoadResizeEdge
+from .load_resized import LoadRandomResizedCrop, LoadResizeEdge
 
 __all__ = [
     'AlternatingBatchSampler',

@@ -37,16 +37,14 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
             than ``'train'``. Defaults to False.
         lazy_init (bool): Whether to list the files later; the class folders
             are checked at once. Defaults to False.
-        max_corrupt (int): See :class:`SkipCorruptImagesMixin`. Defaults to 100.
+        max_corrupt (int): See :class:`SkipCorruptImagesMixin`.
         left_out (Sequence[str]): Files, relative to ``data_root``, that count as if
             they were not there. Defaults to none.
-        **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`:
-            ``pipeline``, ``indices``, ``metainfo``, ... If it gives classes,
-            they must be the folder names and set the order of the labels.
+        **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`. If classes
+            are given, they are the folder names in the order of the labels.
 
     Raises:
-        ConfigError: ``split``, ``val_ratio``, ``max_corrupt``, ``left_out`` or the
-            classes are not allowed.
+        ConfigError: The classes are others than the folders.
         DataError: A folder or an image is missing or empty.
     """
 

@@ -36,14 +36,10 @@ def scalars(work_dir: Path) -> List[dict]:
 
 
 class Page(HTMLParser):
-    """A page in pieces.
+    """A page in pieces: tags with attributes, text, and headings with their levels.
 
-    Attributes:
-        tags (list): Every tag with its attributes.
-        text (str): All text.
-        tables (dict): By the id of figure or section: rows of cells, head first.
-        pictures (dict): By the id of a figure: the texts of its ``<desc>``.
-        headings (list): Level and text.
+    ``tables`` are rows of cells, head first, by the id of figure or section;
+    ``pictures`` the texts of ``<desc>`` by the id of a figure.
     """
 
     def __init__(self, text: str) -> None:
