@@ -38,36 +38,25 @@ ALIKE = 0.85
 
 @dataclass(frozen=True)
 class Given:
-    """What is given beside a config: arguments of ``train``, ``test``, ``load_config``.
+    """What is given beside a config, see ``train``, ``test`` and ``load_config``."""
 
-    Attributes:
-        tested (dict, optional): The checkpoint that is tested.
-        checkpoints (Checkpoints): What loads checkpoints.
-    """
-
-    options: Optional[Mapping[str, Any]] = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     input_size: Optional[int] = None
     num_classes: Optional[int] = None
-    work_dir: Union[str, Path, None] = None
-    launcher: str = 'none'
     local_rank: int = 0
-    validate: bool = True
     resume: Union[bool, str, Path] = False
     amp: bool = False
-    auto_scale_lr: bool = False
-    tested: Optional[Dict[str, Any]] = None
-    show_dir: Union[str, Path, None] = None
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
 
-def merge_options(config: Config, given: Given) -> Config:
+def merge_options(config: Config, given: Given) -> None:
     """Merges options into a config, and names those that nothing reads.
 
     An option ``data_root`` also reaches the data sets that had the config's.
     """
     for name, near in _unread_options(config).items():
         _warn(f'the config has {name!r}, which nothing reads; is it {near!r}?')
-    options = plain_options(given.options or {})
+    options = plain_options(given.options)
     read = READ | ({'data_root'} & set(config))
     for name in options:
         first = name.split('.')[0]
@@ -88,7 +77,6 @@ def merge_options(config: Config, given: Given) -> Config:
                 if part.config.get('data_root', ...) == config.get('data_root'):
                     part.config['data_root'] = options['data_root']
     merge(config, options)
-    return config
 
 
 def merge(config: Config, options: Dict[str, Any]) -> None:

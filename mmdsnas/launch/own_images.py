@@ -79,7 +79,7 @@ def _within(value: int, least: int, most: int) -> int:
     return min(max(value, least), most)
 
 
-def fit_to_images(config: Config, given: Given) -> Config:
+def fit_to_images(config: Config, given: Given) -> None:
     """Looks at the images and sets what depends on them.
 
     A config with ``own_images``, a dict whose ``input_size``, ``epochs`` and
@@ -99,7 +99,7 @@ def fit_to_images(config: Config, given: Given) -> Config:
     """
     own = config.get('own_images')
     if own is None:
-        return config
+        return
     input_size = own.get('input_size') or given.input_size
     if given.num_classes and input_size:
         _resize(config, input_size)
@@ -120,8 +120,7 @@ def fit_to_images(config: Config, given: Given) -> Config:
         config.own_images = {**plan._asdict(), **record}
         _fit_data(config, plan, num_images)
         _fit_schedule(config, plan)
-    merge(config, plain_options(given.options or {}))
-    return config
+    merge(config, plain_options(given.options))
 
 
 def _training_folder(config: Config) -> str:

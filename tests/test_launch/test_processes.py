@@ -38,8 +38,8 @@ def joined(monkeypatch):
 
 
 def start(config, launcher, local_rank=0):
-    given = Given(launcher=launcher, local_rank=local_rank)
-    assert processes.start_processes(config, given) is config
+    config.launcher = launcher
+    processes.start_processes(config, Given(local_rank=local_rank))
 
 
 def started_by(launcher, **more):
@@ -172,5 +172,6 @@ def test_scale_lr_knows_all_processes(monkeypatch, device):
     )
     config = run_config.load_config('dsnas_supernet_1xb64_digits')
     start(config, 'pytorch')
-    run_steps.scale_lr(config, Given(auto_scale_lr=True))
+    config.auto_scale_lr.enable = True
+    run_steps.scale_lr(config, Given())
     assert config.optim_wrapper.architecture.optimizer.lr == pytest.approx(0.8)

@@ -58,22 +58,20 @@ def test_nothing_to_count_classes_in():
     [('dsnas_supernet_1xb64_digits', 16, 0.25), ('dsnas_subnet_1xb64_digits', 128, 2)],
 )
 def test_scale_lr_leaves_alpha_alone(name, images, factor):
-    for given in (Given(), Given(auto_scale_lr=True)):
-        config = run_config.load_config(name)
-        config.train_dataloader.batch_size = images
-        wrapper = config.optim_wrapper
-        weights = wrapper.get('architecture', wrapper).optimizer
-        lr = weights.lr
-        config.auto_scale_lr.enable = not given.auto_scale_lr
-        run_steps.scale_lr(config, given)
-        assert weights.lr == pytest.approx(lr * factor)
-        assert wrapper.get('mutator') is None or wrapper.mutator.optimizer.lr == 0.02
-        assert not config.auto_scale_lr.enable
+    options = {'train_dataloader.batch_size': images, 'auto_scale_lr.enable': True}
+    config = run_config.load_config(name, options)
+    wrapper = config.optim_wrapper
+    weights = wrapper.get('architecture', wrapper).optimizer
+    lr = weights.lr
+    run_steps.scale_lr(config, Given())
+    assert weights.lr == pytest.approx(lr * factor)
+    assert wrapper.get('mutator') is None or wrapper.mutator.optimizer.lr == 0.02
+    assert not config.auto_scale_lr.enable
 
 
 def test_scale_lr_needs_a_base():
     with pytest.raises(ConfigError, match='auto_scale_lr = dict.base_batch_size'):
-        run_steps.scale_lr(Config(dict()), Given(auto_scale_lr=True))
+        run_steps.scale_lr(Config(dict(auto_scale_lr=dict(enable=True))), Given())
 
 
 @pytest.mark.parametrize(
@@ -111,13 +109,13 @@ def test_device(monkeypatch, device, ids):
 
 
 def test_work_dir():
-    config = run_config.load_config('dsnas_supernet_1xb64_digits')
-    run_steps.set_work_dir(config, Given())
-    assert config.work_dir == 'work_dirs/dsnas_supernet_1xb64_digits'
-    run_steps.set_work_dir(config, Given())
-    assert config.work_dir == 'work_dirs/dsnas_supernet_1xb64_digits'
-    run_steps.set_work_dir(config, Given(work_dir='mine'))
-    assert config.work_dir == 'mine'
+    for options, folder in (
+        ({}, 'work_dirs/dsnas_supernet_1xb64_digits'),
+        (dict(work_dir='mine'), 'mine'),
+    ):
+        config = run_config.load_config('dsnas_supernet_1xb64_digits', options)
+        run_steps.set_work_dir(config, Given())
+        assert config.work_dir == folder
 
 
 @pytest.mark.parametrize(
@@ -125,9 +123,9 @@ def test_work_dir():
     [({}, 'mine/latency.json'), (dict(file='a'), 'a'), (dict(file=None), None)],
 )
 def test_the_table_of_latencies_is_kept_in_the_work_dir(given, file):
-    options = {'model.resource_estimator.latency': given}
+    options = {'model.resource_estimator.latency': given, 'work_dir': 'mine'}
     config = run_config.load_config('dsnas_supernet_1xb64_digits', options)
-    run_steps.set_work_dir(config, Given(work_dir='mine'))
+    run_steps.set_work_dir(config, Given())
     assert config.model.resource_estimator.latency == dict(file=file)
 
 

@@ -79,7 +79,7 @@ def test_learning_rate_that_nothing_tells(saved, from_file):
 def test_subnet(saved, tmp_path):
     config = child_config()
     config.load_from = saved(meta=dict(subnet=SUBNET, lr=0.1))
-    run_steps.start_from_checkpoint(config, Given({}))
+    run_steps.start_from_checkpoint(config, Given())
     assert dict(config.model.fix_subnet) == SUBNET
     other = tmp_path / 'other.yaml'
     other.write_text('backbone.layers.0.0: shuffle_5x5')
@@ -97,7 +97,7 @@ def test_child_of_a_search_that_is_not_finished(saved, monkeypatch, kind):
     if kind == 'search':
         config.optim_wrapper = dict(architecture={}, mutator={})
     config.load_from = saved(meta=dict(subnet=SUBNET, lr=0.1, epoch=3, plan=plan))
-    run_steps.start_from_checkpoint(config, Given({}))
+    run_steps.start_from_checkpoint(config, Given())
     assert len(told) == (kind == 'child') and all('3 of 9' in text for text in told)
 
 
@@ -127,7 +127,7 @@ def test_resume_of_weights_alone(saved):
     config = child_config(work_dir='x')
     run_steps.resume(config, Given(resume=saved(meta=dict(lr=0.1))))
     with pytest.raises(CheckpointError, match='cannot be resumed, because it lacks'):
-        run_steps.start_from_checkpoint(config, Given({}))
+        run_steps.start_from_checkpoint(config, Given())
 
 
 def test_weights_of_another_model():
@@ -161,7 +161,7 @@ def test_search_has_the_weights_of_every_subnet(tmp_path):
     assert config.model.fix_subnet == str(other)
     for in_the_file in (None, str(other)):
         config.model.fix_subnet = in_the_file
-        run_steps.start_from_checkpoint(config, Given({}))
+        run_steps.start_from_checkpoint(config, Given())
         assert dict(config.model.fix_subnet) == SUBNET
 
 
@@ -177,7 +177,7 @@ def test_resume_of_the_other_kind(tmp_path, searching):
     wanted, given = ('a search', 'a child') if searching else ('a child', 'a search')
     message = f'--resume must be a checkpoint of {wanted}, .* is one of {given}; to beg'
     with pytest.raises(ConfigError, match=message):
-        run_steps.start_from_checkpoint(config, Given({}))
+        run_steps.start_from_checkpoint(config, Given())
 
 
 def test_resume_without_a_checkpoint_is_told(tmp_path):
