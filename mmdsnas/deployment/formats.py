@@ -73,7 +73,7 @@ class OnnxFormat(ChildFormat):
             ) from error
 
     def write(self, program: ExportedProgram, path: Path, metadata: Metadata) -> None:
-        """Writes a file, see the base class."""
+        """See the base class."""
         import onnx
 
         # Whatever an exporter cannot do has an error of its own.
@@ -102,7 +102,7 @@ class OnnxFormat(ChildFormat):
         path.write_bytes(model.SerializeToString())
 
     def runner(self, path: Path) -> Run:
-        """What computes logits by a file."""
+        """See the base class."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -143,11 +143,8 @@ class OnnxFormat(ChildFormat):
                 batch = next(self.batches, None)
                 return None if batch is None else {INPUT: batch.numpy()}
 
-        # It advises an optimization that folding the BatchNorm layers has done, by a
-        # function that gives a root logger without handlers one of its own.
-        root, silent = logging.getLogger(), logging.NullHandler()
-        root.addHandler(silent)
-        try:
+        # It advises an optimization that folding the BatchNorm layers has done.
+        with _quiet():
             quantize_static(
                 source,
                 target,
@@ -157,8 +154,6 @@ class OnnxFormat(ChildFormat):
                 activation_type=QuantType.QInt8,
                 weight_type=QuantType.QInt8,
             )
-        finally:
-            root.removeHandler(silent)
 
 
 class Pt2Format(ChildFormat):
@@ -170,14 +165,14 @@ class Pt2Format(ChildFormat):
     suffix = '.pt2'
 
     def write(self, program: ExportedProgram, path: Path, metadata: Metadata) -> None:
-        """Writes a file, see the base class."""
+        """See the base class."""
         content = io.BytesIO()
         extra = {METADATA: json.dumps(metadata)}
         torch.export.save(program, content, extra_files=extra)
         path.write_bytes(content.getbuffer())
 
     def runner(self, path: Path) -> Run:
-        """What computes logits by a file."""
+        """See the base class."""
         # torch asks for the ending .pt2 of a name, which a temporary file lacks.
         return torch.export.load(io.BytesIO(path.read_bytes())).module()
 
@@ -191,12 +186,14 @@ INT8_FORMATS = [name for name, kind in FORMATS.items() if hasattr(kind, 'quantiz
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what torch's exporter says of itself, such as a missing torchvision."""
-    logger = logging.getLogger('torch.onnx')
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Without what an exporter says of itself, such as a missing torchvision."""
+    root, silent = logging.getLogger(), logging.NullHandler()
+    # A root logger without a handler would be given one.
+    root.addHandler(silent)
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(action='ignore'):
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(logging.NOTSET)
+        root.removeHandler(silent)

@@ -18,20 +18,13 @@ from mmdsnas.utils.data_sets import data_sets, loaders
 from mmdsnas.utils.words import nearest
 from .plain_config import plain_options
 
-# What is read beside the Runner's arguments.
-ALSO_READ = (
-    'activation_checkpointing',
-    'auto_scale_lr',
-    'compile',
-    'efficient_conv_bn_eval',
-    'find_unused_parameters',
-    'model_wrapper_cfg',
-    'own_images',
-    'runner_type',
-    'strategy',
-    'sync_bn',
-)
-READ = {*inspect.signature(Runner.__init__).parameters, *ALSO_READ} - {'self', 'cfg'}
+# The Runner's arguments, and what is read beside them.
+READ = {
+    *('activation_checkpointing', 'auto_scale_lr', 'compile', 'own_images'),
+    *('efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg'),
+    *('runner_type', 'strategy', 'sync_bn'),
+    *inspect.signature(Runner.__init__).parameters,
+} - {'self', 'cfg'}
 # So alike are a name and its misspelling, from 0 to 1.
 ALIKE = 0.85
 

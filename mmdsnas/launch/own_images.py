@@ -4,6 +4,7 @@ import math
 import os
 from typing import Any, Dict, NamedTuple, Sequence
 
+import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
@@ -69,24 +70,18 @@ def plan_for(num_images: int, size: Sequence[int]) -> Plan:
     batch = 2 ** int(math.log2(max(num_images / STEPS, 1)))
     epochs = math.ceil(IMAGES_SEEN / num_images)
     return Plan(
-        input_size=_within(edge, SMALLEST, LARGEST),
-        epochs=_within(epochs, FEWEST_EPOCHS, MOST_EPOCHS),
-        batch_size=_within(batch, SMALLEST_BATCH, LARGEST_BATCH),
+        input_size=int(np.clip(edge, SMALLEST, LARGEST)),
+        epochs=int(np.clip(epochs, FEWEST_EPOCHS, MOST_EPOCHS)),
+        batch_size=int(np.clip(batch, SMALLEST_BATCH, LARGEST_BATCH)),
     )
 
 
-def _within(value: int, least: int, most: int) -> int:
-    return min(max(value, least), most)
-
-
 def fit_to_images(config: Config, given: Given) -> None:
-    """Looks at the images and sets what depends on them.
+    """Looks at the images and sets what depends on them, but no option that is given.
 
-    A config with ``own_images``, a dict whose ``input_size``, ``epochs`` and
-    ``batch_size`` are numbers, or None for what :func:`plan_for` says; ``val_ratio``
-    is that of all data sets, or None for what they have. What changes are pipelines,
-    loaders, learning rate, schedules, stages, and ``own_images``, which gets the
-    numbers, and what was found as ``found``. Options that are given stay as they are.
+    In ``own_images`` of the config ``input_size``, ``epochs`` and ``batch_size`` are
+    numbers, or None for what :func:`plan_for` says; ``val_ratio`` is that of all data
+    sets, or None for what they have. It gets the numbers, and what is ``found``.
 
     With ``num_classes`` and the size of a checkpoint's images these alone are set,
     for a network that is not trained.
@@ -112,10 +107,8 @@ def fit_to_images(config: Config, given: Given) -> None:
                 dataset.left_out = found.left_out[BROKEN]
         num_images = _images_of_an_epoch(config, found)
         wanted = {**own, 'input_size': input_size}
-        plan = plan_for(num_images, found.size)
-        plan = plan._replace(
-            **{n: wanted[n] for n in plan._fields if wanted.get(n) is not None}
-        )
+        wanted = {n: wanted[n] for n in Plan._fields if wanted.get(n) is not None}
+        plan = plan_for(num_images, found.size)._replace(**wanted)
         record = dict(val_ratio=own.get('val_ratio'), found=_record(found, folder))
         config.own_images = {**plan._asdict(), **record}
         _fit_data(config, plan, num_images)
@@ -185,7 +178,7 @@ def _fit_data(config: Config, plan: Plan, num_images: int) -> None:
     steps = math.ceil(num_images / plan.batch_size)
     logger = config.get('default_hooks', {}).get('logger')
     if logger is not None:
-        logger.interval = _within(steps // 2, 1, logger.get('interval', 50))
+        logger.interval = max(1, min(steps // 2, logger.get('interval', 50)))
 
 
 def _resize(config: Config, input_size: int) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
 from math import prod
@@ -106,10 +107,6 @@ def checked_options(function: Callable) -> Callable:
 _MUST = dict(
     int_type='be a whole number',
     float_type='be a finite number',
-    bool_type='be True or False',
-    string_type='be a string',
-    string_too_short='not be empty',
-    dict_type='be a dict',
     tuple_type='be a list or tuple',
     list_type='be a list or tuple',
     sequence_str='be a list or tuple',
@@ -120,7 +117,6 @@ _MUST = dict(
     greater_than_equal='be at least {ge:.12g}',
     less_than='be below {lt:.12g}',
     less_than_equal='be at most {le:.12g}',
-    value_error='{error}',
 )
 
 
@@ -130,7 +126,7 @@ def _must(error: ErrorDetails) -> str:
         return _MUST['list_type']
     if error['type'] in _MUST:
         return _MUST[error['type']].format(**context)
-    return error['msg'].replace('Input should ', '')
+    return re.sub('^(.* should|Value error,) ', '', error['msg'])
 
 
 def problems(where: str, value: Any, adapter: TypeAdapter) -> list[str]:
