@@ -189,24 +189,24 @@ def test_short_options_are_right():
     load_config(DIGITS, parsed)
 
 
+def candidate(name, **options):
+    """A block with one candidate, and no more."""
+    sizes = dict(in_channels=8, out_channels=8, stride=1)
+    candidates = {name: dict(type='OfficialShuffleBlock', **options)}
+    block = dict(type='OneHotMutableOP', module_kwargs=sizes, candidates=candidates)
+    return Config(dict(model=block))
+
+
 @pytest.mark.parametrize('name', ['a.b', '', 'keys', 'forward'])
 def test_candidates_have_names_that_torch_takes(name):
-    candidates = {name: dict(type='OfficialShuffleXception')}
-    block = dict(type='OneHotMutableOP', candidates=candidates, module_kwargs={})
     with pytest.raises(UserError, match='candidates') as error:
-        build_model(Config(dict(model=block)))
+        build_model(candidate(name))
     assert repr(name) in str(error.value)
 
 
 @pytest.mark.parametrize('name', ['class', '{}', "it's", 'a/b\n', '日本'])
 def test_candidates_have_any_other_names(name):
-    sizes = dict(in_channels=8, out_channels=8, stride=1)
-    block = dict(type='OneHotMutableOP', module_kwargs=sizes)
-    right = dict(type='OfficialShuffleBlock', kernel_size=3)
-    config = Config(dict(model=dict(block, candidates={name: right})))
-    assert list(build_model(config)._candidates) == [name]
-    wrong = dict(right, kernel_size='x')
-    config = Config(dict(model=dict(block, candidates={name: wrong})))
-    with pytest.raises(UserError) as error:
-        build_model(config)
-    assert repr(name) in str(error.value) and 'kernel_size' in str(error.value)
+    assert list(build_model(candidate(name, kernel_size=3))._candidates) == [name]
+    with pytest.raises(UserError, match='kernel_size') as error:
+        build_model(candidate(name, kernel_size='x'))
+    assert repr(name) in str(error.value)
