@@ -207,8 +207,8 @@ def export_child(
             file_format.quantize(out, temporary, batches)
             comparison = compare(by_file(out), by_file(temporary), sources[1])
         result = result._replace(int8_file=int8_file, int8_comparison=comparison)
-    left_out = [line for source in sources for line in source.left_out.values()]
-    return result._replace(left_out=list(dict.fromkeys(left_out)))
+    left_out = {line: None for source in sources for line in source.left_out.values()}
+    return result._replace(left_out=list(left_out))
 
 
 def _checked_format(name: str, tolerance: float, int8: bool) -> ChildFormat:

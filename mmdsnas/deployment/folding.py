@@ -27,8 +27,8 @@ def fold_batch_norms(network: GraphModule) -> Tuple[GraphModule, int, int]:
         network (GraphModule): From ``torch.export``, in eval mode.
 
     Returns:
-        tuple: The network, and how many BatchNorm layers were folded and are left.
-        It has those parameters only that it uses.
+        tuple: The network, with those parameters alone that it uses, and how many
+        BatchNorm layers were folded and are left.
     """
     norms = [node for node in network.graph.nodes if node.target is _BATCH_NORM]
     folded = sum(_fold(network, norm, number) for number, norm in enumerate(norms))

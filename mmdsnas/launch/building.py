@@ -92,13 +92,7 @@ def building(
 ) -> Iterator[None]:
     """Lets an error of what is built from a config name the part that is wrong.
 
-    Args:
-        config (Config): What is built from.
-        kinds (tuple[type]): Errors that are the config's.
-        until (callable): Whether all is built, and an error is something else.
-
-    Raises:
-        ConfigError: A part cannot be built.
+    That is an error of some kinds, until all is built. It becomes a ConfigError.
     """
     try:
         yield

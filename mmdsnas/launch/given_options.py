@@ -66,9 +66,9 @@ def merge_options(config: Config, given: Given) -> None:
             )
     if 'data_root' in options:
         for loader in loaders(config).values():
-            for part in data_sets(loader):
-                if part.config.get('data_root', ...) == config.get('data_root'):
-                    part.config['data_root'] = options['data_root']
+            for part in data_sets(loader).values():
+                if part.get('data_root', ...) == config.get('data_root'):
+                    part['data_root'] = options['data_root']
     merge(config, options)
 
 

@@ -19,10 +19,10 @@ SIZES = dict(Resize='scale', CenterCrop='crop_size', Pad='size')
 def image_folders(config: Config) -> Dict[str, Dict[str, Any]]:
     """The image folders of all data loaders, by the names of their options."""
     return {
-        f'{name}.{part.where}': part.config
+        f'{name}.{where}': part
         for name, loader in loaders(config).items()
-        for part in data_sets(loader)
-        if type_name(part.config) == 'ImageFolder'
+        for where, part in data_sets(loader).items()
+        if type_name(part) == 'ImageFolder'
     }
 
 

@@ -118,15 +118,14 @@ def fit_to_images(config: Config, given: Given) -> None:
 
 def _training_folder(config: Config) -> str:
     """The one folder whose images are trained on."""
-    parts = list(data_sets(config.train_dataloader))
-    roots = {part.config.get('data_root') for part in parts}
-    kinds = {type_name(part.config) for part in parts}
-    if len(roots) == 1 and kinds == {'ImageFolder'}:
+    parts = data_sets(config.train_dataloader)
+    roots = {part.get('data_root') for part in parts.values()}
+    kinds = {where: type_name(part) for where, part in parts.items()}
+    if len(roots) == 1 and set(kinds.values()) == {'ImageFolder'}:
         return roots.pop()
-    found = [' of '.join((*part.around, str(part.config.type))) for part in parts]
     raise ConfigError(
         'own_images must be None where the training data are no ImageFolder, or '
-        f'several of them, but are a {" and a ".join(found)}.'
+        f'several of them, but train_dataloader has {shown(kinds)}.'
     )
 
 
@@ -148,7 +147,7 @@ def _val_ratio(config: Config, folder: str) -> float:
 
 def _images_of_an_epoch(config: Config, found: FolderContents) -> int:
     """Images that an epoch shows; a data set around a folder may repeat some."""
-    if not any(part.around for part in data_sets(config.train_dataloader)):
+    if 'dataset' in data_sets(config.train_dataloader):
         return sum(found.images['train'].values())
     scope = config.get('default_scope') or SCOPE
     with DefaultScope.overwrite_default_scope(scope):
@@ -183,8 +182,8 @@ def _fit_data(config: Config, plan: Plan, num_images: int) -> None:
 
 def _resize(config: Config, input_size: int) -> None:
     for loader in loaders(config).values():
-        for dataset in data_sets(loader):
-            for transform in dataset.config.get('pipeline', ()):
+        for dataset in data_sets(loader).values():
+            for transform in dataset.get('pipeline', ()):
                 option, part = SIZED.get(type_name(transform), (None, 0))
                 if option:
                     transform[option] = round(part * input_size)

@@ -50,13 +50,7 @@ TRAIN: Sequence[Step] = (
 def prepared(
     name: Union[str, Path, Config], steps: Sequence[Step], given: Given
 ) -> Config:
-    """Takes a copy of a config through some steps, which change it in place.
-
-    Args:
-        name (str | Path | Config): Path of a config, the name of one of mmdsnas, or
-            a config, which is copied.
-        steps (Sequence): What is done, in this order.
-        given (Given): What there is beside the config.
+    """A copy of a config after some steps, see :func:`load_config`.
 
     Raises:
         UserError: An option is wrong, or a step cannot do its work.
@@ -80,7 +74,8 @@ def load_config(
     """Loads a config and merges options of the command line into it.
 
     Args:
-        name (str | Path | Config): See :func:`prepared`.
+        name (str | Path | Config): Path of a config, the name of one of mmdsnas, or
+            a config, which is copied.
         options (Mapping, optional): ``--cfg-options``.
         resolve (bool): Whether to check it and to fill in what the data tell.
         input_size (int, optional): Pixels of the images of a checkpoint, in place of

@@ -62,9 +62,6 @@ def checked_options(function: Callable) -> Callable:
     Each must be what its annotation says, such as ``Annotated[int, Field(ge=1)]``;
     nothing is converted.
 
-    Args:
-        function (Callable): What is called with options of a config.
-
     Returns:
         Callable: Raises a ``ConfigError`` that names all options that are wrong. Its
         ``adapters()`` are pydantic's, by argument.
@@ -130,15 +127,9 @@ def _must(error: ErrorDetails) -> str:
 
 
 def problems(where: str, value: Any, adapter: TypeAdapter) -> list[str]:
-    """What is wrong with a value.
+    """A sentence, without its dot, for each place in a value that is wrong.
 
-    Args:
-        where (str): Its name, e.g. ``'limit of CostTerm'``.
-        value (Any): The value.
-        adapter (TypeAdapter): What it may be.
-
-    Returns:
-        list[str]: A sentence, without its dot, for each place in it that is wrong.
+    ``where`` is its name, e.g. ``'limit of CostTerm'``; ``adapter`` has what it may be.
     """
     try:
         adapter.validate_python(value)

@@ -26,15 +26,15 @@ def networks(config: Config, subnet: Optional[str]) -> Dict[str, BaseModel]:
     """What is to be counted, by title."""
     kind = config.model.type
     is_child = kind.endswith('sub_model')
-    if is_child and subnet is not None:
+    if subnet is not None:
+        if kind.endswith('DSNAS'):
+            return {f'The child {subnet}': build_model(config, subnet)}
+        if not is_child:
+            raise ConfigError(
+                '--subnet must be left out for a config without a supernet, whose '
+                f'model is a {kind}.'
+            )
         config.model.fix_subnet = subnet
-    elif subnet is not None and not kind.endswith('DSNAS'):
-        raise ConfigError(
-            '--subnet must be left out for a config without a supernet, whose '
-            f'model is a {kind}.'
-        )
-    elif subnet is not None:
-        return {f'The child {subnet}': build_model(config, subnet)}
     model = build_model(config)
     if not isinstance(model, DSNAS):
         return {'The child' if is_child else 'The network': model}
