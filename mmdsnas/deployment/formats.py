@@ -122,12 +122,7 @@ class OnnxFormat(ChildFormat):
         """Writes a file in float32 anew, in int8, by ONNX Runtime's quantization.
 
         Weights have a scale for each output channel, feature maps one each, from the
-        smallest and the largest value that the inputs give.
-
-        Args:
-            source (Path): The file in float32.
-            target (Path): The one in int8.
-            inputs (Iterable[Tensor]): Batches for the calibration.
+        smallest and the largest value that the inputs give, batches as of the network.
         """
         from onnxruntime.quantization import (
             CalibrationDataReader,

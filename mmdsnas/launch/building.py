@@ -49,9 +49,10 @@ def build_runner(config: Config) -> Runner:
     kind = config.get('runner_type') or 'Runner'
     cls = RUNNERS.get(kind)
     if not (inspect.isclass(cls) and issubclass(cls, Runner)):
-        near = '' if cls else nearest(kind, _names_in(RUNNERS))
-        what = f'runner_type must be a subclass of Runner, but is {shown(kind)}'
-        raise ConfigError(f'{what}{near}.')
+        raise ConfigError(
+            f'runner_type must be a subclass of Runner, but is {shown(kind)}'
+            f'{"" if cls else nearest(kind, _names_in(RUNNERS))}.'
+        )
     with building(config):
         return cls.from_cfg(config)
 

@@ -73,14 +73,13 @@ def plain_config(config: Config) -> PlainConfig:
     Raises:
         ConfigError: An option is no plain value and has no name.
     """
-    # Classes and functions at its top are no options, but what the file makes.
-    made = (type, FunctionType, LazyAttr, LazyObject)
     # Without what the file imports; what lies inside is not imported yet.
     given = {name: dict.get(config._cfg_dict, name) for name in config.to_dict()}
+    # Classes and functions at its top are no options, but what the file makes.
+    made = (type, FunctionType, LazyAttr, LazyObject)
+    given = {k: v for k, v in given.items() if k in RUNNER or not isinstance(v, made)}
     return PlainConfig(
-        plain_options(
-            {k: v for k, v in given.items() if k in RUNNER or not isinstance(v, made)}
-        ),
+        plain_options(given),
         cfg_text=config.text,
         filename=config.filename,
         env_variables=config.env_variables,

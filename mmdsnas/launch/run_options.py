@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.options import Count, Fraction, Natural, Positive, checked_options
-from mmdsnas.utils.words import shown, unknown_option
+from mmdsnas.utils.words import unknown_option
 from .given_options import Given
 
 # What mmengine needs all of, or none.
@@ -67,6 +67,8 @@ def config(
     log_level: Union[int, LEVELS] = 'INFO',
     env_cfg: Optional[Environment] = None,
     own_images: Optional[Dict[str, Any]] = None,
+    # An option of FlexibleRunner, which runs no search.
+    strategy: None = None,
     **others: Any,
 ) -> None:
     """The kinds of values at the top of a config."""
@@ -120,11 +122,6 @@ def check_options(checked: Config, _: Given) -> None:
         raise ConfigError(
             'efficient_conv_bn_eval must be None in a search, whose paths are other '
             'networks than it traces.'
-        )
-    if options.get('strategy') is not None:
-        raise ConfigError(
-            'strategy must be None, because it is an option of FlexibleRunner, which '
-            f'runs no search, but is {shown(options["strategy"])}.'
         )
 
 
