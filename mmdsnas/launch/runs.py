@@ -128,16 +128,15 @@ def test(
     options = dict(options or {}, launcher=launcher, load_from=None, resume=False)
     if work_dir is not None:
         options['work_dir'] = work_dir
+    given = Given(options, recorded_input_size(loaded), local_rank=local_rank)
+    config = prepared(config, RUN, given)
     if show_dir is not None:
-        options['default_hooks.visualization'] = dict(
-            _delete_=True,
+        config.default_hooks.visualization = dict(
             type='mmcls.VisualizationHook',
             enable=True,
             interval=1,
-            out_dir=show_dir,
+            out_dir=str(show_dir),
         )
-    given = Given(options, recorded_input_size(loaded), local_rank=local_rank)
-    config = prepared(config, RUN, given)
     with building(config):
         use_recorded_subnet(config.model, loaded, options)
     check_writable(config.work_dir, 'work_dir')
