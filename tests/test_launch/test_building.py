@@ -21,6 +21,7 @@ STEP = dict(type='MultiStepLR', milestones=[1])
 BEST = dict(save_best='auto', rule='more')
 ACCURACY = dict(type='mmcls.Accuracy', topk=1)
 MIX = dict(type='Mixup', alpha=1.0)
+NO_DATA = dict(_delete_=True, type='mmcls.CustomDataset', data_prefix='/none')
 
 
 def hooks(**hook):
@@ -100,6 +101,7 @@ REFUSED = [
     (dict(optim_wrapper__mutator=3), ['optim_wrapper']),
     (dict(param_scheduler=[dict(type='StepLR')]), ['param_scheduler.0', 'step_size']),
     (dict(model_wrapper_cfg='x'), ['model_wrapper_cfg', 'x']),
+    (dict(train_dataloader__dataset=NO_DATA), ['train_dataloader.dataset: ', 'none']),
     (dict(data_root='a', train_dataloader=4), ['train_dataloader', '4']),
     # What does not fit together, or would be ignored
     (dict(model__pretrain_epochs=5), ['model', 'pretrain_epochs is 5']),
