@@ -156,7 +156,6 @@ def export_child(
     Args:
         child (BaseModel): A classifier; it stays as it is.
         images (Images): What the file is compared on with PyTorch.
-        out (str | Path): The file.
         classes (Sequence[str]): Class names, in the order of the logits.
         pipeline (Sequence[dict]): Configs of the test pipeline, for the metadata.
         calibration (Images, optional): What the ranges of feature maps are measured

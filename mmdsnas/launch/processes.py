@@ -57,10 +57,9 @@ def start_processes(config: Config, given: Given) -> None:
     os.environ.setdefault('MASTER_PORT', '29500')
     if 'MASTER_ADDR' not in os.environ:
         os.environ['MASTER_ADDR'] = _first_slurm_node()
-    more = {}
-    if 'timeout' in options:
-        more['timeout'] = timedelta(seconds=options['timeout'])
-    torch.distributed.init_process_group('gloo', **more)
+    seconds = options.get('timeout')
+    timeout = {'timeout': timedelta(seconds=seconds)} if seconds else {}
+    torch.distributed.init_process_group('gloo', **timeout)
 
 
 def _end_with_torchrun() -> None:

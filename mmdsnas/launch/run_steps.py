@@ -62,13 +62,13 @@ def resume(config: Config, given: Given) -> None:
     checkpoint = given.resume or config.get('load_from') or True
     if checkpoint in (True, 'auto'):
         checkpoint = find_latest(given.checkpoints, config.work_dir)
-    if checkpoint is None:
+    if checkpoint is not None:
+        config.resume, config.load_from = True, str(checkpoint)
+    else:
         _warn(
             f'There is no checkpoint in {config.work_dir} to resume: the run starts '
             'from its beginning.'
         )
-        return
-    config.resume, config.load_from = True, str(checkpoint)
 
 
 def start_from_checkpoint(config: Config, given: Given) -> None:
