@@ -162,8 +162,8 @@ def find_images(
             f'{source}.'
         )
     loader = copy.deepcopy(config[f'{split}_dataloader'])
-    for part in data_sets(loader):
-        part.config['pipeline'] = pipeline
+    for part in data_sets(loader).values():
+        part['pipeline'] = pipeline
     return Images(DATASETS.build(loader.dataset), source)
 
 

@@ -17,9 +17,8 @@ class Comparison(NamedTuple):
         largest (float): The largest difference between two logits; NaN if one is.
         scale (float): The largest absolute value of the first way's logits.
         agreeing (int): Images with the same most probable class.
-        before (float, optional): Accuracy of the first way, from 0 to 1; None
-            without labels.
-        after (float, optional): That of the second.
+        before, after (float, optional): Accuracies of the first and of the second
+            way, from 0 to 1; None without labels.
     """
 
     images: int

@@ -9,14 +9,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
 _ATEN = torch.ops.aten
 _LINEAR = _ATEN.linear.default
-_CONVOLUTIONS = (
-    _ATEN.conv1d.default,
-    _ATEN.conv2d.default,
-    _ATEN.conv3d.default,
-    _ATEN.conv1d.padding,
-    _ATEN.conv2d.padding,
-    _ATEN.conv3d.padding,
-)
+_CONVOLUTIONS = [
+    operation
+    for kind in (_ATEN.conv1d, _ATEN.conv2d, _ATEN.conv3d)
+    for operation in (kind.default, kind.padding)
+]
 _BATCH_NORM = _ATEN.batch_norm.default
 
 
@@ -30,8 +27,8 @@ def fold_batch_norms(network: GraphModule) -> Tuple[GraphModule, int, int]:
         network (GraphModule): From ``torch.export``, in eval mode.
 
     Returns:
-        tuple: The network, and how many BatchNorm layers were folded and are left.
-        It has those parameters only that it uses.
+        tuple: The network, with those parameters alone that it uses, and how many
+        BatchNorm layers were folded and are left.
     """
     norms = [node for node in network.graph.nodes if node.target is _BATCH_NORM]
     folded = sum(_fold(network, norm, number) for number, norm in enumerate(norms))

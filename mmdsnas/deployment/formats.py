@@ -73,7 +73,7 @@ class OnnxFormat(ChildFormat):
             ) from error
 
     def write(self, program: ExportedProgram, path: Path, metadata: Metadata) -> None:
-        """Writes a file, see the base class."""
+        """See the base class."""
         import onnx
 
         # Whatever an exporter cannot do has an error of its own.
@@ -102,7 +102,7 @@ class OnnxFormat(ChildFormat):
         path.write_bytes(model.SerializeToString())
 
     def runner(self, path: Path) -> Run:
-        """What computes logits by a file."""
+        """See the base class."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -122,12 +122,7 @@ class OnnxFormat(ChildFormat):
         """Writes a file in float32 anew, in int8, by ONNX Runtime's quantization.
 
         Weights have a scale for each output channel, feature maps one each, from the
-        smallest and the largest value that the inputs give.
-
-        Args:
-            source (Path): The file in float32.
-            target (Path): The one in int8.
-            inputs (Iterable[Tensor]): Batches for the calibration.
+        smallest and the largest value that the inputs give, batches as of the network.
         """
         from onnxruntime.quantization import (
             CalibrationDataReader,
@@ -143,11 +138,8 @@ class OnnxFormat(ChildFormat):
                 batch = next(self.batches, None)
                 return None if batch is None else {INPUT: batch.numpy()}
 
-        # It advises an optimization that folding the BatchNorm layers has done, by a
-        # function that gives a root logger without handlers one of its own.
-        root, silent = logging.getLogger(), logging.NullHandler()
-        root.addHandler(silent)
-        try:
+        # It advises an optimization that folding the BatchNorm layers has done.
+        with _quiet():
             quantize_static(
                 source,
                 target,
@@ -157,8 +149,6 @@ class OnnxFormat(ChildFormat):
                 activation_type=QuantType.QInt8,
                 weight_type=QuantType.QInt8,
             )
-        finally:
-            root.removeHandler(silent)
 
 
 class Pt2Format(ChildFormat):
@@ -170,14 +160,14 @@ class Pt2Format(ChildFormat):
     suffix = '.pt2'
 
     def write(self, program: ExportedProgram, path: Path, metadata: Metadata) -> None:
-        """Writes a file, see the base class."""
+        """See the base class."""
         content = io.BytesIO()
         extra = {METADATA: json.dumps(metadata)}
         torch.export.save(program, content, extra_files=extra)
         path.write_bytes(content.getbuffer())
 
     def runner(self, path: Path) -> Run:
-        """What computes logits by a file."""
+        """See the base class."""
         # torch asks for the ending .pt2 of a name, which a temporary file lacks.
         return torch.export.load(io.BytesIO(path.read_bytes())).module()
 
@@ -191,12 +181,14 @@ INT8_FORMATS = [name for name, kind in FORMATS.items() if hasattr(kind, 'quantiz
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what torch's exporter says of itself, such as a missing torchvision."""
-    logger = logging.getLogger('torch.onnx')
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Without what an exporter says of itself, such as a missing torchvision."""
+    root, silent = logging.getLogger(), logging.NullHandler()
+    # A root logger without a handler would be given one.
+    root.addHandler(silent)
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(action='ignore'):
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(logging.NOTSET)
+        root.removeHandler(silent)

@@ -2,7 +2,7 @@
 
 import copy
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional
 
 import numpy as np
 import torch
@@ -153,12 +153,12 @@ def has_test_data(runner: Runner) -> bool:
     return _images(val) != _images(test)
 
 
-def _images(loader: Mapping[str, Any]) -> List[Any]:
+def _images(loader: Mapping[str, Any]) -> Dict[str, Any]:
     """What says which images a loader has; how they are loaded does not."""
-    return [
-        part._replace(config={k: v for k, v in part.config.items() if k != 'pipeline'})
-        for part in data_sets(loader)
-    ]
+    return {
+        where: {k: v for k, v in part.items() if k != 'pipeline'}
+        for where, part in data_sets(loader).items()
+    }
 
 
 def evaluate_child(runner: Runner, path: str) -> Optional[Dict[str, Any]]:

@@ -19,14 +19,14 @@ SIZES = dict(Resize='scale', CenterCrop='crop_size', Pad='size')
 def image_folders(config: Config) -> Dict[str, Dict[str, Any]]:
     """The image folders of all data loaders, by the names of their options."""
     return {
-        f'{name}.{part.where}': part.config
+        f'{name}.{where}': part
         for name, loader in loaders(config).items()
-        for part in data_sets(loader)
-        if type_name(part.config) == 'ImageFolder'
+        for where, part in data_sets(loader).items()
+        if type_name(part) == 'ImageFolder'
     }
 
 
-def fill_num_classes(config: Config, given: Given) -> Config:
+def fill_num_classes(config: Config, given: Given) -> None:
     """Sets every ``num_classes=None`` of the model to the number of class folders."""
     unset = [
         value
@@ -34,7 +34,7 @@ def fill_num_classes(config: Config, given: Given) -> Config:
         if isinstance(value, dict) and value.get('num_classes', 0) is None
     ]
     if not unset:
-        return config
+        return
     number, folders = given.num_classes, list(image_folders(config).values())
     if not number and folders:
         number = len(find_classes(folders[0].data_root))
@@ -46,16 +46,14 @@ def fill_num_classes(config: Config, given: Given) -> Config:
         )
     for part in unset:
         part['num_classes'] = number
-    return config
 
 
-def fill_test_split(config: Config, _: Given) -> Config:
+def fill_test_split(config: Config, _: Given) -> None:
     """Lets ``split='test'`` mean val where a folder has no images to test on."""
     for dataset in image_folders(config).values():
         folder = os.path.expanduser(dataset.get('data_root') or '')
         if dataset.get('split') == 'test' and os.path.isdir(folder):
             dataset.split = 'test' if 'test' in split_folders(folder) else 'val'
-    return config
 
 
 def input_size(pipeline: Sequence[Dict[str, Any]]) -> Tuple[int, int]:

@@ -1,7 +1,6 @@
 """Makes a config one of names and plain values, whose text gives it again."""
 
 import inspect
-import keyword
 import math
 import os
 from enum import Enum
@@ -15,6 +14,7 @@ from mmengine.config.lazy import LazyAttr, LazyObject
 from mmengine.registry import Registry
 from mmengine.runner import Priority, Runner
 from mmengine.utils import get_object_from_string
+from rich.pretty import pretty_repr
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import SCOPE
@@ -23,7 +23,6 @@ from mmdsnas.utils.words import shown
 # Options whose value is the name of a class or function, or these themselves.
 TYPES = ('constructor', 'ema_type', 'runner_type', 'type')
 RUNNER = (*inspect.signature(Runner.__init__).parameters, *TYPES)
-WIDTH, INDENT = 88, 4
 
 
 class PlainConfig(Config):
@@ -38,7 +37,16 @@ class PlainConfig(Config):
     def pretty_text(self) -> str:
         """The config as a Python file."""
         options = sorted(self.to_dict().items())
-        return ''.join(f'{k} = {text_of(v, before=len(k) + 3)}\n' for k, v in options)
+        lines = [f'{k} = {pretty_repr(v, max_width=85 - len(k))}' for k, v in options]
+        # mmengine replaces what stands in double braces in a file.
+        return '\n'.join([*lines, '']).replace('{{', '{\\x7b')
+
+
+class _NotFinite(float):
+    """Infinity or NaN, whose ``repr`` Python can read."""
+
+    def __repr__(self) -> str:
+        return f"float('{float.__repr__(self)}')"
 
 
 def read_config(path: Union[str, os.PathLike]) -> Config:
@@ -65,14 +73,13 @@ def plain_config(config: Config) -> PlainConfig:
     Raises:
         ConfigError: An option is no plain value and has no name.
     """
-    # Classes and functions at its top are no options, but what the file makes.
-    made = (type, FunctionType, LazyAttr, LazyObject)
     # Without what the file imports; what lies inside is not imported yet.
     given = {name: dict.get(config._cfg_dict, name) for name in config.to_dict()}
+    # Classes and functions at its top are no options, but what the file makes.
+    made = (type, FunctionType, LazyAttr, LazyObject)
+    given = {k: v for k, v in given.items() if k in RUNNER or not isinstance(v, made)}
     return PlainConfig(
-        plain_options(
-            {k: v for k, v in given.items() if k in RUNNER or not isinstance(v, made)}
-        ),
+        plain_options(given),
         cfg_text=config.text,
         filename=config.filename,
         env_variables=config.env_variables,
@@ -123,6 +130,8 @@ def _plain(value: Any, where: str, problems: List[str]) -> Any:
     if isinstance(value, Priority) or _is_plain(value) and isinstance(value, Enum):
         # mmengine takes the number of a priority as well.
         return value.value
+    if isinstance(value, float) and not math.isfinite(value):
+        return _NotFinite(value)
     if not _is_plain(value):
         problems.append(
             f'{where} must be a plain value such as a number or a string, but is '
@@ -159,43 +168,3 @@ def _registered_name(kind: Callable) -> Optional[str]:
                 unique = not any(name in c.module_dict for c in children.values())
                 return name if place is parent and unique else f'{place.scope}.{name}'
     return None
-
-
-def text_of(value: Any, indent: int = 0, before: int = 0) -> str:
-    """The Python text of a plain value.
-
-    Args:
-        value (Any): What is in a config.
-        indent (int): Blanks before its lines; the first one has none.
-        before (int): Characters that stand before its first line, without these.
-    """
-    inner = indent + INDENT
-    if isinstance(value, dict):
-        by_name = all(map(_is_name, value))
-        left, right = ('dict(', ')') if by_name else '{}'
-        names = [f'{key}=' if by_name else f'{text_of(key)}: ' for key in value]
-        parts = [
-            name + text_of(item, inner, len(name))
-            for name, item in zip(names, value.values())
-        ]
-    elif isinstance(value, (list, tuple)):
-        left, right = '[]' if isinstance(value, list) else '()'
-        parts = [text_of(item, inner) for item in value]
-    elif isinstance(value, float) and not math.isfinite(value):
-        return f"float('{value}')"
-    else:
-        # mmengine replaces what stands in double braces in a file.
-        return repr(value).replace('{{', '{\\x7b')
-    comma = ',' if len(parts) == 1 and isinstance(value, tuple) else ''
-    line = f'{left}{", ".join(parts)}{comma}{right}'
-    # A comma follows it.
-    if '\n' not in line and indent + before + len(line) < WIDTH:
-        return line
-    lines = ''.join(f'{" " * inner}{part},\n' for part in parts)
-    return f'{left}\n{lines}{" " * indent}{right}'
-
-
-def _is_name(key: Any) -> bool:
-    """Whether a key can be an argument; Python changes letters of other scripts."""
-    is_name = isinstance(key, str) and key.isascii() and key.isidentifier()
-    return is_name and not keyword.iskeyword(key) and key != '__debug__'

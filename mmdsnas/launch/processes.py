@@ -23,7 +23,7 @@ LAUNCHERS = {
 }
 
 
-def start_processes(config: Config, given: Given) -> Config:
+def start_processes(config: Config, given: Given) -> None:
     """Joins the processes of a distributed run, before anything asks for them.
 
     On a GPU mmengine does it. Its start asks for a CUDA device with every
@@ -32,10 +32,10 @@ def start_processes(config: Config, given: Given) -> Config:
     ``env_cfg.dist_cfg.timeout`` of the config is how many seconds a process waits for
     the others before it gives up.
     """
-    config.launcher = launcher = given.launcher
+    launcher = config.setdefault('launcher', 'none')
     os.environ.setdefault('LOCAL_RANK', str(given.local_rank))
     if launcher == 'none':
-        return config
+        return
     program, *variables = LAUNCHERS[launcher]
     for name in variables:
         if name not in os.environ:
@@ -52,16 +52,14 @@ def start_processes(config: Config, given: Given) -> Config:
     _end_with_torchrun()
     if get_device() != 'cpu':
         init_dist(launcher, **options)
-        return config
+        return
     os.environ['RANK'], os.environ['WORLD_SIZE'] = map(os.environ.get, variables)
     os.environ.setdefault('MASTER_PORT', '29500')
     if 'MASTER_ADDR' not in os.environ:
         os.environ['MASTER_ADDR'] = _first_slurm_node()
-    more = {}
-    if 'timeout' in options:
-        more['timeout'] = timedelta(seconds=options['timeout'])
-    torch.distributed.init_process_group('gloo', **more)
-    return config
+    seconds = options.get('timeout')
+    timeout = {'timeout': timedelta(seconds=seconds)} if seconds else {}
+    torch.distributed.init_process_group('gloo', **timeout)
 
 
 def _end_with_torchrun() -> None:

@@ -18,11 +18,8 @@ from mmdsnas.utils.files import write_atomically
 def left_as_it_was(config: Config, trains: Callable[[], bool]) -> Iterator[None]:
     """Takes the logs and the config of a refused run out of its work dir.
 
-    Measured latencies stay: the next run need not measure them again.
-
-    Args:
-        config (Config): Has ``work_dir``.
-        trains (callable): Whether the training has begun: then all stays.
+    All stays of a run whose training has begun, and measured latencies always: the
+    next run need not measure them again.
     """
     work_dir = Path(config.work_dir).absolute()
     missing = [path for path in (work_dir, *work_dir.parents) if not path.exists()]

@@ -12,20 +12,18 @@ from .images import fill_num_classes, fill_test_split
 from .own_images import fit_to_images
 from .plain_config import plain_config, read_config
 from .processes import start_processes
-from .run_options import check_options, fill_classes_of_labels, fill_for_mmengine
+from .run_options import check_options, fill_for_mmengine, fit_mixed_labels
 from .run_steps import (
     check_input_shape,
     enable_amp,
-    leave_out_validation,
     resume,
     scale_lr,
     set_work_dir,
     start_from_checkpoint,
     use_device,
-    use_tested,
 )
 
-Step = Callable[[Config, Given], Config]
+Step = Callable[[Config, Given], None]
 # What is printed: the config as it is written, whatever data there are.
 WRITTEN: Sequence[Step] = (merge_options,)
 # What a network is built from.
@@ -34,33 +32,25 @@ LOADED: Sequence[Step] = (
     check_options,
     fill_num_classes,
     fill_test_split,
-    fill_classes_of_labels,
+    fit_mixed_labels,
     fit_to_images,
     fill_for_mmengine,
 )
 RUN: Sequence[Step] = (*LOADED, set_work_dir, use_device, start_processes)
 TRAIN: Sequence[Step] = (
     *RUN,
-    leave_out_validation,
     resume,
     start_from_checkpoint,
     check_input_shape,
     enable_amp,
     scale_lr,
 )
-TEST: Sequence[Step] = (*RUN, use_tested)
 
 
 def prepared(
     name: Union[str, Path, Config], steps: Sequence[Step], given: Given
 ) -> Config:
-    """Takes a config through some steps, which may change it in place.
-
-    Args:
-        name (str | Path | Config): Path of a config, the name of one of mmdsnas, or
-            a config, which is copied.
-        steps (Sequence): What is done, in this order.
-        given (Given): What there is beside the config.
+    """A copy of a config after some steps, see :func:`load_config`.
 
     Raises:
         UserError: An option is wrong, or a step cannot do its work.
@@ -70,7 +60,7 @@ def prepared(
     for step in steps:
         # A part that has not the form that the step looks for.
         with building(config, (AttributeError, LookupError, TypeError)):
-            config = step(config, given)
+            step(config, given)
     return config
 
 
@@ -84,7 +74,8 @@ def load_config(
     """Loads a config and merges options of the command line into it.
 
     Args:
-        name (str | Path | Config): See :func:`prepared`.
+        name (str | Path | Config): Path of a config, the name of one of mmdsnas, or
+            a config, which is copied.
         options (Mapping, optional): ``--cfg-options``.
         resolve (bool): Whether to check it and to fill in what the data tell.
         input_size (int, optional): Pixels of the images of a checkpoint, in place of
@@ -95,5 +86,5 @@ def load_config(
     Raises:
         ConfigError: An option is wrong.
     """
-    given = Given(options=options, input_size=input_size, num_classes=num_classes)
+    given = Given(options or {}, input_size, num_classes)
     return prepared(name, LOADED if resolve else WRITTEN, given)

@@ -1,6 +1,6 @@
 """What a config may have at its top, where nobody who is built from it looks."""
 
-from typing import Annotated, Any, Dict, List, Literal, Optional, Tuple, Union
+from typing import Annotated, Any, Dict, List, Literal, Optional, Union
 
 from mmengine.config import Config
 from pydantic import Field
@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.options import Count, Fraction, Natural, Positive, checked_options
-from mmdsnas.utils.words import shown, unknown_option
+from mmdsnas.utils.words import unknown_option
 from .given_options import Given
 
 # What mmengine needs all of, or none.
@@ -67,6 +67,8 @@ def config(
     log_level: Union[int, LEVELS] = 'INFO',
     env_cfg: Optional[Environment] = None,
     own_images: Optional[Dict[str, Any]] = None,
+    # An option of FlexibleRunner, which runs no search.
+    strategy: None = None,
     **others: Any,
 ) -> None:
     """The kinds of values at the top of a config."""
@@ -89,12 +91,11 @@ def is_search(config: Config) -> bool:
     return isinstance(wrapper, dict) and 'mutator' in wrapper
 
 
-def check_options(checked: Config, _: Given) -> Config:
+def check_options(checked: Config, _: Given) -> None:
     """Refuses what would be ignored, or show late; the rest shows when it is built."""
     options = checked.to_dict()
     config(**options)
     own_images(**(options.get('own_images') or {}))
-    _check_batch_augments(checked)
     # Without a loop it is no config of a run, but one that a child is built from.
     runs = any(loop in options for _, loop, _ in TOGETHER)
     if runs and options.get('model') is None:
@@ -122,12 +123,6 @@ def check_options(checked: Config, _: Given) -> Config:
             'efficient_conv_bn_eval must be None in a search, whose paths are other '
             'networks than it traces.'
         )
-    if options.get('strategy') is not None:
-        raise ConfigError(
-            'strategy must be None, because it is an option of FlexibleRunner, which '
-            f'runs no search, but is {shown(options["strategy"])}.'
-        )
-    return checked
 
 
 def schedules_of_weights(config: Config) -> List[Dict[str, Any]]:
@@ -142,7 +137,7 @@ def schedules_of_weights(config: Config) -> List[Dict[str, Any]]:
     return [given] if isinstance(given, dict) else list(given or ())
 
 
-def fill_for_mmengine(config: Config, _: Given) -> Config:
+def fill_for_mmengine(config: Config, _: Given) -> None:
     """Gives an optimizer without a schedule an empty list, and drops hooks of None.
 
     mmengine can do without its own hooks alone.
@@ -153,60 +148,47 @@ def fill_for_mmengine(config: Config, _: Given) -> Config:
             given[name] = [] if given.get(name) is None else given[name]
     for name in [n for n in hooks if hooks[n] is None and n not in RUNNER_HOOKS]:
         del hooks[name]
-    return config
 
 
-def fill_classes_of_labels(config: Config, _: Given) -> Config:
-    """Tells a preprocessor that mixes labels how many classes the head has."""
-    _, architecture, preprocessor, places = _batch_augments(config)
+def fit_mixed_labels(config: Config, _: Given) -> None:
+    """Tells a preprocessor that mixes labels how many classes the head has.
+
+    Raises:
+        ConfigError: Two parts would mix them, or the head cannot score what is mixed;
+            mmcls says nothing of it, or says it late.
+    """
+    model = config.get('model') or {}
+    name = 'architecture' if 'architecture' in model else 'cfg'
+    network = model.get(name)
+    if not isinstance(network, dict):
+        return
+    # In the order in which one of them counts.
+    owners = {f'model.{name}.': network, 'model.': model, '': config}
+    found = {k: part.get('data_preprocessor') for k, part in owners.items()}
+    found = {k: part for k, part in found.items() if isinstance(part, dict)}
+    owner, preprocessor = next(iter(found.items()), ('', {}))
+    places = []
+    # Another one may mean something else by it.
+    if type_name(preprocessor) in ('', 'ClsDataPreprocessor'):
+        if preprocessor.get('batch_augments') is not None:
+            places.append(f'{owner}data_preprocessor.batch_augments')
+    if 'augments' in (network.get('train_cfg') or {}):
+        places.append(f'model.{name}.train_cfg')
     if not places:
-        return config
-    if preprocessor is None:
-        architecture['data_preprocessor'] = {}
-        # A config keeps a copy of what it is given.
-        preprocessor = architecture['data_preprocessor']
-    if preprocessor.get('num_classes') is None:
-        preprocessor['num_classes'] = (architecture.get('head') or {}).get(
-            'num_classes'
-        )
-    return config
-
-
-def _check_batch_augments(config: Config) -> None:
-    """Refuses batch augmentations of which mmcls would say nothing, or say it late."""
-    where, architecture, _, places = _batch_augments(config)
+        return
     if len(places) > 1:
         raise ConfigError(
             f'batch augments must be given once, but are in {" and ".join(places)}.'
         )
-    head = architecture.get('head')
-    if places and isinstance(head, dict) and head.get('cal_acc'):
+    head = network.get('head') or {}
+    if head.get('cal_acc'):
         raise ConfigError(
-            f'{where}.head.cal_acc must be False where {places[0]} mixes labels, but '
-            'is True.'
+            f'model.{name}.head.cal_acc must be False where {places[0]} mixes labels, '
+            'but is True.'
         )
-
-
-def _batch_augments(
-    config: Config,
-) -> Tuple[str, Dict[str, Any], Optional[Dict[str, Any]], List[str]]:
-    """The network's place, itself, its preprocessor, and the places of augments."""
-    model = config.get('model') or {}
-    name = 'architecture' if 'architecture' in model else 'cfg'
-    architecture, where = model.get(name), f'model.{name}'
-    if not isinstance(architecture, dict):
-        return where, {}, None, []
-    places = []
-    # In the order in which one of them counts.
-    owners = {f'{where}.': architecture, 'model.': model, '': config}
-    found = {k: part.get('data_preprocessor') for k, part in owners.items()}
-    found = {k: part for k, part in found.items() if isinstance(part, dict)}
-    owner, preprocessor = next(iter(found.items()), ('', None))
-    # Another one may mean something else by it.
-    if type_name(preprocessor) in ('', 'ClsDataPreprocessor'):
-        if (preprocessor or {}).get('batch_augments') is not None:
-            places.append(f'{owner}data_preprocessor.batch_augments')
-    train = architecture.get('train_cfg')
-    if isinstance(train, dict) and 'augments' in train:
-        places.append(f'{where}.train_cfg')
-    return where, architecture, preprocessor, places
+    if not found:
+        network['data_preprocessor'] = {}
+        # A config keeps a copy of what it is given.
+        preprocessor = network['data_preprocessor']
+    if preprocessor.get('num_classes') is None:
+        preprocessor['num_classes'] = head.get('num_classes')

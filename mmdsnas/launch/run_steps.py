@@ -21,14 +21,12 @@ from .images import input_size
 from .run_options import is_search
 
 
-def set_work_dir(config: Config, given: Given) -> Config:
-    """The command line's folder, else the config's, else one of its name.
+def set_work_dir(config: Config, _: Given) -> None:
+    """The config's folder, else one of its name.
 
     Measured costs are kept there, unless the config says where.
     """
-    if given.work_dir is not None:
-        config.work_dir = str(given.work_dir)
-    elif config.get('work_dir') is None:
+    if config.get('work_dir') is None:
         # A config that was made in Python has no file.
         name = osp.splitext(osp.basename(config.filename or 'config.py'))[0]
         config.work_dir = osp.join('work_dirs', name)
@@ -38,10 +36,9 @@ def set_work_dir(config: Config, given: Given) -> Config:
             # A resumed run must have the same, which a second measurement is not.
             file = osp.join(config.work_dir, f'{name}.json')
             estimator[name].setdefault('file', file)
-    return config
 
 
-def use_device(config: Config, _: Given) -> Config:
+def use_device(config: Config, _: Given) -> None:
     """Fits data loaders and the distributed wrapper to the device."""
     on_cpu = get_device() == 'cpu'
     for loader in loaders(config).values():
@@ -52,38 +49,29 @@ def use_device(config: Config, _: Given) -> Config:
     if on_cpu and config.get('model_wrapper_cfg') is not None:
         # mmengine passes a local rank, which means a GPU.
         config.model_wrapper_cfg.device_ids = None
-    return config
 
 
-def leave_out_validation(config: Config, given: Given) -> Config:
-    """Runs no validation where it is not wanted."""
-    if not given.validate:
-        config.val_cfg = config.val_dataloader = config.val_evaluator = None
-    return config
-
-
-def resume(config: Config, given: Given) -> Config:
+def resume(config: Config, given: Given) -> None:
     """Names the checkpoint that a run goes on with, if it is to.
 
     That is the one that is given, or the latest of the work dir that is whole; without
     one the run starts as its config says.
     """
     if not given.resume and not config.get('resume'):
-        return config
+        return
     checkpoint = given.resume or config.get('load_from') or True
     if checkpoint in (True, 'auto'):
         checkpoint = find_latest(given.checkpoints, config.work_dir)
-    if checkpoint is None:
+    if checkpoint is not None:
+        config.resume, config.load_from = True, str(checkpoint)
+    else:
         _warn(
             f'There is no checkpoint in {config.work_dir} to resume: the run starts '
             'from its beginning.'
         )
-        return config
-    config.resume, config.load_from = True, str(checkpoint)
-    return config
 
 
-def start_from_checkpoint(config: Config, given: Given) -> Config:
+def start_from_checkpoint(config: Config, given: Given) -> None:
     """Fills in what the config of a child leaves to ``load_from``.
 
     That is the subnet, if the checkpoint names one, and a learning rate of None,
@@ -102,7 +90,7 @@ def start_from_checkpoint(config: Config, given: Given) -> Config:
             _check_kind(config, checkpoint)
             check_resumable(checkpoint, config.load_from)
             _take_seed(config, checkpoint)
-        use_recorded_subnet(config.model, checkpoint, given.options or {})
+        use_recorded_subnet(config.model, checkpoint, given.options)
         if not is_search(config):
             warn_of_unfinished(checkpoint, config.load_from)
         lr = last_lr(checkpoint)
@@ -113,7 +101,7 @@ def start_from_checkpoint(config: Config, given: Given) -> Config:
     wrapper = config.get('optim_wrapper') or {}
     optimizer = wrapper.get('architecture', wrapper).get('optimizer') or {}
     if optimizer.get('lr', 0) is not None:
-        return config
+        return
     if lr is None:
         raise ConfigError(
             'optim_wrapper.optimizer.lr is None, which means the last learning rate '
@@ -122,7 +110,6 @@ def start_from_checkpoint(config: Config, given: Given) -> Config:
         )
     optimizer['lr'] = lr
     print_log(f'The learning rate is that of {config.load_from}: {lr:g}.', 'current')
-    return config
 
 
 def _check_kind(config: Config, checkpoint: Dict[str, Any]) -> None:
@@ -153,23 +140,22 @@ def _take_seed(config: Config, checkpoint: Dict[str, Any]) -> None:
     config.randomness = {**own, 'seed': seed}
 
 
-def check_input_shape(config: Config, _: Given) -> Config:
+def check_input_shape(config: Config, _: Given) -> None:
     """Warns of costs that are not those of the images a search gets."""
     shape = (config.model.get('resource_estimator') or {}).get('input_shape')
     try:
         size = input_size(pipeline_of(config.get('test_dataloader')))
     except ConfigError:
-        return config
+        return
     if shape is not None and tuple(shape[-2:]) != size:
         _warn(
             f'model.resource_estimator.input_shape is {tuple(shape)}, but the test '
             f'pipeline gives images of {size[0]} x {size[1]}: the MFLOPs that are '
             'shown and limited are those of the former.'
         )
-    return config
 
 
-def enable_amp(config: Config, given: Given) -> Config:
+def enable_amp(config: Config, given: Given) -> None:
     """Turns mixed precision on: float16 on CUDA, bfloat16 on the CPU."""
     if given.amp and is_search(config):
         config.optim_wrapper.setdefault('amp', dict())
@@ -180,18 +166,17 @@ def enable_amp(config: Config, given: Given) -> Config:
         )
     elif given.amp:
         config.optim_wrapper.type = 'AmpOptimWrapper'
-    return config
 
 
-def scale_lr(config: Config, given: Given) -> Config:
+def scale_lr(config: Config, _: Given) -> None:
     """Scales the weights' learning rate to the batch size of all processes.
 
     mmengine's ``auto_scale_lr``, which is turned off, scales every optimizer,
     ``alpha``'s too, whose step does not depend on the batch size.
     """
     own = config.get('auto_scale_lr') or {}
-    if not given.auto_scale_lr and not own.get('enable'):
-        return config
+    if not own.get('enable'):
+        return
     if not own.get('base_batch_size'):
         raise ConfigError(
             '--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the '
@@ -203,22 +188,6 @@ def scale_lr(config: Config, given: Given) -> Config:
     wrapper = config.optim_wrapper
     optimizer = wrapper.get('architecture', wrapper).optimizer
     optimizer.lr *= images / own.base_batch_size
-    return config
-
-
-def use_tested(config: Config, given: Given) -> Config:
-    """Gives a test the subnet of its checkpoint, and the folder for its pictures."""
-    # The weights alone are loaded, later.
-    config.load_from, config.resume = None, False
-    use_recorded_subnet(config.model, given.tested, given.options or {})
-    if given.show_dir is not None:
-        config.default_hooks.visualization = dict(
-            type='mmcls.VisualizationHook',
-            enable=True,
-            interval=1,
-            out_dir=str(given.show_dir),
-        )
-    return config
 
 
 def _warn(text: str) -> None:

@@ -13,6 +13,7 @@ from mmdsnas.subnets import (
     child_of_search,
     is_of_search,
     recorded_input_size,
+    use_recorded_subnet,
     warn_of_unfinished,
 )
 from mmdsnas.subnets.checkpoint_files import Checkpoints
@@ -20,7 +21,7 @@ from mmdsnas.utils.files import check_writable
 from .building import build_runner, build_training, building
 from .given_options import Given
 from .refusals import left_as_it_was
-from .run_config import TEST, TRAIN, prepared
+from .run_config import RUN, TRAIN, prepared
 
 # What a mistake raises, but neither the memory, the disk nor another rank.
 MISTAKES = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
@@ -65,15 +66,18 @@ def train(
     Raises:
         UserError: Whatever a user can mend, see :mod:`mmdsnas.errors`.
     """
+    options = dict(options or {}, launcher=launcher)
+    if work_dir is not None:
+        options['work_dir'] = work_dir
+    if auto_scale_lr:
+        options['auto_scale_lr.enable'] = True
+    if not validate:
+        options.update(val_cfg=None, val_dataloader=None, val_evaluator=None)
     given = Given(
-        options=options,
-        work_dir=work_dir,
-        launcher=launcher,
+        options,
         local_rank=local_rank,
-        validate=validate,
         resume=resume,
         amp=amp,
-        auto_scale_lr=auto_scale_lr,
         checkpoints=Checkpoints(trust_checkpoint),
     )
     config = prepared(config, TRAIN, given)
@@ -120,16 +124,21 @@ def test(
     """
     checkpoints = Checkpoints(trust_checkpoint)
     loaded = checkpoints.load(checkpoint)
-    given = Given(
-        options=options,
-        input_size=recorded_input_size(loaded),
-        work_dir=work_dir,
-        launcher=launcher,
-        local_rank=local_rank,
-        tested=loaded,
-        show_dir=show_dir,
-    )
-    config = prepared(config, TEST, given)
+    # The weights alone are loaded, later.
+    options = dict(options or {}, launcher=launcher, load_from=None, resume=False)
+    if work_dir is not None:
+        options['work_dir'] = work_dir
+    given = Given(options, recorded_input_size(loaded), local_rank=local_rank)
+    config = prepared(config, RUN, given)
+    if show_dir is not None:
+        config.default_hooks.visualization = dict(
+            type='mmcls.VisualizationHook',
+            enable=True,
+            interval=1,
+            out_dir=str(show_dir),
+        )
+    with building(config):
+        use_recorded_subnet(config.model, loaded, options)
     check_writable(config.work_dir, 'work_dir')
     with checkpoints.for_mmengine():
         runner = build_runner(config)

@@ -1,4 +1,3 @@
-import logging
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -159,8 +158,7 @@ def own_instances() -> Iterator[None]:
     finally:
         for logger in MMLogger._instance_dict.values():
             for handler in logger.handlers:
-                if isinstance(handler, logging.FileHandler):
-                    handler.close()
+                handler.close()
         for kind in _kinds(ManagerMixin):
             kind._instance_dict.clear()
             kind._instance_dict.update(kept.get(kind, {}))

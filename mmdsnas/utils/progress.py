@@ -16,9 +16,7 @@ INTERVAL = 10.0
 def progress(items: Sequence[Item], what: str) -> Iterator[Item]:
     """Yields items whose work takes minutes, and says how much is left.
 
-    Args:
-        items (Sequence): What there is to do.
-        what (str): What is done, for a bar on a terminal or lines of the log.
+    On a terminal that is a bar, elsewhere lines of the log; ``what`` is what is done.
     """
     if sys.stderr.isatty():
         console = Console(stderr=True)

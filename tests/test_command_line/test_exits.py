@@ -57,11 +57,12 @@ class Commands:
         sys.excepthook = sys.__excepthook__
         os.environ.update(RANK=str(rank), WORLD_SIZE=str(ranks))
         os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
-        config = Config(dict(env_cfg=dict(dist_cfg=dict(timeout=timeout))))
+        env_cfg = dict(dist_cfg=dict(timeout=timeout))
+        config = Config(dict(env_cfg=env_cfg, launcher='pytorch'))
 
         def main():
             if ranks > 1:
-                start_processes(config, Given(launcher='pytorch', local_rank=rank))
+                start_processes(config, Given(local_rank=rank))
             MMLogger.get_instance(str(self.folder), log_file=str(self.log))
             command(rank, self.ready[rank].set)
 

@@ -37,11 +37,7 @@ def _size(file) -> str:
 
 
 def _words(found: Comparison) -> str:
-    agreeing = (
-        'all'
-        if found.agreeing == found.images
-        else (f'{found.agreeing} of {found.images}')
-    )
+    agreeing = 'all' if found.agreeing == found.images else found.agreeing
     words = (
         f'{found.images} images, largest difference of logits {found.largest:.2g} '
         f'(they are up to {found.scale:.2g}), {agreeing} predictions agree'

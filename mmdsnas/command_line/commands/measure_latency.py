@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.building import build_model, build_subnet
+from mmdsnas.launch.building import build_model
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import LatencyMeter, random_paths
@@ -21,7 +21,8 @@ from mmdsnas.visualization.tables import cost_table, error_table
 SEED = 1
 
 
-def parse_args() -> argparse.Namespace:
+@show_user_errors
+def main() -> None:
     parser = config_parser(__doc__)
     parser.add_argument('--backend', help='pytorch or onnxruntime')
     parser.add_argument('--threads', type=int, help='threads on the CPU')
@@ -45,7 +46,28 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.paths < 1:
         parser.error(f'--paths must be at least 1, but is {args.paths}')
-    return args
+    config, meter = load(args)
+    model: DSNAS = build_model(config)
+    mutator, supernet = model.mutator, model.architecture
+    choices = {name: mutator.choices(name) for name in mutator.search_groups}
+    paths = random_paths(choices, args.paths, SEED)
+    subnets = [subnet_of_path(model, path) for path in paths]
+    children = {k: build_model(config, subnet) for k, subnet in enumerate(subnets)}
+
+    table, measured = meter.table_and_networks(supernet, children)
+    costs = model.cost_table.measured('latency', table.blocks, table.fixed_part)
+    setting = table.setting
+    print('\n'.join(f'{name}: {value}' for name, value in setting.items()))
+    print(cost_table(costs))
+    predicted = [costs.cost(path)['latency'] for path in paths]
+    rows = [
+        dict(measured_ms=measured[k], predicted_ms=predicted[k], subnet=subnet)
+        for k, subnet in enumerate(subnets)
+    ]
+    print(error_table(rows))
+    if args.report is not None:
+        report = dict(config=args.config, **table.model_dump(), paths=rows)
+        write_report(args.report, setting['backend'], report)
 
 
 def load(args: argparse.Namespace) -> Tuple[Config, LatencyMeter]:
@@ -64,33 +86,6 @@ def load(args: argparse.Namespace) -> Tuple[Config, LatencyMeter]:
     # Latencies are measured below; no limit matters here.
     model.update(resource_estimator=estimator, cost=None)
     return config, LatencyMeter(config_input_shape(model), **latency)
-
-
-@show_user_errors
-def main() -> None:
-    args = parse_args()
-    config, meter = load(args)
-    model: DSNAS = build_model(config)
-    mutator, supernet = model.mutator, model.architecture
-    choices = {name: mutator.choices(name) for name in mutator.search_groups}
-    paths = random_paths(choices, args.paths, SEED)
-    subnets = [subnet_of_path(model, path) for path in paths]
-    children = {k: build_subnet(config, subnet) for k, subnet in enumerate(subnets)}
-
-    table, measured = meter.table_and_networks(supernet, children)
-    costs = model.cost_table.measured('latency', table.blocks, table.fixed_part)
-    setting = table.setting
-    print('\n'.join(f'{name}: {value}' for name, value in setting.items()))
-    print(cost_table(costs))
-    predicted = [costs.cost(path)['latency'] for path in paths]
-    rows = [
-        dict(measured_ms=measured[k], predicted_ms=predicted[k], subnet=subnet)
-        for k, subnet in enumerate(subnets)
-    ]
-    print(error_table(rows))
-    if args.report is not None:
-        report = dict(config=args.config, **table.model_dump(), paths=rows)
-        write_report(args.report, setting['backend'], report)
 
 
 def write_report(path: str, backend: str, report: Dict[str, Any]) -> None:
