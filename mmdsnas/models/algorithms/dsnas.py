@@ -115,13 +115,12 @@ class DSNAS(StagedAlgorithm):
                 self.architecture, self.mutator.search_groups
             )
         self.cost_term = CostTerm(self.cost_table, **(cost or {}))
-        term = self.cost_term
         # None too: one that was built may have those of another search.
-        self.mutator.limits = (
-            ConstrainedArgmax(*term.constraints(), mean=term.adaptive)
-            if term.limits
-            else None
-        )
+        self.mutator.limits = None
+        if self.cost_term.limits:
+            self.mutator.limits = ConstrainedArgmax(
+                *self.cost_term.constraints(), mean=self.cost_term.adaptive
+            )
         example = estimator.example(self.architecture)
         copy_overwritten_outputs(self.architecture, example)
         kinds = BaseGradientEstimator, DSNASGradient

@@ -3,6 +3,7 @@
 from typing import Any, Mapping
 
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.words import shown
@@ -19,37 +20,29 @@ def check_losses(losses: Any, trains: bool) -> None:
         ConfigError: They are no dict of tensors, or of lists of these; none of the
             names has ``loss`` in it; or none of those that have has a gradient.
     """
-    if not isinstance(losses, Mapping):
-        raise ConfigError(
-            'model.architecture must return a dict of losses, but returns '
-            f'{_kind(losses)}.'
-        )
-    lists = {n: v if isinstance(v, list) else [v] for n, v in losses.items()}
-    for name, parts in lists.items():
-        floats = [isinstance(p, Tensor) and p.is_floating_point() for p in parts]
-        if not parts or not all(floats):
-            raise ConfigError(
-                'model.architecture must return a dict of losses, floating tensors or '
-                f'lists of them, but {shown(name)} is {_kind(losses[name])}.'
-            )
+    lists = {}
+    if isinstance(losses, Mapping):
+        lists = {n: v if isinstance(v, list) else [v] for n, v in losses.items()}
     counted = {name: parts for name, parts in lists.items() if 'loss' in str(name)}
-    if not counted:
+    fit = [
+        isinstance(part, Tensor) and part.is_floating_point()
+        for parts in lists.values()
+        for part in parts or [None]
+    ]
+    if not counted or not all(fit):
         raise ConfigError(
-            'model.architecture must return a dict of losses with "loss" in their '
-            'names, as mmengine adds up these alone, but the names are '
-            f'{shown(list(losses))}.'
+            'model.architecture must return a dict of floating tensors, or lists of '
+            'them, with "loss" in the names of those that mmengine adds up, but '
+            f'returns {shown(tree_map(_kind, losses))}.'
         )
-    if trains and not any(part.requires_grad for part in sum(counted.values(), [])):
+    parts = [part for parts in counted.values() for part in parts]
+    if trains and not any(part.requires_grad for part in parts):
         raise ConfigError(
-            'model.architecture must return a dict of losses with a gradient, but '
+            'model.architecture must return losses with a gradient, but '
             f'{shown(list(counted))} has none: it depends on no weight that is '
             'trained, or was detached.'
         )
 
 
 def _kind(value: Any) -> str:
-    if isinstance(value, list):
-        return f'a list of {", ".join(map(_kind, value))}' if value else 'an empty list'
-    if isinstance(value, Tensor):
-        return f'a tensor of {value.dtype} and shape {tuple(value.shape)}'
-    return f'a {type(value).__name__}'
+    return str(value.dtype if isinstance(value, Tensor) else type(value).__name__)

@@ -17,7 +17,7 @@ from ..weights import take_what_fits
 from .cost_table import ROUNDING, CostTable, total_costs
 from .costs import Amounts
 from .functional import expected_cost, sampled_cost
-from .limits import in_words, limits_of, rest_of
+from .limits import in_words, limits_of
 from .multipliers import Multipliers
 
 
@@ -81,15 +81,14 @@ class CostTerm(nn.Module):
         self.weight = 1e-2 if weight is None else weight
         self.form = form
         self.count_fixed_part = count_fixed_part
-        self._check_limits()
+        if self.limits:
+            self._check_limits()
         self.register_buffer('costs', table.matrix('flops'), persistent=False)
         self.multipliers: Optional[Multipliers] = None
         if self.limits and form == 'adaptive':
             self.multipliers = Multipliers(
                 list(self.limits),
-                torch.stack([table.matrix(name) for name in self.limits]),
-                torch.tensor([self._base(n) for n in self.limits], dtype=torch.float64),
-                torch.tensor(list(self.limits.values()), dtype=torch.float64),
+                *map(torch.from_numpy, self.constraints()),
                 torch.tensor(table.sizes),
             )
 
@@ -104,7 +103,7 @@ class CostTerm(nn.Module):
 
     def _check_limits(self) -> None:
         """Refuses limits that no path is within; warns of those that all are within."""
-        own = self.count_fixed_part
+        own, least = self.count_fixed_part, {}
         for name, limit in self.limits.items():
             if name not in self.table.fixed_part:
                 raise ConfigError(
@@ -112,27 +111,21 @@ class CostTerm(nn.Module):
                     f'it is to be measured, e.g. {name}=dict(), but nothing measured '
                     'it.'
                 )
-            cheapest, costliest = self.table.cost_range(name, own)
-            what = f'cost.limit is {in_words({name: limit})}, but the'
-            if limit < cheapest:
-                raise ConfigError(
-                    f'{what} cheapest path of this search space costs '
-                    f'{in_words({name: cheapest}, own)}.'
-                )
-            if limit > costliest:
+            least[name], most = self.table.cost_range(name, own)
+            if limit > most:
                 told = (
-                    f'{what} most expensive path of this search space costs '
-                    f'{in_words({name: costliest}, own)}: the limit has no effect.'
+                    f'cost.limit is {in_words({name: limit})}, but the most expensive '
+                    f'path of this search space costs {in_words({name: most}, own)}: '
+                    'the limit has no effect.'
                 )
                 print_log(told, 'current', WARNING)
-        if len(self.limits) < 2:
-            return
-        costs, rest = self.constraints()
-        there = np.arange(costs.shape[-1]) < np.array(self.table.sizes)[:, None]
-        if most_probable_path(np.where(there, 0.0, -np.inf), costs, rest) is None:
+        sizes = np.array(self.table.sizes)[:, None]
+        padding = np.where(np.arange(sizes.max()) < sizes, 0.0, -np.inf)
+        if most_probable_path(padding, *self.constraints()) is None:
             raise ConfigError(
-                f'cost.limit is {in_words(self.limits, own)}, but no path of this '
-                'search space is within all of them.'
+                f'cost.limit is {in_words(self.limits)}, but no path of this search '
+                'space is within: the cheapest path costs at least '
+                f'{in_words(least, own)}.'
             )
 
     def allows(self, path: Mapping[str, str]) -> bool:
@@ -163,17 +156,17 @@ class CostTerm(nn.Module):
                     'written, so that it is not.'
                 )
 
-    def constraints(self) -> Tuple[np.ndarray, np.ndarray]:
-        """The limits as numbers on the searched groups alone; there must be one.
+    def constraints(self) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The limits as numbers; there must be one.
 
         Returns:
             tuple: Costs of the candidates, shape ``(num_limits, num_groups,
-            max_choices)``, and what their sum may be, shape ``(num_limits, )``:
-            exactly those paths are within that :meth:`allows` allows.
+            max_choices)``, the limits of a path's sum, shape ``(num_limits, )``, and
+            what counts besides the blocks.
         """
         costs = [self.table.matrix(name).numpy() for name in self.limits]
-        rest = [rest_of(limit, self._base(n)) for n, limit in self.limits.items()]
-        return np.stack(costs), np.array(rest)
+        rest = [self._base(name) for name in self.limits]
+        return np.stack(costs), np.array([*self.limits.values()]), np.array(rest)
 
     @torch.no_grad()
     def add_constraint_grad(

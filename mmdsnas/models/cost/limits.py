@@ -1,6 +1,5 @@
 """Limits on the cost of a child, as options and in words."""
 
-import math
 from typing import Dict, Mapping, Union
 
 from mmdsnas.errors import ConfigError
@@ -22,18 +21,6 @@ def limits_of(limit: Union[None, float, Mapping[str, float]]) -> Dict[str, float
             f'cost.limit must be among {", ".join(COSTS)}, but is {shown(limit)}.'
         )
     return {name: float(given[name]) for name in COSTS if name in given}
-
-
-def rest_of(limit: float, base: float) -> float:
-    """The largest number that with ``base`` added, as rounded, is within the limit."""
-    margin = 2 * math.ulp(max(abs(limit), abs(base)))
-    within, beyond = limit - base - margin, limit - base + margin
-    while (middle := (within + beyond) / 2) not in (within, beyond):
-        if middle + base <= limit:
-            within = middle
-        else:
-            beyond = middle
-    return within
 
 
 def in_words(amounts: Mapping[str, float], fixed_part: bool = True) -> str:

@@ -39,8 +39,8 @@ class Multipliers(nn.Module):
         measures (Sequence[str]): Names of the limited measures.
         costs (Tensor): Of the candidates, float64, shape
             ``(num_measures, num_groups, max_choices)``, padding is 0.
-        bases (Tensor): What counts besides, shape ``(num_measures, )``.
         limits (Tensor): Shape ``(num_measures, )``.
+        bases (Tensor): What counts besides, of the same shape.
         sizes (Tensor): Number of candidates, shape ``(num_groups, )``.
     """
 
@@ -48,8 +48,8 @@ class Multipliers(nn.Module):
         self,
         measures: Sequence[str],
         costs: Tensor,
-        bases: Tensor,
         limits: Tensor,
+        bases: Tensor,
         sizes: Tensor,
     ) -> None:
         super().__init__()

@@ -87,7 +87,7 @@ def _compared(
             raise
         # Whatever a candidate raises, its user must know which it was.
         except Exception as error:
-            given = ', '.join(map(outline, [*args, *kwargs.values()]))
+            given = ', '.join(map(str, outline([*args, *kwargs.values()])))
             raise RuntimeError(
                 f'candidate {choice} of block {name} fails with the input {given}: '
                 f'{type(error).__name__}: {error}'

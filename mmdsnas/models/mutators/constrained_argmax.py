@@ -1,4 +1,4 @@
-from typing import List, Mapping, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Tuple
 
 import numpy as np
 from torch import Tensor
@@ -20,14 +20,19 @@ class ConstrainedArgmax:
         costs (np.ndarray): Costs of the candidates, shape
             ``(num_limits, num_groups, max_choices)``.
         limits (np.ndarray): What the sum over a path, from the first group to the
-            last, may be, shape ``(num_limits, )``.
+            rest, may be, shape ``(num_limits, )``.
+        rest (np.ndarray | float): What counts besides, of the same shape.
         mean (bool): Whether early fixing keeps the mean cost within the limits too.
     """
 
     def __init__(
-        self, costs: np.ndarray, limits: np.ndarray, mean: bool = False
+        self,
+        costs: np.ndarray,
+        limits: np.ndarray,
+        rest: Any = 0.0,
+        mean: bool = False,
     ) -> None:
-        self.costs, self.limits, self.mean = costs, limits, mean
+        self.costs, self.limits, self.rest, self.mean = costs, limits, rest, mean
         self._last: Optional[Tuple[bytes, List[int]]] = None
 
     def __call__(self, logits: Tensor, fixed: Tensor) -> List[int]:
@@ -52,7 +57,7 @@ class ConstrainedArgmax:
         if self._last is None or self._last[0] != key:
             others = np.arange(log_probs.shape[1]) != settled[:, None]
             allowed = np.where((settled >= 0)[:, None] & others, -np.inf, log_probs)
-            path = most_probable_path(allowed, self.costs, self.limits)
+            path = most_probable_path(allowed, self.costs, self.limits, self.rest)
             if path is None:
                 raise ConfigError(
                     'model.cost.limit must leave a path, but with the '
@@ -74,7 +79,7 @@ class ConstrainedArgmax:
         """
         costs = np.where(probs > 0, self.costs, 0.0)
         means = (probs * costs).sum(-1)
-        most, kept = self.limits * (1 + SLACK), []
+        most, kept = (self.limits - self.rest) * (1 + SLACK), []
         if (means.sum(1) > most).any():
             return []
         for group in sorted(chosen, key=lambda g: -probs[g, chosen[g]]):

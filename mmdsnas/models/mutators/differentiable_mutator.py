@@ -5,7 +5,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mmdsnas.registry import MODELS
-from mmdsnas.utils.options import Text, checked_options
+from mmdsnas.utils.options import Items, Text, checked_options
 from . import functional as F
 from .constrained_argmax import ConstrainedArgmax
 from .grouped_mutator import GroupedMutator, Path
@@ -23,8 +23,8 @@ class DifferentiableMutator(GroupedMutator):
     argmax; the random draw is :meth:`draw_path`.
 
     Args:
-        custom_groups (list[list[str]], optional): Names or aliases of blocks
-            that share one ``alpha``.
+        custom_groups (list[list[str]], optional): Aliases of blocks, or names of blocks
+            without, that share one ``alpha``.
         init_mean (float): Mean of the initial ``alpha``. Defaults to 0.
         init_std (float): Its standard deviation. Defaults to 1e-3.
         fix_threshold (float, optional): Early fixing (section 3.4 of the
@@ -44,7 +44,7 @@ class DifferentiableMutator(GroupedMutator):
     @checked_options
     def __init__(
         self,
-        custom_groups: Optional[Sequence[Sequence[Text]]] = None,
+        custom_groups: Optional[Sequence[Items[Text]]] = None,
         init_mean: Annotated[float, Field(ge=-100, le=100)] = 0.0,
         init_std: Annotated[float, Field(ge=0, le=100)] = 1e-3,
         fix_threshold: Optional[Annotated[float, Field(gt=0, le=1)]] = None,

@@ -9,7 +9,7 @@ from mmdsnas.errors import CheckpointError, ConfigError
 from ..mutables import OneHotMutableOP, blocks_of
 from ..weights import why_unfit
 from . import functional as F
-from .search_groups import check_search_space, resolve_custom_groups
+from .search_groups import check_search_space, search_groups_of
 
 Path = Dict[str, str]
 
@@ -17,9 +17,8 @@ Path = Dict[str, str]
 class GroupedMutator(NasMutator):
     """The search groups of a supernet, their ``alpha``, and what is fixed.
 
-    It subclasses MMRazor's ``NasMutator`` for the building of groups and for the names
-    that its hooks and checkpoints use. Its arguments are those of
-    ``DifferentiableMutator``.
+    It subclasses MMRazor's ``NasMutator`` for the names that its hooks and checkpoints
+    use. Its arguments are those of ``DifferentiableMutator``.
     """
 
     init_mean: float
@@ -40,9 +39,8 @@ class GroupedMutator(NasMutator):
             ConfigError: The supernet cannot be searched, or the groups do not fit it.
         """
         check_search_space(supernet)
-        groups = resolve_custom_groups(supernet, self._custom_groups)
         self.mutable_units: List[nn.Module] = []
-        self._search_groups = self.build_search_groups(supernet, groups)
+        self._search_groups = search_groups_of(supernet, self._custom_groups)
         self._names = list(self.search_groups)
         self.prepare_arch_params()
 

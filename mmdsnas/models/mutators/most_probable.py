@@ -1,6 +1,6 @@
 """The most probable path within limits on its cost, as an integer program."""
 
-from typing import List, Optional
+from typing import Any, List, Optional
 
 import numpy as np
 from scipy.optimize import LinearConstraint, milp
@@ -13,14 +13,14 @@ EXCLUDED, MARGIN = 50, 1e-9
 
 
 def most_probable_path(
-    log_probs: np.ndarray, costs: np.ndarray, limits: np.ndarray
+    log_probs: np.ndarray, costs: np.ndarray, limits: np.ndarray, rest: Any = 0.0
 ) -> Optional[List[int]]:
     """The path of the largest probability whose costs are within all limits.
 
     An integer program with a binary variable for each candidate: one candidate of each
     group, and one row for each limit. The solver compares with a tolerance; therefore
     the costs of its path are added up once more, in float64 from the first group to
-    the last, and compared by ``<=``. A path above a limit is excluded, and the program
+    the rest, and compared by ``<=``. A path above a limit is excluded, and the program
     is solved again.
 
     Args:
@@ -28,21 +28,22 @@ def most_probable_path(
         costs (np.ndarray): Shape ``(M, G, K)``, one matrix for each measure, in any
             units; what stands at the padding does not matter.
         limits (np.ndarray): Shape ``(M, )``.
+        rest (np.ndarray | float): What counts besides, shape ``(M, )``.
 
     Returns:
         list[int], optional: Index of the candidate of each group; None if no path is
         within the limits. Without a limit in the way it is the first largest of every
         group; of several equally probable paths within a limit it is always the same.
     """
-    log_probs, costs, limits = (
-        np.asarray(values, dtype=np.float64) for values in (log_probs, costs, limits)
+    log_probs, costs, limits, rest = (
+        np.asarray(v, dtype=np.float64) for v in (log_probs, costs, limits, rest)
     )
     best = log_probs.argmax(1)
-    if (path_costs(costs, best) <= limits).all():
+    if (path_costs(costs, best) + rest <= limits).all():
         return best.tolist()
     groups, slots = np.nonzero(np.isfinite(log_probs))
     gains = log_probs[groups, slots] - log_probs.max(1)[groups]
-    rows, limits_scaled = _scaled(costs[:, groups, slots], limits)
+    rows, limits_scaled = _scaled(costs[:, groups, slots], limits - rest)
     one_each = (groups == np.arange(len(log_probs))[:, None]).astype(float)
     excluded: List[LinearConstraint] = []
     while True:
@@ -63,7 +64,7 @@ def most_probable_path(
             return None
         taken = solved.x > 0.5
         path = slots[taken]
-        if (path_costs(costs, path) <= limits).all():
+        if (path_costs(costs, path) + rest <= limits).all():
             return path.tolist()
         excluded.append(LinearConstraint(taken.astype(float), ub=len(path) - 1))
 

@@ -4,7 +4,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.models.mutables import in_place_readers
+from mmdsnas.models.mutables.in_place import overwritten_blocks
 from tests.toy import (
     Apply,
     Layer,
@@ -20,9 +20,9 @@ from tests.toy import (
 )
 
 
-def readers(net, shape=(2, 6)):
+def overwritten(net, shape=(2, 6)):
     dtype = next(net.parameters()).dtype
-    return in_place_readers(net.eval(), torch.ones(shape, dtype=dtype))
+    return overwritten_blocks(net.eval(), torch.ones(shape, dtype=dtype))
 
 
 def in_place_net():
@@ -42,19 +42,19 @@ class AddsOne(ToyNet):
 
 
 def test_a_module_behind_a_block():
-    assert readers(in_place_net()) == {'blocks.1': 'tail'}
+    assert overwritten(in_place_net()) == ['blocks.1']
 
 
 def test_a_write_through_a_view():
     tail = Apply(lambda x: x.view(-1, 2).add_(1).view(x.shape))
-    assert readers(smooth_net(None, tail=tail)) == {'blocks.0': 'tail'}
+    assert overwritten(smooth_net(None, tail=tail)) == ['blocks.0']
 
 
 def test_a_function_in_the_forward_of_the_parent():
-    assert list(readers(AddsOne([smooth_block()]).double())) == ['blocks.0']
+    assert overwritten(AddsOne([smooth_block()]).double()) == ['blocks.0']
 
 
-def test_the_parent_is_named():
+def test_a_block_in_a_parent_of_its_own():
     class Parent(nn.Module):
         def __init__(self):
             super().__init__()
@@ -65,7 +65,7 @@ def test_the_parent_is_named():
             x += 1
             return self.next(x)
 
-    assert readers(ToyNet([], tail=Parent()).double()) == {'tail.op': 'tail'}
+    assert overwritten(ToyNet([], tail=Parent()).double()) == ['tail.op']
 
 
 @pytest.mark.parametrize('order', [('a', 'b', 'c'), ('b', 'c', 'a'), ('c', 'a', 'b')])
@@ -79,9 +79,7 @@ def test_a_candidate_of_the_next_block_whichever_is_sampled(order):
     net = ToyNet([smooth_block(), second]).double()
     for op in net.blocks:
         op.current_choice = op.choices[-1]
-    found = readers(net)
-    assert list(found) == ['blocks.0']
-    assert found['blocks.0'] == 'blocks.1._candidates.a.0'
+    assert overwritten(net) == ['blocks.0']
     assert [op.current_choice for op in net.blocks] == ['square', order[-1]]
 
 
@@ -92,20 +90,20 @@ def test_several_outputs():
             return first + second.mul_(2)
 
     net = Net([block(a=Apply(lambda x: (x + 1, x + 2)))]).double()
-    assert list(readers(net)) == ['blocks.0']
+    assert overwritten(net) == ['blocks.0']
 
 
 # What is not found
 
 
 def test_nothing_where_nothing_works_in_place():
-    assert readers(smooth_net()) == {}
+    assert overwritten(smooth_net()) == []
 
 
 def test_in_place_operations_inside_a_candidate_are_its_own():
     inner = nn.Sequential(nn.Linear(6, 6), nn.ReLU(inplace=True))
     net = ToyNet([block(a=inner, b=Layer(torch.tanh)), smooth_block()])
-    assert readers(net.double()) == {}
+    assert overwritten(net.double()) == []
 
 
 def test_candidates_of_one_block_do_not_disturb_each_other():
@@ -113,7 +111,7 @@ def test_candidates_of_one_block_do_not_disturb_each_other():
         skip=nn.Identity(),
         layer=nn.Sequential(nn.ReLU(inplace=True), Layer(torch.tanh)),
     )
-    assert readers(ToyNet([op], stem=nn.Linear(6, 6)).double()) == {}
+    assert overwritten(ToyNet([op], stem=nn.Linear(6, 6)).double()) == []
 
 
 @pytest.mark.slow
@@ -122,7 +120,7 @@ def test_nothing_in_the_backbones_of_mmrazor(config):
     """They hold many modules that work in place, none on a block's output."""
     net = build(config)
     assert any(getattr(module, 'inplace', False) for module in net.modules())
-    assert readers(net, (2, 3, 32, 32)) == {}
+    assert overwritten(net, (2, 3, 32, 32)) == []
     algorithm = searching(net, resource_estimator=dict(input_shape=(1, 3, 32, 32)))
     assert not any(b.copy_output for b in algorithm.mutator.free_blocks)
 
@@ -131,7 +129,7 @@ def test_the_last_stage_of_mobilenet_is_found_where_it_is_written():
     """The detection works on a deep model too."""
     net = build(small_mobilenet())
     net.backbone.conv2.conv.register_forward_pre_hook(lambda m, x: x[0].mul_(1))
-    assert list(readers(net, (2, 3, 32, 32))) == ['backbone.layer2.2']
+    assert overwritten(net, (2, 3, 32, 32)) == ['backbone.layer2.2']
 
 
 def test_the_model_is_left_as_it_was():
@@ -139,7 +137,7 @@ def test_the_model_is_left_as_it_was():
     net.blocks[0].current_choice = 'sine'
     net.blocks[1].current_choice = 'tanh'
     hooks = [dict(module._forward_hooks) for module in net.modules()]
-    readers(net)
+    overwritten(net)
     assert [dict(module._forward_hooks) for module in net.modules()] == hooks
     assert [op.current_choice for op in net.blocks[:2]] == ['sine', 'tanh']
 

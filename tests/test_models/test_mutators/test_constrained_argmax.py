@@ -15,7 +15,7 @@ def limited(limit, mean=False, **kwargs):
     """Three blocks of a cheap candidate (1) and a dear one (4)."""
     net = ToyNet([block(cheap=nn.Identity(), dear=nn.Tanh()) for _ in range(3)])
     mutator = prepared(net, **kwargs)
-    mutator.limits = ConstrainedArgmax(COSTS, np.array([limit]), mean)
+    mutator.limits = ConstrainedArgmax(COSTS, np.array([limit]), mean=mean)
     return mutator
 
 
