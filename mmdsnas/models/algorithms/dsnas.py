@@ -20,7 +20,7 @@ from ..gradient_estimators import BaseGradientEstimator, DSNASGradient, Task
 from ..lazy import materialise, weights_all_there
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, PathSample
-from ..mutators.constrained_argmax import ConstrainedArgmax
+from ..mutators.most_probable import ConstrainedArgmax
 from .parts import part_of
 from .stages import StagedAlgorithm
 

@@ -15,9 +15,8 @@ from mmdsnas.utils.options import NonNegative, Positive, checked_options
 from ..mutators.most_probable import most_probable_path
 from ..weights import take_what_fits
 from .cost_table import ROUNDING, CostTable, total_costs
-from .costs import Amounts
+from .costs import Amounts, in_words, limits_of
 from .functional import expected_cost, sampled_cost
-from .limits import in_words, limits_of
 from .multipliers import Multipliers
 
 

@@ -12,11 +12,11 @@ from mmdsnas.registry import TASK_UTILS
 from mmdsnas.utils.foreign import telling
 from mmdsnas.utils.options import InputShape, checked_options
 from ..mutables import OneHotMutableOP, all_candidates, blocks_of, one_path
+from ..state import untouched
 from .cost_table import CostTable, total
 from .costs import COSTS, LAYERS, Amounts
 from .network_check import check_networks
 from .uncounted import uncounted_modules, warn_of_uncounted
-from .untouched import untouched
 
 # Of one image, where a config has none.
 INPUT_SHAPE = (1, 3, 224, 224)

@@ -7,8 +7,8 @@ from torch import Tensor
 from mmdsnas.registry import MODELS
 from mmdsnas.utils.options import Items, Text, checked_options
 from . import functional as F
-from .constrained_argmax import ConstrainedArgmax
 from .grouped_mutator import GroupedMutator, Path
+from .most_probable import ConstrainedArgmax
 
 
 @MODELS.register_module()
@@ -154,18 +154,16 @@ class DifferentiableMutator(GroupedMutator):
         free = self.free
         if self.fix_threshold is None or not free:
             return {}
-        probs = self.probs(free)
+        probs, child = self.probs(), self.derive_child()
         decided = (F.margin(probs) >= self.fix_threshold).tolist()
-        best, child = probs.argmax(-1).tolist(), self.derive_child()
         settled = {
-            name: child[name]
-            for name, done, k in zip(free, decided, best)
-            if done and child[name] == self.choices(name)[k]
+            g: k
+            for g, (name, k) in enumerate(zip(child, probs.argmax(-1).tolist()))
+            if name in free and decided[g] and child[name] == self.choices(name)[k]
         }
+        groups = list(settled)
         if self.limits is not None and self.limits.mean:
-            group = {name: self._names.index(name) for name in settled}
-            chosen = {g: self.choices(n).index(settled[n]) for n, g in group.items()}
-            kept = self.limits.fixable(self.probs().cpu().numpy(), chosen)
-            settled = {name: settled[name] for name, g in group.items() if g in kept}
-        self.fix(settled)
-        return settled
+            groups = self.limits.fixable(probs.cpu().numpy(), settled)
+        fixed = {self._names[g]: child[self._names[g]] for g in groups}
+        self.fix(fixed)
+        return fixed

@@ -6,7 +6,7 @@ from mmrazor.models.mutators import NasMutator
 from torch import Tensor
 
 from mmdsnas.errors import CheckpointError, ConfigError
-from ..mutables import OneHotMutableOP, blocks_of
+from ..mutables import blocks_of
 from ..weights import why_unfit
 from . import functional as F
 from .search_groups import check_search_space, search_groups_of
@@ -42,13 +42,6 @@ class GroupedMutator(NasMutator):
         self.mutable_units: List[nn.Module] = []
         self._search_groups = search_groups_of(supernet, self._custom_groups)
         self._names = list(self.search_groups)
-        self.prepare_arch_params()
-
-    def prepare_arch_params(self) -> None:
-        """Creates ``alpha`` and the record of what is fixed.
-
-        Unlike MMRazor's it leaves the forward of the blocks alone.
-        """
         first = {name: blocks[0] for name, blocks in self.search_groups.items()}
         self._choices = {name: block.choices for name, block in first.items()}
         self._arch_params = nn.ParameterDict()
@@ -74,11 +67,6 @@ class GroupedMutator(NasMutator):
     def free(self) -> List[str]:
         """Names of the groups that are not fixed, in order."""
         return [name for name in self._names if name not in self._fixed_path]
-
-    @property
-    def free_blocks(self) -> List[OneHotMutableOP]:
-        """The blocks of the free groups, group by group."""
-        return [block for n in self.free for block in self.search_groups[n]]
 
     def set_choices(self, choices: Path) -> None:
         """Lets every block execute a path's candidate, and draw none itself.
@@ -134,14 +122,10 @@ class GroupedMutator(NasMutator):
         """
         fixed = self._fixed.tolist()
         for name, choice in path.items():
-            if name not in self._names:
+            if choice not in self._choices.get(name, ()):
                 raise ConfigError(
-                    f'{name!r} is no search group; there are {", ".join(self._names)}.'
-                )
-            if choice not in self.choices(name):
-                raise ConfigError(
-                    f'{choice!r} is not a candidate of {name}, which has '
-                    f'{", ".join(self.choices(name))}.'
+                    f'{choice!r} is no candidate of a search group {name!r}; there are '
+                    f'{self._choices}.'
                 )
             fixed[self._names.index(name)] = self.choices(name).index(choice)
         self._fixed.copy_(torch.tensor(fixed))

@@ -15,6 +15,7 @@ from mmdsnas.models import (
     DifferentiableMutator,
     GateEstimator,
 )
+from mmdsnas.models.mutables import blocks_of
 from mmdsnas.registry import MODELS, TASK_UTILS
 from tests.toy import (
     ToyNet,
@@ -153,7 +154,7 @@ def test_building_leaves_the_supernet_as_it_was():
     assert hooks == [
         len(m._forward_hooks) + len(m._forward_pre_hooks) for m in net.modules()
     ]
-    assert all(op.current_choice is None for op in algorithm.mutator.free_blocks)
+    assert all(op.current_choice is None for op in blocks_of(algorithm).values())
     assert all(p.grad is None for p in net.parameters())
 
 

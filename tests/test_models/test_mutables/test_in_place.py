@@ -4,6 +4,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.models.mutables import blocks_of
 from mmdsnas.models.mutables.in_place import overwritten_blocks
 from tests.toy import (
     Apply,
@@ -121,8 +122,8 @@ def test_nothing_in_the_backbones_of_mmrazor(config):
     net = build(config)
     assert any(getattr(module, 'inplace', False) for module in net.modules())
     assert overwritten(net, (2, 3, 32, 32)) == []
-    algorithm = searching(net, resource_estimator=dict(input_shape=(1, 3, 32, 32)))
-    assert not any(b.copy_output for b in algorithm.mutator.free_blocks)
+    searching(net, resource_estimator=dict(input_shape=(1, 3, 32, 32)))
+    assert not any(b.copy_output for b in blocks_of(net).values())
 
 
 def test_the_last_stage_of_mobilenet_is_found_where_it_is_written():
