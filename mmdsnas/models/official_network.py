@@ -86,7 +86,7 @@ class OfficialShuffleBlock(_OfficialBlock):
         in_channels (int): Channels of the input.
         out_channels (int): Channels of the output.
         stride (int): 1 or 2.
-        kernel_size (int): 3, 5 or 7 in the authors' search space.
+        kernel_size (int): 3, 5 or 7 in the authors' network.
         norm_cfg (dict, optional): Config of the BatchNorm layers.
         init_cfg (dict, optional): See mmengine's ``BaseModule``.
     """

@@ -13,7 +13,7 @@ from torch import Tensor
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS, OPTIM_WRAPPERS, TASK_UTILS
 from mmdsnas.utils.options import Natural, PartConfig, checked_options
-from ..architecture import build_architecture
+from ..architecture import build_architecture, part_of
 from ..batch_norm import batch_norms
 from ..cost import CostTerm, ResourceEstimator
 from ..gradient_estimators import BaseGradientEstimator, DSNASGradient, Task
@@ -21,7 +21,6 @@ from ..lazy import materialise, weights_all_there
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, PathSample
 from ..mutators.most_probable import ConstrainedArgmax
-from .parts import part_of
 from .stages import StagedAlgorithm
 
 
@@ -37,14 +36,11 @@ class DSNAS(StagedAlgorithm):
     finetune     up to the end               of the child only   fixed
     ===========  ==========================  ==================  =============
 
-    Every training iteration executes one path, drawn per rank. With the gates of the
-    gradient estimator behind the blocks, one backward pass of the loss fills the
-    gradients of weights and ``alpha``, so that mmengine's own step and distributed
+    Every training iteration executes one path, drawn per rank. One backward pass fills
+    the gradients of weights and ``alpha``, so that mmengine's own step and distributed
     wrapper serve as they are. Evaluation runs the most probable path, the child, unless
-    ``evaluating`` names another one.
-
-    ``SearchStageHook`` and ``HeldOutBatchHook`` tell where the run is by ``begin``;
-    where nothing does, every iteration is one of the search stage.
+    ``evaluating`` names another one. Hooks tell by ``begin`` where the run is; where
+    nothing does, every iteration is one of the search stage.
 
     Args:
         architecture (dict | BaseModel): The supernet: a model whose
@@ -169,9 +165,7 @@ class DSNAS(StagedAlgorithm):
     ) -> Dict[str, Tensor]:
         """Losses of one sampled path, of the child in eval mode.
 
-        Returns:
-            dict[str, Tensor]: The architecture's losses, prefixed ``task.``,
-            and ``cost.loss`` where a limit applies.
+        They are the architecture's, prefixed ``task.``, and ``cost.loss`` of a limit.
 
         Raises:
             ConfigError: The architecture has no losses, or nothing adds the gradient
@@ -207,7 +201,7 @@ class DSNAS(StagedAlgorithm):
 
     def _cost_losses(self, path, trains_alpha: bool) -> Dict[str, Tensor]:
         term = self.cost_term
-        if term.limit is None:
+        if not term.limits:
             return {}
         if not trains_alpha:
             # 0 and not absent: logs repeat the last value of what is absent.
@@ -226,11 +220,8 @@ class DSNAS(StagedAlgorithm):
     def constrained_step(self) -> Iterator[Callable[[], None]]:
         """While open, losses are computed for a step that keeps an adaptive limit.
 
-        ``SearchOptimWrapperDict`` opens it around the forward pass.
-
-        Yields:
-            callable: Adds the limit's part to the gradients of ``alpha``; called
-            between backward pass and step, when they are complete.
+        ``SearchOptimWrapperDict`` opens it around the forward pass, and calls what it
+        yields before the step: it adds the limit's part to ``alpha``'s gradients.
         """
         self._constrained = True
         try:

@@ -76,7 +76,6 @@ class CostTerm(nn.Module):
                 f'but is {limit} with cost.form={form!r}.'
             )
         self.table = table
-        self.limit = limit
         self.weight = 1e-2 if weight is None else weight
         self.form = form
         self.count_fixed_part = count_fixed_part
@@ -133,16 +132,13 @@ class CostTerm(nn.Module):
         return all(costs[name] <= limit for name, limit in self.limits.items())
 
     def check_network(self, costs: Mapping[str, Amounts]) -> None:
-        """Refuses a network that was counted as a whole and is not within the limits.
+        """Refuses a network of these ``ResourceEstimator.network_costs``.
 
         What is measured has a limit on the table's sum alone: measurements vary, and
         a child that was found must not be lost to the next one.
 
-        Args:
-            costs (Mapping[str, dict]): See ``ResourceEstimator.network_costs``.
-
         Raises:
-            ConfigError: It costs more, by more than rounding.
+            ConfigError: It costs more than a limit, by more than rounding.
         """
         blocks = total_costs(cost for name, cost in costs.items() if name)
         found = costs[''] if self.count_fixed_part else blocks
@@ -173,13 +169,11 @@ class CostTerm(nn.Module):
     ) -> None:
         """Adds the gradient of the constraints, with their multipliers, to ``alpha``.
 
-        There must be multipliers, which move with it, so that it is called once for
-        each step, with gradients that are averaged over ranks and micro-batches, and
-        unscaled.
+        There must be multipliers, which move with it. So it is called once for each
+        step, with unscaled gradients, averaged over ranks and micro-batches.
 
         Args:
-            alphas (Sequence[nn.Parameter]): Of all groups; those that are trained get
-                a gradient where they have none.
+            alphas (Sequence[nn.Parameter]): Of all groups.
             probs (Tensor): Their probabilities, shape ``(num_groups, max_choices)``.
         """
         grads = [a.new_zeros(len(a)) if a.grad is None else a.grad for a in alphas]
@@ -189,7 +183,7 @@ class CostTerm(nn.Module):
                 alpha.grad = grad.add_(row[: len(grad)])
 
     def forward(self, probs: Tensor, path: Mapping[str, str]) -> Tensor:
-        """The weighted penalty, 0 while the limit is kept.
+        """The weighted penalty, shape ``()``; 0 while the limit is kept.
 
         That of the adaptive form, the multipliers times the shares by which the limits
         are exceeded, is for the logs and has no gradient (see
@@ -198,11 +192,8 @@ class CostTerm(nn.Module):
         Args:
             probs (Tensor): Of all groups, shape ``(num_groups, max_choices)``.
             path (Mapping[str, str]): The sampled path.
-
-        Returns:
-            Tensor: Shape ``()``.
         """
-        if self.limit is None:
+        if not self.limits:
             return probs.new_zeros(())
         if self.multipliers is not None:
             excess = self.multipliers.excess(probs.detach())

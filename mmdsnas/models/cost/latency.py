@@ -84,7 +84,7 @@ class LatencyMeter:
             input_shape=list(self.input_shape),
             repeats=self.repeats,
             search_space=digest(model),
-            **self.backend.versions(),
+            **self.backend.versions,
         )
 
     def table(self, model: nn.Module) -> LatencyTable:
@@ -95,13 +95,10 @@ class LatencyMeter:
     def table_and_networks(
         self, model: nn.Module, networks: Mapping[Any, nn.Module]
     ) -> Tuple[LatencyTable, Dict[Any, float]]:
-        """The latencies of a supernet, and of networks without alternatives by key.
+        """The latencies of a supernet, and of networks without alternatives, by key.
 
         The table comes from the file where that is of the same setting. The main
         process measures; all get the same. The supernet stays as it was.
-
-        Returns:
-            tuple: The table, and the networks' milliseconds by key.
 
         Raises:
             UserError: The file cannot be used, or the backend not execute the model.

@@ -92,13 +92,10 @@ class ResourceEstimator(MMRazorResourceEstimator):
     def cost_table(
         self, model: nn.Module, groups: Mapping[str, List[OneHotMutableOP]]
     ) -> CostTable:
-        """Counts every candidate of every group in one forward pass; measures others.
+        """Counts all candidates of a supernet in one forward pass, and measures them.
 
-        Counts are exact, not rounded as those of ``estimate``.
-
-        Args:
-            model (nn.Module): The supernet.
-            groups (Mapping[str, list[OneHotMutableOP]]): The mutator's search groups.
+        Counts are exact, not rounded as those of ``estimate``; ``groups`` are the
+        mutator's search groups.
 
         Raises:
             ConfigError: The model does not accept ``input_shape``, candidates of a
@@ -133,10 +130,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
     def module_costs(
         self, model: nn.Module, names: Iterable[str]
     ) -> Dict[str, Amounts]:
-        """Counts modules, by their names in a model, in one forward pass.
-
-        Returns:
-            dict[str, dict[str, float]]: Costs by name, in the order of the model.
+        """Costs of modules, by their names in a model, counted in one forward pass.
 
         Raises:
             ConfigError: The model does not accept ``input_shape``.
@@ -154,9 +148,6 @@ class ResourceEstimator(MMRazorResourceEstimator):
 
         Returns:
             dict[str, dict[str, float]]: Costs by block; ``''`` is the whole network.
-
-        Raises:
-            ConfigError: The network does not accept ``input_shape``.
         """
         names = {f'{block}._candidates.{c}': block for block, c in path.items()}
         with one_path(blocks_of(model), path):

@@ -104,14 +104,10 @@ class GateEstimator(BaseGradientEstimator):
     def scored_gates(
         self, gate: Gate, sample: PathSample, scores: Tensor, *others: Sequence[int]
     ) -> List[Gate]:
-        """Gates that give the scores their rewards, which are kept.
+        """Gates that give the scores, by group, their rewards, which are kept.
 
-        Args:
-            gate (callable): Takes a candidate of each path, the score, the block and
-                its inputs.
-            sample (PathSample): What was drawn, the first path.
-            scores (Tensor): Shape ``(num_groups, )``, with their graph.
-            *others (list[int]): Further paths, index of a candidate by group.
+        A gate takes a candidate of each path, the score, the block and its inputs.
+        Paths are the sampled one and ``others``, index of a candidate by group.
         """
         by_block = self.keep_rewards(sample.by_block(scores)).unbind()
         names = [sample.candidates(path) for path in (sample.chosen, *others)]

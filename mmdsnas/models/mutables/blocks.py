@@ -44,10 +44,6 @@ def one_path(
 
     It is the network that is exported, and no copy: a function that a module holds
     would still call the original.
-
-    Args:
-        blocks (Mapping[str, OneHotMutableOP]): By name.
-        path (Mapping[str, str]): Candidate by block.
     """
     with _restored(blocks) as free:
         for name, block in free.items():

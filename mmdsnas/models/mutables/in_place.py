@@ -19,11 +19,7 @@ from .outputs import check_output, tensors_of
 
 
 def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
-    """Lets blocks hand out a copy where their output is overwritten.
-
-    Args:
-        model (nn.Module): The supernet.
-        inputs (Tensor): One batch.
+    """Lets blocks of a supernet hand out a copy where their output is overwritten.
 
     Raises:
         ConfigError: Candidates of a block do not fit each other in training mode.

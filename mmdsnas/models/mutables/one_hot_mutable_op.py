@@ -5,32 +5,18 @@ import torch
 import torch.nn as nn
 from mmrazor.models.mutables import OneShotMutableOP
 from mmrazor.models.mutables.mutable_module import DiffMutableModule
-from pydantic import AfterValidator
+from pydantic import Field
 from torch import Tensor
 from torch.distributions import Categorical
 
 from mmdsnas.errors import ConfigError, NoChoiceError, SubnetError
 from mmdsnas.registry import MODELS
 from mmdsnas.utils.options import Text, checked_options
-from mmdsnas.utils.words import shown
 from .functional import gate
 from .outputs import map_tensors
 
-
-def _named(candidates: Union[Dict, nn.ModuleDict]) -> Union[Dict, nn.ModuleDict]:
-    if not candidates:
-        raise ValueError('have at least 1 candidate')
-    for name in candidates:
-        try:
-            nn.ModuleDict().add_module(name, None)
-        except KeyError as error:
-            what = f'have other names than {shown(name)}: {error.args[0]}'
-            raise ValueError(what) from error
-    return candidates
-
-
 Candidates = Annotated[
-    Union[nn.ModuleDict, Dict[str, Union[nn.Module, Dict]]], AfterValidator(_named)
+    Union[nn.ModuleDict, Dict[str, Union[nn.Module, Dict]]], Field(min_length=1)
 ]
 # Takes the block and its inputs.
 Gate = Callable[..., Any]

@@ -13,13 +13,8 @@ PLAIN = (type(None), bool, int, float, complex, str, torch.dtype, torch.device)
 def map_tensors(function: Callable[..., Any], *outputs: Any) -> Any:
     """Applies a function to every tensor of an operation's output.
 
-    Args:
-        function (callable): Takes one tensor of each of ``outputs``.
-        *outputs (Any): Of one structure: a tensor, or a list, tuple or dict with
-            such; other values stay as they are in the first.
-
-    Returns:
-        Any: The same structure with what the function returned.
+    With several outputs, all of one structure, it gets a tensor of each. Other values
+    stay as they are in the first.
     """
     if isinstance(outputs[0], Tensor):
         return function(*outputs)

@@ -62,16 +62,9 @@ class DifferentiableMutator(GroupedMutator):
     def draw_path(self, seed: int, iteration: int, rank: int, stream: int = 0) -> Path:
         """Draws a path: one candidate for each group, from its distribution.
 
-        Args:
-            seed (int): Seed of the run.
-            iteration (int): Training iteration, from 0.
-            rank (int): Rank of the process.
-            stream (int): Draws for another purpose than training get another
-                stream.
-
         Returns:
-            dict[str, str]: Candidate by group, a function of ``alpha`` and
-            the arguments alone; a fixed group has its fixed candidate.
+            dict[str, str]: Candidate by group, a function of ``alpha`` and the
+            arguments alone, see ``uniforms``; a fixed group has its fixed candidate.
         """
         path = self.fixed
         if free := self.free:
@@ -90,11 +83,10 @@ class DifferentiableMutator(GroupedMutator):
 
     @torch.no_grad()
     def derive_child(self) -> Path:
-        """The most probable path within the limits.
+        """The most probable path within the limits, which all take the child from.
 
         Without a limit in the way it is the argmax of each group, ties going to the
-        first candidate. Validation, finetuning and export all take the child from
-        here.
+        first candidate.
 
         Raises:
             ConfigError: What is fixed leaves no path within the limits.

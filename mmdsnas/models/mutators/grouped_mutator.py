@@ -69,11 +69,7 @@ class GroupedMutator(NasMutator):
         return [name for name in self._names if name not in self._fixed_path]
 
     def set_choices(self, choices: Path) -> None:
-        """Lets every block execute a path's candidate, and draw none itself.
-
-        Args:
-            choices (dict[str, str]): Candidate by group; a fixed group keeps its own.
-        """
+        """Lets every block that is not fixed execute its candidate of a path."""
         choices = {**choices, **self._fixed_path}
         for name, blocks in self.search_groups.items():
             for block in blocks:
@@ -82,10 +78,7 @@ class GroupedMutator(NasMutator):
     # Distribution
 
     def probs(self, names: Optional[List[str]] = None) -> Tensor:
-        """Probabilities of the candidates, differentiable.
-
-        Args:
-            names (list[str], optional): Groups; all by default.
+        """Probabilities of the candidates of groups, by default all; differentiable.
 
         Returns:
             Tensor: Shape ``(len(names), max_choices)``, padding is 0; a fixed
@@ -102,20 +95,13 @@ class GroupedMutator(NasMutator):
         return F.pad_logits(logits).softmax(-1)
 
     def log_probs(self, names: List[str]) -> Tensor:
-        """Log-probabilities of the candidates of free groups, differentiable.
-
-        Returns:
-            Tensor: Shape ``(len(names), max_choices)``, padding is minus infinity.
-        """
+        """Log-probabilities of free groups, like ``probs``; padding is -infinity."""
         return F.pad_logits([self.arch_params[n] for n in names]).log_softmax(-1)
 
     # Fixing
 
     def fix(self, path: Mapping[str, str]) -> None:
-        """Fixes groups: only these candidates are executed from now on.
-
-        Args:
-            path (Mapping[str, str]): Candidate by group.
+        """Fixes groups: only these candidates, by group, are executed from now on.
 
         Raises:
             ConfigError: A group or its candidate is unknown.

@@ -76,15 +76,7 @@ def most_probable_path(
 
 
 def path_costs(costs: np.ndarray, path: np.ndarray) -> np.ndarray:
-    """Costs of a path, added up from the first group to the last.
-
-    Args:
-        costs (np.ndarray): Shape ``(M, G, K)``.
-        path (np.ndarray): Index of the candidates, shape ``(G, )``.
-
-    Returns:
-        np.ndarray: Shape ``(M, )``.
-    """
+    """Costs ``(M, )`` of a path ``(G, )``, added up from first to last group."""
     return costs[:, range(costs.shape[1]), path].cumsum(-1)[:, -1]
 
 
@@ -101,11 +93,9 @@ class ConstrainedArgmax:
     The last answer is kept: evaluation asks for it at every batch.
 
     Args:
-        costs (np.ndarray): Costs of the candidates, shape
-            ``(num_limits, num_groups, max_choices)``.
-        limits (np.ndarray): What the sum over a path, from the first group to the
-            rest, may be, shape ``(num_limits, )``.
-        rest (np.ndarray | float): What counts besides, of the same shape.
+        costs (np.ndarray): See :func:`most_probable_path`, as for the next two.
+        limits (np.ndarray): What a path may cost.
+        rest (np.ndarray | float): What counts besides.
         mean (bool): Whether early fixing keeps the mean cost within the limits too.
     """
 
@@ -157,9 +147,7 @@ class ConstrainedArgmax:
         The surest are fixed first. None is while a mean is above its limit: what is
         left to be searched might have no way back.
 
-        Args:
-            probs (np.ndarray): Of all groups, shape ``(num_groups, max_choices)``.
-            chosen (Mapping[int, int]): Index of a candidate by that of its group.
+        ``probs`` are of all groups; ``chosen`` has the index of a candidate by group.
         """
         costs = np.where(probs > 0, self.costs, 0.0)
         means = (probs * costs).sum(-1)
