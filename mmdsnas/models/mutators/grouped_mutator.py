@@ -154,8 +154,8 @@ class GroupedMutator(NasMutator):
         """Adapts what MMRazor saved and checks which groups are fixed.
 
         MMRazor has no record of what is fixed, and before its version 1.0.0 its groups
-        were ``arch_params.0``, ... instead of ``_arch_params.module_0``, ... Names and
-        values that do not fit stay as they are, for the usual report of them.
+        were ``arch_params.0``, ... instead of ``_arch_params.module_0``, ... What does
+        not fit stays as it is, for the usual report.
         """
         none = torch.full((len(self._names),), -1)
         fixed = state_dict.setdefault(f'{prefix}_fixed', none)
@@ -166,15 +166,10 @@ class GroupedMutator(NasMutator):
                         f'{prefix}_fixed must be -1 or the index of one of the '
                         f'{len(choices)} candidates of {name}, but is {k}.'
                     )
-        own = {f'{prefix}_arch_params.{n}': a for n, a in self.arch_params.items()}
-        older = {f'{prefix}arch_params.{i}': key for i, key in enumerate(own)}
-        if (
-            {n for n in state_dict if n.startswith(f'{prefix}arch_params.')} == {*older}
-            and not any(n.startswith(f'{prefix}_arch_params.') for n in state_dict)
-            and not any(why_unfit(state_dict[o], own[key]) for o, key in older.items())
-        ):
-            state_dict.update({key: state_dict.pop(o) for o, key in older.items()})
-        for key, alpha in own.items():
+        for i, (name, alpha) in enumerate(self.arch_params.items()):
+            key, older = f'{prefix}_arch_params.{name}', f'{prefix}arch_params.{i}'
+            if key not in state_dict and not why_unfit(state_dict.get(older), alpha):
+                state_dict[key] = state_dict.pop(older)
             saved = state_dict.get(key)
             if why_unfit(saved, alpha) is None and not saved.isfinite().all():
                 raise CheckpointError(f'{key} must be finite, but is {saved.tolist()}.')
