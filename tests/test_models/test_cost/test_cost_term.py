@@ -246,16 +246,6 @@ def test_options_out_of_range(options, match):
         CostTerm(make_table(), **options)
 
 
-def test_the_sentence_on_a_limit_is_true_for_small_costs():
-    table = CostTable(
-        blocks=dict(a=dict(x=dict(flops=4e-4))),
-        groups=dict(a=['a']),
-        fixed_part=dict(flops=0.0),
-    )
-    with pytest.raises(ConfigError, match='0.0004 MFLOPs'):
-        CostTerm(table, limit=1e-4)
-
-
 def test_nothing_of_it_is_in_the_state():
     term = CostTerm(make_table(), limit=30, form='expected')
     assert term.state_dict() == {} and list(term.parameters()) == []

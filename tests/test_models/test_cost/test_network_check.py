@@ -7,7 +7,7 @@ import torch.nn as nn
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import ResourceEstimator
 from mmdsnas.models.cost.search_space import covering_paths
-from tests.toy import Layer, ToyNet, algorithm_of, block, prepared, smooth_block
+from tests.toy import Layer, ToyNet, block, prepared, smooth_block
 
 VECTOR = (1, 1, 6)
 
@@ -114,11 +114,6 @@ def test_a_network_that_cannot_be_executed():
     op = block(a=nn.Identity(), b=nn.Tanh())
     with pytest.raises(ConfigError, match=r"'blocks\.0': 'a'.*\(1, 1, 6\)"):
         table(ToyNet([op], tail=Narrow()))
-
-
-def test_without_a_limit_too():
-    with pytest.raises(ConfigError, match='instead of'):
-        algorithm_of(telling(a=1, b=3))
 
 
 def test_blocks_of_one_group_are_checked_together():
