@@ -35,51 +35,8 @@ _Blocks = Annotated[int, Field(ge=1, le=1000)]
 _Stage = Annotated[Tuple[Channels, _Blocks], Strict(False)]
 
 
-class _OfficialBlock(BaseOP):
-    """What both kinds of blocks share: the branches and what passes by."""
-
-    def __init__(
-        self, in_channels, out_channels, stride, kernel_size, norm_cfg, init_cfg=None
-    ):
-        super().__init__(in_channels, out_channels, stride, init_cfg=init_cfg)
-        if not {1: in_channels == out_channels, 2: in_channels < out_channels}[stride]:
-            raise ConfigError(
-                f'{type(self).__name__} must have stride 1 and as many output as input '
-                'channels, or stride 2 and more output than input channels, but got '
-                f'stride {stride}, {in_channels} input and {out_channels} output '
-                'channels.'
-            )
-        self.kernel_size = kernel_size
-        self.norm_cfg = norm_cfg or dict(type='BN')
-        # Channels that enter the main branch, those within, those that leave it.
-        main_in = in_channels if stride == 2 else in_channels // 2
-        self.main_channels = (main_in, out_channels // 2, out_channels - main_in)
-        if stride == 2:
-            self.branch_proj = nn.Sequential(
-                *self._depthwise(in_channels, stride),
-                *self._pointwise(in_channels, in_channels),
-            )
-
-    def _pointwise(self, cin: int, cout: int) -> List[nn.Module]:
-        conv = nn.Conv2d(cin, cout, 1, bias=False)
-        return [conv, build_norm_layer(self.norm_cfg, cout)[1], nn.ReLU(inplace=True)]
-
-    def _depthwise(self, channels: int, stride: int) -> List[nn.Module]:
-        k = self.kernel_size
-        conv = nn.Conv2d(
-            channels, channels, k, stride, k // 2, groups=channels, bias=False
-        )
-        return [conv, build_norm_layer(self.norm_cfg, channels)[1]]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Shape ``(n, in_channels, h, w)`` to ``(n, out_channels, h', w')``."""
-        if self.stride == 2:
-            return torch.cat([self.branch_proj(x), self.branch_main(x)], 1)
-        return torch.cat([x[:, 0::2], self.branch_main(x[:, 1::2])], 1)
-
-
 @MODELS.register_module()
-class OfficialShuffleBlock(_OfficialBlock):
+class OfficialShuffleBlock(BaseOP):
     """ShuffleNet block of the authors: pointwise, depthwise, pointwise.
 
     Args:
@@ -101,43 +58,64 @@ class OfficialShuffleBlock(_OfficialBlock):
         norm_cfg: Optional[Dict] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
-        super().__init__(
-            in_channels, out_channels, stride, kernel_size, norm_cfg, init_cfg
+        super().__init__(in_channels, out_channels, stride, init_cfg=init_cfg)
+        if not {1: in_channels == out_channels, 2: in_channels < out_channels}[stride]:
+            raise ConfigError(
+                f'{type(self).__name__} must have stride 1 and as many output as input '
+                'channels, or stride 2 and more output than input channels, but got '
+                f'stride {stride}, {in_channels} input and {out_channels} output '
+                'channels.'
+            )
+        self.kernel_size = kernel_size
+        self.norm_cfg = norm_cfg or dict(type='BN')
+        if stride == 2:
+            self.branch_proj = nn.Sequential(
+                *self._depthwise(in_channels, stride),
+                *self._pointwise(in_channels, in_channels),
+            )
+        # Channels that enter the main branch, those within, those that leave it.
+        main_in = in_channels if stride == 2 else in_channels // 2
+        layers = self._main_branch(main_in, out_channels // 2, out_channels - main_in)
+        self.branch_main = nn.Sequential(*layers)
+
+    def _main_branch(self, cin: int, mid: int, cout: int) -> List[nn.Module]:
+        return [
+            *self._pointwise(cin, mid),
+            *self._depthwise(mid, self.stride),
+            *self._pointwise(mid, cout),
+        ]
+
+    def _pointwise(self, cin: int, cout: int) -> List[nn.Module]:
+        conv = nn.Conv2d(cin, cout, 1, bias=False)
+        return [conv, build_norm_layer(self.norm_cfg, cout)[1], nn.ReLU(inplace=True)]
+
+    def _depthwise(self, channels: int, stride: int) -> List[nn.Module]:
+        k = self.kernel_size
+        conv = nn.Conv2d(
+            channels, channels, k, stride, k // 2, groups=channels, bias=False
         )
-        main_in, mid, main_out = self.main_channels
-        self.branch_main = nn.Sequential(
-            *self._pointwise(main_in, mid),
-            *self._depthwise(mid, stride),
-            *self._pointwise(mid, main_out),
-        )
+        return [conv, build_norm_layer(self.norm_cfg, channels)[1]]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape ``(n, in_channels, h, w)`` to ``(n, out_channels, h', w')``."""
+        if self.stride == 2:
+            return torch.cat([self.branch_proj(x), self.branch_main(x)], 1)
+        return torch.cat([x[:, 0::2], self.branch_main(x[:, 1::2])], 1)
 
 
 @MODELS.register_module()
-class OfficialShuffleXception(_OfficialBlock):
-    """Xception block of the authors: three times depthwise, pointwise.
+class OfficialShuffleXception(OfficialShuffleBlock):
+    """Xception block of the authors: three times depthwise, pointwise."""
 
-    Its arguments are those of :class:`OfficialShuffleBlock`.
-    """
-
-    @checked_options
-    def __init__(
-        self,
-        in_channels: Channels,
-        out_channels: Channels,
-        stride: Literal[1, 2] = 1,
-        norm_cfg: Optional[Dict] = None,
-        init_cfg: Optional[Dict] = None,
-    ) -> None:
-        super().__init__(in_channels, out_channels, stride, 3, norm_cfg, init_cfg)
-        main_in, mid, main_out = self.main_channels
-        self.branch_main = nn.Sequential(
-            *self._depthwise(main_in, stride),
-            *self._pointwise(main_in, mid),
+    def _main_branch(self, cin: int, mid: int, cout: int) -> List[nn.Module]:
+        return [
+            *self._depthwise(cin, self.stride),
+            *self._pointwise(cin, mid),
             *self._depthwise(mid, 1),
             *self._pointwise(mid, mid),
             *self._depthwise(mid, 1),
-            *self._pointwise(mid, main_out),
-        )
+            *self._pointwise(mid, cout),
+        ]
 
 
 @MODELS.register_module()

@@ -1,5 +1,5 @@
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Optional, Union
 
 import torch
@@ -178,9 +178,8 @@ class DSNAS(StagedAlgorithm):
         path = self.mutator.draw_path(*key)
         self.mutator.set_choices(path)
         trains_alpha = self.searching and self.trains_alpha
-        task = Task(
-            partial(self._task_losses, inputs, data_samples), lambda: self._norms
-        )
+        losses_of = partial(self._task_losses, inputs, data_samples)
+        task = Task(losses_of, self.architecture)
         if trains_alpha or (self.searching and self.gradient_estimator.mixes):
             losses = self.gradient_estimator(PathSample(self.mutator, path, key), task)
         else:
@@ -191,11 +190,6 @@ class DSNAS(StagedAlgorithm):
         losses = self.architecture(inputs, data_samples, mode='loss')
         self.check_losses(losses)
         return {f'task.{name}': value for name, value in losses.items()}
-
-    @cached_property
-    def _norms(self) -> List[nn.Module]:
-        # Looked for when they are needed: a wrapper may have put others in place.
-        return batch_norms(self.architecture)
 
     # Limits on the cost
 

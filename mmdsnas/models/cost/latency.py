@@ -1,20 +1,21 @@
 import copy
 import statistics
+from functools import partial
 from logging import WARNING
 from pathlib import Path
 from typing import Annotated, Any, Dict, List, Literal, Mapping, Optional, Tuple, Union
 
 import torch
 import torch.nn as nn
-from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError
 from torch import Tensor
 
-from mmdsnas.errors import ConfigError, UserError
+from mmdsnas.errors import ConfigError
 from mmdsnas.utils.files import check_writable, write_atomically
 from mmdsnas.utils.options import InputShape, Text, checked_options
 from mmdsnas.utils.progress import progress
+from mmdsnas.utils.ranks import on_rank_0
 from ..mutables import blocks_of
 from .latency_backends import BACKENDS, Call, hardware
 from .search_space import Inputs, block_inputs, digest, random_paths
@@ -116,17 +117,8 @@ class LatencyMeter:
         Raises:
             UserError: The file cannot be used, or the backend not execute the model.
         """
-        answer: List[Any] = [None]
-        if is_main_process():
-            try:
-                answer = [self._read_or_measure(model, networks)]
-            except UserError as error:
-                # The others wait for it.
-                answer = [error]
-        broadcast_object_list(answer)
-        if isinstance(answer[0], UserError):
-            raise answer[0]
-        return answer[0]
+        measure = partial(self._read_or_measure, model, networks)
+        return on_rank_0(measure, 'measure latencies')
 
     def _read_or_measure(self, model, networks):
         setting = self.setting(model)

@@ -5,9 +5,8 @@ from typing import Callable, ContextManager, Dict, List, Optional, Sequence
 
 import torch.nn as nn
 from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..batch_norm import forward_only
+from ..batch_norm import batch_norms, forward_only
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.path_sample import PathSample
 from ..weights import take_what_fits
@@ -22,11 +21,11 @@ class Task:
     Args:
         losses (callable): Executes the supernet as its blocks stand: the sampled path,
             or what the gates make of it.
-        layers (callable): Gives the supernet's BatchNorm layers.
+        supernet (nn.Module): What it executes.
     """
 
     losses: Callable[[], Losses]
-    layers: Callable[[], Sequence[_BatchNorm]]
+    supernet: nn.Module
 
     def __call__(self) -> Losses:
         """Executes it once."""
@@ -34,7 +33,7 @@ class Task:
 
     def forward_only(self) -> ContextManager[None]:
         """While open, it has no graph and leaves no trace in running statistics."""
-        return forward_only(self.layers())
+        return forward_only(batch_norms(self.supernet))
 
 
 class BaseGradientEstimator(nn.Module, ABC):
