@@ -162,6 +162,7 @@ def or_none(values):
 
 
 BLOCK = dict(
+    kernel_size=([1, 99], [0, 100, 3.0, None]),
     in_channels=CHANNELS,
     out_channels=CHANNELS,
     stride=([1, 2], [0, 3, None]),
@@ -213,16 +214,7 @@ OPTIONS = dict(
     OneHotMutableOP=dict(
         candidates=(
             [{'a': {}}, nn.ModuleDict({'a': nn.ReLU()}), {'a': nn.ReLU()}],
-            [
-                {},
-                nn.ModuleDict(),
-                {'a.b': {}},
-                {'': {}},
-                {'type': {}},
-                [{}],
-                None,
-                {3: {}},
-            ],
+            [{}, nn.ModuleDict(), [{}], None, {3: {}}],
         ),
         module_kwargs=or_none(THEIRS),
         alias=or_none(TEXT),
@@ -236,7 +228,7 @@ OPTIONS = dict(
         candidates=([None, {'a': {}}], [{}, {'a': 3}, {3: {}}, 'x']),
         norm_cfg=or_none(THEIRS),
     ),
-    OfficialShuffleBlock=dict(kernel_size=([1, 99], [0, 100, 3.0, None]), **BLOCK),
+    OfficialShuffleBlock=BLOCK,
     OfficialShuffleXception=BLOCK,
     BiasFreeClsHead=dict(
         num_classes=([None, 1, 10**6], [0, 10**6 + 1, 1.0]),

@@ -43,9 +43,6 @@ class ResourceEstimator(MMRazorResourceEstimator):
         **kwargs: See MMRazor's ``ResourceEstimator``; other measured costs have an
             option like ``latency``.
 
-    Attributes:
-        meters (dict[str, Any]): What measures, by the name of the cost.
-
     Examples:
         >>> estimator = ResourceEstimator(input_shape=(1, 3, 32, 32))
         >>> table = estimator.cost_table(architecture, mutator.search_groups)
@@ -62,6 +59,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
     ) -> None:
         self.count = count
         kwargs['latency'] = latency
+        # What measures, by the name of the cost.
         self.meters: Dict[str, Any] = {}
         for name, cost in COSTS.items():
             options = kwargs.pop(name, None) if cost.meter else None

@@ -83,7 +83,7 @@ class DifferentiableMutator(GroupedMutator):
 
     @torch.no_grad()
     def derive_child(self) -> Path:
-        """The most probable path within the limits, which all take the child from.
+        """The child: the most probable path within the limits.
 
         Without a limit in the way it is the argmax of each group, ties going to the
         first candidate.
@@ -102,10 +102,7 @@ class DifferentiableMutator(GroupedMutator):
     def child_of(self, state_dict: Mapping[str, Tensor], prefix: str = '') -> Path:
         """The child that :meth:`derive_child` would give with a checkpoint.
 
-        Args:
-            state_dict (Mapping[str, Tensor]): Has this mutator's parameters and
-                buffers.
-            prefix (str): What their names start with.
+        Names of this mutator's parameters and buffers start with ``prefix`` in it.
         """
         alphas = [state_dict[f'{prefix}_arch_params.{n}'] for n in self._names]
         logits, fixed = F.pad_logits(alphas), state_dict[f'{prefix}_fixed']
@@ -117,11 +114,7 @@ class DifferentiableMutator(GroupedMutator):
 
     @torch.no_grad()
     def confidence(self) -> Dict[str, float]:
-        """Softmax of ``alpha`` at the child's candidate, by group.
-
-        Unlike ``probs`` it keeps telling how clear the choice was when a
-        group is fixed.
-        """
+        """Softmax of ``alpha`` at the candidates of the child, of fixed groups too."""
         child = self.derive_child()
         logits = F.pad_logits([self.arch_params[name] for name in child])
         probs = logits.softmax(-1).tolist()

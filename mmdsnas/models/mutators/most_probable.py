@@ -113,10 +113,8 @@ class ConstrainedArgmax:
         """Index of the candidate of each group.
 
         Args:
-            logits (Tensor): Shape ``(num_groups, max_choices)``, filled up with
-                minus infinity.
-            fixed (Tensor): Index of the fixed candidates, -1 where none is, shape
-                ``(num_groups, )``.
+            logits (Tensor): Shape ``(G, K)``, filled up with minus infinity.
+            fixed (Tensor): Index of the fixed candidates, -1 where none is.
 
         Raises:
             ConfigError: What is fixed leaves no path within the limits.

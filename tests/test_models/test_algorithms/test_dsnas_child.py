@@ -95,14 +95,6 @@ def test_the_exported_weights_in_a_child_built_alone(algorithm, config, images):
         assert not torch.equal(algorithm.architecture(images), child(images))
 
 
-def test_the_checkpoint_holds_the_same_child(algorithm, config, images):
-    checkpoint = child_checkpoint(algorithm)
-    assert checkpoint['meta']['subnet'] == subnet_of(algorithm)
-    child = sub_model(config, checkpoint['meta']['subnet'])
-    child.load_state_dict(checkpoint['state_dict'], strict=True)
-    assert torch.equal(child.eval()(images), algorithm(images))
-
-
 @pytest.mark.parametrize('measured', [False, True])
 def test_the_checkpoint_tells_a_latency_that_was_measured(measured):
     algorithm = trained(small_shufflenet(), 'fixed')

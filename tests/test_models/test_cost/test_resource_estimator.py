@@ -268,10 +268,3 @@ def test_an_input_shape_that_the_architecture_cannot_take():
         ConfigError, match=r'\(1, 4, 32, 32\) its forward fails: .*chan'
     ):
         ResourceEstimator((1, 4, 32, 32)).cost_table(net, groups)
-
-
-def test_as_strings():
-    net = ToyNet([smooth_block()])
-    estimator = ResourceEstimator(VECTOR, as_strings=True)
-    table = estimator.cost_table(net, prepared(net).search_groups)
-    assert table.fixed_part['flops'] * 1e6 == pytest.approx(18)
