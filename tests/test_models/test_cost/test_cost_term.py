@@ -197,23 +197,6 @@ def test_a_limit_above_the_dearest_path(warned):
     assert 'cost.limit is 16' in without and 'costs 15 MFLOPs (blocks only' in without
 
 
-@pytest.mark.parametrize(
-    ('options', 'match'),
-    [
-        (
-            dict(form='mean'),
-            "form of CostTerm must be 'adaptive', .* 'sampled', but is 'mean'",
-        ),
-        (dict(form=None), 'form of CostTerm must .*, but is None'),
-        (dict(weight=-1e-3), r'weight of .* at least 0, but is -0\.001'),
-        (dict(limit=float('nan')), 'limit of .* a finite number .*but is nan'),
-    ],
-)
-def test_options_out_of_range(options, match):
-    with pytest.raises(ConfigError, match=match):
-        CostTerm(make_table(), **options)
-
-
 def test_nothing_of_it_is_in_the_state():
     term = CostTerm(make_table(), limit=30, form='expected')
     assert term.state_dict() == {} and list(term.parameters()) == []

@@ -222,12 +222,6 @@ def test_one_warning_names_what_is_not_counted(warned):
     assert 'Hardswish' not in sentence and 'TASK_UTILS' in sentence
 
 
-def test_nothing_to_warn_of(warned):
-    net = build(small_shufflenet())
-    ResourceEstimator(SMALL).cost_table(net, prepared(net).search_groups)
-    assert warned() == []
-
-
 # Bad input
 
 
