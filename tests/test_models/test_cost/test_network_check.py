@@ -78,17 +78,6 @@ def test_what_follows_costs_something_else(notes):
     assert 'MFLOPs' in found
 
 
-def test_a_block_that_another_one_switches_off():
-    class Skips(ToyNet):
-        def features(self, x):
-            x = self.blocks[0](x)
-            skip = self.blocks[0].choices == ['skip']
-            return x if skip else self.blocks[1](x)
-
-    with pytest.raises(ConfigError, match=r'block blocks\.1 .*costs 0 MFLOPs'):
-        table(Skips([block(skip=nn.Identity(), layer=nn.Tanh()), smooth_block()]))
-
-
 def test_two_choices_that_only_together_cost_more():
     """Neither candidate is the first or the last of both blocks."""
 

@@ -18,7 +18,6 @@ from mmdsnas.models import (
     ScoreFunctionGradient,
     SNASGradient,
 )
-from mmdsnas.models.gradient_estimators.counterfactual import comparing_gate
 from mmdsnas.models.gradient_estimators.mixtures import mixing_gate
 from mmdsnas.models.mutables import map_tensors
 from mmdsnas.models.mutators import PathSample
@@ -303,15 +302,6 @@ def test_what_is_executed_aside_leaves_no_statistics(estimator):
         states.append(dict(net.named_buffers()))
     assert all(torch.equal(states[0][n], states[1][n]) for n in states[0])
     assert states[0]['stem.1.num_batches_tracked'] == 1
-
-
-def test_an_overwritten_tensor_of_several_is_refused():
-    pair = block(
-        fine=Apply(lambda x: x[0] + x[1]), writes=Apply(lambda x: x[0] + x[1].relu_())
-    )
-    x, score = (torch.ones(2), torch.ones(2)), torch.zeros((), requires_grad=True)
-    with pytest.raises(ConfigError, match="'writes' of a block must not work in place"):
-        comparing_gate('fine', 'writes', score, pair, x)
 
 
 @pytest.mark.parametrize('estimator', [CounterfactualGradient, DARTSGradient])

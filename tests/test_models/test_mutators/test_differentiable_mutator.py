@@ -130,12 +130,6 @@ def test_a_path_has_every_group_in_order():
     assert mutator.draw_path(0, 0, 0) == mutator.derive_child()
 
 
-def test_a_draw_has_no_gradient():
-    mutator = prepared(mixed_net())
-    mutator.draw_path(0, 0, 0)
-    assert mutator.probs().requires_grad
-
-
 # The child
 
 

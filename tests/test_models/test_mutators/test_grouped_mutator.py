@@ -58,13 +58,6 @@ def test_a_fixed_group_is_certain_and_has_no_gradient():
     ]
 
 
-def test_probabilities_of_some_groups():
-    mutator = prepared(mixed_net()).double()
-    set_alpha(mutator, *ALPHAS['varied'])
-    some = mutator.probs(['module_3', 'module_0'])
-    assert torch.allclose(some, mutator.probs()[[3, 0]], atol=0, rtol=1e-15)
-
-
 def shared_by_alias():
     return smooth_net('x', None, 'x'), None
 
