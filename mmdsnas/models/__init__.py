@@ -5,52 +5,33 @@ with warnings.catch_warnings():
     warnings.filterwarnings('ignore', 'Fail to import')
     import mmrazor.models  # noqa: F401
 
+from . import gradient_estimators
 from .algorithms import DSNAS, Stage
-from .backbones import OfficialShuffleNetV2
 from .cost import COSTS, Cost, CostTable, CostTerm, ResourceEstimator
-from .gradient_estimators import (
-    BaseGradientEstimator,
-    CounterfactualGradient,
-    DARTSGradient,
-    DSNASGradient,
-    GateEstimator,
-    GDASGradient,
-    PairedGradient,
-    ProxylessGradient,
-    ScoreEstimator,
-    ScoreFunctionGradient,
-    SNASGradient,
-)
-from .heads import BiasFreeClsHead
-from .losses import SmoothCrossEntropy
+from .gradient_estimators import *  # noqa: F403
 from .mutables import OneHotMutableOP
 from .mutators import DifferentiableMutator
-from .ops import OfficialShuffleBlock, OfficialShuffleXception
+from .official_network import (
+    BiasFreeClsHead,
+    OfficialShuffleBlock,
+    OfficialShuffleNetV2,
+    OfficialShuffleXception,
+)
+from .smooth_cross_entropy import SmoothCrossEntropy
 
 __all__ = [
-    'COSTS',
-    'BaseGradientEstimator',
     'BiasFreeClsHead',
+    'COSTS',
     'Cost',
     'CostTable',
     'CostTerm',
-    'CounterfactualGradient',
-    'DARTSGradient',
     'DSNAS',
-    'DSNASGradient',
     'DifferentiableMutator',
-    'GDASGradient',
-    'GateEstimator',
     'OfficialShuffleBlock',
     'OfficialShuffleNetV2',
     'OfficialShuffleXception',
     'OneHotMutableOP',
-    'PairedGradient',
-    'ProxylessGradient',
     'ResourceEstimator',
-    'SNASGradient',
-    'ScoreEstimator',
-    'ScoreFunctionGradient',
     'SmoothCrossEntropy',
     'Stage',
-]
+] + gradient_estimators.__all__

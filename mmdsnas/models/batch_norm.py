@@ -70,13 +70,12 @@ def average_statistics(layers: Sequence[_BatchNorm]) -> None:
 def recalibrate(model: BaseModel, batches: Iterable[Any]) -> int:
     """Computes running statistics anew, from what is executed in eval mode.
 
-    Every layer that is executed gets the mean over the batches of the batch's
-    mean and of its unbiased variance (and over the processes of a distributed
-    run); the others keep what they had. Mode and state are as before afterwards.
+    Only the BatchNorm layers are in train mode meanwhile. Those that are executed get
+    the mean over the batches, and over the processes of a distributed run, of the
+    batch's mean and of its unbiased variance; the others keep what they had.
 
     Args:
-        model (BaseModel): Only its BatchNorm layers are in train mode meanwhile, so
-            that there is no dropout, and a search executes its child.
+        model (BaseModel): Its mode and other state are as before afterwards.
         batches (Iterable): As a data loader gives them, as many in each process.
 
     Returns:

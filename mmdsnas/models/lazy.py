@@ -28,13 +28,8 @@ def materialise(
     """Gives torch's lazy modules their parameters.
 
     One forward pass with all candidates of all blocks, in eval mode, before anything
-    counts, copies or trains parameters; none where nothing is lazy.
-
-    Args:
-        model (nn.Module): A supernet or a child.
-        input_shape (Sequence[int], optional): Shape of one input; needed where a
-            module is lazy.
-        option (str): Where that comes from, for messages.
+    counts, copies or trains parameters; none where nothing is lazy. The shape of one
+    input comes from ``option``, which messages name.
 
     Raises:
         ConfigError: The model does not accept the shape, or does not execute a lazy

@@ -52,7 +52,7 @@ def test_stride_2_keeps_the_width_of_the_input_in_the_second_branch(block, optio
 
 @pytest.mark.parametrize('block, options', BLOCKS)
 def test_other_strides_and_widths_are_refused(block, options):
-    wrong = f'stride of {block.__name__} must be 1 or 2, but is 3'
+    wrong = 'stride of OfficialShuffleBlock must be 1 or 2, but is 3'
     with pytest.raises(ConfigError, match=wrong):
         block(8, 16, stride=3, **options)
     for stride, width in ((1, 10), (2, 8)):

@@ -1,5 +1,5 @@
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Optional, Union
 
 import torch
@@ -13,15 +13,14 @@ from torch import Tensor
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS, OPTIM_WRAPPERS, TASK_UTILS
 from mmdsnas.utils.options import Natural, PartConfig, checked_options
-from ..architecture import build_architecture
+from ..architecture import build_architecture, part_of
 from ..batch_norm import batch_norms
 from ..cost import CostTerm, ResourceEstimator
 from ..gradient_estimators import BaseGradientEstimator, DSNASGradient, Task
 from ..lazy import materialise, weights_all_there
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, PathSample
-from ..mutators.constrained_argmax import ConstrainedArgmax
-from .parts import part_of
+from ..mutators.most_probable import ConstrainedArgmax
 from .stages import StagedAlgorithm
 
 
@@ -37,14 +36,11 @@ class DSNAS(StagedAlgorithm):
     finetune     up to the end               of the child only   fixed
     ===========  ==========================  ==================  =============
 
-    Every training iteration executes one path, drawn per rank. With the gates of the
-    gradient estimator behind the blocks, one backward pass of the loss fills the
-    gradients of weights and ``alpha``, so that mmengine's own step and distributed
+    Every training iteration executes one path, drawn per rank. One backward pass fills
+    the gradients of weights and ``alpha``, so that mmengine's own step and distributed
     wrapper serve as they are. Evaluation runs the most probable path, the child, unless
-    ``evaluating`` names another one.
-
-    ``SearchStageHook`` and ``HeldOutBatchHook`` tell where the run is by ``begin``;
-    where nothing does, every iteration is one of the search stage.
+    ``evaluating`` names another one. Hooks tell by ``begin`` where the run is; where
+    nothing does, every iteration is one of the search stage.
 
     Args:
         architecture (dict | BaseModel): The supernet: a model whose
@@ -115,13 +111,12 @@ class DSNAS(StagedAlgorithm):
                 self.architecture, self.mutator.search_groups
             )
         self.cost_term = CostTerm(self.cost_table, **(cost or {}))
-        term = self.cost_term
         # None too: one that was built may have those of another search.
-        self.mutator.limits = (
-            ConstrainedArgmax(*term.constraints(), mean=term.adaptive)
-            if term.limits
-            else None
-        )
+        self.mutator.limits = None
+        if self.cost_term.limits:
+            self.mutator.limits = ConstrainedArgmax(
+                *self.cost_term.constraints(), mean=self.cost_term.adaptive
+            )
         example = estimator.example(self.architecture)
         copy_overwritten_outputs(self.architecture, example)
         kinds = BaseGradientEstimator, DSNASGradient
@@ -170,9 +165,7 @@ class DSNAS(StagedAlgorithm):
     ) -> Dict[str, Tensor]:
         """Losses of one sampled path, of the child in eval mode.
 
-        Returns:
-            dict[str, Tensor]: The architecture's losses, prefixed ``task.``,
-            and ``cost.loss`` where a limit applies.
+        They are the architecture's, prefixed ``task.``, and ``cost.loss`` of a limit.
 
         Raises:
             ConfigError: The architecture has no losses, or nothing adds the gradient
@@ -185,9 +178,8 @@ class DSNAS(StagedAlgorithm):
         path = self.mutator.draw_path(*key)
         self.mutator.set_choices(path)
         trains_alpha = self.searching and self.trains_alpha
-        task = Task(
-            partial(self._task_losses, inputs, data_samples), lambda: self._norms
-        )
+        losses_of = partial(self._task_losses, inputs, data_samples)
+        task = Task(losses_of, self.architecture)
         if trains_alpha or (self.searching and self.gradient_estimator.mixes):
             losses = self.gradient_estimator(PathSample(self.mutator, path, key), task)
         else:
@@ -199,16 +191,11 @@ class DSNAS(StagedAlgorithm):
         self.check_losses(losses)
         return {f'task.{name}': value for name, value in losses.items()}
 
-    @cached_property
-    def _norms(self) -> List[nn.Module]:
-        # Looked for when they are needed: a wrapper may have put others in place.
-        return batch_norms(self.architecture)
-
     # Limits on the cost
 
     def _cost_losses(self, path, trains_alpha: bool) -> Dict[str, Tensor]:
         term = self.cost_term
-        if term.limit is None:
+        if not term.limits:
             return {}
         if not trains_alpha:
             # 0 and not absent: logs repeat the last value of what is absent.
@@ -227,11 +214,8 @@ class DSNAS(StagedAlgorithm):
     def constrained_step(self) -> Iterator[Callable[[], None]]:
         """While open, losses are computed for a step that keeps an adaptive limit.
 
-        ``SearchOptimWrapperDict`` opens it around the forward pass.
-
-        Yields:
-            callable: Adds the limit's part to the gradients of ``alpha``; called
-            between backward pass and step, when they are complete.
+        ``SearchOptimWrapperDict`` opens it around the forward pass, and calls what it
+        yields before the step: it adds the limit's part to ``alpha``'s gradients.
         """
         self._constrained = True
         try:

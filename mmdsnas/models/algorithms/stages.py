@@ -7,9 +7,11 @@ import torch
 import torch.nn as nn
 from mmengine.logging import print_log
 from mmrazor.models.algorithms import BaseAlgorithm
+from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from mmdsnas.errors import ConfigError
-from .losses import check_losses
+from mmdsnas.utils.words import shown
 
 
 class Stage(Enum):
@@ -98,9 +100,8 @@ class StagedAlgorithm(BaseAlgorithm):
                 else, blocks are fixed and frozen.
             iteration (int, optional): The training iteration, from 0. Paths are
                 functions of ``alpha``, the iteration, the seed and the rank.
-            seed (int, optional): Seed of the run.
-            trains_alpha (bool, optional): Whether the next iterations of the search
-                stage train ``alpha``.
+            seed (int, optional): See the attribute, as for ``trains_alpha``.
+            trains_alpha (bool, optional): Of the next iterations.
 
         Returns:
             dict[str, str]: What was fixed now, candidate by group.
@@ -149,7 +150,7 @@ class StagedAlgorithm(BaseAlgorithm):
         """Looks at the losses of the architecture, before the first step of a stage.
 
         Raises:
-            ConfigError: See ``losses.py``.
+            ConfigError: See the function.
         """
         if self._checked is not None and self._checked is self.stage:
             return
@@ -182,3 +183,38 @@ class StagedAlgorithm(BaseAlgorithm):
         """Predictions of the child, see mmengine's ``mode='predict'``."""
         self.set_evaluated()
         return super()._predict(inputs, data_samples)
+
+
+def check_losses(losses: Any, trains: bool) -> None:
+    """Refuses losses that mmengine could not add up, or that should train and do not.
+
+    Raises:
+        ConfigError: They are no dict of tensors, or of lists of these; none of the
+            names has ``loss`` in it; or none of those that have has a gradient.
+    """
+    lists = {}
+    if isinstance(losses, Mapping):
+        lists = {n: v if isinstance(v, list) else [v] for n, v in losses.items()}
+    counted = {name: parts for name, parts in lists.items() if 'loss' in str(name)}
+    fit = [
+        isinstance(part, Tensor) and part.is_floating_point()
+        for parts in lists.values()
+        for part in parts or [None]
+    ]
+    if not counted or not all(fit):
+        raise ConfigError(
+            'model.architecture must return a dict of floating tensors, or lists of '
+            'them, with "loss" in the names of those that mmengine adds up, but '
+            f'returns {shown(tree_map(_kind, losses))}.'
+        )
+    parts = [part for parts in counted.values() for part in parts]
+    if trains and not any(part.requires_grad for part in parts):
+        raise ConfigError(
+            'model.architecture must return losses with a gradient, but '
+            f'{shown(list(counted))} has none: it depends on no weight that is '
+            'trained, or was detached.'
+        )
+
+
+def _kind(value: Any) -> str:
+    return str(value.dtype if isinstance(value, Tensor) else type(value).__name__)

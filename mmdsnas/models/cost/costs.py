@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable, Dict, Optional, Type
+from typing import Any, Callable, Dict, Mapping, Optional, Type, Union
 
 from mmrazor.models.task_modules.estimators.counters.flops_params_counter import (
     get_counter_type,
@@ -10,6 +10,8 @@ from mmrazor.models.task_modules.estimators.counters.flops_params_counter import
 )
 from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 
+from mmdsnas.errors import ConfigError
+from mmdsnas.utils.words import shown
 from .latency import LatencyMeter
 
 # Amounts of costs by their names, each in its unit; what was not measured is absent.
@@ -105,3 +107,25 @@ COSTS: Dict[str, Cost] = {
         ),
     )
 }
+
+
+def limits_of(limit: Union[None, float, Mapping[str, float]]) -> Dict[str, float]:
+    """The limits by cost, in the order of ``COSTS``; a number is one on FLOPs.
+
+    Raises:
+        ConfigError: A limit is on something else than one of ``COSTS``.
+    """
+    if limit is None:
+        return {}
+    given = dict(limit) if isinstance(limit, Mapping) else dict(flops=limit)
+    if not set(given) <= set(COSTS):
+        raise ConfigError(
+            f'cost.limit must be among {", ".join(COSTS)}, but is {shown(limit)}.'
+        )
+    return {name: float(given[name]) for name in COSTS if name in given}
+
+
+def in_words(amounts: Mapping[str, float], fixed_part: bool = True) -> str:
+    """``7 MFLOPs and 0.5 million parameters``."""
+    words = ' and '.join(f'{n:.6g} {COSTS[name].unit}' for name, n in amounts.items())
+    return words if fixed_part else f'{words} (blocks only, count_fixed_part=False)'

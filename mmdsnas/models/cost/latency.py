@@ -1,28 +1,42 @@
 import copy
 import statistics
+from functools import partial
 from logging import WARNING
 from pathlib import Path
 from typing import Annotated, Any, Dict, List, Literal, Mapping, Optional, Tuple, Union
 
 import torch
 import torch.nn as nn
-from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError
 from torch import Tensor
 
-from mmdsnas.errors import UserError
-from mmdsnas.utils.files import check_writable
+from mmdsnas.errors import ConfigError
+from mmdsnas.utils.files import check_writable, write_atomically
 from mmdsnas.utils.options import InputShape, Text, checked_options
 from mmdsnas.utils.progress import progress
+from mmdsnas.utils.ranks import on_rank_0
 from ..mutables import blocks_of
 from .latency_backends import BACKENDS, Call, hardware
-from .latency_file import LatencyTable, read_latencies, write_latencies
 from .search_space import Inputs, block_inputs, digest, random_paths
 from .stopwatch import median_times
 
 # Random children whose measured latency tells that of the fixed part.
 CHILDREN = 5
+
+
+class LatencyTable(BaseModel):
+    """Measured latencies of a supernet in ms, as a JSON file keeps them.
+
+    They are those of the blocks, by block and candidate, and of what every path
+    contains; ``setting`` is what they depend on, see ``LatencyMeter.setting``.
+    """
+
+    model_config = ConfigDict(extra='forbid', strict=True, allow_inf_nan=False)
+
+    setting: Dict[str, Any]
+    blocks: Dict[str, Dict[str, NonNegativeFloat]]
+    fixed_part: NonNegativeFloat
 
 
 class Nothing(nn.Module):
@@ -84,7 +98,7 @@ class LatencyMeter:
             input_shape=list(self.input_shape),
             repeats=self.repeats,
             search_space=digest(model),
-            **self.backend.versions(),
+            **self.backend.versions,
         )
 
     def table(self, model: nn.Module) -> LatencyTable:
@@ -95,28 +109,16 @@ class LatencyMeter:
     def table_and_networks(
         self, model: nn.Module, networks: Mapping[Any, nn.Module]
     ) -> Tuple[LatencyTable, Dict[Any, float]]:
-        """The latencies of a supernet, and of networks without alternatives by key.
+        """The latencies of a supernet, and of networks without alternatives, by key.
 
         The table comes from the file where that is of the same setting. The main
         process measures; all get the same. The supernet stays as it was.
 
-        Returns:
-            tuple: The table, and the networks' milliseconds by key.
-
         Raises:
             UserError: The file cannot be used, or the backend not execute the model.
         """
-        answer: List[Any] = [None]
-        if is_main_process():
-            try:
-                answer = [self._read_or_measure(model, networks)]
-            except UserError as error:
-                # The others wait for it.
-                answer = [error]
-        broadcast_object_list(answer)
-        if isinstance(answer[0], UserError):
-            raise answer[0]
-        return answer[0]
+        measure = partial(self._read_or_measure, model, networks)
+        return on_rank_0(measure, 'measure latencies')
 
     def _read_or_measure(self, model, networks):
         setting = self.setting(model)
@@ -141,7 +143,8 @@ class LatencyMeter:
         # Before minutes of measuring.
         check_writable(path.parent, 'the folder of resource_estimator.latency.file')
         table, times = self._measure(model, networks, setting)
-        write_latencies(path, table)
+        with write_atomically(path) as temporary:
+            temporary.write_text(f'{table.model_dump_json(indent=2)}\n', 'utf-8')
         return table, times
 
     def _measure(self, model, networks, setting):
@@ -209,3 +212,19 @@ def _child(model: nn.Module, path: Mapping[str, str]) -> nn.Module:
     for name, block in blocks_of(child).items():
         block.fix_chosen(path[name])
     return child
+
+
+def read_latencies(path: Path) -> Optional[LatencyTable]:
+    """Reads a file of latencies, None if there is none; refuses what is none."""
+    try:
+        return LatencyTable.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        reason = f'cannot be read: {error.strerror}'
+    except ValidationError as error:
+        reason = f'is another one: {error.errors()[0]["msg"]}'
+    raise ConfigError(
+        'resource_estimator.latency.file must be a file of measured latencies, or one '
+        f'that does not exist yet, but {path} {reason}.'
+    )

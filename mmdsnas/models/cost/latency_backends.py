@@ -1,7 +1,7 @@
 """What executes a network whose latency is measured.
 
 A backend is built of ``device`` and ``threads``. Its ``device`` is what it runs on,
-``versions()`` is what latencies depend on, by package, and ``prepare(module, args,
+``versions`` is what latencies depend on, by package, and ``prepare(module, args,
 kwargs)`` gives what executes a module once, which is on the device and in eval mode.
 """
 
@@ -37,9 +37,7 @@ class PyTorchBackend:
                 "resource_estimator.latency.device must be None or 'cpu' where torch "
                 "finds no GPU, but is 'cuda'."
             )
-
-    def versions(self) -> Dict[str, str]:
-        return dict(torch=torch.__version__)
+        self.versions = dict(torch=torch.__version__)
 
     def prepare(self, module: nn.Module, args: Tuple, kwargs: Dict[str, Any]) -> Call:
         return partial(module, *args, **kwargs)
@@ -88,11 +86,8 @@ class OnnxRuntimeBackend:
                 "onnx is not installed (pip install 'mmdsnas[onnx]'), but is "
                 "'onnxruntime'."
             ) from error
-        self.version = __version__
+        self.versions = dict(torch=torch.__version__, onnxruntime=__version__)
         self.threads = threads
-
-    def versions(self) -> Dict[str, str]:
-        return dict(torch=torch.__version__, onnxruntime=self.version)
 
     def prepare(self, module: nn.Module, args: Tuple, kwargs: Dict[str, Any]) -> Call:
         import onnxruntime

@@ -16,12 +16,8 @@ def check_networks(
     """Refuses a search space in which the costs of a path are not a sum.
 
     Each candidate of each block is in one of the few networks that are counted, which
-    are also the cheapest and the most expensive one.
-
-    Args:
-        table (CostTable): Counted costs of the search space.
-        count (callable): Counts the network of a path, candidate by block; gives what
-            ``CostTable.by_block`` does.
+    are also the cheapest and the most expensive one. ``count`` counts the network of a
+    path, candidate by block, and gives what ``CostTable.by_block`` does.
 
     Raises:
         ConfigError: A network fails, or costs anything else than its path.

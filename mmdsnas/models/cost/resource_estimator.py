@@ -12,11 +12,11 @@ from mmdsnas.registry import TASK_UTILS
 from mmdsnas.utils.foreign import telling
 from mmdsnas.utils.options import InputShape, checked_options
 from ..mutables import OneHotMutableOP, all_candidates, blocks_of, one_path
+from ..state import untouched
 from .cost_table import CostTable, total
 from .costs import COSTS, LAYERS, Amounts
 from .network_check import check_networks
 from .uncounted import uncounted_modules, warn_of_uncounted
-from .untouched import untouched
 
 # Of one image, where a config has none.
 INPUT_SHAPE = (1, 3, 224, 224)
@@ -43,9 +43,6 @@ class ResourceEstimator(MMRazorResourceEstimator):
         **kwargs: See MMRazor's ``ResourceEstimator``; other measured costs have an
             option like ``latency``.
 
-    Attributes:
-        meters (dict[str, Any]): What measures, by the name of the cost.
-
     Examples:
         >>> estimator = ResourceEstimator(input_shape=(1, 3, 32, 32))
         >>> table = estimator.cost_table(architecture, mutator.search_groups)
@@ -62,6 +59,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
     ) -> None:
         self.count = count
         kwargs['latency'] = latency
+        # What measures, by the name of the cost.
         self.meters: Dict[str, Any] = {}
         for name, cost in COSTS.items():
             options = kwargs.pop(name, None) if cost.meter else None
@@ -92,13 +90,10 @@ class ResourceEstimator(MMRazorResourceEstimator):
     def cost_table(
         self, model: nn.Module, groups: Mapping[str, List[OneHotMutableOP]]
     ) -> CostTable:
-        """Counts every candidate of every group in one forward pass; measures others.
+        """Counts all candidates of a supernet in one forward pass, and measures them.
 
-        Counts are exact, not rounded as those of ``estimate``.
-
-        Args:
-            model (nn.Module): The supernet.
-            groups (Mapping[str, list[OneHotMutableOP]]): The mutator's search groups.
+        Counts are exact, not rounded as those of ``estimate``; ``groups`` are the
+        mutator's search groups.
 
         Raises:
             ConfigError: The model does not accept ``input_shape``, candidates of a
@@ -133,10 +128,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
     def module_costs(
         self, model: nn.Module, names: Iterable[str]
     ) -> Dict[str, Amounts]:
-        """Counts modules, by their names in a model, in one forward pass.
-
-        Returns:
-            dict[str, dict[str, float]]: Costs by name, in the order of the model.
+        """Costs of modules, by their names in a model, counted in one forward pass.
 
         Raises:
             ConfigError: The model does not accept ``input_shape``.
@@ -154,9 +146,6 @@ class ResourceEstimator(MMRazorResourceEstimator):
 
         Returns:
             dict[str, dict[str, float]]: Costs by block; ``''`` is the whole network.
-
-        Raises:
-            ConfigError: The network does not accept ``input_shape``.
         """
         names = {f'{block}._candidates.{c}': block for block, c in path.items()}
         with one_path(blocks_of(model), path):

@@ -21,16 +21,11 @@ def stage_names(model: nn.Module) -> List[str]:
 def costs_by_stage(
     model: nn.Module, input_shape: Sequence[int], counts: Sequence[str]
 ) -> Tuple[Dict[str, List[Amounts]], List[Amounts]]:
-    """Costs of a network in all and stage by stage.
+    """Costs of a network without alternatives, by stage and of the whole.
 
-    Args:
-        model (nn.Module): A network without alternatives, e.g. a child.
-        input_shape (Sequence[int]): Shape of one input with batch size 1.
-        counts (Sequence[str]): Which layers count, see ``ResourceEstimator``.
-
-    Returns:
-        tuple: By stage the costs in the order of ``counts``, where there are any,
-        and those of the whole network.
+    They are in the order of ``counts``, which say what layers count. See
+    ``ResourceEstimator`` for these and ``input_shape``. Stages that cost nothing are
+    left out.
     """
     names = ['', *stage_names(model)]
     columns = [

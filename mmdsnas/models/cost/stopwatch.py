@@ -28,13 +28,9 @@ def median_times(
 
     Args:
         calls (Mapping[Key, callable]): What is timed.
-        repeats (int): Number of rounds.
+        repeats (int): Number of rounds, over which the result is the median, in ms.
         threads (int): Threads of torch.
-        **options: Of torch's ``Timer``, e.g. another clock; its own one waits for
-            the GPU.
-
-    Returns:
-        dict[Key, float]: Milliseconds of one call, the median over the rounds.
+        **options: Of torch's ``Timer``; its clock waits for the GPU.
     """
     options.update(stmt='call()', num_threads=threads)
     timers = {k: Timer(globals=dict(call=c), **options) for k, c in calls.items()}

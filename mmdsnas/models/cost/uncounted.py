@@ -35,12 +35,12 @@ def uncounted_modules(
     output. Other functions that a module with children calls are not named.
 
     Args:
-        model (nn.Module): The model, in eval mode.
+        model (nn.Module): In eval mode.
         inputs (Tensor): Its input.
         counted (Mapping[nn.Module, float]): Multiply-adds of modules by MMRazor.
 
     Returns:
-        dict[str, str]: Type of the module -> name of one such module.
+        dict[str, str]: Name of one such module by its type.
     """
     outputs: Dict[str, int] = defaultdict(int)
 

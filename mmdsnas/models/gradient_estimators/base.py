@@ -5,9 +5,8 @@ from typing import Callable, ContextManager, Dict, List, Optional, Sequence
 
 import torch.nn as nn
 from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..batch_norm import forward_only
+from ..batch_norm import batch_norms, forward_only
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.path_sample import PathSample
 from ..weights import take_what_fits
@@ -22,11 +21,11 @@ class Task:
     Args:
         losses (callable): Executes the supernet as its blocks stand: the sampled path,
             or what the gates make of it.
-        layers (callable): Gives the supernet's BatchNorm layers.
+        supernet (nn.Module): What it executes.
     """
 
     losses: Callable[[], Losses]
-    layers: Callable[[], Sequence[_BatchNorm]]
+    supernet: nn.Module
 
     def __call__(self) -> Losses:
         """Executes it once."""
@@ -34,7 +33,7 @@ class Task:
 
     def forward_only(self) -> ContextManager[None]:
         """While open, it has no graph and leaves no trace in running statistics."""
-        return forward_only(self.layers())
+        return forward_only(batch_norms(self.supernet))
 
 
 class BaseGradientEstimator(nn.Module, ABC):
@@ -104,14 +103,10 @@ class GateEstimator(BaseGradientEstimator):
     def scored_gates(
         self, gate: Gate, sample: PathSample, scores: Tensor, *others: Sequence[int]
     ) -> List[Gate]:
-        """Gates that give the scores their rewards, which are kept.
+        """Gates that give the scores, by group, their rewards, which are kept.
 
-        Args:
-            gate (callable): Takes a candidate of each path, the score, the block and
-                its inputs.
-            sample (PathSample): What was drawn, the first path.
-            scores (Tensor): Shape ``(num_groups, )``, with their graph.
-            *others (list[int]): Further paths, index of a candidate by group.
+        A gate takes a candidate of each path, the score, the block and its inputs.
+        Paths are the sampled one and ``others``, index of a candidate by group.
         """
         by_block = self.keep_rewards(sample.by_block(scores)).unbind()
         names = [sample.candidates(path) for path in (sample.chosen, *others)]

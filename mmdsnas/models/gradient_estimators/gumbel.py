@@ -11,7 +11,12 @@ from .base import GateEstimator
 
 
 class GumbelEstimator(GateEstimator):
-    """An estimator with a temperature that changes linearly over the search stage."""
+    """An estimator with a temperature that changes linearly over the search stage.
+
+    Args:
+        tau_start (float): Temperature at the start of the search stage.
+        tau_end (float): And at its end.
+    """
 
     def __init__(self, tau_start: float, tau_end: float) -> None:
         super().__init__()
@@ -36,12 +41,7 @@ class GDASGradient(GumbelEstimator):
     One candidate is executed. Backward, ``alpha`` gets the gradient of the soft
     sample ``s = softmax((log p + Gumbel noise) / temperature)`` at the sampled
     candidate, ``<dL/dy, y_k> grad s_k``: straight-through, without the candidates
-    that were not executed, as in the paper's acceleration. The temperature falls
-    linearly with the epochs of the search stage.
-
-    Args:
-        tau_start (float): Temperature at the start of the search stage.
-        tau_end (float): And at its end.
+    that were not executed, as in the paper's acceleration.
     """
 
     @checked_options

@@ -60,12 +60,7 @@ class SNASGradient(GumbelEstimator):
     """All candidates, weighed by a soft sample (Xie et al., SNAS, ICLR 2019).
 
     The weights are ``softmax((log p + Gumbel noise) / temperature)``, a
-    reparameterised sample; ``alpha`` gets the gradient through it. The temperature
-    falls linearly with the epochs of the search stage.
-
-    Args:
-        tau_start (float): Temperature at the start of the search stage.
-        tau_end (float): And at its end.
+    reparameterised sample; ``alpha`` gets the gradient through it.
     """
 
     mixes = True

@@ -1,5 +1,5 @@
 from .blocks import all_candidates, blocks_of, one_path
-from .in_place import copy_overwritten_outputs, in_place_readers
+from .in_place import copy_overwritten_outputs
 from .one_hot_mutable_op import OneHotMutableOP
 from .outputs import map_tensors, outline, tensors_of
 
@@ -8,7 +8,6 @@ __all__ = [
     'all_candidates',
     'blocks_of',
     'copy_overwritten_outputs',
-    'in_place_readers',
     'map_tensors',
     'one_path',
     'outline',

@@ -44,10 +44,6 @@ def one_path(
 
     It is the network that is exported, and no copy: a function that a module holds
     would still call the original.
-
-    Args:
-        blocks (Mapping[str, OneHotMutableOP]): By name.
-        path (Mapping[str, str]): Candidate by block.
     """
     with _restored(blocks) as free:
         for name, block in free.items():
@@ -87,7 +83,7 @@ def _compared(
             raise
         # Whatever a candidate raises, its user must know which it was.
         except Exception as error:
-            given = ', '.join(map(outline, [*args, *kwargs.values()]))
+            given = ', '.join(map(str, outline([*args, *kwargs.values()])))
             raise RuntimeError(
                 f'candidate {choice} of block {name} fails with the input {given}: '
                 f'{type(error).__name__}: {error}'

@@ -7,14 +7,9 @@ from torch import Tensor
 
 
 def inner_product(a: Tensor, b: Tensor) -> Tensor:
-    """Inner product of two tensors, accumulated in at least float32.
+    """Inner product of two tensors of one shape, whatever their strides.
 
-    Args:
-        a (Tensor): Any shape and strides.
-        b (Tensor): The same shape as ``a``.
-
-    Returns:
-        Tensor: Shape ``()``; float64 if ``a`` or ``b`` is, else float32.
+    It is accumulated in float64 if one of them is, else in float32; shape ``()``.
     """
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
     a, b = _same_order(a, b)

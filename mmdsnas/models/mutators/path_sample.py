@@ -66,11 +66,7 @@ class PathSample:
     def by_block(self, values: Tensor) -> Tensor:
         """Repeats what groups have for each of their blocks, whose gradients add up.
 
-        Args:
-            values (Tensor): Shape ``(num_groups, ...)``.
-
-        Returns:
-            Tensor: Shape ``(num_blocks, ...)``.
+        From shape ``(num_groups, ...)`` it becomes ``(num_blocks, ...)``.
         """
         if len(self.blocks) == len(self.groups):
             return values
@@ -96,12 +92,10 @@ class PathSample:
             block.current_choice = choice
 
     def other(self, different: bool = False) -> List[int]:
-        """A second draw, the same in every call.
+        """A second draw, the same in every call, independent of the sampled path.
 
-        Args:
-            different (bool): Whether it must differ from the sampled path in every
-                group that has two candidates or more: drawn from ``p`` without the
-                sampled candidate. Otherwise it is independent of the sampled path.
+        A ``different`` one is from ``p`` without the sampled candidates: it differs in
+        every group that has two candidates or more.
         """
         probs = self.probs
         if different:

@@ -151,7 +151,7 @@ def search_numbers(
         **{COSTS[n].expected: table.fixed_part[n] + m for n, m in zip(names, means)},
         'sampled_mflops': table.cost(mutator.current_choices)['flops'],
         'entropy': sum(entropy) / len(entropy),
-        'fixed_blocks': len(table.blocks) - len(mutator.free_blocks),
+        'fixed_blocks': len(table.blocks) - len(searched_blocks(algorithm)),
     }
     state.update({f'multiplier_{n}': v for n, v in zip(term.limits, multipliers)})
     by_block = {'total_entropy': sum(entropy)}

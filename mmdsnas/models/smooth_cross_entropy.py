@@ -35,13 +35,10 @@ class SmoothCrossEntropy(nn.Module):
         avg_factor: Optional[float] = None,
         **kwargs,
     ) -> Tensor:
-        """Mean loss of a batch.
+        """Mean loss of a batch; ``avg_factor`` divides in place of its size.
 
-        Args:
-            cls_score (Tensor): Logits, shape ``(n, num_classes)``.
-            label (Tensor): Class indices ``(n, )``, or probabilities
-                ``(n, num_classes)``.
-            avg_factor (float, optional): What the sum is divided by; n if None.
+        Logits have the shape ``(n, num_classes)``, and so have labels, unless they are
+        class indices ``(n, )``.
         """
         total = F.cross_entropy(
             cls_score, label, label_smoothing=self.label_smooth_val, reduction='sum'
