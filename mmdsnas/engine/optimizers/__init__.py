@@ -1,13 +1,6 @@
-from .accumulation import restart_accumulation
+# ruff: noqa: F401
 from .constructors import (
     GroupedOptimWrapperConstructor,
     SearchOptimWrapperConstructor,
 )
 from .search_optim_wrapper_dict import SearchOptimWrapperDict
-
-__all__ = [
-    'GroupedOptimWrapperConstructor',
-    'SearchOptimWrapperConstructor',
-    'SearchOptimWrapperDict',
-    'restart_accumulation',
-]
