@@ -25,7 +25,7 @@ class Checkpoints:
     """Loads checkpoints, each once although mmengine needs it too.
 
     Args:
-        trust (bool): Whether code in the files may run. Defaults to False.
+        trust (bool): Whether code in the files may run.
     """
 
     def __init__(self, trust: bool = False) -> None:
@@ -74,10 +74,8 @@ def find_latest(checkpoints: Checkpoints, work_dir: Union[str, Path]) -> Optiona
     Raises:
         CheckpointError: There are checkpoints, but all are damaged.
     """
-    return on_rank_0(
-        lambda: _first_whole(checkpoints, Path(work_dir)),
-        'look for a checkpoint to resume',
-    )
+    task = 'look for a checkpoint to resume'
+    return on_rank_0(lambda: _first_whole(checkpoints, Path(work_dir)), task)
 
 
 def _first_whole(checkpoints: Checkpoints, work_dir: Path) -> Optional[str]:

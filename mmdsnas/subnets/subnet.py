@@ -105,11 +105,7 @@ def block_names(model: nn.Module) -> Dict[str, OneHotMutableOP]:
 
 
 def check_subnet(model: nn.Module, subnet: Subnet) -> None:
-    """Refuses a subnet that does not fit a supernet.
-
-    Raises:
-        SubnetError: A block is missing or unknown, or its candidate is.
-    """
+    """Raises a ``SubnetError`` if a subnet does not fit a supernet."""
     blocks = block_names(model)
     hint = '; the subnet belongs to another supernet.'
     for name in subnet:
