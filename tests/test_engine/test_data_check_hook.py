@@ -56,8 +56,7 @@ def refused(tmp_path, message, *hooks, **kwargs):
 # Of 16 images by 3 the last batch has one.
 @pytest.mark.parametrize('size', [1, 3])
 @pytest.mark.parametrize(
-    'position, name',
-    [('candidate', r'blocks.1._candidates.b.bn'), ('tail', 'tail.bn')],
+    'position, name', [('candidate', r'blocks.1._candidates.b.bn'), ('tail', 'tail.bn')]
 )
 def test_a_batch_of_one_image(tmp_path, size, position, name):
     refused(
@@ -224,8 +223,7 @@ def test_nothing_is_written_before_the_training(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'sampler, sizes',
-    [(InfiniteSampler(range(9), seed=0), (4, 2)), (range(9), (1, 1))],
+    'sampler, sizes', [(InfiniteSampler(range(9), seed=0), (4, 2)), (range(9), (1, 1))]
 )
 def test_the_smallest_batch(sampler, sizes):
     """Of 9 images by 4 and by 2; there is no last one of an endless stream."""

@@ -48,8 +48,7 @@ ITER_COSINE = dict(
 def run(folder, resume=None, batch_size=6, accumulate=2, model=None, more=(), **kwargs):
     """Three iterations in each epoch, so that two do not divide them."""
     sgd = dict(
-        optimizer=dict(type='SGD', lr=0.1, momentum=0.9),
-        accumulative_counts=accumulate,
+        optimizer=dict(type='SGD', lr=0.1, momentum=0.9), accumulative_counts=accumulate
     )
     adam = dict(
         optimizer=dict(type='Adam', lr=0.1, betas=(0.5, 0.999)),
@@ -59,9 +58,7 @@ def run(folder, resume=None, batch_size=6, accumulate=2, model=None, more=(), **
         max_epochs=EPOCHS,
         train_dataloader=loader(noise=True, batch_size=batch_size),
         optim_wrapper=dict(
-            constructor='SearchOptimWrapperConstructor',
-            architecture=sgd,
-            mutator=adam,
+            constructor='SearchOptimWrapperConstructor', architecture=sgd, mutator=adam
         ),
         param_scheduler=ITER_COSINE,
         resume=resume is not None,
@@ -243,10 +240,7 @@ def other(**candidates):
             lambda: other(tanh=torch.tanh, cosine=torch.cos),
             'blocks.0 was tanh, sine and is tanh, cosine',
         ),
-        (
-            lambda: other(tanh=torch.tanh),
-            'blocks.0 was tanh, sine and is tanh.$',
-        ),
+        (lambda: other(tanh=torch.tanh), 'blocks.0 was tanh, sine and is tanh.$'),
         (
             lambda: algorithm_of(
                 ToyNet(list(normed_net().blocks)[:1], stem=Norm(torch.relu)),

@@ -36,9 +36,7 @@ def run(folder, *hooks, stages=(0, 2), accumulate=1, model=None, net=None, **kwa
         max_epochs=2,
         train_dataloader=alternating(),
         optim_wrapper=dict(
-            constructor='SearchOptimWrapperConstructor',
-            architecture=sgd,
-            mutator=sgd,
+            constructor='SearchOptimWrapperConstructor', architecture=sgd, mutator=sgd
         ),
         val_dataloader=None,
         val_cfg=None,

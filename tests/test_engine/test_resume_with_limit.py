@@ -3,12 +3,7 @@
 import torch
 import torch.nn as nn
 
-from tests.test_engine.test_exact_resume_hook import (
-    checkpoint,
-    messages,
-    run,
-    tensors,
-)
+from tests.test_engine.test_exact_resume_hook import checkpoint, messages, run, tensors
 from tests.toy import ToyNet, algorithm_of, block
 from tests.toy_run import Norm
 

@@ -7,11 +7,7 @@ import pytest
 import torch
 
 from mmdsnas.errors import CheckpointError, OutputError
-from mmdsnas.subnets.checkpoint import (
-    load_checkpoint,
-    load_safely,
-    save_checkpoint,
-)
+from mmdsnas.subnets.checkpoint import load_checkpoint, load_safely, save_checkpoint
 from tests.payload import Payload
 from tests.test_utils.test_files import no_file_longer_than
 

@@ -109,11 +109,7 @@ def test_a_run_leaves_no_child_above_the_limit(tmp_path):
     cheap = search().cost_table.cost_range()[0]
     model = search(pretrain_epochs=1, finetune_epochs=2, cost=dict(limit=cheap * 1.1))
     model.architecture.tail.times = 3
-    runner = runner_of(
-        tmp_path,
-        hooks=[dict(type='ExportChildHook')],
-        model=model,
-    )
+    runner = runner_of(tmp_path, hooks=[dict(type='ExportChildHook')], model=model)
     with pytest.raises(ConfigError, match=r'cost\.limit'):
         runner.train()
     left = {path.name for path in (tmp_path / 'work').iterdir()}
