@@ -218,7 +218,6 @@ def test_where_all_is_fixed_every_batch_trains_the_weights(tmp_path):
 @pytest.mark.parametrize('epoch', [1, 2, 3])
 def test_a_resumed_run_is_the_whole_run(tmp_path, epoch):
     def part(name, **kwargs):
-        (tmp_path / name).mkdir()
         options = dict(stages=(1, 3), max_epochs=4, train_dataloader=alternating(True))
         estimator = dict(type='ScoreFunctionGradient')
         options['model'] = dict(gradient_estimator=estimator)

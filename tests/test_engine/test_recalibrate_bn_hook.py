@@ -30,7 +30,6 @@ def trained(folder, *hooks, **kwargs):
 
 
 def test_training_goes_on_as_if_nothing_had_happened(tmp_path):
-    (tmp_path / 'with').mkdir(), (tmp_path / 'without').mkdir()
     plain, state, draws = trained(tmp_path / 'without')
     scores, other, other_draws = trained(tmp_path / 'with', RECALIBRATE)
     assert draws == other_draws

@@ -3,7 +3,12 @@
 import torch
 import torch.nn as nn
 
-from tests.test_engine.test_exact_resume_hook import checkpoint, messages, run, tensors
+from tests.test_engine.test_exact_resume_hook import (
+    checkpoint,
+    messages,
+    resumed_is_whole,
+    run,
+)
 from tests.toy import ToyNet, algorithm_of, block
 from tests.toy_run import Norm
 
@@ -41,21 +46,13 @@ def saved(folder, share=0.3, epoch=2):
 
 def test_the_multipliers_go_on_where_they_were(tmp_path):
     first, second = tmp_path / 'first', tmp_path / 'second'
-    first.mkdir()
-    second.mkdir()
-    path = saved(first)
+    saved(first)
     states = [multipliers(checkpoint(first, e)['state_dict']) for e in (1, 2, 3)]
     assert set(states[0]) == {'flops', 'mean_square', 'steps'}
     # Moved by the steps of the search stage alone, two in an epoch.
     assert [s['steps'].item() for s in states] == [0, 2, 4]
     assert 0 < states[1]['flops'] < states[2]['flops']
-    run(second, path, model=model(), more=[EMA])
-    expected = dict(tensors(checkpoint(first)))
-    found = dict(tensors(checkpoint(second)))
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        if isinstance(value, torch.Tensor):
-            assert torch.equal(found[name], value), name
+    resumed_is_whole(first, second, 2, model=model(), more=[EMA])
 
 
 def test_a_checkpoint_without_multipliers_is_resumed(tmp_path, caplog, monkeypatch):
@@ -63,7 +60,6 @@ def test_a_checkpoint_without_multipliers_is_resumed(tmp_path, caplog, monkeypat
     path = saved(tmp_path, share=None)
     assert not multipliers(checkpoint(tmp_path, 2)['state_dict'])
     seen = messages(caplog, monkeypatch)
-    (tmp_path / 'on').mkdir()
     runner = run(tmp_path / 'on', path, model=model(), more=[EMA])
     (said,) = [m for m in seen if 'bit for bit' in m]
     assert "cost.limits was None and is {'flops': " in said
@@ -76,7 +72,6 @@ def test_a_checkpoint_without_multipliers_is_resumed(tmp_path, caplog, monkeypat
 def test_a_limit_can_be_taken_away(tmp_path, caplog, monkeypatch):
     path = saved(tmp_path)
     seen = messages(caplog, monkeypatch)
-    (tmp_path / 'on').mkdir()
     run(tmp_path / 'on', path, model=model(share=None), more=[EMA])
     assert [m for m in seen if "cost.limits was {'flops': " in m and 'is None' in m]
     assert not multipliers(checkpoint(tmp_path / 'on', 3)['state_dict'])
