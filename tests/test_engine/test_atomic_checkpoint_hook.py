@@ -187,6 +187,12 @@ def test_backend_of_the_user_is_used(tmp_path, monkeypatch):
     assert put == [f'{tmp_path}/work/epoch_1.pth']
 
 
+@pytest.mark.parametrize('hook', [dict(save_best='x'), dict(save_best='x', rule='no')])
+def test_a_best_that_is_none(tmp_path, hook):
+    with pytest.raises(ConfigError, match=r"checkpoint.save_best must .* are \['x'\]"):
+        runner_in(tmp_path, **hook)
+
+
 def test_saving_by_iterations_in_a_run_of_epochs(tmp_path):
     message = '^default_hooks.checkpoint.by_epoch must be True .* but is False.$'
     with pytest.raises(ConfigError, match=message):

@@ -180,10 +180,3 @@ def test_an_optimizer_that_scales_its_loss_alone_is_refused():
     sentence = 'optim_wrapper.architecture.type is AmpOptimWrapper'
     with pytest.raises(ConfigError, match=sentence):
         SearchOptimWrapperDict(architecture=wrapper)
-
-
-def test_unknown_amp_dtype_is_refused(model):
-    with pytest.raises(ConfigError, match="^dtype of .*, but is 'int8'"):
-        build(model, amp=dict(dtype='int8'))
-    with pytest.raises(ConfigError, match="'scale'.*'init_scale'"):
-        build(model, amp=dict(scale=2.0))

@@ -31,11 +31,10 @@ class SearchOptimWrapperDict(OptimWrapperDict):
     of the weights says.
 
     Args:
-        architecture (OptimWrapper): Of the weights.
         amp (dict, optional): Mixed precision: ``dtype``, ``'bfloat16'`` or
             ``'float16'`` (by default float16 on CUDA, bfloat16 elsewhere), and optional
             arguments of ``torch.amp.GradScaler``, which float16 uses. None: off.
-        **others (OptimWrapper): ``mutator``.
+        **optim_wrappers (OptimWrapper): ``architecture`` and ``mutator``.
 
     Attributes:
         loss_factor (float | Tensor): What the last loss, and with it every
@@ -54,13 +53,15 @@ class SearchOptimWrapperDict(OptimWrapperDict):
 
     @checked_options
     def __init__(
-        self,
-        architecture: OptimWrapper,
-        amp: Optional[Dict[str, Any]] = None,
-        **others: OptimWrapper,
+        self, amp: Optional[Dict[str, Any]] = None, **optim_wrappers: OptimWrapper
     ) -> None:
-        super().__init__(architecture=architecture, **others)
-        self.lead = architecture
+        super().__init__(**optim_wrappers)
+        if 'architecture' not in optim_wrappers:
+            raise ConfigError(
+                'optim_wrapper must have architecture, the optimizer of the weights, '
+                f'but has {", ".join(optim_wrappers)}.'
+            )
+        self.lead = self.optim_wrappers['architecture']
         for name, wrapper in self.items():
             if type(wrapper) is AmpOptimWrapper:
                 raise ConfigError(
