@@ -19,11 +19,11 @@ from .hooks.safety.rank_agreement_hook import RankAgreementHook
 from .hooks.stage.held_out_batch_hook import HeldOutBatchHook
 from .hooks.stage.search_stage_hook import SearchStageHook
 from .hooks.stage.select_child_hook import SelectChildHook
-from .optimizers import (
+from .optimizers.constructors import (
     GroupedOptimWrapperConstructor,
     SearchOptimWrapperConstructor,
-    SearchOptimWrapperDict,
 )
+from .optimizers.search_optim_wrapper_dict import SearchOptimWrapperDict
 from .selection import EvolutionSelection, RandomSelection
 from .worker_seed import seed_worker
 

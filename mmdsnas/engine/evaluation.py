@@ -63,7 +63,7 @@ def evaluate_path(
         algorithm (DSNAS): The search.
         path (dict[str, str]): Candidate by group.
         batches (Iterable): Training batches for the statistics.
-        loop (ValLoop): See :func:`evaluate`.
+        loop (ValLoop): Data, evaluator and precision.
         seed (int): Of what a data loader draws.
     """
     with random_states_kept(seed), state_kept(algorithm), algorithm.evaluating(path):
@@ -73,11 +73,11 @@ def evaluate_path(
 
 
 @contextmanager
-def no_side_effects(model: BaseModel, training: bool = False) -> Iterator[BaseModel]:
+def no_side_effects(model: BaseModel, training: bool = False) -> Iterator[None]:
     """A model in this mode, without gradients; all states are put back."""
     with state_kept(model), random_states_kept(0), torch.no_grad():
         model.train(training)
-        yield model
+        yield
 
 
 def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> Dict[str, Any]:
@@ -88,10 +88,10 @@ def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> Dict[str, Any]
     Args:
         model (BaseModel): In :func:`no_side_effects`.
         loop (ValLoop): Data, evaluator and precision.
-        name (str): Whose they are, for messages: ``'val'``, say.
+        name (str): Of the loop for messages: ``'val'``, say.
 
     Raises:
-        ConfigError: Network, data and evaluator do not fit each other.
+        ConfigError: They do not fit each other.
     """
     with telling(f'the images of the dataloader of {name} cannot be loaded'):
         batch = some_images(loop.dataloader)

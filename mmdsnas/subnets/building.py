@@ -156,11 +156,8 @@ def use_recorded_subnet(
     given = options.get('model.fix_subnet')
     if given is None:
         if model_cfg.get('fix_subnet') is not None:
-            print_log(
-                'The child is the one that the checkpoint records, whatever '
-                'model.fix_subnet of the config is.',
-                'current',
-            )
+            told = 'The child is that of the checkpoint, not model.fix_subnet.'
+            print_log(told, 'current')
         model_cfg.fix_subnet = recorded
     elif not is_of_search(checkpoint) and read_subnet(given) != recorded:
         raise SubnetError(

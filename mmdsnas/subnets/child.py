@@ -11,11 +11,9 @@ from mmdsnas.utils.plain import plain
 from mmdsnas.versions import __version__
 from .checkpoint import save_checkpoint
 from .metadata import Metadata
-from .subnet import Subnet, check_subnet, subnet_of_path, write_subnet
+from .subnet import SEARCH_PREFIX, Subnet, check_subnet, subnet_of_path, write_subnet
 
-# What the names of the supernet's weights begin with in a search.
-SEARCH_PREFIX = 'architecture.'
-# And those of alpha: in MMRazor before its version 1.0.0 the second.
+# Of the names of alpha in a search: in MMRazor before its version 1.0.0 the second.
 ALPHA_PREFIXES = ('mutator._arch_params.', 'mutator.arch_params.')
 
 

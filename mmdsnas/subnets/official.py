@@ -18,9 +18,8 @@ from mmdsnas.models import DifferentiableMutator
 from mmdsnas.models.architecture import build_architecture
 from mmdsnas.models.weights import differences, why_unfit, without_module
 from mmdsnas.versions import __version__
-from .child import SEARCH_PREFIX
 from .metadata import last_lr, meta_of
-from .subnet import block_names
+from .subnet import SEARCH_PREFIX, block_names
 
 ALPHA = 'log_alpha'
 # Published by the authors beside their models.

@@ -16,7 +16,7 @@ from mmdsnas.models.weights import (
 )
 from mmdsnas.registry import HOOKS
 from mmdsnas.subnets import child_of_search, is_of_search
-from mmdsnas.subnets.child import SEARCH_PREFIX
+from mmdsnas.subnets.subnet import SEARCH_PREFIX
 from ..utils import model_of
 from .ema_hook import SEARCHED
 

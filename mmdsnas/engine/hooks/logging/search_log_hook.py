@@ -126,15 +126,12 @@ def search_numbers(
         rewards (Tensor, optional): Of the blocks still searched, in it.
 
     Returns:
-        tuple[dict[str, float], dict[str, float]]: Of the search as a whole:
-        ``expected_mflops`` and ``sampled_mflops``, ``entropy`` (mean over the groups,
-        nats) and ``fixed_blocks`` (how many); of limits also the mean cost and
-        ``multiplier_<cost>``. By block: ``entropy/<block>``, ``kl/<block>`` (how far
-        the step went, nats), ``reward/<block>`` if finite, and ``total_entropy``.
+        tuple[dict[str, float], dict[str, float]]: Of the search as a whole, and by
+        block; docs/en/user_guides/logs.md says what each is.
     """
     table, mutator = algorithm.cost_table, algorithm.mutator
     term, probs = algorithm.cost_term, mutator.probs()
-    names, none = list(dict.fromkeys(('flops', *term.limits))), probs.new_empty(0)
+    names, none = list({'flops': 0, **term.limits}), probs.new_empty(0)
     parts = [
         torch.stack([expected_cost(probs, table.matrix(n).to(probs)) for n in names]),
         F.entropy(probs),

@@ -86,21 +86,19 @@ def found_lines(found: Mapping[str, Any], channels: int) -> List[str]:
         for name in images['train']
     ]
     number = {split: sum(by_class.values()) for split, by_class in images.items()}
-    held_out = 'held out of each class, since there is no folder val'
-    parts = [
-        f'{number["train"]} to train on',
-        f'{number["val"]} to validate on, '
-        + (f'in the folder {folders["val"]}' if 'val' in folders else held_out),
-    ]
+    where = 'held out of each class, since there is no folder val'
+    if 'val' in folders:
+        where = f'in the folder {folders["val"]}'
+    parts = f'{number["train"]} to train on; {number["val"]} to validate on, {where}'
     if 'test' in images:
-        parts.append(f'{number["test"]} to test on, in the folder {folders["test"]}')
+        parts += f'; {number["test"]} to test on, in the folder {folders["test"]}'
     kinds = ', '.join(f'{n} {KINDS[kind]}' for kind, n in found['channels'].items())
     height, width = found['size']
     folder = printable(found['folder'])
     lines = [
         f'{sum(number.values())} images of {len(counts)} classes in {folder}',
         f'  {", ".join(counts)}',
-        f'  {"; ".join(parts)}',
+        f'  {parts}',
         f'  {kinds}; median size {height} x {width}',
     ]
     if set(found['channels']) != {str(channels)}:

@@ -51,11 +51,11 @@ class DataCheckHook(Hook):
             if runner.val_loop is not None:
                 metrics = try_evaluation(model, runner.val_loop, 'val')
                 _check_save_best(runner, list(metrics))
-            if any(isinstance(hook, ExportChildHook) for hook in runner.hooks):
+            exports = any(isinstance(hook, ExportChildHook) for hook in runner.hooks)
+            if exports and has_test_data(runner):
                 with telling('the test of the child cannot be built from its config'):
-                    loop = runner.test_loop if has_test_data(runner) else None
-                if loop is not None:
-                    try_evaluation(model, loop, 'test')
+                    loop = runner.test_loop
+                try_evaluation(model, loop, 'test')
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
         """Notes that the training has begun."""
