@@ -3,8 +3,6 @@
 The whole matrix of kills, through the command line, is in tests/resume.
 """
 
-import logging
-
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
@@ -155,29 +153,13 @@ def test_the_checkpoint_says_where_the_run_was(whole):
     assert choices == [['tanh', 'sine']] * 2
 
 
-def messages(caplog, monkeypatch):
-    """mmengine's logger does not pass records on."""
-    caplog.set_level(logging.WARNING)
-    seen = []
-    emit = logging.Logger.handle
-    monkeypatch.setattr(
-        logging.Logger,
-        'handle',
-        lambda self, record: (seen.append(record.getMessage()), emit(self, record)),
-    )
-    return seen
-
-
-def test_another_number_of_iterations_keeps_the_schedule(
-    whole, tmp_path, caplog, monkeypatch
-):
+def test_another_number_of_iterations_keeps_the_schedule(whole, tmp_path, messages):
     """As after a start on another number of ranks."""
-    seen = messages(caplog, monkeypatch)
     epoch = 2
     runner = run(
         tmp_path, whole / 'work' / f'epoch_{epoch}.pth', batch_size=4, accumulate=1
     )
-    (warning,) = [m for m in seen if 'not bit for bit' in m]
+    (warning,) = [m for m in messages if 'not bit for bit' in m]
     assert 'iterations_per_epoch was 3 and is 4' in warning
     assert 'batch_size was 6 and is 4' in warning
     assert runner.iter == EPOCHS * 4
@@ -189,10 +171,9 @@ def test_another_number_of_iterations_keeps_the_schedule(
     assert lr[-1] < 0.2 * lr[-8]
 
 
-def test_the_same_setting_says_nothing(whole, tmp_path, caplog, monkeypatch):
-    seen = messages(caplog, monkeypatch)
+def test_the_same_setting_says_nothing(whole, tmp_path, messages):
     run(tmp_path, whole / 'work' / 'epoch_3.pth')
-    assert not [m for m in seen if 'bit for bit' in m or 'persistent' in m]
+    assert not [m for m in messages if 'bit for bit' in m or 'persistent' in m]
 
 
 def other(num=2, **candidates):
@@ -234,16 +215,15 @@ def test_other_classes_are_refused(whole, tmp_path, monkeypatch):
         run(tmp_path / 'others', path)
 
 
-def test_changed_images_are_told(whole, tmp_path, caplog, monkeypatch):
+def test_changed_images_are_told(whole, tmp_path, messages):
     """Those of a folder, which a resumed run counts anew."""
-    seen = messages(caplog, monkeypatch)
     checkpoint = torch.load(whole / 'work' / 'epoch_2.pth', weights_only=False)
     checkpoint['meta']['run']['setting']['images'] = dict(train=dict(ant=3))
     torch.save(checkpoint, tmp_path / 'counted.pth')
     found = dict(images=dict(train=[['ant', 4]]))
     run(tmp_path, tmp_path / 'counted.pth', cfg=dict(own_images=dict(found=found)))
     told = "images was {'train': {'ant': 3}} and is {'train': {'ant': 4}}"
-    assert any(told in message for message in seen)
+    assert any(told in message for message in messages)
 
 
 def test_another_model_of_the_same_space_is_refused(whole, tmp_path):
@@ -254,28 +234,27 @@ def test_another_model_of_the_same_space_is_refused(whole, tmp_path):
         run(tmp_path, whole / 'work' / 'epoch_2.pth', model=model)
 
 
-def test_workers_that_live_on_are_told(tmp_path, caplog, monkeypatch):
-    seen = messages(caplog, monkeypatch)
+def test_workers_that_live_on_are_told(tmp_path, messages):
     data = dict(
         loader(noise=True, batch_size=8), num_workers=1, persistent_workers=True
     )
     run(tmp_path, train_dataloader=data, max_epochs=1)
-    assert [m for m in seen if 'train_dataloader.persistent_workers' in m]
+    assert [m for m in messages if 'train_dataloader.persistent_workers' in m]
 
 
 @pytest.mark.slow
-def test_options_that_a_resume_keeps_are_told(whole, tmp_path, caplog, monkeypatch):
+def test_options_that_a_resume_keeps_are_told(whole, tmp_path, messages):
     def config(lr, counts):
         part = dict(optimizer=dict(lr=lr), accumulative_counts=counts)
         return dict(optim_wrapper=dict(architecture=part))
 
     def told(resume, lr, counts):
         folder = tmp_path / f'{lr}_{counts}'
-        seen = messages(caplog, monkeypatch)
+        messages.clear()
         given = Keep('before_run', lambda r: r.cfg.update(config(lr, counts)), 1)
         run(folder, resume, more=[given], max_epochs=2)
         return folder / 'work' / 'epoch_1.pth', [
-            m for m in seen if 'bit for bit' in m or 'without effect' in m
+            m for m in messages if 'bit for bit' in m or 'without effect' in m
         ]
 
     first, said = told(None, 0.1, 2)
@@ -318,12 +297,9 @@ def test_a_loop_of_iterations_accumulates_over_all_of_them(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize('state', [None, 3, dict(setting=[], options=7), {}])
-def test_a_checkpoint_that_says_nothing_is_resumed(
-    whole, tmp_path, state, caplog, monkeypatch
-):
-    seen = messages(caplog, monkeypatch)
+def test_a_checkpoint_that_says_nothing_is_resumed(whole, tmp_path, state, messages):
     saved = checkpoint(whole, 3)
     saved['meta']['run'] = state
     torch.save(saved, tmp_path / 'epoch_3.pth')
     run(tmp_path, tmp_path / 'epoch_3.pth')
-    assert not [m for m in seen if 'bit for bit' in m or 'without effect' in m]
+    assert not [m for m in messages if 'bit for bit' in m or 'without effect' in m]

@@ -5,7 +5,6 @@ import torch.nn as nn
 
 from tests.test_engine.test_exact_resume_hook import (
     checkpoint,
-    messages,
     resumed_is_whole,
     run,
 )
@@ -55,13 +54,12 @@ def test_the_multipliers_go_on_where_they_were(tmp_path):
     resumed_is_whole(first, second, 2, model=model(), more=[EMA])
 
 
-def test_a_checkpoint_without_multipliers_is_resumed(tmp_path, caplog, monkeypatch):
+def test_a_checkpoint_without_multipliers_is_resumed(tmp_path, messages):
     """Of a run without a limit; they begin at 0."""
     path = saved(tmp_path, share=None)
     assert not multipliers(checkpoint(tmp_path, 2)['state_dict'])
-    seen = messages(caplog, monkeypatch)
     runner = run(tmp_path / 'on', path, model=model(), more=[EMA])
-    (said,) = [m for m in seen if 'bit for bit' in m]
+    (said,) = [m for m in messages if 'bit for bit' in m]
     assert "cost.limits was None and is {'flops': " in said
     assert 'cost.form was None and is adaptive' in said
     state = multipliers(checkpoint(tmp_path / 'on', 3)['state_dict'])
@@ -69,11 +67,10 @@ def test_a_checkpoint_without_multipliers_is_resumed(tmp_path, caplog, monkeypat
     assert runner.model.cost_term.allows(runner.model.mutator.fixed)
 
 
-def test_a_limit_can_be_taken_away(tmp_path, caplog, monkeypatch):
+def test_a_limit_can_be_taken_away(tmp_path, messages):
     path = saved(tmp_path)
-    seen = messages(caplog, monkeypatch)
     run(tmp_path / 'on', path, model=model(share=None), more=[EMA])
-    assert [m for m in seen if "cost.limits was {'flops': " in m and 'is None' in m]
+    assert [m for m in messages if "cost.limits was {'flops': " in m and 'is None' in m]
     assert not multipliers(checkpoint(tmp_path / 'on', 3)['state_dict'])
 
 

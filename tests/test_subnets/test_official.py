@@ -125,13 +125,6 @@ def test_prefix_epoch_and_learning_rate(supernet, architecture):
     assert bare['state_dict'].keys() == with_all['state_dict'].keys()
 
 
-@pytest.mark.parametrize('groups', [[{}], {0: 1}, [], [None], [dict(lr='x')], None])
-def test_optimizer_that_tells_no_learning_rate(supernet, architecture, groups):
-    wrapped = dict(state_dict=supernet, optimizer=dict(param_groups=groups))
-    meta = convert_official(wrapped, architecture, 'a.pth')[0]['meta']
-    assert meta.keys() == {'subnet', 'mmdsnas_version'}
-
-
 def test_everything_wrong_is_named(supernet, architecture):
     del supernet['first_conv.0.weight'], supernet['features.2.1.branch_main.4.bias']
     supernet['classifier.0.bias'] = torch.zeros(3)
