@@ -120,17 +120,13 @@ class AtomicCheckpointHook(CheckpointHook):
         """A best model in the own folder, also where that has been moved."""
         name = osp.basename(path) if isinstance(path, str) else ''
         own = osp.join(self.out_dir, name)
-        if name.startswith('best_') and (
-            osp.abspath(path) == osp.abspath(own) or osp.isfile(own)
-        ):
+        there = osp.isfile(own) or name and osp.abspath(path) == osp.abspath(own)
+        if name.startswith('best_') and there:
             return own
         if path is not None:
-            print_log(
-                f'The checkpoint names {shown(path)} as its best, which is not in '
-                f'{self.out_dir}: that file is left alone.',
-                'current',
-                WARNING,
-            )
+            told = f'The checkpoint names {shown(path)} as its best, which is not in '
+            told += f'{self.out_dir}: that file is left alone.'
+            print_log(told, 'current', WARNING)
         return None
 
     def _save_best_checkpoint(self, runner, metrics: Dict[str, Any]) -> None:

@@ -104,8 +104,7 @@ class ResumeValidationHook(Hook):
     it would leave that out, and with it the child, or the best checkpoint.
     """
 
-    def __init__(self) -> None:
-        self._resumed = self._training = False
+    _resumed = _training = False
 
     def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Notes that the run goes on with a checkpoint."""

@@ -40,8 +40,7 @@ class ExportChildHook(Hook):
     alone, as ``subnet.pth`` has it, whose ``meta`` then has ``test_metrics``.
     """
 
-    def __init__(self) -> None:
-        self._training = False
+    _training = False
 
     def before_train(self, runner) -> None:
         """Notes where the run starts."""

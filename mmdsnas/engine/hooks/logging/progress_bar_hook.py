@@ -24,8 +24,7 @@ class ProgressBarHook(Hook):
     and pipes get the lines of the log as they are.
     """
 
-    def __init__(self) -> None:
-        self._bar: Optional[progress.Progress] = None
+    _bar: Optional[progress.Progress] = None
 
     def before_train(self, runner) -> None:
         """Puts the bar below what is printed from now on."""

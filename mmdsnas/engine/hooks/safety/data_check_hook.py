@@ -30,8 +30,7 @@ class DataCheckHook(Hook):
         training (bool): Whether the training has begun.
     """
 
-    def __init__(self) -> None:
-        self.training = False
+    training = False
 
     def before_train(self, runner) -> None:
         """Raises a ``ConfigError`` if network, data and metrics do not fit."""
