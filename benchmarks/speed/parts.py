@@ -9,7 +9,8 @@ from unittest import mock
 
 from mmengine.optim import OptimWrapper
 
-from mmdsnas.engine.optimizers import SearchOptimWrapperDict, search_optim_wrapper_dict
+from mmdsnas.engine.optimizers import search_optim_wrapper_dict
+from mmdsnas.engine.optimizers.search_optim_wrapper_dict import SearchOptimWrapperDict
 from mmdsnas.models import DSNAS, DifferentiableMutator, DSNASGradient
 from mmdsnas.models.algorithms import dsnas
 from .variants import PlainStep, SearchStep

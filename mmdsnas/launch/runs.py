@@ -5,7 +5,7 @@ from mmengine.config import Config
 from mmengine.evaluator import DumpResults
 from mmengine.runner import Runner
 
-from mmdsnas.engine.hooks import DataCheckHook
+from mmdsnas.engine import DataCheckHook
 from mmdsnas.models import DSNAS
 from mmdsnas.models.weights import load_weights
 from mmdsnas.subnets import (

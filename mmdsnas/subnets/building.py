@@ -36,9 +36,8 @@ def sub_model(
 ) -> BaseModel:
     """Builds a child alone.
 
-    MMRazor's ``sub_model`` parses the file with a YAML loader that can run code, and
-    drops the ``data_preprocessor`` that mmengine's Runner hands on; here the file is
-    loaded safely and checked against the supernet first.
+    Unlike MMRazor's ``sub_model`` it reads the file without running code in it, checks
+    it, and takes the ``data_preprocessor`` that mmengine's Runner hands on.
 
     Args:
         cfg (dict): Config of the supernet's architecture.
@@ -83,8 +82,7 @@ def build_child(
         config (Config): That of a search, of a child, or of any classifier.
         checkpoint (dict): Of a search or of a child, from ``load_checkpoint``.
         path (str | Path): Where it came from, for messages.
-        options (Mapping, optional): Of the command line, see
-            :func:`use_recorded_subnet`.
+        options (Mapping, optional): See :func:`use_recorded_subnet`.
 
     Returns:
         BaseModel: On the CPU, in eval mode.
@@ -146,17 +144,11 @@ def use_recorded_subnet(
 ) -> None:
     """Lets a child be built as its checkpoint says, whatever the config says.
 
-    An option of the command line goes first with a checkpoint of a search, which has
-    the weights of every child, and must agree with one of a child.
-
-    Args:
-        model_cfg (dict): Changed in place if it is a ``sub_model`` and the checkpoint
-            names a subnet.
-        checkpoint (dict): A checkpoint.
-        options (Mapping): Of the command line; ``model.fix_subnet`` among them counts.
+    A ``sub_model`` is changed in place. ``model.fix_subnet`` of the command line goes
+    first with a checkpoint of a search, which has the weights of every child.
 
     Raises:
-        SubnetError: That one is another subnet than the checkpoint's.
+        SubnetError: The checkpoint is of a child, and the option names another one.
     """
     recorded = recorded_subnet(checkpoint)
     if recorded is None or not model_cfg.type.endswith('sub_model'):
@@ -164,11 +156,8 @@ def use_recorded_subnet(
     given = options.get('model.fix_subnet')
     if given is None:
         if model_cfg.get('fix_subnet') is not None:
-            print_log(
-                'The child is the one that the checkpoint records, whatever '
-                'model.fix_subnet of the config is.',
-                'current',
-            )
+            told = 'The child is that of the checkpoint, not model.fix_subnet.'
+            print_log(told, 'current')
         model_cfg.fix_subnet = recorded
     elif not is_of_search(checkpoint) and read_subnet(given) != recorded:
         raise SubnetError(

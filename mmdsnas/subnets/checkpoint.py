@@ -27,9 +27,7 @@ def check_exists(path: Union[str, Path, None]) -> None:
 
 
 def load_checkpoint(path: Union[str, Path], trust: bool = False) -> Dict[str, Any]:
-    """Loads a checkpoint to the CPU, by default without running anything in it.
-
-    See :func:`load_safely`.
+    """Loads a checkpoint by :func:`load_safely`.
 
     Raises:
         CheckpointError: It cannot be loaded, or holds no ``state_dict``.

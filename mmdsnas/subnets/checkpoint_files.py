@@ -25,7 +25,7 @@ class Checkpoints:
     """Loads checkpoints, each once although mmengine needs it too.
 
     Args:
-        trust (bool): Whether code in the files may run. Defaults to False.
+        trust (bool): Whether code in the files may run.
     """
 
     def __init__(self, trust: bool = False) -> None:
@@ -74,10 +74,8 @@ def find_latest(checkpoints: Checkpoints, work_dir: Union[str, Path]) -> Optiona
     Raises:
         CheckpointError: There are checkpoints, but all are damaged.
     """
-    return on_rank_0(
-        lambda: _first_whole(checkpoints, Path(work_dir)),
-        'look for a checkpoint to resume',
-    )
+    task = 'look for a checkpoint to resume'
+    return on_rank_0(lambda: _first_whole(checkpoints, Path(work_dir)), task)
 
 
 def _first_whole(checkpoints: Checkpoints, work_dir: Path) -> Optional[str]:
@@ -101,12 +99,11 @@ def _first_whole(checkpoints: Checkpoints, work_dir: Path) -> Optional[str]:
 def _newest_first(work_dir: Path) -> List[Path]:
     """The one that ``last_checkpoint`` names, those before it, then the others."""
     noted, text = work_dir / LAST_CHECKPOINT, ''
-    try:
-        text = noted.read_text(encoding='utf-8').strip()
-    except FileNotFoundError:
-        pass
-    except (OSError, UnicodeDecodeError) as error:
-        print_log(f'{noted} cannot be read: {error}.', 'current', WARNING)
+    if noted.exists():
+        try:
+            text = noted.read_text(encoding='utf-8').strip()
+        except (OSError, UnicodeDecodeError) as error:
+            print_log(f'{noted} cannot be read: {error}.', 'current', WARNING)
     if not text:
         number = _siblings(work_dir / 'epoch_0.pth')
         return sorted(number, key=number.get, reverse=True)

@@ -11,11 +11,9 @@ from mmdsnas.utils.plain import plain
 from mmdsnas.versions import __version__
 from .checkpoint import save_checkpoint
 from .metadata import Metadata
-from .subnet import Subnet, check_subnet, subnet_of_path, write_subnet
+from .subnet import SEARCH_PREFIX, Subnet, check_subnet, subnet_of_path, write_subnet
 
-# What the names of the supernet's weights begin with in a search.
-SEARCH_PREFIX = 'architecture.'
-# And those of alpha: in MMRazor before its version 1.0.0 the second.
+# Of the names of alpha in a search: in MMRazor before its version 1.0.0 the second.
 ALPHA_PREFIXES = ('mutator._arch_params.', 'mutator.arch_params.')
 
 
@@ -46,8 +44,8 @@ def child_checkpoint(
         extra (Metadata, optional): More for ``meta``, e.g. the accuracy.
 
     Returns:
-        dict: ``state_dict`` and ``meta``, see ``Metadata``, with costs under the keys
-        of ``COSTS``: counted in the child itself, or else those of the cost table.
+        dict: ``state_dict`` and ``meta``, with costs under the keys of ``COSTS``:
+        counted in the child itself, or else those of the cost table.
 
     Raises:
         ConfigError: The child is not within the limits of the search.
@@ -63,21 +61,17 @@ def child_checkpoint(
         for name, amounts in counted.items()
     }
     groups = {block: group for group, names in table.groups.items() for block in names}
+    # That of no name is the whole network.
+    whole, subnet = costs.pop(''), subnet_of_path(algorithm, path)
     blocks = {
-        name: dict(
-            candidate=path[groups[name]],
-            probability=confidence[groups[name]],
-            **amounts,
-        )
-        for name, amounts in costs.items()
-        if name
+        name: dict(candidate=path[group], probability=confidence[group], **costs[name])
+        for name, group in groups.items()
     }
-    subnet = subnet_of_path(algorithm, path)
     meta = dict(
         subnet=subnet,
         input_shape=estimator.input_shape,
         blocks=blocks,
-        **costs[''],
+        **whole,
         mmdsnas_version=__version__,
         **(extra or {}),
     )

@@ -13,12 +13,8 @@ from .metadata import meta_of
 def what_is_missing(meta: Mapping[str, Any]) -> Optional[str]:
     """What a search lacks of being done.
 
-    Args:
-        meta (Mapping): Of a checkpoint, see ``Metadata``; has ``epoch`` and ``plan``.
-
-    Returns:
-        str, optional: Follows 'is not finished: '; None if it is done, or if ``meta``
-        does not tell.
+    It follows 'is not finished: '. None: it is done, or the ``meta`` of its checkpoint
+    does not tell.
     """
     if not _tells(meta):
         return None
@@ -28,17 +24,16 @@ def what_is_missing(meta: Mapping[str, Any]) -> Optional[str]:
     has_child = searched or (bool(plan.get('selects')) and epoch > finetune)
     stage = Stage.of(max(epoch - 1, 0), plan['pretrain_epochs'], finetune)
     if epoch < last:
-        parts = [f'it has done {epoch} of {last} epochs, in the {stage.value} stage']
+        reason = f'it has done {epoch} of {last} epochs, in the {stage.value} stage; '
         remedy = '--resume goes on'
     elif epoch < finetune:
-        parts = [
+        reason = (
             f'train_cfg.max_epochs is {last}, but the finetune stage begins after '
-            f'model.finetune_epochs, {finetune}'
-        ]
+            f'model.finetune_epochs, {finetune}; '
+        )
         remedy = '--resume with a larger train_cfg.max_epochs goes on'
     elif not has_child:
-        parts = []
-        remedy = 'see model.pretrain_epochs and model.finetune_epochs'
+        reason, remedy = '', 'see model.pretrain_epochs and model.finetune_epochs'
     else:
         return None
     if not has_child:
@@ -47,7 +42,7 @@ def what_is_missing(meta: Mapping[str, Any]) -> Optional[str]:
         child = 'the child is chosen, but not trained to the end'
     else:
         child = 'not all blocks are fixed, so the child is the likeliest so far'
-    return '; '.join([*parts, child, remedy])
+    return f'{reason}{child}; {remedy}'
 
 
 def _tells(meta: Mapping[str, Any]) -> bool:

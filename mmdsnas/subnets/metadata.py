@@ -57,8 +57,7 @@ class RunState(TypedDict, total=False):
 class Metadata(TypedDict, total=False):
     """The ``meta`` of a checkpoint, of which nothing must be there.
 
-    Beside these stand costs of a child under the names of the cost table, such as
-    ``mflops``, and what mmengine adds, such as ``seed``.
+    Beside these stand costs of a child, such as ``mflops``, and what mmengine adds.
     """
 
     # Candidate by block, see ``recorded_subnet``.
@@ -92,9 +91,9 @@ def fits(value: Any, kind: TypeAdapter) -> bool:
     """Whether a value is of a kind."""
     try:
         kind.validate_python(value)
+        return True
     except ValidationError:
         return False
-    return True
 
 
 def meta_of(checkpoint: Mapping[str, Any]) -> Metadata:
@@ -127,11 +126,7 @@ def recorded_classes(checkpoint: Mapping[str, Any]) -> List[str]:
 def check_classes(
     checkpoint: Mapping[str, Any], classes: Optional[Sequence[str]], path: Any
 ) -> None:
-    """Refuses images whose classes are others than those that a checkpoint records.
-
-    Args:
-        checkpoint (Mapping): From ``load_checkpoint``, of the file ``path``.
-        classes (Sequence[str], optional): Of the images, if they are known.
+    """Refuses images of other classes, if they are known, than a checkpoint records.
 
     Raises:
         CheckpointError: They are others, or in another order.

@@ -59,12 +59,8 @@ _PARTS = {
 def child_config(config: Config) -> Optional[Dict[str, Any]]:
     """The part of a config that a child needs, for the ``meta`` of a checkpoint.
 
-    Args:
-        config (Config): Of a search, or of a child alone.
-
-    Returns:
-        dict, optional: A config of plain values, whose model is a ``sub_model`` without
-        its subnet; None for another model.
+    It is a config of plain values, whose model is a ``sub_model`` without its subnet.
+    None for another model than a search or a child.
     """
     model = config.get('model') or {}
     architecture = model.get('architecture', model.get('cfg'))
@@ -99,13 +95,9 @@ def recorded_child_config(
 ) -> Optional[Config]:
     """The config that a checkpoint has of its child, None if it has none.
 
-    Args:
-        checkpoint (Mapping): From ``load_checkpoint``.
-        trust_checkpoint (bool): Whether it may name anything that can be imported.
-
     Raises:
-        CheckpointError: It is no such config, or names what is no registered layer,
-            or files.
+        CheckpointError: It is no such config. Or it names what is no registered layer,
+            or files, and is not trusted.
     """
     found = plain(meta_of(checkpoint).get(KEY))
     if found is None:
@@ -127,11 +119,7 @@ def recorded_child_config(
 
 
 def _for_child(value: Any) -> Any:
-    """Without what serves the training alone.
-
-    That is what mixes batches, whose classes may be anybody's, and the files of initial
-    weights: a child has weights of its own.
-    """
+    """Without what mixes batches in training, and files of initial weights."""
     if isinstance(value, dict):
         return {n: _for_child(p) for n, p in value.items() if not _is_of_training(n, p)}
     if isinstance(value, (list, tuple)):
@@ -150,13 +138,12 @@ def _is_of_training(name: str, part: Any) -> bool:
 def _is_child_config(found: Any) -> bool:
     try:
         for place, known in _PARTS.items():
-            part = reduce(getitem, place, found)
-            if not isinstance(part, dict) or not part.keys() <= known:
+            if not dict(reduce(getitem, place, found)).keys() <= known:
                 return False
         model, data = found['model'], found['test_dataloader']['dataset']
         sound = isinstance(model['cfg'], dict) and isinstance(data['pipeline'], list)
         return sound and model['type'] == SUB_MODEL
-    except (KeyError, TypeError):
+    except (LookupError, TypeError, ValueError):
         return False
 
 

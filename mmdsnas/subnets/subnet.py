@@ -18,8 +18,9 @@ from mmdsnas.utils.words import nearest, shown
 
 # Name (or alias) of a block -> name of its candidate.
 Subnet = Dict[str, str]
-# MMRazor's DumpSubnetHook names the blocks as the algorithm sees them.
-ALGORITHM_PREFIX = 'architecture.'
+# What the names of the supernet's weights begin with in a search, and blocks in files
+# of MMRazor's DumpSubnetHook.
+SEARCH_PREFIX = 'architecture.'
 # Of lists and dicts in a subnet file; MMRazor's have 4.
 MAX_DEPTH = 20
 
@@ -82,8 +83,8 @@ def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
                 f'candidate}}, but is {shown(entry)}.'
             )
         subnet[block] = chosen
-    if all(block.startswith(ALGORITHM_PREFIX) for block in subnet):
-        subnet = {b.removeprefix(ALGORITHM_PREFIX): c for b, c in subnet.items()}
+    if all(block.startswith(SEARCH_PREFIX) for block in subnet):
+        subnet = {b.removeprefix(SEARCH_PREFIX): c for b, c in subnet.items()}
     return subnet
 
 
@@ -105,11 +106,7 @@ def block_names(model: nn.Module) -> Dict[str, OneHotMutableOP]:
 
 
 def check_subnet(model: nn.Module, subnet: Subnet) -> None:
-    """Refuses a subnet that does not fit a supernet.
-
-    Raises:
-        SubnetError: A block is missing or unknown, or its candidate is.
-    """
+    """Raises a ``SubnetError`` if a subnet does not fit a supernet."""
     blocks = block_names(model)
     hint = '; the subnet belongs to another supernet.'
     for name in subnet:

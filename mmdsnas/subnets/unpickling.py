@@ -1,10 +1,9 @@
 """What mmengine's checkpoints hold beyond tensors, read without their own code.
 
 mmengine keeps the history of its logs as objects with NumPy arrays and, by
-``getattr``, methods. While :func:`history_allowed` lasts, each of these names of a
-file means a stand-in of this module, which takes plain values alone and looks
-nothing up. So neither ``getattr`` runs nor NumPy's own unpickling, which believes
-what a file says of the layout of memory.
+``getattr``, methods. Here each of these names means a stand-in, which takes plain
+values alone and looks nothing up: neither ``getattr`` runs nor NumPy's own unpickling,
+which believes what a file says of the layout of memory.
 """
 
 from contextlib import contextmanager

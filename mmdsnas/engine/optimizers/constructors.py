@@ -22,10 +22,6 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     every parameter: thousands in a supernet. The optimizer then steps them one
     by one, and every scheduler walks over them in every iteration.
 
-    Args:
-        optim_wrapper_cfg (dict): Config of the optimizer wrapper.
-        paramwise_cfg (dict, optional): See mmengine's constructor.
-
     Raises:
         ConfigError: A decay is to be multiplied that the optimizer does not have.
     """
@@ -57,10 +53,9 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         merged: Dict[tuple, Dict] = {}
         for group in params:
             options = {key: value for key, value in group.items() if key != 'params'}
-            same = merged.setdefault(
-                tuple(sorted(options.items())), dict(params=[], **options)
-            )
-            same['params'] += group['params']
+            key = tuple(sorted(options.items()))
+            merged.setdefault(key, dict(params=[], **options))
+            merged[key]['params'] += group['params']
         params[:] = merged.values()
 
 
@@ -68,9 +63,7 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 class SearchOptimWrapperConstructor:
     """Builds the optimizers of weights and ``alpha``.
 
-    It takes the model apart as MMRazor's ``SeparateOptimWrapperConstructor`` does. The
-    parts, built by :class:`GroupedOptimWrapperConstructor`, are put in a
-    :class:`SearchOptimWrapperDict`, which mmengine's own ``train_step`` can use.
+    Each is built by :class:`GroupedOptimWrapperConstructor`.
 
     Args:
         optim_wrapper_cfg (dict): ``architecture`` and ``mutator``, each the

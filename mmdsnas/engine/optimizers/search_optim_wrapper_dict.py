@@ -25,32 +25,26 @@ _Interval = Annotated[int, Field(ge=1, le=2**31 - 1)]
 class SearchOptimWrapperDict(OptimWrapperDict):
     """Optimizers of weights and ``alpha`` that share one backward pass.
 
-    With the gates of DSNAS one backward pass fills the gradients of both, so
-    that ``update_params`` has a meaning here, unlike in mmengine's
-    ``OptimWrapperDict``, and the ``train_step`` of mmengine's ``BaseModel``
-    and ``MMDistributedDataParallel`` serve as they are. Accumulation of
-    gradients follows the wrapper of the weights.
+    With the gates of DSNAS one backward pass fills the gradients of both, so that
+    ``update_params`` has a meaning here, unlike in mmengine's ``OptimWrapperDict``, and
+    mmengine's ``train_step`` serves as it is. Gradients are accumulated as the wrapper
+    of the weights says.
 
     Args:
-        amp (dict, optional): Mixed precision: ``dtype``, one of
-            ``'bfloat16'`` and ``'float16'`` (by default float16 on CUDA,
-            bfloat16 elsewhere), and optional arguments of
-            ``torch.amp.GradScaler``, which float16 uses. mmengine's
-            ``AmpOptimWrapper`` refuses the CPU and scales one optimizer's
-            loss. None: off.
+        amp (dict, optional): Mixed precision: ``dtype``, ``'bfloat16'`` or
+            ``'float16'`` (by default float16 on CUDA, bfloat16 elsewhere), and optional
+            arguments of ``torch.amp.GradScaler``, which float16 uses. None: off.
         **optim_wrappers (OptimWrapper): ``architecture`` and ``mutator``.
 
     Attributes:
         loss_factor (float | Tensor): What the last loss, and with it every
             gradient, was multiplied by: accumulation and loss scale.
         before_step (callable, optional): Called before each step, with complete and
-            unscaled gradients: it adds the gradient of the search's constraints. Given
-            by the model in :meth:`optim_context`.
+            unscaled gradients: it adds the gradient of the search's constraints.
         only (str, optional): The one of them that moves its parameters; the
             gradients of the other are dropped. None: both do.
-        skipped (bool, optional): Whether the last iteration's step of all
-            optimizers was left out because a loss or a gradient was not finite.
-            None: no step was due.
+        skipped (bool, optional): Whether the last iteration's step was left out
+            because a loss or a gradient was not finite. None: no step was due.
 
     Raises:
         ConfigError: The wrappers accumulate differently or one scales its loss by
@@ -128,15 +122,10 @@ class SearchOptimWrapperDict(OptimWrapperDict):
         step_kwargs: Optional[Dict] = None,
         zero_kwargs: Optional[Dict] = None,
     ) -> None:
-        """One backward pass; a step of all optimizers where one is due.
+        """One backward pass from the sum of all losses; a step where one is due.
 
         A loss that is not finite makes every gradient so, on every rank once they
         are exchanged: all ranks leave out the same step, without asking each other.
-
-        Args:
-            loss (Tensor): Sum of all losses, shape ``()``.
-            step_kwargs (dict, optional): For the optimizers' ``step``.
-            zero_kwargs (dict, optional): For their ``zero_grad``.
         """
         self.loss_factor = self.lead.scale_loss(1.0)
         # 0 where the loss is finite, else NaN: 0 * inf is.

@@ -37,7 +37,7 @@ class EMAHook(_EMAHook):
             average_statistics(batch_norms(self.ema_model.module))
 
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
-        """See mmengine's hook: the averaged weights become ``state_dict``."""
+        """See the base class: the averaged weights become ``state_dict``."""
         self._follow()
         super().before_save_checkpoint(runner, checkpoint)
 

@@ -16,7 +16,7 @@ from mmdsnas.models.weights import (
 )
 from mmdsnas.registry import HOOKS
 from mmdsnas.subnets import child_of_search, is_of_search
-from mmdsnas.subnets.child import SEARCH_PREFIX
+from mmdsnas.subnets.subnet import SEARCH_PREFIX
 from ..utils import model_of
 from .ema_hook import SEARCHED
 
@@ -40,13 +40,12 @@ class LoadFromHook(Hook):
         """
         model, path = model_of(runner), runner._load_from
         own, weights = model.state_dict(), without_module(checkpoint['state_dict'])
+        begins = isinstance(runner._train_loop, BaseLoop) and not runner._resume
         if not isinstance(model, DSNAS) and is_of_search(checkpoint):
             weights = checkpoint['state_dict'] = child_of_search(weights, own)
             check_weights(own, weights, path)
-            return
         # A test, and a resumed run, take all.
-        begins = isinstance(runner._train_loop, BaseLoop) and not runner._resume
-        if begins and isinstance(model, DSNAS):
+        elif begins and isinstance(model, DSNAS):
             checkpoint['state_dict'] = _begin_anew(runner, own, weights)
         elif not own.keys() & weights.keys():
             raise _other_model(path, weights)
@@ -67,12 +66,12 @@ def _begin_anew(
     if not fit:
         raise _other_model(runner._load_from, given)
     left = differences(wanted, given)
+    unfit = f', nor what does not fit: {shortened(left)}' if left else ''
     runner.logger.log(
         WARNING if left else INFO,
         f'The search begins anew on {len(fit)} of {len(wanted)} weights, those of '
         f'load_from={runner._load_from}; alpha, fixed blocks and multipliers of limits '
-        'are not taken over'
-        + (f', nor what does not fit: {shortened(left)}.' if left else '.'),
+        f'are not taken over{unfit}.',
     )
     return {**own, **fit}
 

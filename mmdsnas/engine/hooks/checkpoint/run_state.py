@@ -54,8 +54,7 @@ def run_state(runner: Runner, epochs: int) -> RunState:
     )
     found = (runner.cfg.get('own_images') or {}).get('found')
     if found:
-        images = found.get('images') or {}
-        setting['images'] = {k: dict(plain(counts)) for k, counts in images.items()}
+        setting['images'] = {k: dict(plain(n)) for k, n in found['images'].items()}
     parts = {n: runner.cfg.get(n) for n in ('optim_wrapper', 'param_scheduler')}
     state = dict(setting=setting, options=dict(_flat(plain(parts))))
     model = model_of(runner)
@@ -92,10 +91,7 @@ def _flat(value: Any, name: str = '') -> Iterator[Tuple[str, Any]]:
 
 
 def changed(saved: RunState, now: RunState) -> Tuple[List[str], List[str]]:
-    """What makes a resumed run another one, in words; and options without effect.
-
-    A resumed run has optimizers and schedules from its checkpoint.
-    """
+    """What makes a resumed run another one, in words; and options without effect."""
     effective = changed_values(saved['setting'], now['setting'])
     void = []
     for told in changed_values(saved['options'], now['options']):
@@ -134,8 +130,8 @@ def check_search_space(
 def rescale_progress(checkpoint: Dict[str, Any], iterations_per_epoch: int) -> None:
     """Counts a checkpoint's iterations in those of epochs of another length.
 
-    It is changed in place. The schedules that count iterations keep what the run's
-    config says of their length, and go on where they would be after as many epochs.
+    The schedules that count iterations keep what the run's config says of their length,
+    and go on where they would be after as many epochs.
     """
     meta = checkpoint['meta']
     before, meta['iter'] = meta['iter'], meta['epoch'] * iterations_per_epoch

@@ -30,8 +30,7 @@ class SafeCheckpointHook(Hook):
             )
         checkpoint['message_hub'] = plain({**hub, 'log_scalars': scalars})
         checkpoint['meta'] = plain(checkpoint['meta'])
-        if 'param_schedulers' in checkpoint:
-            schedulers = checkpoint['param_schedulers']
+        if (schedulers := checkpoint.get('param_schedulers')) is not None:
             checkpoint['param_schedulers'] = _without_functions(schedulers)
 
     def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:

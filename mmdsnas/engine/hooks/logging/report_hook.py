@@ -47,9 +47,7 @@ class ReportHook(Hook):
         is_search = isinstance(model, DSNAS)
         device = next(model.parameters()).device
         name = torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU'
-        facts = dict(
-            seed=runner.seed,
-            device=name,
+        versions = dict(
             mmdsnas=__version__,
             PyTorch=torch.__version__,
             MMEngine=mmengine.__version__,
@@ -65,7 +63,7 @@ class ReportHook(Hook):
             per_epoch=len(loop.dataloader) if by_epoch else 1,
             plan=plan_of(runner) if is_search else {},
             limits=dict(model.cost_term.limits) if is_search else {},
-            facts=plain(facts),
+            facts=plain(dict(seed=runner.seed, device=name, **versions)),
             config=cfg.pretty_text,
             options=plain(cfg.to_dict()),
         )
