@@ -8,17 +8,3 @@ from .folder_contents import FolderContents, scan_folder
 from .image_folder import ImageFolder
 from .imagenet import ImageNet
 from .load_resized import LoadRandomResizedCrop, LoadResizeEdge
-
-__all__ = [
-    'AlternatingBatchSampler',
-    'Digits',
-    'FashionMNIST',
-    'FolderContents',
-    'ImageFolder',
-    'ImageNet',
-    'LoadRandomResizedCrop',
-    'LoadResizeEdge',
-    'NoSingleImageBatchSampler',
-    'find_classes',
-    'scan_folder',
-]

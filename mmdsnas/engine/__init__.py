@@ -1,4 +1,3 @@
-# ruff: noqa: F401
 from mmdsnas.registry import HOOKS as _HOOKS
 from .hooks.batch_norm import AverageBNStatsHook, RecalibrateBNHook, ResetBNStatsHook
 from .hooks.checkpoint.atomic_checkpoint_hook import AtomicCheckpointHook

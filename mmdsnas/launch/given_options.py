@@ -42,7 +42,7 @@ class Given:
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
 
-def merge_options(config: Config, given: Given) -> None:
+def merge_options(config: Config, given: Given) -> Config:
     """Merges options into a config, and names those that nothing reads.
 
     An option ``data_root`` also reaches the data sets that had the config's.
@@ -70,6 +70,7 @@ def merge_options(config: Config, given: Given) -> None:
                 if part.get('data_root', ...) == config.get('data_root'):
                     part['data_root'] = options['data_root']
     merge(config, options)
+    return config
 
 
 def merge(config: Config, options: Dict[str, Any]) -> None:

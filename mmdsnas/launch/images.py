@@ -26,7 +26,7 @@ def image_folders(config: Config) -> Dict[str, Dict[str, Any]]:
     }
 
 
-def fill_num_classes(config: Config, given: Given) -> None:
+def fill_num_classes(config: Config, given: Given) -> Config:
     """Sets every ``num_classes=None`` of the model to the number of class folders."""
     unset = [
         value
@@ -34,7 +34,7 @@ def fill_num_classes(config: Config, given: Given) -> None:
         if isinstance(value, dict) and value.get('num_classes', 0) is None
     ]
     if not unset:
-        return
+        return config
     number, folders = given.num_classes, list(image_folders(config).values())
     if not number and folders:
         number = len(find_classes(folders[0].data_root))
@@ -46,14 +46,16 @@ def fill_num_classes(config: Config, given: Given) -> None:
         )
     for part in unset:
         part['num_classes'] = number
+    return config
 
 
-def fill_test_split(config: Config, _: Given) -> None:
+def fill_test_split(config: Config, _: Given) -> Config:
     """Lets ``split='test'`` mean val where a folder has no images to test on."""
     for dataset in image_folders(config).values():
         folder = os.path.expanduser(dataset.get('data_root') or '')
         if dataset.get('split') == 'test' and os.path.isdir(folder):
             dataset.split = 'test' if 'test' in split_folders(folder) else 'val'
+    return config
 
 
 def input_size(pipeline: Sequence[Dict[str, Any]]) -> Tuple[int, int]:

@@ -76,7 +76,7 @@ def plan_for(num_images: int, size: Sequence[int]) -> Plan:
     )
 
 
-def fit_to_images(config: Config, given: Given) -> None:
+def fit_to_images(config: Config, given: Given) -> Config:
     """Looks at the images and sets what depends on them, but no option that is given.
 
     In ``own_images`` of the config ``input_size``, ``epochs`` and ``batch_size`` are
@@ -94,7 +94,7 @@ def fit_to_images(config: Config, given: Given) -> None:
     """
     own = config.get('own_images')
     if own is None:
-        return
+        return config
     input_size = own.get('input_size') or given.input_size
     if given.num_classes and input_size:
         _resize(config, input_size)
@@ -114,6 +114,7 @@ def fit_to_images(config: Config, given: Given) -> None:
         _fit_data(config, plan, num_images)
         _fit_schedule(config, plan)
     merge(config, plain_options(given.options))
+    return config
 
 
 def _training_folder(config: Config) -> str:

@@ -23,7 +23,7 @@ LAUNCHERS = {
 }
 
 
-def start_processes(config: Config, given: Given) -> None:
+def start_processes(config: Config, given: Given) -> Config:
     """Joins the processes of a distributed run, before anything asks for them.
 
     On a GPU mmengine does it. Its start asks for a CUDA device with every
@@ -35,7 +35,7 @@ def start_processes(config: Config, given: Given) -> None:
     launcher = config.setdefault('launcher', 'none')
     os.environ.setdefault('LOCAL_RANK', str(given.local_rank))
     if launcher == 'none':
-        return
+        return config
     program, *variables = LAUNCHERS[launcher]
     for name in variables:
         if name not in os.environ:
@@ -52,7 +52,7 @@ def start_processes(config: Config, given: Given) -> None:
     _end_with_torchrun()
     if get_device() != 'cpu':
         init_dist(launcher, **options)
-        return
+        return config
     os.environ['RANK'], os.environ['WORLD_SIZE'] = map(os.environ.get, variables)
     os.environ.setdefault('MASTER_PORT', '29500')
     if 'MASTER_ADDR' not in os.environ:
@@ -60,6 +60,7 @@ def start_processes(config: Config, given: Given) -> None:
     seconds = options.get('timeout')
     timeout = {'timeout': timedelta(seconds=seconds)} if seconds else {}
     torch.distributed.init_process_group('gloo', **timeout)
+    return config
 
 
 def _end_with_torchrun() -> None:

@@ -23,7 +23,7 @@ from .run_steps import (
     use_device,
 )
 
-Step = Callable[[Config, Given], None]
+Step = Callable[[Config, Given], Config]
 # What is printed: the config as it is written, whatever data there are.
 WRITTEN: Sequence[Step] = (merge_options,)
 # What a network is built from.
@@ -60,7 +60,7 @@ def prepared(
     for step in steps:
         # A part that has not the form that the step looks for.
         with building(config, (AttributeError, LookupError, TypeError)):
-            step(config, given)
+            config = step(config, given)
     return config
 
 

@@ -91,7 +91,7 @@ def is_search(config: Config) -> bool:
     return isinstance(wrapper, dict) and 'mutator' in wrapper
 
 
-def check_options(checked: Config, _: Given) -> None:
+def check_options(checked: Config, _: Given) -> Config:
     """Refuses what would be ignored, or show late; the rest shows when it is built."""
     options = checked.to_dict()
     config(**options)
@@ -123,6 +123,7 @@ def check_options(checked: Config, _: Given) -> None:
             'efficient_conv_bn_eval must be None in a search, whose paths are other '
             'networks than it traces.'
         )
+    return checked
 
 
 def schedules_of_weights(config: Config) -> List[Dict[str, Any]]:
@@ -137,7 +138,7 @@ def schedules_of_weights(config: Config) -> List[Dict[str, Any]]:
     return [given] if isinstance(given, dict) else list(given or ())
 
 
-def fill_for_mmengine(config: Config, _: Given) -> None:
+def fill_for_mmengine(config: Config, _: Given) -> Config:
     """Gives an optimizer without a schedule an empty list, and drops hooks of None.
 
     mmengine can do without its own hooks alone.
@@ -148,9 +149,10 @@ def fill_for_mmengine(config: Config, _: Given) -> None:
             given[name] = [] if given.get(name) is None else given[name]
     for name in [n for n in hooks if hooks[n] is None and n not in RUNNER_HOOKS]:
         del hooks[name]
+    return config
 
 
-def fit_mixed_labels(config: Config, _: Given) -> None:
+def fit_mixed_labels(config: Config, _: Given) -> Config:
     """Tells a preprocessor that mixes labels how many classes the head has.
 
     Raises:
@@ -161,7 +163,7 @@ def fit_mixed_labels(config: Config, _: Given) -> None:
     name = 'architecture' if 'architecture' in model else 'cfg'
     network = model.get(name)
     if not isinstance(network, dict):
-        return
+        return config
     # In the order in which one of them counts.
     owners = {f'model.{name}.': network, 'model.': model, '': config}
     found = {k: part.get('data_preprocessor') for k, part in owners.items()}
@@ -175,7 +177,7 @@ def fit_mixed_labels(config: Config, _: Given) -> None:
     if 'augments' in (network.get('train_cfg') or {}):
         places.append(f'model.{name}.train_cfg')
     if not places:
-        return
+        return config
     if len(places) > 1:
         raise ConfigError(
             f'batch augments must be given once, but are in {" and ".join(places)}.'
@@ -192,3 +194,4 @@ def fit_mixed_labels(config: Config, _: Given) -> None:
         preprocessor = network['data_preprocessor']
     if preprocessor.get('num_classes') is None:
         preprocessor['num_classes'] = head.get('num_classes')
+    return config

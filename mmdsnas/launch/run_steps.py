@@ -21,7 +21,7 @@ from .images import input_size
 from .run_options import is_search
 
 
-def set_work_dir(config: Config, _: Given) -> None:
+def set_work_dir(config: Config, _: Given) -> Config:
     """The config's folder, else one of its name.
 
     Measured costs are kept there, unless the config says where.
@@ -36,9 +36,10 @@ def set_work_dir(config: Config, _: Given) -> None:
             # A resumed run must have the same, which a second measurement is not.
             file = osp.join(config.work_dir, f'{name}.json')
             estimator[name].setdefault('file', file)
+    return config
 
 
-def use_device(config: Config, _: Given) -> None:
+def use_device(config: Config, _: Given) -> Config:
     """Fits data loaders and the distributed wrapper to the device."""
     on_cpu = get_device() == 'cpu'
     for loader in loaders(config).values():
@@ -49,16 +50,17 @@ def use_device(config: Config, _: Given) -> None:
     if on_cpu and config.get('model_wrapper_cfg') is not None:
         # mmengine passes a local rank, which means a GPU.
         config.model_wrapper_cfg.device_ids = None
+    return config
 
 
-def resume(config: Config, given: Given) -> None:
+def resume(config: Config, given: Given) -> Config:
     """Names the checkpoint that a run goes on with, if it is to.
 
     That is the one that is given, or the latest of the work dir that is whole; without
     one the run starts as its config says.
     """
     if not given.resume and not config.get('resume'):
-        return
+        return config
     checkpoint = given.resume or config.get('load_from') or True
     if checkpoint in (True, 'auto'):
         checkpoint = find_latest(given.checkpoints, config.work_dir)
@@ -69,9 +71,10 @@ def resume(config: Config, given: Given) -> None:
             f'There is no checkpoint in {config.work_dir} to resume: the run starts '
             'from its beginning.'
         )
+    return config
 
 
-def start_from_checkpoint(config: Config, given: Given) -> None:
+def start_from_checkpoint(config: Config, given: Given) -> Config:
     """Fills in what the config of a child leaves to ``load_from``.
 
     That is the subnet, if the checkpoint names one, and a learning rate of None,
@@ -101,7 +104,7 @@ def start_from_checkpoint(config: Config, given: Given) -> None:
     wrapper = config.get('optim_wrapper') or {}
     optimizer = wrapper.get('architecture', wrapper).get('optimizer') or {}
     if optimizer.get('lr', 0) is not None:
-        return
+        return config
     if lr is None:
         raise ConfigError(
             'optim_wrapper.optimizer.lr is None, which means the last learning rate '
@@ -110,6 +113,7 @@ def start_from_checkpoint(config: Config, given: Given) -> None:
         )
     optimizer['lr'] = lr
     print_log(f'The learning rate is that of {config.load_from}: {lr:g}.', 'current')
+    return config
 
 
 def _check_kind(config: Config, checkpoint: Dict[str, Any]) -> None:
@@ -140,22 +144,23 @@ def _take_seed(config: Config, checkpoint: Dict[str, Any]) -> None:
     config.randomness = {**own, 'seed': seed}
 
 
-def check_input_shape(config: Config, _: Given) -> None:
+def check_input_shape(config: Config, _: Given) -> Config:
     """Warns of costs that are not those of the images a search gets."""
     shape = (config.model.get('resource_estimator') or {}).get('input_shape')
     try:
         size = input_size(pipeline_of(config.get('test_dataloader')))
     except ConfigError:
-        return
+        return config
     if shape is not None and tuple(shape[-2:]) != size:
         _warn(
             f'model.resource_estimator.input_shape is {tuple(shape)}, but the test '
             f'pipeline gives images of {size[0]} x {size[1]}: the MFLOPs that are '
             'shown and limited are those of the former.'
         )
+    return config
 
 
-def enable_amp(config: Config, given: Given) -> None:
+def enable_amp(config: Config, given: Given) -> Config:
     """Turns mixed precision on: float16 on CUDA, bfloat16 on the CPU."""
     if given.amp and is_search(config):
         config.optim_wrapper.setdefault('amp', dict())
@@ -166,9 +171,10 @@ def enable_amp(config: Config, given: Given) -> None:
         )
     elif given.amp:
         config.optim_wrapper.type = 'AmpOptimWrapper'
+    return config
 
 
-def scale_lr(config: Config, _: Given) -> None:
+def scale_lr(config: Config, _: Given) -> Config:
     """Scales the weights' learning rate to the batch size of all processes.
 
     mmengine's ``auto_scale_lr``, which is turned off, scales every optimizer,
@@ -176,7 +182,7 @@ def scale_lr(config: Config, _: Given) -> None:
     """
     own = config.get('auto_scale_lr') or {}
     if not own.get('enable'):
-        return
+        return config
     if not own.get('base_batch_size'):
         raise ConfigError(
             '--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the '
@@ -188,6 +194,7 @@ def scale_lr(config: Config, _: Given) -> None:
     wrapper = config.optim_wrapper
     optimizer = wrapper.get('architecture', wrapper).optimizer
     optimizer.lr *= images / own.base_batch_size
+    return config
 
 
 def _warn(text: str) -> None:

@@ -3,9 +3,8 @@ import warnings
 with warnings.catch_warnings():
     # mmcv-lite warns that it lacks compiled operators; DSNAS needs none.
     warnings.filterwarnings('ignore', 'Fail to import')
-    import mmrazor.models  # noqa: F401
+    import mmrazor.models
 
-from . import gradient_estimators
 from .algorithms import DSNAS, Stage
 from .cost import COSTS, Cost, CostTable, CostTerm, ResourceEstimator
 from .gradient_estimators import *  # noqa: F403
@@ -18,20 +17,3 @@ from .official_network import (
     OfficialShuffleXception,
 )
 from .smooth_cross_entropy import SmoothCrossEntropy
-
-__all__ = [
-    'BiasFreeClsHead',
-    'COSTS',
-    'Cost',
-    'CostTable',
-    'CostTerm',
-    'DSNAS',
-    'DifferentiableMutator',
-    'OfficialShuffleBlock',
-    'OfficialShuffleNetV2',
-    'OfficialShuffleXception',
-    'OneHotMutableOP',
-    'ResourceEstimator',
-    'SmoothCrossEntropy',
-    'Stage',
-] + gradient_estimators.__all__

@@ -7,19 +7,3 @@ from .multipliers import Multipliers
 from .resource_estimator import INPUT_SHAPE, ResourceEstimator
 from .search_space import random_paths
 from .stages import costs_by_stage
-
-__all__ = [
-    'COSTS',
-    'INPUT_SHAPE',
-    'Amounts',
-    'Cost',
-    'CostTable',
-    'CostTerm',
-    'LatencyMeter',
-    'Multipliers',
-    'ResourceEstimator',
-    'costs_by_stage',
-    'expected_cost',
-    'random_paths',
-    'sampled_cost',
-]

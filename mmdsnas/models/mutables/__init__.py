@@ -2,14 +2,3 @@ from .blocks import all_candidates, blocks_of, one_path
 from .in_place import copy_overwritten_outputs
 from .one_hot_mutable_op import OneHotMutableOP
 from .outputs import map_tensors, outline, tensors_of
-
-__all__ = [
-    'OneHotMutableOP',
-    'all_candidates',
-    'blocks_of',
-    'copy_overwritten_outputs',
-    'map_tensors',
-    'one_path',
-    'outline',
-    'tensors_of',
-]
