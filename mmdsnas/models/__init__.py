@@ -16,4 +16,3 @@ from .official_network import (
     OfficialShuffleNetV2,
     OfficialShuffleXception,
 )
-from .smooth_cross_entropy import SmoothCrossEntropy

@@ -32,7 +32,6 @@ ALONE = dict(
     ResetBNStatsHook={},
     ScoreFunctionGradient={},
     SearchLogHook={},
-    SmoothCrossEntropy={},
     SNASGradient={},
 )
 # mmcv builds it.
