@@ -16,3 +16,4 @@ from .official_network import (
     OfficialShuffleNetV2,
     OfficialShuffleXception,
 )
+from .smooth_cross_entropy import SmoothCrossEntropy

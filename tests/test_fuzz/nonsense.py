@@ -30,7 +30,7 @@ def small_search() -> dict:
         type='BiasFreeClsHead',
         num_classes=3,
         in_channels=32,
-        loss=dict(type='mmcls.LabelSmoothLoss', label_smooth_val=0.1),
+        loss=dict(type='SmoothCrossEntropy'),
     )
     return dict(
         default_scope='mmdsnas',

@@ -32,6 +32,7 @@ ALONE = dict(
     ResetBNStatsHook={},
     ScoreFunctionGradient={},
     SearchLogHook={},
+    SmoothCrossEntropy={},
     SNASGradient={},
 )
 # mmcv builds it.

@@ -104,9 +104,7 @@ HONOURED = [
     (
         {
             AUGMENTS: dict(augments=[dict(type='CutMix', alpha=1.0), MIX]),
-            f'{HEAD}loss': dict(
-                _delete_=True, type='LabelSmoothLoss', label_smooth_val=0.1
-            ),
+            f'{HEAD}loss': dict(_delete_=True, type='SmoothCrossEntropy'),
             'model__gradient_estimator': dict(type='PairedGradient'),
         },
         lambda runner: len(runner.model.data_preprocessor.batch_augments.augments),

@@ -14,6 +14,7 @@ from mmdsnas.models import (
     OfficialShuffleBlock,
     OfficialShuffleNetV2,
     OfficialShuffleXception,
+    SmoothCrossEntropy,
 )
 from mmdsnas.registry import MODELS
 from mmdsnas.subnets import sub_model
@@ -76,12 +77,27 @@ def test_own_candidates():
 
 
 def test_head_without_bias_drops_in_training_alone():
-    head = BiasFreeClsHead(3, 64, dropout=0.5)
+    loss = dict(type='SmoothCrossEntropy')
+    head = BiasFreeClsHead(3, 64, dropout=0.5, loss=loss)
     assert [name for name, _ in head.named_parameters()] == ['fc.weight']
     feature = torch.ones(2, 64)
     assert (head.pre_logits((feature,)) == 0).any()
     head.eval()
     assert torch.equal(head.pre_logits((feature,)), feature)
+
+
+def test_smooth_cross_entropy_by_its_formula():
+    """The label gets 0.9 + 0.1 / K, every other class 0.1 / K."""
+    scores = torch.randn(5, 4, dtype=torch.float64)
+    labels = torch.tensor([0, 3, 1, 1, 2])
+    target = torch.full((5, 4), 0.1 / 4, dtype=torch.float64)
+    target[range(5), labels] += 0.9
+    sums = -(target * scores.log_softmax(1)).sum(1)
+    loss = SmoothCrossEntropy(label_smooth_val=0.1, loss_weight=2.0)
+    assert loss(scores, labels) == pytest.approx(2 * float(sums.mean()), rel=1e-14)
+    assert loss(scores, labels, avg_factor=10) == pytest.approx(
+        2 * float(sums.sum()) / 10, rel=1e-14
+    )
 
 
 @pytest.mark.slow

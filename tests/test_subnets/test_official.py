@@ -26,7 +26,7 @@ ARCHITECTURE = dict(
         type='mmdsnas.BiasFreeClsHead',
         num_classes=3,
         in_channels=1024,
-        loss=dict(type='mmcls.LabelSmoothLoss', label_smooth_val=0.1),
+        loss=dict(type='mmdsnas.SmoothCrossEntropy'),
     ),
 )
 MODEL = dict(

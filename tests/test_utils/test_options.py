@@ -174,6 +174,7 @@ OPTIONS = {
     'BiasFreeClsHead.num_classes': ([None, 1, 10**6], [0, 10**6 + 1, 1.0]),
     'BiasFreeClsHead.dropout': BELOW_1,
     'ScoreFunctionGradient.momentum': BELOW_1,
+    'SmoothCrossEntropy.loss_weight': ([0, 3e38], [-1e-9, 1e39, INF, None]),
     'ResourceEstimator.latency': ([None, {}], [{1: 2}, 3]),
     'CostTerm.limit': (
         [None, 1e-9, 3e38, dict(flops=1, params=1, latency=1e-9)],

@@ -9,7 +9,7 @@ supernet = dict(
         type='BiasFreeClsHead',
         num_classes=1000,
         in_channels=1024,
-        loss=dict(type='mmcls.LabelSmoothLoss', label_smooth_val=0.1),
+        loss=dict(type='SmoothCrossEntropy', label_smooth_val=0.1),
         topk=(1, 5),
     ),
 )
