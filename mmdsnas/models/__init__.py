@@ -15,5 +15,5 @@ from .official_network import (
     OfficialShuffleBlock,
     OfficialShuffleNetV2,
     OfficialShuffleXception,
+    SmoothCrossEntropy,
 )
-from .smooth_cross_entropy import SmoothCrossEntropy

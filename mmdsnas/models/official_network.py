@@ -1,4 +1,4 @@
-"""The authors' network: ShuffleNetV2 with blocks of their own.
+"""The authors' network, ShuffleNetV2 with blocks of their own, and its loss.
 
 The blocks differ from OpenMMLab's in two points: the channels are split by parity
 before the block instead of shuffled after it, and the second branch of a
@@ -19,7 +19,13 @@ from torch import Tensor
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS
-from mmdsnas.utils.options import Channels, Items, checked_options
+from mmdsnas.utils.options import (
+    Channels,
+    Items,
+    NonNegative,
+    Probability,
+    checked_options,
+)
 
 # Channels and number of blocks of the stages.
 STAGES = ((64, 4), (160, 4), (320, 8), (640, 4))
@@ -192,3 +198,36 @@ class BiasFreeClsHead(LinearClsHead):
     def pre_logits(self, feats: Tuple[Tensor]) -> Tensor:
         """Features that the classifier gets, shape ``(n, in_channels)``."""
         return self.dropout(super().pre_logits(feats))
+
+
+@MODELS.register_module()
+class SmoothCrossEntropy(nn.CrossEntropyLoss):
+    """torch's cross entropy with label smoothing, as a loss of mmcls's heads.
+
+    mmcls's ``LabelSmoothLoss`` rounds the smoothed labels to float32.
+
+    Args:
+        label_smooth_val (float): How much of a label is spread over all classes.
+        loss_weight (float): Factor of the loss.
+    """
+
+    @checked_options
+    def __init__(
+        self, label_smooth_val: Probability = 0.1, loss_weight: NonNegative = 1.0
+    ) -> None:
+        super().__init__(label_smoothing=label_smooth_val, reduction='sum')
+        self.loss_weight = loss_weight
+
+    def forward(
+        self,
+        cls_score: Tensor,
+        label: Tensor,
+        avg_factor: Optional[float] = None,
+        **kwargs,
+    ) -> Tensor:
+        """Mean loss of a batch; ``avg_factor`` divides in place of its size.
+
+        Logits have the shape ``(n, num_classes)``, labels too unless they are indices.
+        """
+        total = super().forward(cls_score, label)
+        return self.loss_weight * total / (avg_factor or len(cls_score))

@@ -106,7 +106,7 @@ REFUSED = [
     # What does not fit together, or would be ignored
     (dict(model__pretrain_epochs=5), ['model', 'pretrain_epochs is 5']),
     (dict(model__mutator__fix_threshold=2), ['model.mutator', 'fix_threshold', '2']),
-    (dict(model__mutator__custom_groups=[[]]), ['custom_groups', 'empty']),
+    (dict(model__mutator__custom_groups=[[]]), ['custom_groups', 'length']),
     ({f'{ALPHA}accumulative_counts': 2}, ['optim_wrapper', 'accumulative_counts']),
     ({f'{ALPHA}type': 'AmpOptimWrapper'}, ['optim_wrapper.mutator', 'Amp']),
     ({f'{ALPHA}paramwise_cfg': dict(bias_decay_mult=0.0)}, ['optim_wrapper']),
