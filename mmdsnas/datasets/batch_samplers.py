@@ -1,6 +1,6 @@
 """Batch samplers: without single images, and of two halves of a data set."""
 
-from collections.abc import Iterator
+from typing import Iterator
 
 import torch
 from mmengine.dataset import DefaultSampler

@@ -1,9 +1,8 @@
 """Which classes and images the folders of an image data set have."""
 
 import os
-from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Collection, Iterator, NoReturn
 
 from ..errors import ConfigError, DataError
 from .utils import held_out

@@ -1,8 +1,7 @@
 """The user's own images, one folder per class."""
 
 import os
-from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Sequence
 
 from mmcls.datasets import BaseDataset
 from mmengine.logging import print_log

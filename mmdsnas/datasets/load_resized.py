@@ -1,8 +1,7 @@
 """Images decoded no larger than they are needed."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Sequence
 
 import cv2
 import mmcv

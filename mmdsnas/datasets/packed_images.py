@@ -2,10 +2,9 @@
 
 import copy
 import os
-from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator, Sequence
 
 import mmcv
 import numpy as np

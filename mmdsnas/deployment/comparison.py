@@ -1,7 +1,6 @@
 """Whether a file computes what the child does."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Iterable, NamedTuple
 
 import torch
 

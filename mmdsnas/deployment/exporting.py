@@ -1,9 +1,8 @@
 """From a child to a file that runs without OpenMMLab."""
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope

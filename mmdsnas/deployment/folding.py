@@ -1,7 +1,5 @@
 """BatchNorm layers, computed by the layers before them."""
 
-from typing import Optional, Tuple
-
 import torch
 from torch._ops import OpOverload
 from torch.fx import GraphModule, Node
@@ -17,7 +15,7 @@ _CONVOLUTIONS = [
 _BATCH_NORM = _ATEN.batch_norm.default
 
 
-def fold_batch_norms(network: GraphModule) -> Tuple[GraphModule, int, int]:
+def fold_batch_norms(network: GraphModule) -> tuple[GraphModule, int, int]:
     """Puts BatchNorm layers into the convolutions and linear maps before them.
 
     It follows the data, not the names or the order of modules: a BatchNorm is
@@ -68,7 +66,7 @@ def _fold(network: GraphModule, norm: Node, number: int) -> bool:
     return True
 
 
-def _is_constant(node: Optional[Node]) -> bool:
+def _is_constant(node: Node | None) -> bool:
     """Whether it is left out, or a parameter or buffer that nothing writes to."""
     if node is None:
         return True
@@ -82,7 +80,7 @@ def _is_constant(node: Optional[Node]) -> bool:
     )
 
 
-def _tensor(network: GraphModule, node: Optional[Node]) -> Optional[torch.Tensor]:
+def _tensor(network: GraphModule, node: Node | None) -> torch.Tensor | None:
     if node is None:
         return None
     *path, name = node.target.split('.')

@@ -1,7 +1,6 @@
 """What a program that uses an exported file must know."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Sequence
 
 import torch
 import torch.nn as nn

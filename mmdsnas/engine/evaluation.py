@@ -2,7 +2,7 @@
 
 import copy
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
+from typing import Any, Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ KEY = 'test_metrics'
 
 
 @torch.no_grad()
-def evaluate(val_step: Callable[[Any], Any], loop: ValLoop) -> Dict[str, Any]:
+def evaluate(val_step: Callable[[Any], Any], loop: ValLoop) -> dict[str, Any]:
     """All that the evaluator of a loop, over all ranks, says of a network.
 
     Args:
@@ -53,7 +53,7 @@ def evaluate(val_step: Callable[[Any], Any], loop: ValLoop) -> Dict[str, Any]:
 @torch.no_grad()
 def evaluate_path(
     algorithm: DSNAS, path: Path, batches: Iterable[Any], loop: ValLoop, seed: int
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Evaluates a path of a supernet with the weights that it has.
 
     Running statistics of BatchNorm are those of the path, computed anew (Guo et al.,
@@ -80,7 +80,7 @@ def no_side_effects(model: BaseModel, training: bool = False) -> Iterator[None]:
         yield
 
 
-def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> Dict[str, Any]:
+def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> dict[str, Any]:
     """Evaluates a few images, so that what does not fit shows before the training.
 
     It gives the metrics, whose values say nothing; none of data without a length.
@@ -128,7 +128,7 @@ def _number(loader: DataLoader, number: int) -> int:
     return min(number, size, len(loader.dataset))
 
 
-def _check_topk(metrics: List[Any], outputs: Iterable[Any], name: str) -> None:
+def _check_topk(metrics: list[Any], outputs: Iterable[Any], name: str) -> None:
     """Refuses metrics of more classes than there are, which torch says in riddles."""
     label = getattr(next(iter(outputs), None), 'pred_label', None)
     if 'score' not in (label or ()):
@@ -154,7 +154,7 @@ def has_test_data(runner: Runner) -> bool:
     return validated != tested
 
 
-def evaluate_child(runner: Runner, path: str) -> Optional[Dict[str, Any]]:
+def evaluate_child(runner: Runner, path: str) -> dict[str, Any] | None:
     """Tests the child of a search as its file has it, on data that no epoch saw.
 
     The file lies on the machine of rank 0. Its checkpoint is returned, with the metrics

@@ -5,7 +5,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Callable, Dict, List, Mapping, Sequence, Set, Tuple
+from typing import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -88,7 +88,7 @@ class PathScores:
     """
 
     def __init__(self, measure: Score, most: int, log: Callable[[str], None]) -> None:
-        self.known: Dict[Tuple[str, ...], float] = {}
+        self.known: dict[tuple[str, ...], float] = {}
         self._measure, self._most, self._log = measure, most, log
         self._start = time.monotonic()
 
@@ -187,12 +187,12 @@ class EvolutionSelection(BaseSelection):
 
     def select(self, space: PathSpace, score: Score) -> Path:
         """See the base class."""
-        seen: Set[Tuple[str, ...]] = set()
-        top: List[Path] = []
+        seen: set[tuple[str, ...]] = set()
+        top: list[Path] = []
 
-        def new_paths(make: Callable[[], Path], number: int) -> List[Path]:
+        def new_paths(make: Callable[[], Path], number: int) -> list[Path]:
             """Paths within the limits that were not seen; fewer where few are left."""
-            found: List[Path] = []
+            found: list[Path] = []
             for _ in range(TRIES * number):
                 if len(found) == number:
                     break

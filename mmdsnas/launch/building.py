@@ -4,7 +4,7 @@ import inspect
 import re
 import traceback
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple, Type
+from typing import Any, Callable, Iterator
 
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
@@ -88,7 +88,7 @@ def build_training(runner: Runner) -> None:
 @contextmanager
 def building(
     config: Config,
-    kinds: Tuple[Type[Exception], ...] = FOREIGN,
+    kinds: tuple[type[Exception], ...] = FOREIGN,
     until: Callable[[], bool] = lambda: False,
 ) -> Iterator[None]:
     """Lets an error of what is built from a config name the part that is wrong.
@@ -115,7 +115,7 @@ def building(
             raise
 
 
-def _place_of(scope: Dict[str, Any], parts: List[Tuple[str, Dict[str, Any]]]) -> str:
+def _place_of(scope: dict[str, Any], parts: list[tuple[str, dict[str, Any]]]) -> str:
     """The option that a function builds from, by its variables; empty: there is none.
 
     What it was given is the first variable that fits; others may have put options in.
@@ -132,7 +132,7 @@ def _place_of(scope: Dict[str, Any], parts: List[Tuple[str, Dict[str, Any]]]) ->
     return found
 
 
-def _parts(value: Any, place: str) -> Iterator[Tuple[str, Dict[str, Any]]]:
+def _parts(value: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
     if isinstance(value, dict) and place:
         yield place, value
     if isinstance(value, (list, tuple)):
@@ -141,7 +141,7 @@ def _parts(value: Any, place: str) -> Iterator[Tuple[str, Dict[str, Any]]]:
         yield from _parts(inner, f'{place}.{name}'.lstrip('.'))
 
 
-def _sentence(error: Exception, scope: Dict[str, Any], place: str) -> Optional[str]:
+def _sentence(error: Exception, scope: dict[str, Any], place: str) -> str | None:
     """What is wrong with a type or with the name of an option; None: something else."""
     unknown = UNKNOWN.search(str(error))
     if isinstance(error, TypeError) and unknown:
@@ -162,14 +162,14 @@ def _sentence(error: Exception, scope: Dict[str, Any], place: str) -> Optional[s
     )
 
 
-def _options(cls: Any) -> List[str]:
+def _options(cls: Any) -> list[str]:
     """Names of all options of a class and of its bases."""
     bases = cls.__mro__[:-1] if inspect.isclass(cls) else ()
     inits = [vars(base)['__init__'] for base in bases if '__init__' in vars(base)]
     return [n for init in inits for n in inspect.signature(init).parameters][1:]
 
 
-def _names_in(scoped: Registry) -> Set[str]:
+def _names_in(scoped: Registry) -> set[str]:
     """Names that a config can use: plain ones, and those of other packages."""
     places = scoped.places() if hasattr(scoped, 'places') else (scoped, scoped.root)
     names = {name for place in places for name in place.module_dict}

@@ -6,7 +6,7 @@ import inspect
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Mapping
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -34,10 +34,10 @@ class Given:
     """What is given beside a config, see ``train``, ``test`` and ``load_config``."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
-    input_size: Optional[int] = None
-    num_classes: Optional[int] = None
+    input_size: int | None = None
+    num_classes: int | None = None
     local_rank: int = 0
-    resume: Union[bool, str, Path] = False
+    resume: bool | str | Path = False
     amp: bool = False
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
@@ -73,7 +73,7 @@ def merge_options(config: Config, given: Given) -> Config:
     return config
 
 
-def merge(config: Config, options: Dict[str, Any]) -> None:
+def merge(config: Config, options: dict[str, Any]) -> None:
     """Merges plain options into a config, whose places for them must be there."""
     try:
         config.merge_from_dict(options)
@@ -88,7 +88,7 @@ def merge(config: Config, options: Dict[str, Any]) -> None:
         ) from error
 
 
-def _unread_options(config: Config) -> Dict[str, str]:
+def _unread_options(config: Config) -> dict[str, str]:
     """Options that look like misspelt ones, and the nearest that there is.
 
     A config may have any variable, from which its options are made. So only a name

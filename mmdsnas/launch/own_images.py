@@ -2,7 +2,7 @@
 
 import math
 import os
-from typing import Any, Dict, NamedTuple, Sequence
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 from mmengine.config import Config
@@ -155,7 +155,7 @@ def _images_of_an_epoch(config: Config, found: FolderContents) -> int:
         return len(DATASETS.build(config.train_dataloader.dataset))
 
 
-def _record(found: FolderContents, data_root: str) -> Dict[str, Any]:
+def _record(found: FolderContents, data_root: str) -> dict[str, Any]:
     """What was found, as a config and a report can hold it."""
     # Names of folders are no options: a merge, say, gives some of them a meaning.
     images = {

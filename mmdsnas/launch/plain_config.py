@@ -5,7 +5,7 @@ import math
 import os
 from enum import Enum
 from types import FunctionType
-from typing import Any, Callable, Dict, List, Mapping, Optional, Union
+from typing import Any, Callable, Mapping
 
 import numpy as np
 from mmengine import registry as root
@@ -49,7 +49,7 @@ class _NotFinite(float):
         return f"float('{float.__repr__(self)}')"
 
 
-def read_config(path: Union[str, os.PathLike]) -> Config:
+def read_config(path: str | os.PathLike) -> Config:
     """Reads a config from a file in either style of mmengine.
 
     Raises:
@@ -86,20 +86,20 @@ def plain_config(config: Config) -> PlainConfig:
     )
 
 
-def plain_options(options: Mapping[str, Any]) -> Dict[str, Any]:
+def plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options of a config with names in place of classes and functions.
 
     Raises:
         ConfigError: Names all options that are no plain value and have no name.
     """
-    problems: List[str] = []
+    problems: list[str] = []
     plain = {name: _plain(value, name, problems) for name, value in options.items()}
     if problems:
         raise ConfigError(f'{"; ".join(problems)}.')
     return plain
 
 
-def _plain(value: Any, where: str, problems: List[str]) -> Any:
+def _plain(value: Any, where: str, problems: list[str]) -> Any:
     if isinstance(value, (LazyAttr, LazyObject)):
         try:
             value = value.build()
@@ -146,7 +146,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, complex, str, bytes))
 
 
-def _type_name(kind: Union[str, Callable]) -> Optional[str]:
+def _type_name(kind: str | Callable) -> str | None:
     """What a config calls a class or function; None: it has no name."""
     if isinstance(kind, str):
         if kind.count('.') < 2 or not all(n.isidentifier() for n in kind.split('.')):
@@ -159,7 +159,7 @@ def _type_name(kind: Union[str, Callable]) -> Optional[str]:
     return _registered_name(kind) or (path if found is kind else None)
 
 
-def _registered_name(kind: Callable) -> Optional[str]:
+def _registered_name(kind: Callable) -> str | None:
     """The name by which a class or function is registered, with its scope."""
     for parent in (r for r in vars(root).values() if isinstance(r, Registry)):
         children = parent.children

@@ -4,7 +4,7 @@ import logging
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Iterator, Optional, Set
+from typing import Callable, Iterator
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
@@ -43,11 +43,11 @@ def left_as_it_was(config: Config, trains: Callable[[], bool]) -> Iterator[None]
         raise
 
 
-def _content(file: Optional[Path]) -> Optional[bytes]:
+def _content(file: Path | None) -> bytes | None:
     return file.read_bytes() if file is not None and file.is_file() else None
 
 
-def _remove_session(work_dir: Path, names: Set[str]) -> None:
+def _remove_session(work_dir: Path, names: set[str]) -> None:
     """Removes the folder that the logger writes to, unless it was there before."""
     logger = MMLogger.get_current_instance()
     session = Path(logger.log_file or work_dir).absolute().parent

@@ -1,7 +1,7 @@
 """The steps that lead from a config and the command line to the Runner."""
 
 from pathlib import Path
-from typing import Any, Callable, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Mapping, Sequence
 
 from mmengine.config import Config
 
@@ -47,9 +47,7 @@ TRAIN: Sequence[Step] = (
 )
 
 
-def prepared(
-    name: Union[str, Path, Config], steps: Sequence[Step], given: Given
-) -> Config:
+def prepared(name: str | Path | Config, steps: Sequence[Step], given: Given) -> Config:
     """A copy of a config after some steps, see :func:`load_config`.
 
     Raises:
@@ -65,11 +63,11 @@ def prepared(
 
 
 def load_config(
-    name: Union[str, Path, Config],
-    options: Optional[Mapping[str, Any]] = None,
+    name: str | Path | Config,
+    options: Mapping[str, Any] | None = None,
     resolve: bool = True,
-    input_size: Optional[int] = None,
-    num_classes: Optional[int] = None,
+    input_size: int | None = None,
+    num_classes: int | None = None,
 ) -> Config:
     """Loads a config and merges options of the command line into it.
 

@@ -1,6 +1,6 @@
 """What a config may have at its top, where nobody who is built from it looks."""
 
-from typing import Annotated, Any, Dict, List, Literal, Optional, Union
+from typing import Annotated, Any, Literal
 
 from mmengine.config import Config
 from pydantic import Field
@@ -30,7 +30,7 @@ LEVELS = Literal['CRITICAL', 'ERROR', 'WARNING', 'INFO', 'DEBUG', 'NOTSET']
 
 # What is read, or divided by, before anything is built; others check the rest.
 class Loader(TypedDict, total=False):
-    dataset: Dict[str, Any]
+    dataset: dict[str, Any]
     batch_size: Count
     num_workers: Natural
 
@@ -51,22 +51,22 @@ class Environment(TypedDict, total=False):
 
 @checked_options
 def config(
-    model: Optional[Dict[str, Any]] = None,
-    train_dataloader: Optional[Loader] = None,
-    val_dataloader: Optional[Loader] = None,
-    test_dataloader: Optional[Loader] = None,
-    train_cfg: Optional[TrainLoop] = None,
-    optim_wrapper: Optional[Dict[str, Any]] = None,
-    param_scheduler: Union[Dict[str, Any], List[Dict[str, Any]], None] = None,
-    default_hooks: Optional[Dict[str, Any]] = None,
-    custom_hooks: Optional[List[Any]] = None,
-    default_scope: Optional[str] = None,
-    model_wrapper_cfg: Optional[Dict[str, Any]] = None,
-    auto_scale_lr: Optional[Dict[str, Any]] = None,
-    compile: Union[bool, Dict[str, Any], None] = None,
-    log_level: Union[int, LEVELS] = 'INFO',
-    env_cfg: Optional[Environment] = None,
-    own_images: Optional[Dict[str, Any]] = None,
+    model: dict[str, Any] | None = None,
+    train_dataloader: Loader | None = None,
+    val_dataloader: Loader | None = None,
+    test_dataloader: Loader | None = None,
+    train_cfg: TrainLoop | None = None,
+    optim_wrapper: dict[str, Any] | None = None,
+    param_scheduler: dict[str, Any] | list[dict[str, Any]] | None = None,
+    default_hooks: dict[str, Any] | None = None,
+    custom_hooks: list[Any] | None = None,
+    default_scope: str | None = None,
+    model_wrapper_cfg: dict[str, Any] | None = None,
+    auto_scale_lr: dict[str, Any] | None = None,
+    compile: bool | dict[str, Any] | None = None,
+    log_level: int | LEVELS = 'INFO',
+    env_cfg: Environment | None = None,
+    own_images: dict[str, Any] | None = None,
     # An option of FlexibleRunner, which runs no search.
     strategy: None = None,
     **others: Any,
@@ -76,11 +76,11 @@ def config(
 
 @checked_options
 def own_images(
-    input_size: Annotated[Optional[int], Field(ge=64, le=1024)] = None,
-    epochs: Annotated[Optional[int], Field(ge=3)] = None,
-    batch_size: Annotated[Optional[int], Field(ge=2)] = None,
-    val_ratio: Optional[Fraction] = None,
-    found: Optional[Dict[str, Any]] = None,
+    input_size: Annotated[int | None, Field(ge=64, le=1024)] = None,
+    epochs: Annotated[int | None, Field(ge=3)] = None,
+    batch_size: Annotated[int | None, Field(ge=2)] = None,
+    val_ratio: Fraction | None = None,
+    found: dict[str, Any] | None = None,
 ) -> None:
     """What ``own_images`` may be, see ``fit_to_images``."""
 
@@ -126,7 +126,7 @@ def check_options(checked: Config, _: Given) -> Config:
     return checked
 
 
-def schedules_of_weights(config: Config) -> List[Dict[str, Any]]:
+def schedules_of_weights(config: Config) -> list[dict[str, Any]]:
     """The schedules of the weights' optimizer, in whichever form they are given.
 
     As in mmengine, ``param_scheduler`` is None, one schedule or a list of them, which

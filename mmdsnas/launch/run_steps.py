@@ -2,7 +2,7 @@
 
 import os.path as osp
 from logging import WARNING
-from typing import Any, Dict
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -116,7 +116,7 @@ def start_from_checkpoint(config: Config, given: Given) -> Config:
     return config
 
 
-def _check_kind(config: Config, checkpoint: Dict[str, Any]) -> None:
+def _check_kind(config: Config, checkpoint: dict[str, Any]) -> None:
     if is_of_search(checkpoint) == is_search(config):
         return
     kinds = ('a child', 'a search')
@@ -127,7 +127,7 @@ def _check_kind(config: Config, checkpoint: Dict[str, Any]) -> None:
     )
 
 
-def _take_seed(config: Config, checkpoint: Dict[str, Any]) -> None:
+def _take_seed(config: Config, checkpoint: dict[str, Any]) -> None:
     """Gives a resumed run its seed.
 
     mmengine does that too, but after it has built the sampler, which shuffles by the

@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Mapping
 
 from mmengine.config import Config
 from mmengine.evaluator import DumpResults
@@ -28,11 +28,11 @@ MISTAKES = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def train(
-    config: Union[str, Path, Config],
-    work_dir: Union[str, Path, None] = None,
+    config: str | Path | Config,
+    work_dir: str | Path | None = None,
     *,
-    options: Optional[Mapping[str, Any]] = None,
-    resume: Union[bool, str, Path] = False,
+    options: Mapping[str, Any] | None = None,
+    resume: bool | str | Path = False,
     amp: bool = False,
     validate: bool = True,
     auto_scale_lr: bool = False,
@@ -96,17 +96,17 @@ def train(
 
 
 def test(
-    config: Union[str, Path, Config],
-    checkpoint: Union[str, Path],
-    work_dir: Union[str, Path, None] = None,
+    config: str | Path | Config,
+    checkpoint: str | Path,
+    work_dir: str | Path | None = None,
     *,
-    options: Optional[Mapping[str, Any]] = None,
-    predictions: Union[str, Path, None] = None,
-    show_dir: Union[str, Path, None] = None,
+    options: Mapping[str, Any] | None = None,
+    predictions: str | Path | None = None,
+    show_dir: str | Path | None = None,
     launcher: str = 'none',
     local_rank: int = 0,
     trust_checkpoint: bool = False,
-) -> Dict[str, float]:
+) -> dict[str, float]:
     """Tests the child of a search, or a child alone: ``mmdsnas test``.
 
     Arguments that are not listed are those of :func:`train`.

@@ -1,7 +1,7 @@
 import copy
 import inspect
 from functools import partial
-from typing import Any, Dict, Optional
+from typing import Any
 
 from mmengine.model import BaseModel
 from mmengine.registry import Registry
@@ -13,7 +13,7 @@ from mmdsnas.utils.words import shown
 
 
 def build_architecture(
-    config: Dict[str, Any], data_preprocessor: Optional[Dict[str, Any]] = None
+    config: dict[str, Any], data_preprocessor: dict[str, Any] | None = None
 ) -> BaseModel:
     """Builds a classifier as mmengine's Runner would build it alone.
 
@@ -42,7 +42,7 @@ def build_architecture(
     return model
 
 
-def _takes(config: Dict[str, Any], option: str) -> bool:
+def _takes(config: dict[str, Any], option: str) -> bool:
     kind = config.get('type')
     with MODELS.switch_scope_and_registry(config.get('_scope_')) as scoped:
         cls = kind if callable(kind) else scoped.get(str(kind))
@@ -58,7 +58,7 @@ def part_of(
     config: Any,
     registry: Registry,
     base: type,
-    default: Optional[type] = None,
+    default: type | None = None,
 ) -> Any:
     """A part of an algorithm, which is built if it is not yet; by default a ``base``.
 

@@ -1,7 +1,7 @@
 """Running statistics of BatchNorm layers."""
 
 from contextlib import contextmanager
-from typing import Any, Dict, Iterable, Iterator, List, Sequence
+from typing import Any, Iterable, Iterator, Sequence
 
 import torch
 import torch.nn as nn
@@ -12,10 +12,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .state import state_kept
 
-Statistics = List[Dict[str, Tensor]]
+Statistics = list[dict[str, Tensor]]
 
 
-def batch_norms(model: nn.Module) -> List[_BatchNorm]:
+def batch_norms(model: nn.Module) -> list[_BatchNorm]:
     """The BatchNorm layers of a model that keep running statistics."""
     return [
         module

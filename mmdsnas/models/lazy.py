@@ -1,7 +1,7 @@
 """Modules that find their sizes when they are first executed."""
 
 from contextlib import contextmanager
-from typing import Iterator, List, Optional, Sequence
+from typing import Iterator, Sequence
 
 import torch
 import torch.nn as nn
@@ -13,7 +13,7 @@ from .mutables import all_candidates, blocks_of
 from .state import state_kept
 
 
-def lazy_modules(model: nn.Module) -> List[str]:
+def lazy_modules(model: nn.Module) -> list[str]:
     """Names of the modules with parameters or buffers without a shape."""
     return [
         name
@@ -23,7 +23,7 @@ def lazy_modules(model: nn.Module) -> List[str]:
 
 
 def materialise(
-    model: nn.Module, input_shape: Optional[Sequence[int]], option: str
+    model: nn.Module, input_shape: Sequence[int] | None, option: str
 ) -> None:
     """Gives torch's lazy modules their parameters.
 

@@ -6,7 +6,7 @@ stride-2 block keeps the width of its input. The layers have the positions that
 they have in the authors' checkpoints.
 """
 
-from typing import Annotated, Dict, List, Literal, Optional, Tuple
+from typing import Annotated, Literal
 
 import torch
 import torch.nn as nn
@@ -38,7 +38,7 @@ CANDIDATES = dict(
 
 _Blocks = Annotated[int, Field(ge=1, le=1000)]
 # A list as well.
-_Stage = Annotated[Tuple[Channels, _Blocks], Strict(False)]
+_Stage = Annotated[tuple[Channels, _Blocks], Strict(False)]
 
 
 @MODELS.register_module()
@@ -61,8 +61,8 @@ class OfficialShuffleBlock(BaseOP):
         out_channels: Channels,
         stride: Literal[1, 2] = 1,
         kernel_size: Annotated[int, Field(ge=1, le=99)] = 3,
-        norm_cfg: Optional[Dict] = None,
-        init_cfg: Optional[Dict] = None,
+        norm_cfg: dict | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(in_channels, out_channels, stride, init_cfg=init_cfg)
         if not {1: in_channels == out_channels, 2: in_channels < out_channels}[stride]:
@@ -84,18 +84,18 @@ class OfficialShuffleBlock(BaseOP):
         layers = self._main_branch(main_in, out_channels // 2, out_channels - main_in)
         self.branch_main = nn.Sequential(*layers)
 
-    def _main_branch(self, cin: int, mid: int, cout: int) -> List[nn.Module]:
+    def _main_branch(self, cin: int, mid: int, cout: int) -> list[nn.Module]:
         return [
             *self._pointwise(cin, mid),
             *self._depthwise(mid, self.stride),
             *self._pointwise(mid, cout),
         ]
 
-    def _pointwise(self, cin: int, cout: int) -> List[nn.Module]:
+    def _pointwise(self, cin: int, cout: int) -> list[nn.Module]:
         conv = nn.Conv2d(cin, cout, 1, bias=False)
         return [conv, build_norm_layer(self.norm_cfg, cout)[1], nn.ReLU(inplace=True)]
 
-    def _depthwise(self, channels: int, stride: int) -> List[nn.Module]:
+    def _depthwise(self, channels: int, stride: int) -> list[nn.Module]:
         k = self.kernel_size
         conv = nn.Conv2d(
             channels, channels, k, stride, k // 2, groups=channels, bias=False
@@ -113,7 +113,7 @@ class OfficialShuffleBlock(BaseOP):
 class OfficialShuffleXception(OfficialShuffleBlock):
     """Xception block of the authors: three times depthwise, pointwise."""
 
-    def _main_branch(self, cin: int, mid: int, cout: int) -> List[nn.Module]:
+    def _main_branch(self, cin: int, mid: int, cout: int) -> list[nn.Module]:
         return [
             *self._depthwise(cin, self.stride),
             *self._pointwise(cin, mid),
@@ -147,8 +147,8 @@ class OfficialShuffleNetV2(SearchableShuffleNetV2):
     def __init__(
         self,
         stages: Items[_Stage] = STAGES,
-        candidates: Optional[Annotated[Dict[str, Dict], Field(min_length=1)]] = None,
-        norm_cfg: Optional[Dict] = None,
+        candidates: Annotated[dict[str, dict], Field(min_length=1)] | None = None,
+        norm_cfg: dict | None = None,
         **kwargs,
     ) -> None:
         norm_cfg = norm_cfg or dict(type='BN', eps=0.01)
@@ -181,7 +181,7 @@ class BiasFreeClsHead(LinearClsHead):
     @checked_options
     def __init__(
         self,
-        num_classes: Optional[Annotated[int, Field(ge=1, le=10**6)]],
+        num_classes: Annotated[int, Field(ge=1, le=10**6)] | None,
         in_channels: Channels,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
         **kwargs,
@@ -195,7 +195,7 @@ class BiasFreeClsHead(LinearClsHead):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(in_channels, num_classes, bias=False)
 
-    def pre_logits(self, feats: Tuple[Tensor]) -> Tensor:
+    def pre_logits(self, feats: tuple[Tensor]) -> Tensor:
         """Features that the classifier gets, shape ``(n, in_channels)``."""
         return self.dropout(super().pre_logits(feats))
 
@@ -222,7 +222,7 @@ class SmoothCrossEntropy(nn.CrossEntropyLoss):
         self,
         cls_score: Tensor,
         label: Tensor,
-        avg_factor: Optional[float] = None,
+        avg_factor: float | None = None,
         **kwargs,
     ) -> Tensor:
         """Mean loss of a batch; ``avg_factor`` divides in place of its size.

@@ -2,7 +2,7 @@
 
 import inspect
 from contextlib import ExitStack, contextmanager
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Iterator
 
 import torch
 import torch.nn as nn
@@ -75,7 +75,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
         yield
 
 
-def _by_place(module: nn.Module, args: Tuple, kwargs: Dict) -> Optional[Tuple]:
+def _by_place(module: nn.Module, args: tuple, kwargs: dict) -> tuple | None:
     if not kwargs:
         return None
     given = inspect.signature(module.forward).bind(*args, **kwargs)

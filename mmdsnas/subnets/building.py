@@ -1,7 +1,7 @@
 """Building a child: a supernet without the candidates that lost."""
 
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Mapping
 
 import torch
 from mmengine.config import Config
@@ -28,11 +28,11 @@ from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path
 @checked_options
 def sub_model(
     cfg: PartConfig,
-    fix_subnet: Union[Text, Path, Mapping[str, Any], None] = None,
+    fix_subnet: Text | Path | Mapping[str, Any] | None = None,
     channels_last: bool = False,
-    input_shape: Optional[InputShape] = None,
-    data_preprocessor: Optional[Dict] = None,
-    init_cfg: Optional[Dict] = None,
+    input_shape: InputShape | None = None,
+    data_preprocessor: dict | None = None,
+    init_cfg: dict | None = None,
 ) -> BaseModel:
     """Builds a child alone.
 
@@ -72,9 +72,9 @@ def sub_model(
 
 def build_child(
     config: Config,
-    checkpoint: Dict[str, Any],
-    path: Union[str, Path],
-    options: Optional[Mapping[str, Any]] = None,
+    checkpoint: dict[str, Any],
+    path: str | Path,
+    options: Mapping[str, Any] | None = None,
 ) -> BaseModel:
     """Builds a child alone, with its weights.
 
@@ -121,7 +121,7 @@ def build_child(
     return child.eval()
 
 
-def recorded_subnet(checkpoint: Mapping[str, Any]) -> Optional[Subnet]:
+def recorded_subnet(checkpoint: Mapping[str, Any]) -> Subnet | None:
     """The subnet that a checkpoint names, None if it names none.
 
     Raises:
@@ -140,7 +140,7 @@ def recorded_subnet(checkpoint: Mapping[str, Any]) -> Optional[Subnet]:
 
 
 def use_recorded_subnet(
-    model_cfg: Dict[str, Any], checkpoint: Dict[str, Any], options: Mapping[str, Any]
+    model_cfg: dict[str, Any], checkpoint: dict[str, Any], options: Mapping[str, Any]
 ) -> None:
     """Lets a child be built as its checkpoint says, whatever the config says.
 

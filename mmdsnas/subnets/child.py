@@ -1,7 +1,7 @@
 """The child of a search as a checkpoint: its weights and what made it."""
 
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Mapping
 
 from torch import Tensor, nn
 
@@ -17,7 +17,7 @@ from .subnet import SEARCH_PREFIX, Subnet, check_subnet, subnet_of_path, write_s
 ALPHA_PREFIXES = ('mutator._arch_params.', 'mutator.arch_params.')
 
 
-def child_state_dict(architecture: nn.Module, subnet: Subnet) -> Dict[str, Tensor]:
+def child_state_dict(architecture: nn.Module, subnet: Subnet) -> dict[str, Tensor]:
     """Weights of a child on the CPU, under the names of a model of ``sub_model``.
 
     They are those of the supernet without the candidates that are not in the child.
@@ -34,9 +34,7 @@ def child_state_dict(architecture: nn.Module, subnet: Subnet) -> Dict[str, Tenso
     return {k: w.detach().cpu() for k, w in weights if not k.startswith(dropped)}
 
 
-def child_checkpoint(
-    algorithm: DSNAS, extra: Optional[Metadata] = None
-) -> Dict[str, Any]:
+def child_checkpoint(algorithm: DSNAS, extra: Metadata | None = None) -> dict[str, Any]:
     """The child of a search as a checkpoint of tensors and plain values.
 
     Args:
@@ -78,9 +76,7 @@ def child_checkpoint(
     return dict(meta=plain(meta), state_dict=child_state_dict(architecture, subnet))
 
 
-def save_child(
-    checkpoint: Dict[str, Any], pth: Union[str, Path], yaml: Union[str, Path]
-) -> None:
+def save_child(checkpoint: dict[str, Any], pth: str | Path, yaml: str | Path) -> None:
     """Writes a child from :func:`child_checkpoint`, and its subnet file, atomically."""
     save_checkpoint(checkpoint, pth)
     write_subnet(checkpoint['meta']['subnet'], yaml)
@@ -94,7 +90,7 @@ def is_of_search(checkpoint: Mapping[str, Any]) -> bool:
 
 def child_of_search(
     weights: Mapping[str, Tensor], child: Mapping[str, Tensor]
-) -> Dict[str, Tensor]:
+) -> dict[str, Tensor]:
     """Takes from the weights of a search those that the state dict of a child has.
 
     They have the names of the child; what is missing is left out.

@@ -2,7 +2,7 @@
 
 from logging import WARNING
 from pathlib import Path
-from typing import Any, Mapping, Optional, Union
+from typing import Any, Mapping
 
 from mmengine.logging import print_log
 
@@ -10,7 +10,7 @@ from mmdsnas.models import Stage
 from .metadata import meta_of
 
 
-def what_is_missing(meta: Mapping[str, Any]) -> Optional[str]:
+def what_is_missing(meta: Mapping[str, Any]) -> str | None:
     """What a search lacks of being done.
 
     It follows 'is not finished: '. None: it is done, or the ``meta`` of its checkpoint
@@ -57,7 +57,7 @@ def how_it_ended(meta: Mapping[str, Any]) -> str:
     return 'The search is done.' if _tells(meta) else ''
 
 
-def warn_of_unfinished(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> None:
+def warn_of_unfinished(checkpoint: Mapping[str, Any], path: str | Path) -> None:
     """Warns whoever uses a child, of the file ``path``, whose search is not done."""
     missing = what_is_missing(meta_of(checkpoint))
     if missing is not None:

@@ -7,7 +7,7 @@ child fills one: ``features.I.POS.branch_main.0.weight``.
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Mapping
 
 import torch
 from mmengine.registry import DefaultScope
@@ -55,7 +55,7 @@ def empty_architecture(model_cfg: Mapping[str, Any]) -> nn.Module:
         return build_architecture(architecture)
 
 
-def official_names(architecture: nn.Module) -> Dict[str, str]:
+def official_names(architecture: nn.Module) -> dict[str, str]:
     """Our names of the weights of a supernet by the authors', in the model's order.
 
     Raises:
@@ -80,7 +80,7 @@ def official_names(architecture: nn.Module) -> Dict[str, str]:
     return names
 
 
-def check_md5(path: Union[str, Path], model: str) -> None:
+def check_md5(path: str | Path, model: str) -> None:
     """Compares a file with the sum in ``MD5`` that the authors published of a model.
 
     Raises:
@@ -99,8 +99,8 @@ def check_md5(path: Union[str, Path], model: str) -> None:
 
 
 def convert_official(
-    checkpoint: Mapping[str, Any], architecture: nn.Module, source: Union[str, Path]
-) -> Tuple[Dict[str, Any], Optional[Dict[str, float]]]:
+    checkpoint: Mapping[str, Any], architecture: nn.Module, source: str | Path
+) -> tuple[dict[str, Any], dict[str, float] | None]:
     """Turns a checkpoint of the authors into one of ours.
 
     Args:
@@ -180,7 +180,7 @@ def convert_official(
     return dict(meta=meta_of(dict(meta=meta)), state_dict=state_dict), probabilities
 
 
-def _slot(name: str) -> Optional[Tuple[int, int]]:
+def _slot(name: str) -> tuple[int, int] | None:
     """The number of a block and that of a candidate."""
     found = re.match(r'features\.(\d{1,4})\.(\d{1,4})\.', name)
     return found and (int(found[1]), int(found[2]))
@@ -188,7 +188,7 @@ def _slot(name: str) -> Optional[Tuple[int, int]]:
 
 def _of_algorithm(
     state_dict: Mapping[str, Tensor], alpha: Tensor, architecture: nn.Module
-) -> Dict[str, Tensor]:
+) -> dict[str, Tensor]:
     """Weights of the architecture and ``log_alpha`` under the names of ``DSNAS``."""
     mutator = DifferentiableMutator()
     mutator.prepare_from_supernet(architecture)

@@ -8,7 +8,7 @@ code, it may name no more than the layers that a network is made of.
 import re
 from functools import reduce
 from operator import getitem
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from mmcls.models import TIMMBackbone
 from mmengine.config import Config
@@ -56,7 +56,7 @@ _PARTS = {
 }
 
 
-def child_config(config: Config) -> Optional[Dict[str, Any]]:
+def child_config(config: Config) -> dict[str, Any] | None:
     """The part of a config that a child needs, for the ``meta`` of a checkpoint.
 
     It is a config of plain values, whose model is a ``sub_model`` without its subnet.
@@ -83,7 +83,7 @@ def child_config(config: Config) -> Optional[Dict[str, Any]]:
     )
 
 
-def config_input_shape(model: Mapping[str, Any]) -> Optional[Sequence[int]]:
+def config_input_shape(model: Mapping[str, Any]) -> Sequence[int] | None:
     """Shape of one image, by the config of a search or of a child."""
     if 'architecture' not in model:
         return model.get('input_shape')
@@ -92,7 +92,7 @@ def config_input_shape(model: Mapping[str, Any]) -> Optional[Sequence[int]]:
 
 def recorded_child_config(
     checkpoint: Mapping[str, Any], trust_checkpoint: bool = False
-) -> Optional[Config]:
+) -> Config | None:
     """The config that a checkpoint has of its child, None if it has none.
 
     Raises:
@@ -147,7 +147,7 @@ def _is_child_config(found: Any) -> bool:
         return False
 
 
-def _check_scopes(found: Dict[str, Any]) -> None:
+def _check_scopes(found: dict[str, Any]) -> None:
     scopes = sorted({place.scope for place in _places(registry.MODELS)})
     for scope in [found.get('default_scope'), *values_of(found, '_scope_')]:
         if scope not in scopes:
@@ -181,7 +181,7 @@ def _check_files(config: Any) -> None:
                 )
 
 
-def _named(kind: str, kinds: Sequence[Registry]) -> List[Any]:
+def _named(kind: str, kinds: Sequence[Registry]) -> list[Any]:
     """All that a name may stand for, whatever scope it is looked up from."""
     scope, _, name = kind.rpartition('.')
     places = [place for registered in kinds for place in _places(registered)]

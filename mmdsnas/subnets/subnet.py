@@ -4,7 +4,7 @@ A file is MMRazor's: YAML, ``name of the block: {chosen: candidate}``.
 """
 
 from pathlib import Path
-from typing import Any, Dict, Mapping, Union
+from typing import Any, Mapping
 
 import torch.nn as nn
 import yaml
@@ -17,7 +17,7 @@ from mmdsnas.utils.paths import find_subnet
 from mmdsnas.utils.words import nearest, shown
 
 # Name (or alias) of a block -> name of its candidate.
-Subnet = Dict[str, str]
+Subnet = dict[str, str]
 # What the names of the supernet's weights begin with in a search, and blocks in files
 # of MMRazor's DumpSubnetHook.
 SEARCH_PREFIX = 'architecture.'
@@ -47,7 +47,7 @@ class _Loader(yaml.SafeLoader):
         raise ComposerError(None, None, reason, event.start_mark)
 
 
-def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
+def read_subnet(source: str | Path | Mapping[str, Any]) -> Subnet:
     """Reads a subnet from a file or from what such a file holds.
 
     Args:
@@ -88,7 +88,7 @@ def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
     return subnet
 
 
-def write_subnet(subnet: Subnet, path: Union[str, Path]) -> None:
+def write_subnet(subnet: Subnet, path: str | Path) -> None:
     """Writes a subnet file in MMRazor's format, atomically."""
     content = {block: dict(chosen=c) for block, c in subnet.items()}
     text = yaml.safe_dump(content, sort_keys=False)
@@ -96,7 +96,7 @@ def write_subnet(subnet: Subnet, path: Union[str, Path]) -> None:
         temporary.write_text(text, encoding='utf-8')
 
 
-def block_names(model: nn.Module) -> Dict[str, OneHotMutableOP]:
+def block_names(model: nn.Module) -> dict[str, OneHotMutableOP]:
     """Blocks of an architecture under the names that subnet files use."""
     return {
         module.alias or name: module

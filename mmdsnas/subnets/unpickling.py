@@ -8,7 +8,7 @@ which believes what a file says of the layout of memory.
 
 from contextlib import contextmanager
 from pickle import UnpicklingError
-from typing import Any, Dict, Iterator
+from typing import Any, Iterator
 
 import numpy as np
 import torch
@@ -51,7 +51,7 @@ class _History(HistoryBuffer):
         HistoryBuffer.__init__(history)
         return history
 
-    def __setstate__(self, state: Dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__class__ = HistoryBuffer
         history, counts = state['_log_history'], state['_count_history']
         self.__init__(history, counts, int(state['max_length']))

@@ -1,7 +1,6 @@
 """The data loaders of a config, and their data sets, whatever stands around them."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Iterator, Mapping
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Where classes such as RepeatDataset and ConcatDataset have what they stand around.

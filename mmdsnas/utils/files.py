@@ -3,9 +3,9 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator
 
 from mmdsnas.errors import OutputError
 

@@ -1,8 +1,8 @@
 """Errors of code that is not ours: of networks, data sets and metrics."""
 
 import traceback
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Iterator
 
 import torch
 

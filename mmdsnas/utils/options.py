@@ -3,10 +3,9 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
 from math import prod
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, Callable, Sequence, TypeVar, get_type_hints
 
 import torch
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError

@@ -1,7 +1,6 @@
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import Iterator, Sequence, TypeVar
 
 from mmengine.logging import print_log
 from rich.console import Console

@@ -1,11 +1,10 @@
 """The child of a run, read from the file of a search or from a checkpoint."""
 
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from os.path import isfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterable, Mapping
 
 from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.models.cost import COSTS

@@ -1,8 +1,7 @@
 """The figures of a report: curves over the epochs, and the child."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

@@ -1,10 +1,9 @@
 """All pictures of one run, or of several beside each other."""
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Callable, Iterable, Sequence
 
 from mmdsnas.models.cost import COSTS
 from .child import NUMBERS

@@ -1,8 +1,8 @@
 """Writes the report of runs: a page, and its pictures as files."""
 
 import itertools
-from collections.abc import Container, Sequence
 from pathlib import Path
+from typing import Container, Sequence
 
 from jinja2 import Environment
 

@@ -1,7 +1,7 @@
 """Pictures with a row for each block: probabilities and rewards."""
 
 import math
-from collections.abc import Mapping
+from typing import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes

@@ -1,7 +1,6 @@
 """The table at the beginning of a report: a run in some lines."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Iterable, Sequence
 
 from mmdsnas.models.cost import COSTS
 from .child import UNITS

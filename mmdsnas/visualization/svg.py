@@ -4,7 +4,7 @@ import functools
 import io
 import re
 import warnings
-from collections.abc import Callable
+from typing import Callable
 from xml.dom import minidom
 
 from matplotlib import style

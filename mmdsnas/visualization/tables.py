@@ -1,7 +1,6 @@
 import io
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Iterable, Mapping, Sequence
 
 from rich import box
 from rich.console import Console

@@ -1,7 +1,7 @@
 """Each option refuses what it must, and none is forgotten."""
 
 import inspect
-from typing import Annotated, Any, Dict, Literal, Optional, Sequence, Tuple, Union
+from typing import Annotated, Any, Literal, Sequence
 
 import numpy as np
 import pytest
@@ -52,13 +52,13 @@ def call(annotation, value):
         (bool, [True, False], [0, 1, 'True', None, np.ones(2)]),
         (Text, ['x'], ['', b'x', None]),
         (Literal['a', 'b'], ['a'], ['c', None, ['a'], np.array(['a', 'a'])]),
-        (Optional[Natural], [None, 1], [-1, 'None']),
+        (Natural | None, [None, 1], [-1, 'None']),
         (Items[int], [[1], (1, 2)], [[], 1, 'ab', b'ab', [1, 'a'], {1: 2}, None]),
         (Sequence[Text], [[], ('a',)], ['a', [''], None]),
-        (Annotated[Tuple[int, Natural], Strict(False)], [[-1, 0]], [[1], [1, -1], 3]),
-        (Dict[str, Any], [{}, {'a': 1}, ConfigDict(a=1)], [{1: 2}, [], None]),
+        (Annotated[tuple[int, Natural], Strict(False)], [[-1, 0]], [[1], [1, -1], 3]),
+        (dict[str, Any], [{}, {'a': 1}, ConfigDict(a=1)], [{1: 2}, [], None]),
         (PartConfig, [{'type': 'x'}], [{}, 'x', None]),
-        (Union[nn.Module, Dict], [nn.ReLU(), {}], [nn.ReLU, None, 'x']),
+        (nn.Module | dict, [nn.ReLU(), {}], [nn.ReLU, None, 'x']),
         (
             InputShape,
             [(1, 1, 16000), [1, 3, 4096, 5000]],
@@ -89,17 +89,17 @@ def test_values(annotation, allowed, refused):
         (Sequence[int], 'ab', "x of test must be a list or tuple, but is 'ab'"),
         (Sequence[Sequence[int]], [[], [1, '']], 'x.1.1 of test must be a whole numb'),
         (Items[int], [], 'x of test must have a length of at least 1, but is []'),
-        (Dict[str, int], dict(a=''), "x.a of test must be a whole number, but is ''"),
-        (Dict[str, int], {3: 1}, 'x.3 of test must be a valid string, but is 3'),
+        (dict[str, int], dict(a=''), "x.a of test must be a whole number, but is ''"),
+        (dict[str, int], {3: 1}, 'x.3 of test must be a valid string, but is 3'),
         # What is wrong inside of the kind that was given is told, and that alone.
-        (Union[int, Dict[str, int]], dict(a=''), 'x.a of test must be a whole number'),
+        (int | dict[str, int], dict(a=''), 'x.a of test must be a whole number'),
         (
-            Union[int, Dict],
+            int | dict,
             '',
             "must be a whole number or be a valid dictionary, but is ''",
         ),
         (PartConfig, dict(typ=1), "x of test must have a type, but is {'typ': 1}"),
-        (Optional[Natural], '', "x of test must be a whole number, but is ''"),
+        (Natural | None, '', "x of test must be a whole number, but is ''"),
     ],
 )
 def test_sentences(annotation, value, sentence):
@@ -134,7 +134,7 @@ def test_arguments_are_checked_however_they_are_given():
 
 def test_nothing_is_converted():
     given = ConfigDict(a=(1, 2))
-    assert call(Dict[str, Sequence[int]], given) is given
+    assert call(dict[str, Sequence[int]], given) is given
 
 
 # What can be given by a config: by class and option, values at the edge of what is

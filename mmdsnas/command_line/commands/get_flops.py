@@ -1,7 +1,5 @@
 """Prints parameters and FLOPs of a network, in all and by stage."""
 
-from typing import Dict, Optional
-
 from mmengine.config import Config
 from mmengine.model import BaseModel
 
@@ -22,7 +20,7 @@ COLUMNS = {
 }
 
 
-def networks(config: Config, subnet: Optional[str]) -> Dict[str, BaseModel]:
+def networks(config: Config, subnet: str | None) -> dict[str, BaseModel]:
     """What is to be counted, by title."""
     kind = config.model.type
     is_child = kind.endswith('sub_model')

@@ -3,7 +3,7 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any
 
 from mmengine.config import Config
 
@@ -70,7 +70,7 @@ def main() -> None:
         write_report(args.report, setting['backend'], report)
 
 
-def load(args: argparse.Namespace) -> Tuple[Config, LatencyMeter]:
+def load(args: argparse.Namespace) -> tuple[Config, LatencyMeter]:
     """Config of the search, and what measures its latencies."""
     config = load_config(args.config, args.options)
     model = config.model
@@ -88,7 +88,7 @@ def load(args: argparse.Namespace) -> Tuple[Config, LatencyMeter]:
     return config, LatencyMeter(config_input_shape(model), **latency)
 
 
-def write_report(path: str, backend: str, report: Dict[str, Any]) -> None:
+def write_report(path: str, backend: str, report: dict[str, Any]) -> None:
     """Puts a report beside those of other backends that a file may have."""
     try:
         reports = json.loads(Path(path).read_text(encoding='utf-8'))

@@ -1,7 +1,7 @@
 """Hooks for the statistics of BatchNorm."""
 
 from itertools import islice
-from typing import Any, Optional
+from typing import Any
 
 from mmengine.hooks import Hook
 from torch.utils.data import DataLoader
@@ -97,8 +97,8 @@ class RecalibrateBNHook(Hook):
     @checked_options
     def __init__(self, num_batches: Count = 20) -> None:
         self.num_batches = num_batches
-        self._loader: Optional[DataLoader] = None
-        self._kept: Optional[Statistics] = None
+        self._loader: DataLoader | None = None
+        self._kept: Statistics | None = None
 
     def before_val_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
         """Computes statistics, when all hooks have had their say on weights."""

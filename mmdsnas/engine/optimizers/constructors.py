@@ -1,6 +1,6 @@
 from itertools import chain
 from logging import WARNING
-from typing import Any, Dict, List
+from typing import Any
 
 import torch.nn as nn
 from mmengine.logging import MMLogger
@@ -37,7 +37,7 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         super()._validate_cfg()
 
     def add_params(
-        self, params: List[Dict], module: nn.Module, prefix: str = '', **kwargs
+        self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs
     ) -> None:
         """See mmengine's method, which calls itself; ``params`` gets merged groups."""
         if prefix:
@@ -50,7 +50,7 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             super().add_params(params, module, prefix, **kwargs)
         finally:
             logger.setLevel(level)
-        merged: Dict[tuple, Dict] = {}
+        merged: dict[tuple, dict] = {}
         for group in params:
             options = {key: value for key, value in group.items() if key != 'params'}
             key = tuple(sorted(options.items()))
@@ -78,7 +78,7 @@ class SearchOptimWrapperConstructor:
 
     @checked_options
     def __init__(
-        self, optim_wrapper_cfg: Dict[str, Any], paramwise_cfg: None = None
+        self, optim_wrapper_cfg: dict[str, Any], paramwise_cfg: None = None
     ) -> None:
         config = dict(optim_wrapper_cfg)
         self.amp = config.pop('amp', None)
@@ -87,7 +87,7 @@ class SearchOptimWrapperConstructor:
                 'optim_wrapper must have the keys architecture and mutator '
                 f'(and may have amp), but has {", ".join(sorted(config))}.'
             )
-        self.constructors: Dict[str, GroupedOptimWrapperConstructor] = {}
+        self.constructors: dict[str, GroupedOptimWrapperConstructor] = {}
         for key in KEYS:
             part = dict(config[key])
             paramwise = part.pop('paramwise_cfg', None)

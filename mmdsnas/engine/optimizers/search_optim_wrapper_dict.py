@@ -1,6 +1,6 @@
 from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
-from typing import Annotated, Any, Callable, Dict, Iterator, Literal, Optional, Union
+from typing import Annotated, Any, Callable, Iterator, Literal
 
 import torch
 import torch.nn as nn
@@ -53,7 +53,7 @@ class SearchOptimWrapperDict(OptimWrapperDict):
 
     @checked_options
     def __init__(
-        self, amp: Optional[Dict[str, Any]] = None, **optim_wrappers: OptimWrapper
+        self, amp: dict[str, Any] | None = None, **optim_wrappers: OptimWrapper
     ) -> None:
         super().__init__(**optim_wrappers)
         if 'architecture' not in optim_wrappers:
@@ -76,20 +76,20 @@ class SearchOptimWrapperDict(OptimWrapperDict):
                 'accumulative_counts must be the same for all optimizers, because they '
                 f'share the backward pass, but is {given}.'
             )
-        self.loss_factor: Union[float, Tensor] = 1.0
-        self.before_step: Optional[Callable[[], None]] = None
-        self.only: Optional[str] = None
-        self.skipped: Optional[bool] = None
+        self.loss_factor: float | Tensor = 1.0
+        self.before_step: Callable[[], None] | None = None
+        self.only: str | None = None
+        self.skipped: bool | None = None
         self.device_type = get_device().split(':')[0]
-        self.amp_dtype: Optional[torch.dtype] = None
-        self.loss_scaler: Optional[torch.amp.GradScaler] = None
+        self.amp_dtype: torch.dtype | None = None
+        self.loss_scaler: torch.amp.GradScaler | None = None
         if amp is not None:
             self._set_up_amp(**amp)
 
     @checked_options
     def _set_up_amp(
         self,
-        dtype: Optional[Literal['bfloat16', 'float16']] = None,
+        dtype: Literal['bfloat16', 'float16'] | None = None,
         init_scale: Positive = 2.0**16,
         growth_factor: _Growth = 2.0,
         backoff_factor: Fraction = 0.5,
@@ -119,8 +119,8 @@ class SearchOptimWrapperDict(OptimWrapperDict):
     def update_params(
         self,
         loss: Tensor,
-        step_kwargs: Optional[Dict] = None,
-        zero_kwargs: Optional[Dict] = None,
+        step_kwargs: dict | None = None,
+        zero_kwargs: dict | None = None,
     ) -> None:
         """One backward pass from the sum of all losses; a step where one is due.
 
@@ -188,14 +188,14 @@ class SearchOptimWrapperDict(OptimWrapperDict):
             for parameter in [p for p in state if not p.requires_grad]:
                 del state[parameter]
 
-    def state_dict(self) -> Dict:
+    def state_dict(self) -> dict:
         """States of the optimizers, and of the loss scaler if there is one."""
         state = super().state_dict()
         if self.loss_scaler is not None:
             state['loss_scaler'] = self.loss_scaler.state_dict()
         return state
 
-    def load_state_dict(self, state_dict: Dict) -> None:
+    def load_state_dict(self, state_dict: dict) -> None:
         """Loads what :meth:`state_dict` returned, with or without a scaler."""
         state = dict(state_dict)
         scaler = state.pop('loss_scaler', None)

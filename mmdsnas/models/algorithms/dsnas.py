@@ -1,6 +1,6 @@
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Callable, Dict, Iterator, List, Optional, Union
+from typing import Any, Callable, Iterator
 
 import torch
 import torch.nn as nn
@@ -75,18 +75,18 @@ class DSNAS(StagedAlgorithm):
     @checked_options
     def __init__(
         self,
-        architecture: Union[BaseModel, PartConfig],
+        architecture: BaseModel | PartConfig,
         mutator: Any = None,
         pretrain_epochs: Natural = 0,
         finetune_epochs: Natural = 80,
         resource_estimator: Any = None,
-        cost: Optional[Dict[str, Any]] = None,
+        cost: dict[str, Any] | None = None,
         gradient_estimator: Any = None,
         share_path: bool = False,
         channels_last: bool = False,
         norm_training: bool = False,
-        data_preprocessor: Optional[Union[Dict, nn.Module]] = None,
-        init_cfg: Optional[Dict] = None,
+        data_preprocessor: dict | nn.Module | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         is_module = isinstance(data_preprocessor, nn.Module)
         if isinstance(architecture, dict) and not is_module:
@@ -141,8 +141,8 @@ class DSNAS(StagedAlgorithm):
         return self
 
     def train_step(
-        self, data: Dict[str, Any], optim_wrapper: OptimWrapper
-    ) -> Dict[str, Tensor]:
+        self, data: dict[str, Any], optim_wrapper: OptimWrapper
+    ) -> dict[str, Tensor]:
         """See mmengine's method; there may be one optimizer or several.
 
         They are stepped together. A single one is too if the limit is adaptive, whose
@@ -161,8 +161,8 @@ class DSNAS(StagedAlgorithm):
     # Forward
 
     def loss(
-        self, inputs: Tensor, data_samples: Optional[List[BaseDataElement]] = None
-    ) -> Dict[str, Tensor]:
+        self, inputs: Tensor, data_samples: list[BaseDataElement] | None = None
+    ) -> dict[str, Tensor]:
         """Losses of one sampled path, of the child in eval mode.
 
         They are the architecture's, prefixed ``task.``, and ``cost.loss`` of a limit.
@@ -186,14 +186,14 @@ class DSNAS(StagedAlgorithm):
             losses = task()
         return {**losses, **self._cost_losses(path, trains_alpha)}
 
-    def _task_losses(self, inputs, data_samples) -> Dict[str, Tensor]:
+    def _task_losses(self, inputs, data_samples) -> dict[str, Tensor]:
         losses = self.architecture(inputs, data_samples, mode='loss')
         self.check_losses(losses)
         return {f'task.{name}': value for name, value in losses.items()}
 
     # Limits on the cost
 
-    def _cost_losses(self, path, trains_alpha: bool) -> Dict[str, Tensor]:
+    def _cost_losses(self, path, trains_alpha: bool) -> dict[str, Tensor]:
         term = self.cost_term
         if not term.limits:
             return {}

@@ -1,7 +1,7 @@
 from contextlib import contextmanager
 from enum import Enum
 from logging import WARNING
-from typing import Any, Dict, Iterator, Mapping, Optional
+from typing import Any, Iterator, Mapping
 
 import torch
 import torch.nn as nn
@@ -48,8 +48,8 @@ class StagedAlgorithm(BaseAlgorithm):
     def __init__(
         self,
         architecture,
-        data_preprocessor: Optional[nn.Module],
-        init_cfg: Optional[Dict],
+        data_preprocessor: nn.Module | None,
+        init_cfg: dict | None,
         pretrain_epochs: int,
         finetune_epochs: int,
     ) -> None:
@@ -64,12 +64,12 @@ class StagedAlgorithm(BaseAlgorithm):
         super().__init__(architecture, data_preprocessor, init_cfg, module_inplace=True)
         self.pretrain_epochs = pretrain_epochs
         self.finetune_epochs = finetune_epochs
-        self.stage: Optional[Stage] = None
+        self.stage: Stage | None = None
         self.iteration, self.seed, self.trains_alpha = 0, 0, True
         self._counts = True
-        self._evaluated: Optional[Mapping[str, str]] = None
+        self._evaluated: Mapping[str, str] | None = None
         # The stage whose losses were looked at; their kind is the same in all of it.
-        self._checked: Optional[Stage] = None
+        self._checked: Stage | None = None
 
     def stage_of(self, epoch: int) -> Stage:
         """The stage that an epoch, counted from 0, belongs to."""
@@ -88,11 +88,11 @@ class StagedAlgorithm(BaseAlgorithm):
     def begin(
         self,
         *,
-        epoch: Optional[int] = None,
-        iteration: Optional[int] = None,
-        seed: Optional[int] = None,
-        trains_alpha: Optional[bool] = None,
-    ) -> Dict[str, str]:
+        epoch: int | None = None,
+        iteration: int | None = None,
+        seed: int | None = None,
+        trains_alpha: bool | None = None,
+    ) -> dict[str, str]:
         """Tells the algorithm where the run is; what is None stays as it was.
 
         Args:
@@ -114,7 +114,7 @@ class StagedAlgorithm(BaseAlgorithm):
             self.trains_alpha = trains_alpha
         return {} if epoch is None else self._enter(epoch)
 
-    def _enter(self, epoch: int) -> Dict[str, str]:
+    def _enter(self, epoch: int) -> dict[str, str]:
         self.stage, mutator = self.stage_of(epoch), self.mutator
         if self.stage is Stage.PRETRAIN:
             return {}

@@ -1,6 +1,6 @@
 import math
 from logging import WARNING
-from typing import Annotated, Dict, Literal, Mapping, Optional, Sequence, Tuple, Union
+from typing import Annotated, Literal, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -55,10 +55,10 @@ class CostTerm(nn.Module):
     def __init__(
         self,
         table: CostTable,
-        limit: Union[
-            Positive, Annotated[Dict[str, Positive], Field(min_length=1)], None
-        ] = None,
-        weight: Optional[NonNegative] = None,
+        limit: Positive
+        | Annotated[dict[str, Positive], Field(min_length=1)]
+        | None = None,
+        weight: NonNegative | None = None,
         form: Literal['adaptive', 'expected', 'sampled'] = 'adaptive',
         count_fixed_part: bool = True,
     ) -> None:
@@ -82,7 +82,7 @@ class CostTerm(nn.Module):
         if self.limits:
             self._check_limits()
         self.register_buffer('costs', table.matrix('flops'), persistent=False)
-        self.multipliers: Optional[Multipliers] = None
+        self.multipliers: Multipliers | None = None
         if self.limits and form == 'adaptive':
             self.multipliers = Multipliers(
                 list(self.limits),
@@ -151,7 +151,7 @@ class CostTerm(nn.Module):
                     'written, so that it is not.'
                 )
 
-    def constraints(self) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def constraints(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The limits as numbers; there must be one.
 
         Returns:

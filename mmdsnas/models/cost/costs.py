@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable, Dict, Mapping, Optional, Type, Union
+from typing import Any, Callable, Mapping
 
 from mmrazor.models.task_modules.estimators.counters.flops_params_counter import (
     get_counter_type,
@@ -15,7 +15,7 @@ from mmdsnas.utils.words import shown
 from .latency import LatencyMeter
 
 # Amounts of costs by their names, each in its unit; what was not measured is absent.
-Amounts = Dict[str, float]
+Amounts = dict[str, float]
 # Option -> beginnings of the names of MMRazor's counters whose FLOPs count.
 LAYERS = {
     'all': ('',),
@@ -63,15 +63,15 @@ class Cost:
     heading: str
     digits: int = 3
     scale: float = 1.0
-    count: Optional[Callable[..., Optional[float]]] = None
-    meter: Optional[Type[Any]] = None
+    count: Callable[..., float | None] | None = None
+    meter: type[Any] | None = None
 
     def shown(self, amount: float) -> str:
         """An amount as it stands in tables, without the unit."""
         return f'{amount:.{self.digits}f}'
 
 
-def _counted(name: str, estimator, module, args, output) -> Optional[float]:
+def _counted(name: str, estimator, module, args, output) -> float | None:
     """What MMRazor's counter of a module counts, None where there is none."""
     if not is_supported_instance(module):
         return None
@@ -86,7 +86,7 @@ def _counted(name: str, estimator, module, args, output) -> Optional[float]:
 
 
 # FLOPs are multiply-adds, as in MMRazor. A limit that is a number is one on them.
-COSTS: Dict[str, Cost] = {
+COSTS: dict[str, Cost] = {
     cost.name: cost
     for cost in (
         Cost(
@@ -109,7 +109,7 @@ COSTS: Dict[str, Cost] = {
 }
 
 
-def limits_of(limit: Union[None, float, Mapping[str, float]]) -> Dict[str, float]:
+def limits_of(limit: None | float | Mapping[str, float]) -> dict[str, float]:
     """The limits by cost, in the order of ``COSTS``; a number is one on FLOPs.
 
     Raises:

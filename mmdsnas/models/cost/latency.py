@@ -3,7 +3,7 @@ import statistics
 from functools import partial
 from logging import WARNING
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, Literal, Mapping, Optional, Tuple, Union
+from typing import Annotated, Any, Literal, Mapping
 
 import torch
 import torch.nn as nn
@@ -34,8 +34,8 @@ class LatencyTable(BaseModel):
 
     model_config = ConfigDict(extra='forbid', strict=True, allow_inf_nan=False)
 
-    setting: Dict[str, Any]
-    blocks: Dict[str, Dict[str, NonNegativeFloat]]
+    setting: dict[str, Any]
+    blocks: dict[str, dict[str, NonNegativeFloat]]
     fixed_part: NonNegativeFloat
 
 
@@ -73,11 +73,11 @@ class LatencyMeter:
         self,
         input_shape: InputShape,
         backend: Literal['pytorch', 'onnxruntime'] = 'pytorch',
-        device: Optional[Literal['cpu', 'cuda']] = None,
+        device: Literal['cpu', 'cuda'] | None = None,
         threads: Annotated[int, Field(ge=1, le=1024)] = 1,
         batch_size: Annotated[int, Field(ge=1, le=1024)] = 1,
         repeats: Annotated[int, Field(ge=1, le=1000)] = 100,
-        file: Union[Text, Path, None] = None,
+        file: Text | Path | None = None,
     ) -> None:
         self.input_shape = (batch_size, *input_shape[1:])
         self.backend_name = backend
@@ -87,7 +87,7 @@ class LatencyMeter:
         self.file = file
         self.stopwatch = median_times
 
-    def setting(self, model: nn.Module) -> Dict[str, Any]:
+    def setting(self, model: nn.Module) -> dict[str, Any]:
         """What the latencies of a supernet depend on, as plain values."""
         return dict(
             backend=self.backend_name,
@@ -108,7 +108,7 @@ class LatencyMeter:
     @torch.no_grad()
     def table_and_networks(
         self, model: nn.Module, networks: Mapping[Any, nn.Module]
-    ) -> Tuple[LatencyTable, Dict[Any, float]]:
+    ) -> tuple[LatencyTable, dict[Any, float]]:
         """The latencies of a supernet, and of networks without alternatives, by key.
 
         The table comes from the file where that is of the same setting. The main
@@ -173,7 +173,7 @@ class LatencyMeter:
         found = dict(setting=setting, blocks=table, fixed_part=max(0.0, rest))
         return LatencyTable(**found), {key: times[key] for key in networks}
 
-    def _candidate_calls(self, model: nn.Module) -> Dict[Any, Call]:
+    def _candidate_calls(self, model: nn.Module) -> dict[Any, Call]:
         """By block and candidate (None: does nothing), all calls of the block."""
         inputs = block_inputs(model, self._inputs(model))
         return {
@@ -182,18 +182,18 @@ class LatencyMeter:
             for choice, module in [*block._candidates.items(), (None, Nothing())]
         }
 
-    def _network_calls(self, networks: Mapping[Any, nn.Module]) -> Dict[Any, Call]:
+    def _network_calls(self, networks: Mapping[Any, nn.Module]) -> dict[Any, Call]:
         calls = {}
         for key, network in progress(networks.items(), 'Preparing networks'):
             network = copy.deepcopy(network).to(self.backend.device).eval()
             calls[key] = self._call(network, [((self._inputs(network),), {})])
         return calls
 
-    def _call(self, module: nn.Module, inputs: List[Inputs]) -> Call:
+    def _call(self, module: nn.Module, inputs: list[Inputs]) -> Call:
         calls = [self.backend.prepare(module, *given) for given in inputs]
         return calls[0] if len(calls) == 1 else lambda: [call() for call in calls]
 
-    def _times(self, calls: Mapping[Any, Call]) -> Dict[Any, float]:
+    def _times(self, calls: Mapping[Any, Call]) -> dict[Any, float]:
         return self.stopwatch(calls, self.repeats, self.threads) if calls else {}
 
     def _inputs(self, model: nn.Module) -> Tensor:
@@ -214,7 +214,7 @@ def _child(model: nn.Module, path: Mapping[str, str]) -> nn.Module:
     return child
 
 
-def read_latencies(path: Path) -> Optional[LatencyTable]:
+def read_latencies(path: Path) -> LatencyTable | None:
     """Reads a file of latencies, None if there is none; refuses what is none."""
     try:
         return LatencyTable.model_validate_json(path.read_bytes())

@@ -11,7 +11,7 @@ import re
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable
 
 import torch
 import torch.nn as nn
@@ -30,7 +30,7 @@ class PyTorchBackend:
         ConfigError: There is no such device.
     """
 
-    def __init__(self, device: Optional[str], threads: int) -> None:
+    def __init__(self, device: str | None, threads: int) -> None:
         self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         if self.device == 'cuda' and not torch.cuda.is_available():
             raise ConfigError(
@@ -39,7 +39,7 @@ class PyTorchBackend:
             )
         self.versions = dict(torch=torch.__version__)
 
-    def prepare(self, module: nn.Module, args: Tuple, kwargs: Dict[str, Any]) -> Call:
+    def prepare(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> Call:
         return partial(module, *args, **kwargs)
 
 
@@ -49,12 +49,12 @@ class OfTensors(nn.Module):
     What is no tensor among its inputs stays as it is.
     """
 
-    def __init__(self, module: nn.Module, args: Tuple, kwargs: Dict[str, Any]) -> None:
+    def __init__(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
         super().__init__()
         self.module, self.given = module, (args, kwargs)
         self.tensors = tuple(tensors_of(self.given))
 
-    def forward(self, *tensors: Tensor) -> Tuple[Tensor, ...]:
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Executes the module, and leaves the tensors of its output."""
         given = iter(tensors)
         args, kwargs = map_tensors(lambda _: next(given), self.given)
@@ -71,7 +71,7 @@ class OnnxRuntimeBackend:
 
     device = 'cpu'
 
-    def __init__(self, device: Optional[str], threads: int) -> None:
+    def __init__(self, device: str | None, threads: int) -> None:
         if device not in (None, 'cpu'):
             raise ConfigError(
                 "resource_estimator.latency.device must be None or 'cpu' with "
@@ -89,7 +89,7 @@ class OnnxRuntimeBackend:
         self.versions = dict(torch=torch.__version__, onnxruntime=__version__)
         self.threads = threads
 
-    def prepare(self, module: nn.Module, args: Tuple, kwargs: Dict[str, Any]) -> Call:
+    def prepare(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> Call:
         import onnxruntime
 
         # Made here: a search is copied with what measured its latencies, and these

@@ -1,7 +1,7 @@
 """Whether the costs of a table are those of the networks that run."""
 
 from math import isclose
-from typing import Callable, Dict, Mapping
+from typing import Callable, Mapping
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.words import shown
@@ -11,7 +11,7 @@ from .search_space import covering_paths
 
 
 def check_networks(
-    table: CostTable, count: Callable[[Mapping[str, str]], Dict[str, Amounts]]
+    table: CostTable, count: Callable[[Mapping[str, str]], dict[str, Amounts]]
 ) -> None:
     """Refuses a search space in which the costs of a path are not a sum.
 

@@ -1,6 +1,6 @@
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Dict, Iterable, List, Literal, Mapping, Optional, Tuple, Union
+from typing import Any, Iterable, Literal, Mapping
 
 import torch
 import torch.nn as nn
@@ -22,7 +22,7 @@ from .uncounted import uncounted_modules, warn_of_uncounted
 INPUT_SHAPE = (1, 3, 224, 224)
 
 # What modules add, by the name of a cost: its numbers, not scaled, by module.
-Counts = Dict[str, Dict[nn.Module, float]]
+Counts = dict[str, dict[nn.Module, float]]
 
 
 @TASK_UTILS.register_module()
@@ -54,13 +54,13 @@ class ResourceEstimator(MMRazorResourceEstimator):
         self,
         input_shape: InputShape = INPUT_SHAPE,
         count: Literal['all', 'conv_linear', 'conv'] = 'all',
-        latency: Optional[Dict[str, Any]] = None,
+        latency: dict[str, Any] | None = None,
         **kwargs,
     ) -> None:
         self.count = count
         kwargs['latency'] = latency
         # What measures, by the name of the cost.
-        self.meters: Dict[str, Any] = {}
+        self.meters: dict[str, Any] = {}
         for name, cost in COSTS.items():
             options = kwargs.pop(name, None) if cost.meter else None
             if options is not None:
@@ -70,9 +70,9 @@ class ResourceEstimator(MMRazorResourceEstimator):
     def estimate(
         self,
         model: nn.Module,
-        flops_params_cfg: Optional[dict] = None,
-        latency_cfg: Optional[dict] = None,
-    ) -> Dict[str, Union[float, str]]:
+        flops_params_cfg: dict | None = None,
+        latency_cfg: dict | None = None,
+    ) -> dict[str, float | str]:
         """See MMRazor's method."""
         flops_params_cfg = {'input_shape': self.input_shape, **(flops_params_cfg or {})}
         with untouched(model):
@@ -88,7 +88,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
         return result
 
     def cost_table(
-        self, model: nn.Module, groups: Mapping[str, List[OneHotMutableOP]]
+        self, model: nn.Module, groups: Mapping[str, list[OneHotMutableOP]]
     ) -> CostTable:
         """Counts all candidates of a supernet in one forward pass, and measures them.
 
@@ -127,7 +127,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
 
     def module_costs(
         self, model: nn.Module, names: Iterable[str]
-    ) -> Dict[str, Amounts]:
+    ) -> dict[str, Amounts]:
         """Costs of modules, by their names in a model, counted in one forward pass.
 
         Raises:
@@ -141,7 +141,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
 
     def network_costs(
         self, model: nn.Module, path: Mapping[str, str]
-    ) -> Dict[str, Amounts]:
+    ) -> dict[str, Amounts]:
         """Counts the network of a path, candidate by block, in a supernet.
 
         Returns:
@@ -158,7 +158,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
         counters = {name: cost.count for name, cost in COSTS.items() if cost.count}
         counts: Counts = {name: {} for name in counters}
 
-        def note(module: nn.Module, args: Tuple, output: Any) -> None:
+        def note(module: nn.Module, args: tuple, output: Any) -> None:
             for name, count in counters.items():
                 number = count(self, module, args, output)
                 if number is not None:

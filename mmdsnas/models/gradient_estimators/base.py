@@ -1,7 +1,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import partial
-from typing import Callable, ContextManager, Dict, List, Optional, Sequence
+from typing import Callable, ContextManager, Sequence
 
 import torch.nn as nn
 from torch import Tensor
@@ -11,7 +11,7 @@ from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.path_sample import PathSample
 from ..weights import take_what_fits
 
-Losses = Dict[str, Tensor]
+Losses = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class BaseGradientEstimator(nn.Module, ABC):
 
     def __init__(self) -> None:
         super().__init__()
-        self.block_rewards: Optional[Tensor] = None
+        self.block_rewards: Tensor | None = None
         self.progress = 0.0
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
@@ -76,9 +76,7 @@ class BaseGradientEstimator(nn.Module, ABC):
             ``alpha`` is computed.
         """
 
-    def keep_rewards(
-        self, scores: Tensor, sample: Optional[PathSample] = None
-    ) -> Tensor:
+    def keep_rewards(self, scores: Tensor, sample: PathSample | None = None) -> Tensor:
         """Lets the gradient of scores, by block, be kept as ``block_rewards``.
 
         With a ``sample`` the scores are by group.
@@ -97,12 +95,12 @@ class GateEstimator(BaseGradientEstimator):
     """An estimator that is in the gates of the blocks alone."""
 
     @abstractmethod
-    def gates(self, sample: PathSample) -> List[Gate]:
+    def gates(self, sample: PathSample) -> list[Gate]:
         """What executes each block in this iteration, given it and its inputs."""
 
     def scored_gates(
         self, gate: Gate, sample: PathSample, scores: Tensor, *others: Sequence[int]
-    ) -> List[Gate]:
+    ) -> list[Gate]:
         """Gates that give the scores, by group, their rewards, which are kept.
 
         A gate takes a candidate of each path, the score, the block and its inputs.

@@ -1,7 +1,7 @@
 """Estimators that execute a second candidate beside the sampled one, forward only."""
 
 from contextlib import contextmanager
-from typing import Any, Iterator, List
+from typing import Any, Iterator
 
 from torch import Tensor
 
@@ -71,7 +71,7 @@ class CounterfactualGradient(GateEstimator):
     depend on the scale of the block's output.
     """
 
-    def gates(self, sample: PathSample) -> List[Gate]:
+    def gates(self, sample: PathSample) -> list[Gate]:
         other = sample.other()
         scores = (sample.log_prob(sample.chosen) - sample.log_prob(other)) / 2
         return self.scored_gates(comparing_gate, sample, scores, other)
@@ -93,7 +93,7 @@ class ProxylessGradient(GateEstimator):
     on held-out batches (see ``HeldOutBatchHook``).
     """
 
-    def gates(self, sample: PathSample) -> List[Gate]:
+    def gates(self, sample: PathSample) -> list[Gate]:
         other = sample.other(different=True)
         scores = (sample.log_prob(sample.chosen) - sample.log_prob(other)).sigmoid()
         return self.scored_gates(comparing_gate, sample, scores, other)

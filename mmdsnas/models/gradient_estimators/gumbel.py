@@ -1,5 +1,3 @@
-from typing import List
-
 import torch
 from torch import Tensor
 
@@ -48,7 +46,7 @@ class GDASGradient(GumbelEstimator):
     def __init__(self, tau_start: Positive = 10.0, tau_end: Positive = 0.1) -> None:
         super().__init__(tau_start, tau_end)
 
-    def gates(self, sample: PathSample) -> List[Gate]:
+    def gates(self, sample: PathSample) -> list[Gate]:
         soft = self.soft_sample(sample)
         chosen = torch.tensor(sample.chosen).to(soft.device, non_blocking=True)
         scores = soft.gather(1, chosen[:, None]).squeeze(1)

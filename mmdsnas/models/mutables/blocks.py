@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Dict, Iterator, Mapping
+from typing import Any, Iterator, Mapping
 
 import torch.nn as nn
 
@@ -11,14 +11,14 @@ from .one_hot_mutable_op import OneHotMutableOP
 from .outputs import outline
 
 
-def blocks_of(model: nn.Module) -> Dict[str, OneHotMutableOP]:
+def blocks_of(model: nn.Module) -> dict[str, OneHotMutableOP]:
     """The searchable blocks of a model by their names in it."""
     modules = model.named_modules()
     return {name: m for name, m in modules if isinstance(m, OneHotMutableOP)}
 
 
 @contextmanager
-def all_candidates(blocks: Mapping[str, OneHotMutableOP]) -> Iterator[Dict[str, int]]:
+def all_candidates(blocks: Mapping[str, OneHotMutableOP]) -> Iterator[dict[str, int]]:
     """While open, every block executes all its candidates and hands on the last's.
 
     Yields:
@@ -55,7 +55,7 @@ def one_path(
 @contextmanager
 def _restored(
     blocks: Mapping[str, OneHotMutableOP],
-) -> Iterator[Dict[str, OneHotMutableOP]]:
+) -> Iterator[dict[str, OneHotMutableOP]]:
     """The blocks with candidates left, without gates; put back at the end."""
     free = {name: block for name, block in blocks.items() if not block.is_fixed}
     kept = [(b, b._candidates, b.current_choice, b.gate) for b in free.values()]
@@ -71,7 +71,7 @@ def _restored(
 
 
 def _compared(
-    name: str, calls: Dict[str, int], block: OneHotMutableOP, *args: Any, **kwargs: Any
+    name: str, calls: dict[str, int], block: OneHotMutableOP, *args: Any, **kwargs: Any
 ) -> Any:
     """A gate that executes all candidates."""
     calls[name] += 1

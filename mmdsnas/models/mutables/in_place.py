@@ -2,7 +2,7 @@
 
 import copy
 from logging import WARNING
-from typing import Any, List, Tuple
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -53,7 +53,7 @@ def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
 
 
 @torch.no_grad()
-def overwritten_blocks(model: nn.Module, inputs: Tensor) -> List[str]:
+def overwritten_blocks(model: nn.Module, inputs: Tensor) -> list[str]:
     """Names of the blocks with a candidate whose output is changed afterwards.
 
     One forward pass in which every block executes all its candidates. torch
@@ -65,8 +65,8 @@ def overwritten_blocks(model: nn.Module, inputs: Tensor) -> List[str]:
     blocks = blocks_of(model)
     names = {module: name for name, module in model.named_modules()}
     candidates = {op for block in blocks.values() for op in block.candidates()}
-    given: List[Tensor] = []
-    watched: List[Tuple[str, Tensor, int]] = []
+    given: list[Tensor] = []
+    watched: list[tuple[str, Tensor, int]] = []
 
     def watch(module: nn.Module, args: Any, output: Any) -> None:
         if module in candidates:

@@ -1,5 +1,5 @@
 from functools import partial
-from typing import Annotated, Any, Callable, Dict, Iterable, Optional, Union
+from typing import Annotated, Any, Callable, Iterable
 
 import torch
 import torch.nn as nn
@@ -15,9 +15,7 @@ from mmdsnas.utils.options import Text, checked_options
 from .functional import gate
 from .outputs import map_tensors
 
-Candidates = Annotated[
-    Union[nn.ModuleDict, Dict[str, Union[nn.Module, Dict]]], Field(min_length=1)
-]
+Candidates = Annotated[nn.ModuleDict | dict[str, nn.Module | dict], Field(min_length=1)]
 # Takes the block and its inputs.
 Gate = Callable[..., Any]
 
@@ -66,17 +64,17 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
     def __init__(
         self,
         candidates: Candidates,
-        module_kwargs: Optional[Dict] = None,
-        alias: Optional[Text] = None,
-        init_cfg: Optional[Dict] = None,
+        module_kwargs: dict | None = None,
+        alias: Text | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(candidates, module_kwargs, alias, init_cfg)
-        self.gate: Optional[Gate] = None
+        self.gate: Gate | None = None
         self.copy_output = False
 
     @staticmethod
     def _build_ops(
-        candidates: Dict[str, Dict], module_kwargs: Optional[Dict] = None
+        candidates: dict[str, dict], module_kwargs: dict | None = None
     ) -> nn.ModuleDict:
         # MMRazor's writes module_kwargs into configs that blocks share.
         built = nn.ModuleDict()
@@ -100,7 +98,7 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
         return self._candidates[choice]
 
     def forward(
-        self, *args: Any, arch_param: Optional[Tensor] = None, **kwargs: Any
+        self, *args: Any, arch_param: Tensor | None = None, **kwargs: Any
     ) -> Any:
         """Executes one candidate: the gate's, else the current choice.
 
@@ -186,7 +184,7 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
             )
         return choice
 
-    def sample_choice(self, arch_param: Optional[Tensor] = None) -> str:
+    def sample_choice(self, arch_param: Tensor | None = None) -> str:
         """The most probable candidate, see MMRazor's differentiable mutables.
 
         Without ``arch_param`` the draw is uniform, as in its one-shot mutables.

@@ -1,4 +1,4 @@
-from typing import Any, Callable, List
+from typing import Any, Callable
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ def map_tensors(function: Callable[..., Any], *outputs: Any) -> Any:
     )
 
 
-def tensors_of(output: Any) -> List[Tensor]:
+def tensors_of(output: Any) -> list[Tensor]:
     """The tensors of an operation's input or output, however nested."""
     return [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
 

@@ -1,4 +1,4 @@
-from typing import Annotated, Dict, Mapping, Optional, Sequence
+from typing import Annotated, Mapping, Sequence
 
 import torch
 from pydantic import Field
@@ -44,17 +44,17 @@ class DifferentiableMutator(GroupedMutator):
     @checked_options
     def __init__(
         self,
-        custom_groups: Optional[Sequence[Items[Text]]] = None,
+        custom_groups: Sequence[Items[Text]] | None = None,
         init_mean: Annotated[float, Field(ge=-100, le=100)] = 0.0,
         init_std: Annotated[float, Field(ge=0, le=100)] = 1e-3,
-        fix_threshold: Optional[Annotated[float, Field(gt=0, le=1)]] = None,
-        init_cfg: Optional[Dict] = None,
+        fix_threshold: Annotated[float, Field(gt=0, le=1)] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(custom_groups, init_cfg)
         self.init_mean = init_mean
         self.init_std = init_std
         self.fix_threshold = fix_threshold
-        self.limits: Optional[ConstrainedArgmax] = None
+        self.limits: ConstrainedArgmax | None = None
 
     # Paths
 
@@ -113,7 +113,7 @@ class DifferentiableMutator(GroupedMutator):
         return {n: self.choices(n)[k] for n, k in zip(self._names, chosen)}
 
     @torch.no_grad()
-    def confidence(self) -> Dict[str, float]:
+    def confidence(self) -> dict[str, float]:
         """Softmax of ``alpha`` at the candidates of the child, of fixed groups too."""
         child = self.derive_child()
         logits = F.pad_logits([self.arch_params[name] for name in child])

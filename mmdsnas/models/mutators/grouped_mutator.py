@@ -1,4 +1,4 @@
-from typing import Dict, Iterator, List, Mapping, Optional
+from typing import Iterator, Mapping
 
 import torch
 import torch.nn as nn
@@ -11,7 +11,7 @@ from ..weights import why_unfit
 from . import functional as F
 from .search_groups import check_search_space, search_groups_of
 
-Path = Dict[str, str]
+Path = dict[str, str]
 
 
 class GroupedMutator(NasMutator):
@@ -39,7 +39,7 @@ class GroupedMutator(NasMutator):
             ConfigError: The supernet cannot be searched, or the groups do not fit it.
         """
         check_search_space(supernet)
-        self.mutable_units: List[nn.Module] = []
+        self.mutable_units: list[nn.Module] = []
         self._search_groups = search_groups_of(supernet, self._custom_groups)
         self._names = list(self.search_groups)
         first = {name: blocks[0] for name, blocks in self.search_groups.items()}
@@ -54,7 +54,7 @@ class GroupedMutator(NasMutator):
         self.register_buffer('_fixed', remained.long() - 1)
         self._apply_fixed()
 
-    def choices(self, name: str) -> List[str]:
+    def choices(self, name: str) -> list[str]:
         """Names of the candidates that a group has an ``alpha`` for."""
         return self._choices[name]
 
@@ -64,7 +64,7 @@ class GroupedMutator(NasMutator):
         return dict(self._fixed_path)
 
     @property
-    def free(self) -> List[str]:
+    def free(self) -> list[str]:
         """Names of the groups that are not fixed, in order."""
         return [name for name in self._names if name not in self._fixed_path]
 
@@ -77,7 +77,7 @@ class GroupedMutator(NasMutator):
 
     # Distribution
 
-    def probs(self, names: Optional[List[str]] = None) -> Tensor:
+    def probs(self, names: list[str] | None = None) -> Tensor:
         """Probabilities of the candidates of groups, by default all; differentiable.
 
         Returns:
@@ -94,7 +94,7 @@ class GroupedMutator(NasMutator):
             logits.append(alpha)
         return F.pad_logits(logits).softmax(-1)
 
-    def log_probs(self, names: List[str]) -> Tensor:
+    def log_probs(self, names: list[str]) -> Tensor:
         """Log-probabilities of free groups, like ``probs``; padding is -infinity."""
         return F.pad_logits([self.arch_params[n] for n in names]).log_softmax(-1)
 
@@ -150,7 +150,7 @@ class GroupedMutator(NasMutator):
         super()._load_from_state_dict(state_dict, prefix, *args)
         self._apply_fixed()
 
-    def _prepare(self, state_dict: Dict[str, Tensor], prefix: str) -> None:
+    def _prepare(self, state_dict: dict[str, Tensor], prefix: str) -> None:
         """Adapts what MMRazor saved and checks which groups are fixed.
 
         MMRazor has no record of what is fixed, and before its version 1.0.0 its groups

@@ -1,6 +1,6 @@
 """The most probable path within limits on its cost, as an integer program."""
 
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, Mapping
 
 import numpy as np
 from scipy.optimize import LinearConstraint, milp
@@ -20,7 +20,7 @@ EXCLUDED, MARGIN = 50, 1e-9
 
 def most_probable_path(
     log_probs: np.ndarray, costs: np.ndarray, limits: np.ndarray, rest: Any = 0.0
-) -> Optional[List[int]]:
+) -> list[int] | None:
     """The path of the largest probability whose costs are within all limits.
 
     An integer program with a binary variable for each candidate: one candidate of each
@@ -51,7 +51,7 @@ def most_probable_path(
     gains = log_probs[groups, slots] - log_probs.max(1)[groups]
     rows, limits_scaled = _scaled(costs[:, groups, slots], limits - rest)
     one_each = (groups == np.arange(len(log_probs))[:, None]).astype(float)
-    excluded: List[LinearConstraint] = []
+    excluded: list[LinearConstraint] = []
     while True:
         margin = MARGIN * np.abs(limits_scaled) if len(excluded) > EXCLUDED else 0.0
         solved = milp(
@@ -107,9 +107,9 @@ class ConstrainedArgmax:
         mean: bool = False,
     ) -> None:
         self.costs, self.limits, self.rest, self.mean = costs, limits, rest, mean
-        self._last: Optional[Tuple[bytes, List[int]]] = None
+        self._last: tuple[bytes, list[int]] | None = None
 
-    def __call__(self, logits: Tensor, fixed: Tensor) -> List[int]:
+    def __call__(self, logits: Tensor, fixed: Tensor) -> list[int]:
         """Index of the candidate of each group.
 
         Args:
@@ -139,7 +139,7 @@ class ConstrainedArgmax:
             self._last = key, path
         return list(self._last[1])
 
-    def fixable(self, probs: np.ndarray, chosen: Mapping[int, int]) -> List[int]:
+    def fixable(self, probs: np.ndarray, chosen: Mapping[int, int]) -> list[int]:
         """Groups that can be fixed without a mean cost above a limit.
 
         The surest are fixed first. None is while a mean is above its limit: what is

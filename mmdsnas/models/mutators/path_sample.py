@@ -1,7 +1,7 @@
 from contextlib import contextmanager
 from enum import IntEnum
 from functools import cached_property
-from typing import Iterator, List, Mapping, Sequence
+from typing import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class PathSample:
         self, mutator, path: Mapping[str, str], key: Sequence[int] = (0, 0, 0)
     ) -> None:
         free = mutator.free
-        self.groups: List[List[OneHotMutableOP]] = [
+        self.groups: list[list[OneHotMutableOP]] = [
             mutator.search_groups[name] for name in free
         ]
         self.blocks = [block for members in self.groups for block in members]
@@ -73,7 +73,7 @@ class PathSample:
         index = torch.tensor(self._group_of_block)
         return values[index.to(values.device, non_blocking=True)]
 
-    def candidates(self, chosen: Sequence[int]) -> List[str]:
+    def candidates(self, chosen: Sequence[int]) -> list[str]:
         """Names of candidates by block, from their indices by group."""
         pairs = zip(self.blocks, self._group_of_block)
         return [block.choices[chosen[group]] for block, group in pairs]
@@ -91,7 +91,7 @@ class PathSample:
         for block, choice in zip(self.blocks, self.candidates(chosen)):
             block.current_choice = choice
 
-    def other(self, different: bool = False) -> List[int]:
+    def other(self, different: bool = False) -> list[int]:
         """A second draw, the same in every call, independent of the sampled path.
 
         A ``different`` one is from ``p`` without the sampled candidates: it differs in

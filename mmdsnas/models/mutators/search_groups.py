@@ -1,6 +1,6 @@
 """What is searched in a supernet, and together with what."""
 
-from typing import Dict, List, Sequence
+from typing import Sequence
 
 import torch.nn as nn
 from mmrazor.models.mutables.base_mutable import BaseMutable
@@ -49,7 +49,7 @@ def check_search_space(supernet: nn.Module) -> None:
 
 def search_groups_of(
     supernet: nn.Module, custom_groups: Sequence[Sequence[str]]
-) -> Dict[str, List[OneHotMutableOP]]:
+) -> dict[str, list[OneHotMutableOP]]:
     """The blocks that share one ``alpha``, by the names that MMRazor gives them.
 
     First the custom groups, then the blocks with an alias, then the others.
@@ -64,10 +64,10 @@ def search_groups_of(
     """
     blocks = blocks_of(supernet)
     aliases = [block.alias for block in blocks.values() if block.alias is not None]
-    left: Dict[str, List[str]] = {alias: [] for alias in aliases}
+    left: dict[str, list[str]] = {alias: [] for alias in aliases}
     for name, block in blocks.items():
         left.setdefault(block.alias or name, []).append(name)
-    groups: List[List[str]] = []
+    groups: list[list[str]] = []
     for i, items in enumerate(custom_groups):
         groups.append([])
         for item in items:

@@ -2,7 +2,7 @@ import os.path as osp
 from collections import deque
 from logging import WARNING
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, get_file_backend, register_backend
@@ -29,14 +29,14 @@ class WholeFileBackend(LocalBackend):
     """
 
     def __init__(self) -> None:
-        self.superseded: List[str] = []
+        self.superseded: list[str] = []
 
-    def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
+    def put(self, obj: bytes, filepath: str | Path) -> None:
         """Writes a file, or says by an ``OutputError`` why it cannot."""
         with write_atomically(filepath) as temporary:
             temporary.write_bytes(obj)
 
-    def remove(self, filepath: Union[str, Path]) -> None:
+    def remove(self, filepath: str | Path) -> None:
         """Notes a file that is to be removed."""
         self.superseded.append(str(filepath))
 
@@ -64,7 +64,7 @@ class AtomicCheckpointHook(CheckpointHook):
     backend leaves them. Options are those of mmengine's hook.
     """
 
-    def _init_rule(self, rules: List[Optional[str]], key_indicators: List[str]) -> None:
+    def _init_rule(self, rules: list[str | None], key_indicators: list[str]) -> None:
         try:
             super()._init_rule(rules, key_indicators)
         except (KeyError, ValueError) as error:
@@ -116,7 +116,7 @@ class AtomicCheckpointHook(CheckpointHook):
         if is_main_process():
             self.file_backend.superseded += [path for path in old if path is not None]
 
-    def _own_best(self, path: Any) -> Optional[str]:
+    def _own_best(self, path: Any) -> str | None:
         """A best model in the own folder, also where that has been moved."""
         name = osp.basename(path) if isinstance(path, str) else ''
         own = osp.join(self.out_dir, name)
@@ -129,11 +129,11 @@ class AtomicCheckpointHook(CheckpointHook):
             print_log(told, 'current', WARNING)
         return None
 
-    def _save_best_checkpoint(self, runner, metrics: Dict[str, Any]) -> None:
+    def _save_best_checkpoint(self, runner, metrics: dict[str, Any]) -> None:
         super()._save_best_checkpoint(runner, metrics)
         self._end_saving(runner.message_hub)
 
-    def _save_checkpoint_with_step(self, runner, step: int, meta: Dict) -> None:
+    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         hub, files = runner.message_hub, self.file_backend
         surplus = []
         if self.max_keep_ckpts > 0:

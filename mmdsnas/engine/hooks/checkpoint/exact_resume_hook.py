@@ -1,5 +1,3 @@
-from typing import Dict
-
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
@@ -48,11 +46,11 @@ class ExactResumeHook(Hook):
             seed_all([runner.seed, runner.epoch, get_rank()])
             restart_accumulation(runner.optim_wrapper, len(runner.train_dataloader))
 
-    def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Adds what a resume depends on."""
         checkpoint['meta']['run'] = run_state(runner, checkpoint['meta']['epoch'])
 
-    def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Compares it with the run that goes on.
 
         Raises:
@@ -106,7 +104,7 @@ class ResumeValidationHook(Hook):
 
     _resumed = _training = False
 
-    def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Notes that the run goes on with a checkpoint."""
         self._resumed = runner._resume
 

@@ -2,7 +2,7 @@
 
 import os.path as osp
 from logging import INFO, WARNING
-from typing import Any, Dict
+from typing import Any
 
 import torch
 from mmengine.dist import is_main_process, master_only
@@ -77,7 +77,7 @@ class ExportChildHook(Hook):
             level = INFO if what_is_missing(self._meta) is None else WARNING
             runner.logger.log(level, child_table(self._meta, files[::-1]))
 
-    def _export(self, runner, metrics: Dict[str, float]) -> None:
+    def _export(self, runner, metrics: dict[str, float]) -> None:
         self._exported_epoch = runner.epoch
         if not is_main_process():
             return
@@ -95,12 +95,12 @@ class ExportChildHook(Hook):
         self._save(checkpoint)
 
     @master_only
-    def _save(self, checkpoint: Dict[str, Any]) -> None:
+    def _save(self, checkpoint: dict[str, Any]) -> None:
         save_child(checkpoint, *self._files)
         self._meta = checkpoint['meta']
 
 
-def _keep_test(checkpoint: Dict[str, Any], path: str) -> None:
+def _keep_test(checkpoint: dict[str, Any], path: str) -> None:
     """Takes over the metrics of a test of the same child.
 
     A finished run that is resumed validates its child, and writes its file, again.
@@ -124,7 +124,7 @@ class RecordSubnetHook(Hook):
     tools then build the child without being told which one, and without a config.
     """
 
-    def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Puts ``subnet``, ``child_config`` and the others into ``meta``."""
         model, meta = model_of(runner), checkpoint['meta']
         if isinstance(model, DSNAS):

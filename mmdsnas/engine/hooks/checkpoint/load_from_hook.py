@@ -1,5 +1,4 @@
 from logging import INFO, WARNING
-from typing import Dict
 
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop
@@ -32,7 +31,7 @@ class LoadFromHook(Hook):
     model is refused; mmengine itself would warn and train from scratch.
     """
 
-    def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Replaces what the checkpoint has by what the model takes of it.
 
         Raises:
@@ -52,8 +51,8 @@ class LoadFromHook(Hook):
 
 
 def _begin_anew(
-    runner, own: Dict[str, Tensor], given: Dict[str, Tensor]
-) -> Dict[str, Tensor]:
+    runner, own: dict[str, Tensor], given: dict[str, Tensor]
+) -> dict[str, Tensor]:
     """The architecture's weights that fit, and what the model has of all others."""
     if not own.keys() & given.keys():
         given = {f'{SEARCH_PREFIX}{name}': w for name, w in given.items()}
@@ -76,7 +75,7 @@ def _begin_anew(
     return {**own, **fit}
 
 
-def _other_model(path: str, weights: Dict[str, Tensor]) -> CheckpointError:
+def _other_model(path: str, weights: dict[str, Tensor]) -> CheckpointError:
     return CheckpointError(
         f'checkpoint {path} has no weight of this model, but e.g. '
         f'{next(iter(weights), "none at all")}; files of the authors are converted by '

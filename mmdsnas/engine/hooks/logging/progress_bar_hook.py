@@ -1,7 +1,6 @@
 import atexit
 import sys
 import time
-from typing import Optional
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -24,7 +23,7 @@ class ProgressBarHook(Hook):
     and pipes get the lines of the log as they are.
     """
 
-    _bar: Optional[progress.Progress] = None
+    _bar: progress.Progress | None = None
 
     def before_train(self, runner) -> None:
         """Puts the bar below what is printed from now on."""

@@ -3,7 +3,7 @@ import time
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Iterator
 
 import mmengine
 import torch
@@ -37,7 +37,7 @@ class ReportHook(Hook):
     def __init__(self, interval: Natural = 10) -> None:
         self.interval = interval
         # Of the training; tests have an end of the run too.
-        self._record: Optional[RunRecord] = None
+        self._record: RunRecord | None = None
 
     def before_train(self, runner) -> None:
         """Writes what the run is."""

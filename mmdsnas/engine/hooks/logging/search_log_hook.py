@@ -1,5 +1,4 @@
 import math
-from typing import Dict, List, Optional, Tuple
 
 import torch
 from mmengine.hooks import Hook, LoggerHook
@@ -29,9 +28,9 @@ class SearchLogHook(Hook):
     """
 
     @checked_options
-    def __init__(self, interval: Optional[Count] = None) -> None:
+    def __init__(self, interval: Count | None = None) -> None:
         self.interval = interval
-        self._probs_before: Optional[Tensor] = None
+        self._probs_before: Tensor | None = None
         # Absolute rewards and how many they are, by block; none in an epoch without.
         self._sum = self._number = None
 
@@ -69,7 +68,7 @@ class SearchLogHook(Hook):
         # Not by the message hub, which would make long lines of text of them.
         runner.visualizer.add_scalars(by_block, step=runner.iter + 1)
 
-    def _add_rewards(self, algorithm: DSNAS, loss_factor) -> Optional[Tensor]:
+    def _add_rewards(self, algorithm: DSNAS, loss_factor) -> Tensor | None:
         rewards = algorithm.gradient_estimator.block_rewards
         if rewards is None:
             return None
@@ -108,7 +107,7 @@ class SearchLogHook(Hook):
             )
 
 
-def searched_blocks(algorithm: DSNAS) -> List[str]:
+def searched_blocks(algorithm: DSNAS) -> list[str]:
     """Names of the blocks still searched, in the order of their rewards."""
     groups = algorithm.cost_table.groups
     return [block for name in algorithm.mutator.free for block in groups[name]]
@@ -116,8 +115,8 @@ def searched_blocks(algorithm: DSNAS) -> List[str]:
 
 @torch.no_grad()
 def search_numbers(
-    algorithm: DSNAS, before: Tensor, rewards: Optional[Tensor] = None
-) -> Tuple[Dict[str, float], Dict[str, float]]:
+    algorithm: DSNAS, before: Tensor, rewards: Tensor | None = None
+) -> tuple[dict[str, float], dict[str, float]]:
     """Reads all numbers of one log back from the device at once.
 
     Args:
@@ -162,7 +161,7 @@ def search_numbers(
 
 
 @torch.no_grad()
-def probabilities(algorithm: DSNAS) -> Dict[str, float]:
+def probabilities(algorithm: DSNAS) -> dict[str, float]:
     """``prob/<block>/<candidate>`` of every candidate; 0 and 1 in a fixed block."""
     mutator, groups = algorithm.mutator, algorithm.cost_table.groups
     return {

@@ -1,7 +1,7 @@
 import os
 from collections import Counter
 from datetime import timedelta
-from typing import Any, Iterable, List, Mapping
+from typing import Any, Iterable, Mapping
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
@@ -74,7 +74,7 @@ class SearchPlanHook(Hook):
             )
 
 
-def found_lines(found: Mapping[str, Any], channels: int) -> List[str]:
+def found_lines(found: Mapping[str, Any], channels: int) -> list[str]:
     """Says what a folder of images holds, by ``own_images.found`` of a config.
 
     The network gets so many channels of each image.
@@ -117,7 +117,7 @@ def printable(name: str) -> str:
     return ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def plan_lines(algorithm: DSNAS, epochs: Iterable[int]) -> List[str]:
+def plan_lines(algorithm: DSNAS, epochs: Iterable[int]) -> list[str]:
     """Says what a search chooses from, within which limit, in how many epochs."""
     cheapest, costliest = algorithm.cost_table.cost_range()
     limits = algorithm.cost_term.limits.items()

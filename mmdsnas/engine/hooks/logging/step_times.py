@@ -5,7 +5,7 @@ import os
 import statistics
 import time
 from collections import Counter
-from typing import Any, Callable, Dict, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 import torch
 from mmengine.dist import get_world_size
@@ -26,7 +26,7 @@ class StepTimes(NamedTuple):
     """Seconds that parts of a run take on this machine."""
 
     # A training step by stage, without its images.
-    step: Dict[Stage, float]
+    step: dict[Stage, float]
     # Evaluating a batch as large, without its images.
     evaluation: float
     # Loading an image in one process.

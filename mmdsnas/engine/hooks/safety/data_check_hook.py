@@ -1,5 +1,5 @@
 from contextlib import nullcontext
-from typing import Any, ContextManager, List, Optional, Sized
+from typing import Any, ContextManager, Sized
 
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_world_size
@@ -73,7 +73,7 @@ def _try_single(model: BaseModel, loader: DataLoader) -> None:
     # Some of a backbone may be frozen.
     modules = model.named_modules()
     norms = {m: n for n, m in modules if isinstance(m, _BatchNorm) and m.training}
-    found: List[str] = []
+    found: list[str] = []
 
     def look(layer: _BatchNorm, inputs: Any) -> None:
         shared = isinstance(layer, SyncBatchNorm) and get_world_size() > 1
@@ -104,7 +104,7 @@ def _try_single(model: BaseModel, loader: DataLoader) -> None:
         )
 
 
-def _all_candidates(model: BaseModel) -> List[ContextManager]:
+def _all_candidates(model: BaseModel) -> list[ContextManager]:
     """Contexts in which a model executes each of its candidates at least once."""
     if not isinstance(model, DSNAS):
         return [nullcontext()]
@@ -119,7 +119,7 @@ def _training_images(loader: DataLoader, number: int) -> Any:
         return some_images(loader, number)
 
 
-def smallest_batch(loader: DataLoader) -> Optional[int]:
+def smallest_batch(loader: DataLoader) -> int | None:
     """Images of the smallest batch of an epoch, in this process; None if unknown."""
     batches = loader.batch_sampler
     # A batch sampler of another kind has its own last batch, or no size at all.
@@ -132,7 +132,7 @@ def smallest_batch(loader: DataLoader) -> Optional[int]:
     return len(sampler) % size or size
 
 
-def _check_save_best(runner, metrics: List[str]) -> None:
+def _check_save_best(runner, metrics: list[str]) -> None:
     for hook in runner.hooks if metrics else []:
         for name in getattr(hook, 'key_indicators', None) or []:
             if name not in ('auto', *metrics):

@@ -1,5 +1,5 @@
 import hashlib
-from typing import Any, Dict
+from typing import Any
 
 from mmengine.dist import all_gather_object, get_world_size
 from mmengine.hooks import Hook
@@ -34,7 +34,7 @@ class RankAgreementHook(Hook):
                 )
 
 
-def digests(algorithm: DSNAS) -> Dict[str, Any]:
+def digests(algorithm: DSNAS) -> dict[str, Any]:
     """What all ranks must have in common, by its name; of ``alpha`` a digest."""
     mutator = algorithm.mutator
     alpha = [p.detach().cpu().numpy().tobytes() for p in mutator.arch_params.values()]

@@ -1,7 +1,7 @@
 import math
 from itertools import islice
 from numbers import Number
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Mapping
 
 import numpy as np
 from mmengine.hooks import Hook
@@ -54,9 +54,9 @@ class SelectChildHook(Hook):
     @checked_options
     def __init__(
         self,
-        strategy: Union[PartConfig, BaseSelection],
-        dataloader: Optional[Dict] = None,
-        evaluator: Union[Dict, Items[Dict], None] = None,
+        strategy: PartConfig | BaseSelection,
+        dataloader: dict | None = None,
+        evaluator: dict | Items[dict] | None = None,
         metric: Text = 'accuracy/top1',
         num_batches: Count = 20,
     ) -> None:
@@ -103,7 +103,7 @@ class SelectChildHook(Hook):
         rng = np.random.default_rng([seed, 0, 0, Stream.SELECTION])
         space = PathSpace(choices, algorithm.cost_term.allows, child, rng)
         most = min(most, math.prod(map(len, choices.values())))
-        batches: List[Any] = []
+        batches: list[Any] = []
         if most:
             with random_states_kept(runner.seed):
                 loader = train_loader(runner, 'SelectChildHook')
