@@ -91,7 +91,7 @@ def show_user_errors(
 ) -> Callable[[], None]:
     """Ends a command with one sentence, where there is one, not with a traceback.
 
-    That of a resumable command names its ``--resume``.
+    The sentence names ``--resume`` if the command is ``resumable``.
     """
 
     @functools.wraps(main)

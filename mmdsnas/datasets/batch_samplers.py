@@ -49,7 +49,7 @@ class AlternatingBatchSampler(BatchSampler):
             Otherwise they have the other half too, in another order.
 
     Raises:
-        ConfigError: The sampler is another one.
+        ConfigError: The sampler is another one, or there are fewer than two images.
     """
 
     @checked_options
@@ -62,7 +62,11 @@ class AlternatingBatchSampler(BatchSampler):
                 f'{type(sampler).__name__} with round_up={round_up}.'
             )
         super().__init__(sampler, batch_size, drop_last=False)
-        num = len(sampler.dataset)
+        if (num := len(sampler.dataset)) < 2:
+            raise ConfigError(
+                'train_dataloader.dataset must have at least 2 images where '
+                f'batch_sampler is AlternatingBatchSampler, but has {num}.'
+            )
         order = torch.randperm(num, generator=torch.Generator().manual_seed(0)).tolist()
         size = (num + 1) // 2
         # Of the same size, so that the last batches of both are.

@@ -36,8 +36,8 @@ def find_classes(data_root: str) -> tuple[str, ...]:
     classes, _ = names_in(splits['train'])
     if len(classes) < 2:
         raise DataError(
-            f'"{splits["train"]}" has the class folders {", ".join(classes) or "-"}: '
-            'it must have at least two folders of images, one per class.'
+            f'"{splits["train"]}" must have at least two folders of images, one per '
+            f'class, but has {", ".join(classes) or "none"}.'
         )
     for folder in splits.values():
         found, _ = names_in(folder)

@@ -77,6 +77,7 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
             data_prefix='',
             test_mode=test_mode,
             data_root=_find_folder(data_root),
+            download=False,
             **kwargs,
         )
 

@@ -41,7 +41,8 @@ def copy_resized(
     Args:
         source, target (str | Path): The folder, and that of the copy.
         short_edge (int): Pixels of the short edge of images that are larger.
-        quality, workers (int): Of JPEGs, up to 100; processes.
+        quality (int): Of JPEGs, up to 100.
+        workers (int): Number of processes.
 
     Returns:
         dict[Path, str]: What became of each file of the source: ``RESIZED``,

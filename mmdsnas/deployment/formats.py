@@ -121,7 +121,8 @@ class OnnxFormat(ChildFormat):
         """Writes a file in float32 anew, in int8, by ONNX Runtime's quantization.
 
         Weights have a scale for each output channel, feature maps one each, from the
-        smallest and the largest value that the inputs give, batches as of the network.
+        smallest and the largest value that the inputs give. These are batches for the
+        network.
         """
         from onnxruntime.quantization import (
             CalibrationDataReader,
@@ -137,8 +138,11 @@ class OnnxFormat(ChildFormat):
                 batch = next(self.batches, None)
                 return None if batch is None else {INPUT: batch.numpy()}
 
-        # It advises an optimization that folding the BatchNorm layers has done.
-        with _quiet():
+        # It advises an optimization that folding the BatchNorm layers has done, by a
+        # function that gives a root logger without handlers one of its own.
+        root, silent = logging.getLogger(), logging.NullHandler()
+        root.addHandler(silent)
+        try:
             quantize_static(
                 source,
                 target,
@@ -148,6 +152,8 @@ class OnnxFormat(ChildFormat):
                 activation_type=QuantType.QInt8,
                 weight_type=QuantType.QInt8,
             )
+        finally:
+            root.removeHandler(silent)
 
 
 class Pt2Format(ChildFormat):
@@ -180,14 +186,12 @@ INT8_FORMATS = [name for name, kind in FORMATS.items() if hasattr(kind, 'quantiz
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what an exporter says of itself, such as a missing torchvision."""
-    root, silent = logging.getLogger(), logging.NullHandler()
-    # A root logger without a handler would be given one.
-    root.addHandler(silent)
-    logging.disable(logging.WARNING)
+    """Without what torch's exporter says of itself, such as a missing torchvision."""
+    logger = logging.getLogger('torch.onnx')
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(action='ignore'):
             yield
     finally:
-        logging.disable(logging.NOTSET)
-        root.removeHandler(silent)
+        logger.setLevel(level)

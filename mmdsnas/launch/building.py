@@ -93,7 +93,7 @@ def building(
 ) -> Iterator[None]:
     """Lets an error of what is built from a config name the part that is wrong.
 
-    That is an error of some kinds, until all is built. It becomes a ConfigError.
+    Errors of ``kinds`` become a ConfigError, unless ``until()`` says that all is built.
     """
     try:
         yield

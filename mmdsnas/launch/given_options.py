@@ -39,6 +39,7 @@ class Given:
     local_rank: int = 0
     resume: bool | str | Path = False
     amp: bool = False
+    auto_scale_lr: bool = False
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
 

@@ -174,14 +174,14 @@ def enable_amp(config: Config, given: Given) -> Config:
     return config
 
 
-def scale_lr(config: Config, _: Given) -> Config:
+def scale_lr(config: Config, given: Given) -> Config:
     """Scales the weights' learning rate to the batch size of all processes.
 
     mmengine's ``auto_scale_lr``, which is turned off, scales every optimizer,
     ``alpha``'s too, whose step does not depend on the batch size.
     """
     own = config.get('auto_scale_lr') or {}
-    if not own.get('enable'):
+    if not given.auto_scale_lr and not own.get('enable'):
         return config
     if not own.get('base_batch_size'):
         raise ConfigError(

@@ -69,8 +69,6 @@ def train(
     options = dict(options or {}, launcher=launcher)
     if work_dir is not None:
         options['work_dir'] = work_dir
-    if auto_scale_lr:
-        options['auto_scale_lr.enable'] = True
     if not validate:
         options.update(val_cfg=None, val_dataloader=None, val_evaluator=None)
     given = Given(
@@ -78,6 +76,7 @@ def train(
         local_rank=local_rank,
         resume=resume,
         amp=amp,
+        auto_scale_lr=auto_scale_lr,
         checkpoints=Checkpoints(trust_checkpoint),
     )
     config = prepared(config, TRAIN, given)

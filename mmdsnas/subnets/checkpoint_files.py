@@ -99,11 +99,12 @@ def _first_whole(checkpoints: Checkpoints, work_dir: Path) -> str | None:
 def _newest_first(work_dir: Path) -> list[Path]:
     """The one that ``last_checkpoint`` names, those before it, then the others."""
     noted, text = work_dir / LAST_CHECKPOINT, ''
-    if noted.exists():
-        try:
-            text = noted.read_text(encoding='utf-8').strip()
-        except (OSError, UnicodeDecodeError) as error:
-            print_log(f'{noted} cannot be read: {error}.', 'current', WARNING)
+    try:
+        text = noted.read_text(encoding='utf-8').strip()
+    except FileNotFoundError:
+        pass
+    except (OSError, UnicodeDecodeError) as error:
+        print_log(f'{noted} cannot be read: {error}.', 'current', WARNING)
     if not text:
         number = _siblings(work_dir / 'epoch_0.pth')
         return sorted(number, key=number.get, reverse=True)

@@ -59,12 +59,12 @@ def child_checkpoint(algorithm: DSNAS, extra: Metadata | None = None) -> dict[st
         for name, amounts in counted.items()
     }
     groups = {block: group for group, names in table.groups.items() for block in names}
-    # That of no name is the whole network.
+    # That of no name is the whole network; the others are in its order.
     whole, subnet = costs.pop(''), subnet_of_path(algorithm, path)
-    blocks = {
-        name: dict(candidate=path[group], probability=confidence[group], **costs[name])
-        for name, group in groups.items()
-    }
+    blocks = {}
+    for name, amounts in costs.items():
+        own = dict(candidate=path[groups[name]], probability=confidence[groups[name]])
+        blocks[name] = {**own, **amounts}
     meta = dict(
         subnet=subnet,
         input_shape=estimator.input_shape,

@@ -122,7 +122,7 @@ def _must(error: ErrorDetails) -> str:
         return _MUST['list_type']
     if error['type'] in _MUST:
         return _MUST[error['type']].format(**context)
-    return re.sub('^(.* should|Value error,) ', '', error['msg'])
+    return re.sub('^(Value error,|.*? should) ', '', error['msg'])
 
 
 def problems(where: str, value: Any, adapter: TypeAdapter) -> list[str]:

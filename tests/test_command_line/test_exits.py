@@ -184,7 +184,9 @@ def test_signal_to_a_child_is_none_to_the_run(tmp_path, monkeypatch):
             # A bare fork: locks of other threads stay as they were in it.
             signal.signal(signal.SIGTERM, lambda number, frame: os._exit(5))
             os.write(writer, b'1')
-            time.sleep(100)
+            # A signal that came just before a long sleep would wait for its end.
+            while True:
+                time.sleep(0.01)
         os.read(reader, 1)
         os.kill(child, signal.SIGTERM)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5

@@ -85,6 +85,7 @@ def test_an_epoch_without_what_is_held_out(monkeypatch):
     [
         (InfiniteSampler(range(4), seed=0), 'DefaultSampler.*is InfiniteSampler'),
         (DefaultSampler(range(4), seed=0, round_up=False), 'with round_up=False'),
+        (DefaultSampler(range(1), seed=0), 'at least 2 images.*has 1'),
     ],
 )
 def test_what_cannot_be_halved_is_refused(sampler, sentence):

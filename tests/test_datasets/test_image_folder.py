@@ -235,8 +235,8 @@ TWO = dict(ant=3, bee=3)
     'folders, message',
     [
         ({'x/': {}}, 'does not exist: data_root must be a folder'),
-        ({'own/': {}}, 'has the class folders -: it must have at least two'),
-        ({'own/': dict(ant=3)}, 'has the class folders ant: it must have at least two'),
+        ({'own/': {}}, 'must have at least two folders .* has none'),
+        ({'own/': dict(ant=3)}, 'must have at least two folders .* has ant'),
         ({'own/train': TWO, 'own/val': {}}, 'val" must have class folders.* has none'),
         ({'own/train': TWO, 'own/val': dict(ant=1, cat=1)}, 'val" must .* has cat'),
         ({'own/train': TWO, 'own/ant': TWO}, 'train, but none called val or test'),

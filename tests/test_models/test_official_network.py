@@ -52,12 +52,15 @@ def test_stride_2_keeps_the_width_of_the_input_in_the_second_branch(block, optio
 
 @pytest.mark.parametrize('block, options', BLOCKS)
 def test_other_strides_and_widths_are_refused(block, options):
-    wrong = 'stride of OfficialShuffleBlock must be 1 or 2, but is 3'
+    wrong = f'stride of {block.__name__} must be 1 or 2, but is 3'
     with pytest.raises(ConfigError, match=wrong):
         block(8, 16, stride=3, **options)
     for stride, width in ((1, 10), (2, 8)):
         with pytest.raises(ConfigError, match=f'got stride {stride}, 8 input'):
             block(8, width, stride=stride, **options)
+    if block is OfficialShuffleXception:
+        with pytest.raises(ConfigError, match='no option .kernel_size'):
+            block(8, 8, kernel_size=5)
 
 
 def test_eps_reaches_every_norm_and_is_the_search_s_by_default():

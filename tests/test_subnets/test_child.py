@@ -53,6 +53,15 @@ def test_the_costs_are_those_of_the_child_that_is_written():
     assert meta['blocks']['blocks.0']['mflops'] == pytest.approx(20 * LAYER[0])
 
 
+def test_blocks_are_in_the_order_of_the_network():
+    """Whatever order the search groups have."""
+    alias = [None, 'x', None, 'x']
+    net = ToyNet([block(a, one=Layer(torch.tanh), two=nn.Identity()) for a in alias])
+    algorithm = algorithm_of(net, mutator=dict(custom_groups=[['blocks.2']]))
+    names = [f'blocks.{k}' for k in range(4)]
+    assert list(child_checkpoint(algorithm)['meta']['blocks']) == names
+
+
 @pytest.mark.parametrize('measure', ['flops', 'params'])
 def test_a_child_above_a_limit_is_refused(measure):
     cheap = search().cost_table.cost_range(measure)[0]

@@ -100,8 +100,9 @@ class StagedAlgorithm(BaseAlgorithm):
                 else, blocks are fixed and frozen.
             iteration (int, optional): The training iteration, from 0. Paths are
                 functions of ``alpha``, the iteration, the seed and the rank.
-            seed (int, optional): See the attribute, as for ``trains_alpha``.
-            trains_alpha (bool, optional): Of the next iterations.
+            seed (int, optional): Seed of the run.
+            trains_alpha (bool, optional): Whether the next iterations of the search
+                stage train ``alpha``.
 
         Returns:
             dict[str, str]: What was fixed now, candidate by group.
@@ -150,7 +151,7 @@ class StagedAlgorithm(BaseAlgorithm):
         """Looks at the losses of the architecture, before the first step of a stage.
 
         Raises:
-            ConfigError: See the function.
+            ConfigError: See the function :func:`check_losses`.
         """
         if self._checked is not None and self._checked is self.stage:
             return

@@ -132,7 +132,7 @@ class CostTerm(nn.Module):
         return all(costs[name] <= limit for name, limit in self.limits.items())
 
     def check_network(self, costs: Mapping[str, Amounts]) -> None:
-        """Refuses a network of these ``ResourceEstimator.network_costs``.
+        """Refuses a network whose counted costs are above a limit.
 
         What is measured has a limit on the table's sum alone: measurements vary, and
         a child that was found must not be lost to the next one.

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Iterator, Mapping
 
 import torch.nn as nn
+from torch.utils._pytree import tree_flatten
 
 from mmdsnas.errors import ConfigError, UserError
 from .one_hot_mutable_op import OneHotMutableOP
@@ -90,7 +91,8 @@ def _compared(
             ) from error
         found = outline(y)
         first = first or (choice, found)
-        if found != first[1]:
+        # A named tuple is equal to a tuple, but a mixture cannot map over both.
+        if tree_flatten(found) != tree_flatten(first[1]):
             mode = ' in training mode' if block.training else ''
             raise ConfigError(
                 f'block {name}: candidate {choice} gives {found}{mode}, but {first[0]} '

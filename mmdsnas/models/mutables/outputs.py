@@ -32,8 +32,6 @@ def tensors_of(output: Any) -> list[Tensor]:
 def outline(output: Any) -> Any:
     """An operation's input or output with shape and type in place of each tensor.
 
-    It is equal for outputs of which one can stand in the other's place.
-
     Examples:
         >>> outline((torch.zeros(1, 16), None))
         ('(1, 16) float32', 'NoneType')

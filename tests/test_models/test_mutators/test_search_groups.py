@@ -88,6 +88,10 @@ def test_an_alias_of_different_candidates():
     refused(ToyNet([two('x'), two('x', c=nn.Sigmoid())]), 'share one alpha')
 
 
+def test_an_alias_that_is_the_name_of_another_block():
+    refused(ToyNet([two(), two('blocks.0')]), "alias 'blocks.0'")
+
+
 def members(net, groups):
     found = prepared(net, custom_groups=groups).search_groups.values()
     return [[list(net.blocks).index(op) for op in group] for group in found]

@@ -86,8 +86,8 @@ class AtomicCheckpointHook(CheckpointHook):
         if not given and type(get_file_backend(folder)) is LocalBackend:
             self.backend_args = dict(backend=BACKEND)
         hub = runner.message_hub
-        kept = hub.get_info(KEPT)
-        if kept is not None:
+        if KEPT in hub.runtime_info:
+            kept = hub.get_info(KEPT)
             # They become a part of file names.
             ids = [i for i in kept if type(i) is int] if type(kept) is list else []
             hub.update_info(KEPT, ids)
