@@ -18,10 +18,11 @@ NOTEBOOK_ARGS ?=
 
 # A misspelt variable would be ignored without a word.
 KNOWN := PYTHON VENV DATA LIMIT CONFIG WORK_DIR ARGS PYTEST_ARGS SEED RESUME_ARGS \
-  BENCH_ARGS NOTEBOOK_ARGS OMP_NUM_THREADS
+  BENCH_ARGS NOTEBOOK_ARGS
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 UNKNOWN := $(filter-out $(KNOWN) MAKEFLAGS,$(GIVEN))
-$(if $(UNKNOWN),$(error Unknown variable $(UNKNOWN); there are $(KNOWN)))
+$(if $(UNKNOWN),$(error Unknown variable $(UNKNOWN); there are $(KNOWN); \
+  those of the environment stand before make))
 
 OLDEST_PYTHON := $(shell sed -n "s/^TESTED_PYTHON = '\(.*\)'/\1/p" mmdsnas/versions.py)
 VENV_PYTHON := $(VENV)/bin/python

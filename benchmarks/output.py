@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Sequence
+from typing import Any, Sequence
 
 from mmdsnas.utils.files import write_atomically
 
@@ -22,7 +22,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return '\n'.join('| ' + ' | '.join(map(str, line)) + ' |' for line in lines)
 
 
-def write_tables(page: Path, tables: Dict[str, str]) -> None:
+def write_tables(page: Path, tables: dict[str, str]) -> None:
     """Puts tables between their comments in a page.
 
     Args:

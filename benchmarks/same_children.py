@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List
 
 import cv2
 import torch
@@ -21,7 +20,7 @@ OWN = Path(__file__).parents[1]
 SHORT = ['model.pretrain_epochs=2', 'model.finetune_epochs=4', 'model.cost.limit=3']
 EPOCHS = ['train_cfg.max_epochs=6', 'default_hooks.checkpoint.interval=6']
 FEW = [f'{split}_dataloader.dataset.num_samples=1280' for split in ('train', 'val')]
-CONFIGS: Dict[str, List[str]] = {
+CONFIGS: dict[str, list[str]] = {
     'digits': [*EPOCHS, *SHORT],
     'fashion-mnist': [*EPOCHS, *SHORT, *FEW],
     # The pixels of the digits, in folders.

@@ -12,26 +12,28 @@ from types import ModuleType
 QUANTIZATION = 'mmrazor.structures.quantization'
 
 
-class _Unavailable:
-    """A name of the sub-package; whatever uses it gets an ImportError that says why."""
+class _Unavailable(ModuleType):
+    """The sub-package, or a name in it; its use is an ImportError that says why."""
 
     def __init__(self, name: str, cause: Exception) -> None:
-        self._name, self._cause = name, cause
+        super().__init__(name)
+        self._cause = cause
 
     def _refuse(self, *args, **kwargs):
         raise ImportError(
-            f'MMRazor\'s quantizers are not available: "{self._name}" of '
-            f'{QUANTIZATION} needs torch < 2.0 (importing it failed with: '
-            f'{self._cause})'
+            f"MMRazor's quantizers are not available: {self.__name__} needs "
+            f'torch < 2.0 (importing it failed with: {self._cause})'
         ) from self._cause
 
     __call__ = _refuse
     __getitem__ = _refuse
 
-    def __getattr__(self, attribute: str):
-        if attribute.startswith('__'):  # introspection, not use
-            raise AttributeError(attribute)
-        return self._refuse()
+    def __getattr__(self, name: str) -> '_Unavailable':
+        if name.startswith('__'):  # introspection, not use
+            raise AttributeError(name)
+        found = _Unavailable(f'{self.__name__}.{name}', self._cause)
+        # MMRazor's own modules import these; the import of another name fails.
+        return found if name in ('BackendConfigs', 'QConfigHandler') else found()
 
 
 def make_mmrazor_importable() -> bool:
@@ -40,30 +42,12 @@ def make_mmrazor_importable() -> bool:
     Raises:
         ImportError: MMRazor or mmcv is not installed.
     """
-    if isinstance(sys.modules.get(QUANTIZATION), _StandIn):
+    if isinstance(sys.modules.get(QUANTIZATION), _Unavailable):
         return True
     importlib.import_module('mmrazor')
     try:
         importlib.import_module(QUANTIZATION)
     except (ImportError, AttributeError) as cause:
-        sys.modules[QUANTIZATION] = _StandIn(cause)
+        sys.modules[QUANTIZATION] = _Unavailable(QUANTIZATION, cause)
         return True
     return False
-
-
-class _StandIn(ModuleType):
-    """The module that takes the place of the broken sub-package."""
-
-    # What mmrazor's own modules import from it.
-    __all__ = ['BackendConfigs', 'QConfigHandler']
-
-    def __init__(self, cause: Exception) -> None:
-        super().__init__(QUANTIZATION, doc=__doc__)
-        for name in self.__all__:
-            setattr(self, name, _Unavailable(name, cause))
-        self._cause = cause
-
-    def __getattr__(self, name: str):
-        if name.startswith('__'):  # introspection, not use
-            raise AttributeError(name)
-        return _Unavailable(name, self._cause)()

@@ -9,7 +9,7 @@ that lacks one.
 
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Callable, Iterator, Optional
+from typing import Callable, Iterator
 
 from mmengine import registry as root
 from mmengine.registry import DefaultScope, Registry
@@ -26,7 +26,7 @@ class SearchRegistry(Registry):
     mmcls, of MMRazor and of other packages follow, whatever the default scope is.
     """
 
-    def get(self, key: str) -> Optional[Callable]:
+    def get(self, key: str) -> Callable | None:
         """See mmengine's ``Registry``."""
         plain = isinstance(key, str) and '.' not in key
         for place in self.places() if plain else ():
@@ -46,7 +46,7 @@ class SearchRegistry(Registry):
         yield from (r for scope, r in others.items() if scope not in NEIGHBOURS)
 
     @contextmanager
-    def switch_scope_and_registry(self, scope: Optional[str]) -> Iterator[Registry]:
+    def switch_scope_and_registry(self, scope: str | None) -> Iterator[Registry]:
         """See mmengine's ``Registry``; what is built inside is looked up so, too."""
         current = DefaultScope.get_current_instance()
         if scope is None and current is not None and current.scope_name != SCOPE:

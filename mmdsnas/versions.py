@@ -6,13 +6,12 @@ nothing but the standard library.
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Dict, List
 
 __version__ = '0.1.0'
 
 # Distribution name -> the release that the tests run on. mmcv is provided by
 # either of two distributions and is listed under its import name.
-TESTED: Dict[str, str] = {
+TESTED: dict[str, str] = {
     'torch': '2.13.0',
     'mmengine': '0.10.7',
     'mmcv': '2.0.1',
@@ -33,7 +32,7 @@ def installed_version(name: str) -> str:
     return ''
 
 
-def untested_versions() -> List[str]:
+def untested_versions() -> list[str]:
     """Finds other versions than the tested ones: ``torch 2.11.0 (tested: 2.13.0)``.
 
     Missing packages, patch releases of Python and build tags do not count.

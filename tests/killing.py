@@ -3,7 +3,7 @@
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Iterator, List
+from typing import Iterator
 
 import pytest
 
@@ -18,7 +18,7 @@ class Killed(BaseException):
 
 
 @contextmanager
-def killed_at(operation: int) -> Iterator[List[bool]]:
+def killed_at(operation: int) -> Iterator[list[bool]]:
     """Kills what runs in the block at its n-th operation on files, from 1.
 
     From then on no operation has an effect, as if the process were gone; of a

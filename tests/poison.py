@@ -1,7 +1,7 @@
 """Makes a run's numbers infinite or NaN, on purpose."""
 
 import copy
-from typing import Any, Dict, Iterable, List
+from typing import Any, Iterable
 
 import torch
 from mmengine.dist import get_rank
@@ -30,8 +30,8 @@ class Poison(Hook):
         self.kind = kind
         self.iterations = set(iterations)
         self.rank = rank
-        self.states: List[Dict[str, Any]] = []
-        self.statistics: List[Dict[str, torch.Tensor]] = []
+        self.states: list[dict[str, Any]] = []
+        self.statistics: list[dict[str, torch.Tensor]] = []
 
     def before_train(self, runner) -> None:
         """Keeps the state before the first iteration."""

@@ -6,7 +6,7 @@ import sys
 import traceback
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, Callable
 from unittest import mock
 
 import torch
@@ -25,7 +25,7 @@ TIMEOUT = 120
 PRELOAD = ['tests.ranks', 'tests.toy_run', 'mmdsnas.engine', 'torch._dynamo', 'pytest']
 
 
-def on_ranks(num: int, folder: Path, function: Callable, *args: Any) -> List[Any]:
+def on_ranks(num: int, folder: Path, function: Callable, *args: Any) -> list[Any]:
     """What a function returns on each of several ranks.
 
     The processes are forked from one that has imported everything and done

@@ -9,7 +9,6 @@ float64, float32, bfloat16 and float16 (autocast, as in a search with ``--amp``)
 import copy
 import statistics
 from contextlib import nullcontext
-from typing import List, Optional, Tuple
 
 import torch
 from mmcls.structures import ClsDataSample
@@ -23,7 +22,7 @@ SEEDS, BATCH = 20, 64
 # Powers of two round nothing; float16 needs one, or small gradients vanish.
 SCALES = {torch.float16: 2.0**12}
 
-Batch = Tuple[Tensor, List[ClsDataSample]]
+Batch = tuple[Tensor, list[ClsDataSample]]
 
 
 def batch_of(seed: int) -> Batch:
@@ -74,7 +73,7 @@ def alpha_gradient(
     return torch.cat(grads).double() / scale
 
 
-def errors(found: Tensor, wanted: Tensor) -> Tuple[float, float]:
+def errors(found: Tensor, wanted: Tensor) -> tuple[float, float]:
     """Relative error and cosine of two vectors."""
     relative = (found - wanted).norm() / wanted.norm()
     return relative.item(), torch.cosine_similarity(found, wanted, 0).item()
@@ -96,7 +95,7 @@ def measure(eps: float) -> None:
         def gradient(
             dtype: torch.dtype,
             amp: bool = False,
-            batch: Optional[Batch] = None,
+            batch: Batch | None = None,
             algorithm: DSNAS = algorithm,
             seed: int = seed,
         ) -> Tensor:

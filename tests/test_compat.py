@@ -1,3 +1,4 @@
+import importlib
 import sys
 from types import ModuleType
 
@@ -40,6 +41,7 @@ def test_every_use_of_a_stand_in_gets_a_sentence():
         lambda: BackendConfigs.get('native'),
         lambda: QConfigHandler({}),
         lambda: QConfigHandler.check_qconfig({}),
+        lambda: importlib.import_module(QUANTIZATION).BackendConfig,
     ):
         with pytest.raises(ImportError, match=SENTENCE):
             use()

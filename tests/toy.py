@@ -1,7 +1,7 @@
 """Supernets of the tests: toys of few paths, and those of MMRazor."""
 
 import itertools
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Sequence
 
 import torch
 import torch.nn as nn
@@ -10,7 +10,6 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmdsnas.models import DSNAS, DifferentiableMutator, OneHotMutableOP
-from mmdsnas.models.batch_norm import batch_norms
 from mmdsnas.models.gradient_estimators import Task
 from mmdsnas.registry import MODELS
 
@@ -75,8 +74,8 @@ class ToyNet(BaseModel):
     def __init__(
         self,
         blocks: Sequence[nn.Module],
-        stem: Optional[nn.Module] = None,
-        tail: Optional[nn.Module] = None,
+        stem: nn.Module | None = None,
+        tail: nn.Module | None = None,
         width: int = WIDTH,
         classes: int = CLASSES,
     ) -> None:
@@ -100,12 +99,12 @@ class ToyNet(BaseModel):
         return x.softmax(-1) if mode == 'predict' else x
 
 
-def block(alias: Optional[str] = None, **candidates: nn.Module) -> OneHotMutableOP:
+def block(alias: str | None = None, **candidates: nn.Module) -> OneHotMutableOP:
     """A block of candidates that are built already."""
     return OneHotMutableOP(nn.ModuleDict(candidates), alias=alias)
 
 
-def smooth_block(alias: Optional[str] = None) -> OneHotMutableOP:
+def smooth_block(alias: str | None = None) -> OneHotMutableOP:
     """A block of three smooth, nonlinear candidates."""
     return block(
         alias,
@@ -115,7 +114,7 @@ def smooth_block(alias: Optional[str] = None) -> OneHotMutableOP:
     )
 
 
-def smooth_net(*aliases: Optional[str], **kwargs) -> ToyNet:
+def smooth_net(*aliases: str | None, **kwargs) -> ToyNet:
     """Smooth blocks in float64: three of them, or one for each alias."""
     aliases = aliases or (None, None, None)
     return ToyNet([smooth_block(alias) for alias in aliases], **kwargs).double()
@@ -127,7 +126,7 @@ def costly_net() -> ToyNet:
     return ToyNet([block(cheap=Layer(torch.tanh), dear=op) for op in dear]).double()
 
 
-def batch(num: int = 5, seed: int = 0) -> Tuple[Tensor, Tensor]:
+def batch(num: int = 5, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Random inputs in float64 and labels."""
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.randn(num, WIDTH, dtype=torch.float64, generator=generator)
@@ -157,10 +156,10 @@ def searching(net: BaseModel, **kwargs) -> DSNAS:
 
 def task_of(net: ToyNet) -> Task:
     """A toy's losses of one batch, as a gradient estimator asks for them."""
-    return Task(lambda: net(*batch(), mode='loss'), lambda: batch_norms(net))
+    return Task(lambda: net(*batch(), mode='loss'), net)
 
 
-def all_paths(mutator: DifferentiableMutator) -> List[Dict[str, str]]:
+def all_paths(mutator: DifferentiableMutator) -> list[dict[str, str]]:
     """Every path of a search space."""
     names = list(mutator.search_groups)
     options = [mutator.choices(name) for name in names]
@@ -176,7 +175,7 @@ def set_alpha(mutator: DifferentiableMutator, *rows: Sequence[float]) -> None:
 
 def explicit_gates(
     net: ToyNet, path: Sequence[str], inputs: Tensor, labels: Tensor
-) -> Tuple[Tensor, Tensor, Dict[str, Optional[Tensor]]]:
+) -> tuple[Tensor, Tensor, dict[str, Tensor | None]]:
     """DSNAS by its formula: feature maps times gate variables, plain autograd.
 
     Args:
@@ -212,7 +211,7 @@ def shuffle_mutable(*kernels: int, **norm) -> dict:
     return dict(type='mmdsnas.OneHotMutableOP', candidates=candidates)
 
 
-def shufflenet(stages: Sequence[Tuple[int, int]], classes: int, **kwargs) -> dict:
+def shufflenet(stages: Sequence[tuple[int, int]], classes: int, **kwargs) -> dict:
     """Config of a ShuffleNetV2 supernet, with the paper's candidates."""
     mutable = shuffle_mutable(3, 5, 7)
     return dict(

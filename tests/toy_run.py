@@ -1,7 +1,7 @@
 """Short runs of mmengine's Runner on a toy with BatchNorm layers."""
 
 import random
-from typing import Dict, List, Optional, Sequence
+from typing import Sequence
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ class MeanScore(BaseMetric):
         labels = data_batch[1]
         self.results += scores[torch.arange(len(labels)), labels].tolist()
 
-    def compute_metrics(self, results: List[float]) -> Dict[str, object]:
+    def compute_metrics(self, results: list[float]) -> dict[str, object]:
         return dict(score=sum(results) / len(results), text='no number')
 
 
@@ -109,10 +109,10 @@ def loader(noise: bool, batch_size: int = 4) -> dict:
 def runner_of(
     folder,
     hooks: Sequence = (),
-    model: Optional[nn.Module] = None,
+    model: nn.Module | None = None,
     max_epochs: int = 3,
-    model_wrapper_cfg: Optional[dict] = None,
-    cfg: Optional[dict] = None,
+    model_wrapper_cfg: dict | None = None,
+    cfg: dict | None = None,
     **kwargs,
 ) -> Runner:
     """A runner of a search, or of another model.
@@ -173,6 +173,6 @@ def same(a: object, b: object) -> bool:
     return a == b
 
 
-def state_of(runner: Runner) -> Dict[str, Tensor]:
+def state_of(runner: Runner) -> dict[str, Tensor]:
     """A copy of everything in the model."""
     return {key: value.clone() for key, value in runner.model.state_dict().items()}

@@ -1,6 +1,6 @@
 """The table of the paper's claims."""
 
-from typing import Any, Callable, List
+from typing import Any, Callable
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from .statistics import Interval, Truth, bootstrap_interval, kendall, mean_inter
 from .tables import Search, select
 
 
-def claims_table(searches: List[Search], whole: Truth) -> str:
+def claims_table(searches: list[Search], whole: Truth) -> str:
     """The paper's claims at this size, each with a 95 % interval."""
     rows = []
     for method in quality.CLAIMED:
@@ -64,7 +64,7 @@ def claims_table(searches: List[Search], whole: Truth) -> str:
     return table(['claim', 'method', 'what', 'value (95 % interval)', 'runs'], rows)
 
 
-def by_seed(runs: List[Search], value: Callable[[Search], float]) -> List[float]:
+def by_seed(runs: list[Search], value: Callable[[Search], float]) -> list[float]:
     """Mean of a value over the runs of each seed, which have more than it in common."""
     seeds = sorted({run['seed'] for run in runs})
     return [float(np.mean([value(r) for r in runs if r['seed'] == s])) for s in seeds]
@@ -74,7 +74,7 @@ def _true(whole: Truth, run: Search) -> float:
     return whole.accuracy[whole.index(run['child'])]
 
 
-def _variant(searches: List[Search], method: str, variant: str) -> List[Any]:
+def _variant(searches: list[Search], method: str, variant: str) -> list[Any]:
     plain = {
         run['seed']: run
         for run in select(searches, method=method, limit=None, variant='plain')

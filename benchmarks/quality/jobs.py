@@ -13,15 +13,15 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import timedelta
 from multiprocessing import connection
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Tuple
+from typing import Any, Callable, Mapping
 
 import torch
 
 from mmdsnas.utils.files import write_atomically
 from ..output import write_json
 
-Result = Dict[str, Any]
-Job = Tuple[Callable[..., Result], Tuple]
+Result = dict[str, Any]
+Job = tuple[Callable[..., Result], tuple]
 
 
 def parser(description: str, folder: str) -> argparse.ArgumentParser:
@@ -45,7 +45,7 @@ def parser(description: str, folder: str) -> argparse.ArgumentParser:
     return made
 
 
-def run_jobs(jobs: Mapping[str, Job], folder: Path, workers: int) -> Dict[str, Result]:
+def run_jobs(jobs: Mapping[str, Job], folder: Path, workers: int) -> dict[str, Result]:
     """Runs what has no result yet, each on one thread.
 
     Args:
@@ -98,7 +98,7 @@ def _check_recipe(folder: Path) -> None:
         )
 
 
-def _wait(pool: ProcessPoolExecutor, tasks: Dict[str, Tuple[Job, Path]]) -> None:
+def _wait(pool: ProcessPoolExecutor, tasks: dict[str, tuple[Job, Path]]) -> None:
     began = time.monotonic()
     futures = {pool.submit(_run, *task): name for name, task in tasks.items()}
     for done, future in enumerate(as_completed(futures), 1):

@@ -1,7 +1,7 @@
 """Pictures of the quality benchmark, as SVG files."""
 
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -23,7 +23,7 @@ def save(figure: Figure, file: Path) -> None:
             figure.savefig(temporary, format='svg', metadata={'Date': None})
 
 
-def draw_front(whole: Truth, searches: List[Dict[str, Any]], file: Path) -> None:
+def draw_front(whole: Truth, searches: list[dict[str, Any]], file: Path) -> None:
     """Returned children over the truth's scatter.
 
     Args:
@@ -86,7 +86,7 @@ def draw_front(whole: Truth, searches: List[Dict[str, Any]], file: Path) -> None
     save(figure, file)
 
 
-def draw_expected(searches: List[Dict[str, Any]], file: Path) -> None:
+def draw_expected(searches: list[dict[str, Any]], file: Path) -> None:
     """Expected cost against the limit, epoch by epoch.
 
     Args:

@@ -7,7 +7,7 @@ it and of the truth.
 """
 
 import argparse
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 from ..output import RESULTS, write_json
 from .jobs import Job, parser, run_jobs
@@ -39,7 +39,7 @@ MUCH_BELOW = 0.05
 RANKED, RANKED_SEEDS = ('dsnas', 'paired', 'random'), (0, 1)
 # What the paper's claims are tried on, and how.
 CLAIMED = ('dsnas', 'paired')
-VARIANTS: Dict[str, Dict[str, Any]] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     'no-early-fixing': {'model.mutator.fix_threshold': None},
     'no-finetune-stage': {'model.finetune_epochs': 18},
 }
@@ -47,10 +47,10 @@ ALL_PATHS = 'all-paths'
 # A child whose training is the unit of time, all 3x3.
 UNIT = {f'backbone.layers.{i}': 'conv_3x3' for i in range(4)}
 
-Key = Tuple[str, Optional[float], str, int]
+Key = tuple[str, float | None, str, int]
 
 
-def all_keys() -> List[Key]:
+def all_keys() -> list[Key]:
     """Method, limit, variant and seed of every search; seeds change slowest."""
     keys = []
     for seed in SEEDS:
@@ -95,7 +95,7 @@ def main() -> None:
     args = parse_args()
     keys = [k for k in all_keys() if args.methods is None or k[0] in args.methods]
     # Among the searches, so that they see the same load of the machine.
-    jobs: Dict[str, Job] = {}
+    jobs: dict[str, Job] = {}
     for seed in SEEDS:
         jobs[f'unit-{seed}'] = train_child, (UNIT, seed)
         jobs.update({name_of(key): job_of(key) for key in keys if key[3] == seed})

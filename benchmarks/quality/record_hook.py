@@ -1,6 +1,6 @@
 import itertools
 from itertools import islice
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 import torch
 from mmengine.hooks import Hook
@@ -34,10 +34,10 @@ class RecordHook(Hook):
 
     def __init__(self, all_paths: bool = False) -> None:
         self.all_paths = all_paths
-        self.expected: List[float] = []
-        self.accuracy_in_search: Optional[float] = None
-        self.probabilities: List[List[float]] = []
-        self.paths: List[float] = []
+        self.expected: list[float] = []
+        self.accuracy_in_search: float | None = None
+        self.probabilities: list[list[float]] = []
+        self.paths: list[float] = []
 
     def after_train_epoch(self, runner) -> None:
         """Looks at the distribution, and at the paths before one is finetuned."""
@@ -61,7 +61,7 @@ class RecordHook(Hook):
             with random_states_kept(runner.seed):
                 self.accuracy_in_search = accuracy(runner)
 
-    def result(self) -> Dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """What is kept, for a file."""
         return dict(
             expected_mflops=self.expected,
@@ -79,7 +79,7 @@ def accuracy(runner) -> float:
     return round(float(metrics[METRIC]), 2)
 
 
-def accuracy_of_all(runner) -> List[float]:
+def accuracy_of_all(runner) -> list[float]:
     """The same for every path, each with statistics of 20 training batches."""
     algorithm, loop = algorithm_of(runner), runner.val_loop
     batches = list(islice(runner.train_dataloader, 20))

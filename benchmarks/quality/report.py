@@ -6,7 +6,7 @@ the pictures into docs/en/figures.
 """
 
 import json
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from .tables import Search, select
 PAGE = DOCS / 'quality.md'
 
 
-def truth_table(whole: Truth, ceiling: Dict[str, float]) -> str:
+def truth_table(whole: Truth, ceiling: dict[str, float]) -> str:
     """The search space at a glance."""
     near = sum(
         whole.regret(c, None) <= 2 * whole.standard_error for c in whole.children
@@ -50,7 +50,7 @@ def truth_table(whole: Truth, ceiling: Dict[str, float]) -> str:
 
 
 def quality_table(
-    searches: List[Search], whole: Truth, limit: Optional[float], unit: float
+    searches: list[Search], whole: Truth, limit: float | None, unit: float
 ) -> str:
     """All methods under one limit."""
     within = int(whole.within(limit).sum())
@@ -90,7 +90,7 @@ def quality_table(
     return table(head, rows)
 
 
-def _expected(runs: List[Search], limit: Optional[float]) -> str:
+def _expected(runs: list[Search], limit: float | None) -> str:
     """The largest expected cost at the end of the search stage."""
     ends = [run['expected_mflops'][-1] for run in runs if run['expected_mflops']]
     if not ends:
@@ -98,7 +98,7 @@ def _expected(runs: List[Search], limit: Optional[float]) -> str:
     return f'{max(ends):.3f}' + ('' if limit is None else f' ({max(ends) / limit:.0%})')
 
 
-def limits_line(searches: List[Search]) -> str:
+def limits_line(searches: list[Search]) -> str:
     """Whether all searches kept their limits."""
     limited = [s for s in searches if s['limit'] is not None]
     over = [s for s in limited if s['mflops'] > s['limit']]
@@ -116,7 +116,7 @@ def limits_line(searches: List[Search]) -> str:
     )
 
 
-def rewards_table(supernets: Dict[str, Dict[str, Any]]) -> str:
+def rewards_table(supernets: dict[str, dict[str, Any]]) -> str:
     """What the estimators' gradients know of the truth, block by block."""
     names = ('paper', 'score', 'paired', 'counterfactual')
     columns = [f'{what}: {name}' for what in ('cosine', 'steps') for name in names]
@@ -139,7 +139,7 @@ def rewards_table(supernets: Dict[str, Dict[str, Any]]) -> str:
     return table(['supernet', 'block', 'true gradient', *columns], rows)
 
 
-def steps_table(supernets: Dict[str, Dict[str, Any]]) -> str:
+def steps_table(supernets: dict[str, dict[str, Any]]) -> str:
     """Time of a search step by estimator, in steps of the paper's."""
     names = next(iter(supernets.values()))
     rows = [
@@ -149,7 +149,7 @@ def steps_table(supernets: Dict[str, Dict[str, Any]]) -> str:
     return table(['estimator', *supernets], rows)
 
 
-def _cosine(found: Dict[str, Any]) -> str:
+def _cosine(found: dict[str, Any]) -> str:
     """Bold where it is surely negative, in parentheses where its sign is not sure."""
     text, (low, high) = f'{found["cosine"]:.2f}', found['cosine_interval']
     if high < 0:
@@ -172,7 +172,7 @@ def main() -> None:
         print(f'{name}\n\n{content}\n')
 
 
-def _quality_tables(whole: Truth) -> Dict[str, str]:
+def _quality_tables(whole: Truth) -> dict[str, str]:
     """Tables of the searches; draws the pictures of them too."""
     result = json.loads(quality.FILE.read_text())
     searches, tables = result['searches'], {}

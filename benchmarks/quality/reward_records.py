@@ -4,7 +4,7 @@ import itertools
 import time
 from datetime import timedelta
 from functools import partial
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Sequence
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ Report = Callable[[str], None]
 
 def record_supernet(
     config: str, eps: float, steps: int, seed: int, name: str
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Trains a supernet on uniform paths, then records what happens on more.
 
     Args:
@@ -63,7 +63,7 @@ def record(
     steps: int,
     seed: int,
     report: Report = lambda text: None,
-) -> Dict[str, np.ndarray]:
+) -> dict[str, np.ndarray]:
     """Records losses and rewards of uniformly drawn paths; nothing is trained.
 
     BatchNorm uses the statistics of the batch, as in training. Every step takes one
@@ -93,7 +93,7 @@ def record(
     rng = np.random.default_rng(seed)
     count, depth = probe.num_candidates, len(probe.blocks)
     batches = itertools.chain.from_iterable(itertools.repeat(loader))
-    rows: Dict[str, List] = {}
+    rows: dict[str, list] = {}
     began = told = time.monotonic()
     for done in range(steps):
         paths = rng.integers(count, size=(2, depth))
@@ -149,7 +149,7 @@ class Probe:
 
     def rewards(
         self, data: Any, path: Sequence[int], others: Sequence[int]
-    ) -> Tuple[float, List[float], List[float]]:
+    ) -> tuple[float, list[float], list[float]]:
         """Loss of a path, and two rewards of each of its blocks.
 
         Args:

@@ -4,7 +4,7 @@ All of it is at uniform probabilities ``p = 1 / K``, where the true gradient of
 ``alpha_l[k]`` is ``p * (E[loss | k in l] - E[loss])``.
 """
 
-from typing import Any, Dict, Mapping, Tuple
+from typing import Any, Mapping
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -34,7 +34,7 @@ def step_effects(paths: np.ndarray, losses: np.ndarray) -> np.ndarray:
     return effects
 
 
-def block_values(records: Records) -> Dict[str, np.ndarray]:
+def block_values(records: Records) -> dict[str, np.ndarray]:
     """What each estimator takes for the advantage of a block's choice.
 
     Args:
@@ -62,7 +62,7 @@ def block_values(records: Records) -> Dict[str, np.ndarray]:
     return {k: np.broadcast_to(v, rewards.shape) for k, v in values.items()}
 
 
-def alpha_gradients(records: Records, count: int) -> Dict[str, np.ndarray]:
+def alpha_gradients(records: Records, count: int) -> dict[str, np.ndarray]:
     """Gradient that alpha gets in each step.
 
     Args:
@@ -106,7 +106,7 @@ def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def cosine_interval(
     gradients: np.ndarray, effects: np.ndarray, seed: int = 0, resamples: int = 400
-) -> Tuple[float, float]:
+) -> tuple[float, float]:
     """95 % interval of the cosine of two means, by bootstrap over the steps.
 
     Args:
@@ -127,7 +127,7 @@ def cosine_interval(
 
 def agreement(
     gradients: np.ndarray, effects: np.ndarray, unbiased: bool
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """One estimator's gradients of one block against the true gradient.
 
     Args:
@@ -158,7 +158,7 @@ def agreement(
     )
 
 
-def true_gradient(effects: np.ndarray) -> Tuple[np.ndarray, float]:
+def true_gradient(effects: np.ndarray) -> tuple[np.ndarray, float]:
     """The true gradient of one block's alpha, and its length.
 
     Args:
@@ -173,7 +173,7 @@ def true_gradient(effects: np.ndarray) -> Tuple[np.ndarray, float]:
     return mean, float(np.sqrt(max((mean**2).sum() - noise, 0.0)))
 
 
-def summary(records: Records) -> Dict[str, Dict[str, Any]]:
+def summary(records: Records) -> dict[str, dict[str, Any]]:
     """All blocks of a supernet.
 
     Args:

@@ -8,7 +8,7 @@ to benchmarks/results/rewards.json and docs/en/figures/rewards.svg.
 """
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -80,7 +80,7 @@ def main() -> None:
     print(f'Written: {FILE}, {FIGURE}')
 
 
-def table(result: Dict[str, Any]) -> Table:
+def table(result: dict[str, Any]) -> Table:
     """All blocks and estimators of a supernet.
 
     Args:
@@ -109,7 +109,7 @@ def table(result: Dict[str, Any]) -> Table:
     return made
 
 
-def draw(results: Dict[str, Dict[str, Any]], path: Path) -> None:
+def draw(results: dict[str, dict[str, Any]], path: Path) -> None:
     """Cosines by block and the paper's median reward, a panel for each supernet.
 
     Args:

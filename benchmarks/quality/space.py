@@ -4,7 +4,7 @@ Nothing bypasses a block, and each ends in BatchNorm: the case that is hardest f
 the paper's estimator.
 """
 
-from typing import Dict, Sequence
+from typing import Sequence
 
 import torch.nn as nn
 from mmengine.model import BaseModule
@@ -86,7 +86,7 @@ class ChainBackbone(BaseModule):
     """
 
     def __init__(
-        self, block: Dict, channels: Sequence[int], strides: Sequence[int]
+        self, block: dict, channels: Sequence[int], strides: Sequence[int]
     ) -> None:
         super().__init__()
         self.stem = ChainConv(3, channels[0], 2, 3)

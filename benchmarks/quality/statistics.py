@@ -1,11 +1,11 @@
 """What the benchmark's tables say, as functions of plain numbers."""
 
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, NamedTuple, Sequence
 
 import numpy as np
 from scipy import stats
 
-Child = Tuple[str, ...]
+Child = tuple[str, ...]
 
 
 class Interval(NamedTuple):
@@ -68,8 +68,8 @@ class Truth:
         rows (list[dict]): ``children`` of the truth's file.
     """
 
-    def __init__(self, rows: List[Dict]) -> None:
-        self.children: List[Child] = [tuple(row['child']) for row in rows]
+    def __init__(self, rows: list[dict]) -> None:
+        self.children: list[Child] = [tuple(row['child']) for row in rows]
         self.runs = np.array([row['accuracy'] for row in rows])
         self.accuracy = self.runs.mean(1)
         self.mflops = np.array([row['mflops'] for row in rows])
@@ -82,26 +82,26 @@ class Truth:
         """Place of a child in the arrays."""
         return self.children.index(tuple(child))
 
-    def within(self, limit: Optional[float]) -> np.ndarray:
+    def within(self, limit: float | None) -> np.ndarray:
         """Which children cost at most so many MFLOPs."""
         return (
             np.ones(len(self.mflops), bool) if limit is None else self.mflops <= limit
         )
 
-    def best(self, limit: Optional[float]) -> float:
+    def best(self, limit: float | None) -> float:
         """Accuracy of the best child within a limit."""
         return self.accuracy[self.within(limit)].max()
 
-    def regret(self, child: Sequence[str], limit: Optional[float]) -> float:
+    def regret(self, child: Sequence[str], limit: float | None) -> float:
         """Points of accuracy that a child is behind the best within a limit."""
         return self.best(limit) - self.accuracy[self.index(child)]
 
-    def rank(self, child: Sequence[str], limit: Optional[float]) -> int:
+    def rank(self, child: Sequence[str], limit: float | None) -> int:
         """Place of a child among those within a limit, from 1."""
         better = self.accuracy > self.accuracy[self.index(child)]
         return 1 + int((better & self.within(limit)).sum())
 
-    def is_good(self, child: Sequence[str], limit: Optional[float]) -> bool:
+    def is_good(self, child: Sequence[str], limit: float | None) -> bool:
         """Whether a child is as good as the best, as far as the truth can tell.
 
         That is within two standard errors of the best's accuracy, or in the top 10 %.

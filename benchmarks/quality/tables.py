@@ -1,10 +1,10 @@
 """What the tables of the benchmark share."""
 
-from typing import Any, Dict, List
+from typing import Any
 
-Search = Dict[str, Any]
+Search = dict[str, Any]
 
 
-def select(searches: List[Search], **wanted: Any) -> List[Search]:
+def select(searches: list[Search], **wanted: Any) -> list[Search]:
     """The searches whose keys have these values."""
     return [s for s in searches if all(s[k] == v for k, v in wanted.items())]

@@ -4,7 +4,7 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Mapping, Sequence
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
@@ -22,10 +22,10 @@ CONFIGS = Path(__file__).parent / 'configs'
 def train(
     name: str,
     seed: int,
-    options: Optional[Dict[str, Any]] = None,
-    prepare: Optional[Callable[[BaseModel], None]] = None,
+    options: dict[str, Any] | None = None,
+    prepare: Callable[[BaseModel], None] | None = None,
     hooks: Sequence[Hook] = (),
-) -> Tuple[Runner, Dict[str, float]]:
+) -> tuple[Runner, dict[str, float]]:
     """Trains a config of the benchmark from beginning to end.
 
     Args:
@@ -61,7 +61,7 @@ def train(
     return runner, dict(accuracy=round(float(accuracy), 2), cpu_seconds=seconds)
 
 
-def train_child(subnet: Mapping[str, str], seed: int) -> Dict[str, float]:
+def train_child(subnet: Mapping[str, str], seed: int) -> dict[str, float]:
     """Trains a child from scratch; see :func:`train` for what is returned."""
     return train('child.py', seed, {'model.fix_subnet': dict(subnet)})[1]
 
@@ -69,9 +69,9 @@ def train_child(subnet: Mapping[str, str], seed: int) -> Dict[str, float]:
 def run_search(
     method: str,
     seed: int,
-    options: Optional[Dict[str, Any]] = None,
+    options: dict[str, Any] | None = None,
     all_paths: bool = False,
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Runs a search.
 
     Args:

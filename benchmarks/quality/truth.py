@@ -6,7 +6,7 @@ in configs/child.py. The truth goes to benchmarks/results/truth.json.
 """
 
 import itertools
-from typing import Any, Dict, List, Mapping
+from typing import Any, Mapping
 
 import numpy as np
 from mmengine.config import Config
@@ -35,7 +35,7 @@ def cost_table() -> CostTable:
     return estimator.cost_table(supernet, mutator.search_groups)
 
 
-def children(table: CostTable) -> List[Dict[str, str]]:
+def children(table: CostTable) -> list[dict[str, str]]:
     """All children of a search space, candidate by block."""
     candidates = [list(costs) for costs in table.blocks.values()]
     return [
@@ -48,7 +48,7 @@ def name_of(child: Mapping[str, str]) -> str:
     return '-'.join(child.values())
 
 
-def noise_ceiling(accuracies: np.ndarray) -> Dict[str, float]:
+def noise_ceiling(accuracies: np.ndarray) -> dict[str, float]:
     """How far a second training of the same children agrees with the first.
 
     Args:
@@ -87,7 +87,7 @@ def main() -> None:
     print(f'{len(truth)} children in {FILE}; the best: {best}; seeds agree: {ceiling}')
 
 
-def _row(child, cost, runs) -> Dict[str, Any]:
+def _row(child, cost, runs) -> dict[str, Any]:
     return dict(
         child=list(child.values()),
         mflops=cost['flops'],

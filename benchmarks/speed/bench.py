@@ -12,7 +12,7 @@ import re
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import torch
 
@@ -61,7 +61,7 @@ def parse_args() -> argparse.Namespace:
     return args.parse_args()
 
 
-def kept_sections(file: Path, result: Dict[str, Any]) -> Dict[str, Any]:
+def kept_sections(file: Path, result: dict[str, Any]) -> dict[str, Any]:
     """What a file has already, where some sections are measured anew.
 
     Args:
@@ -129,7 +129,7 @@ def main() -> None:
     names = args.only or [
         name for name in SECTIONS if args.device == 'cpu' or name not in CPU_ONLY
     ]
-    result: Dict[str, Any] = dict(
+    result: dict[str, Any] = dict(
         machine=describe(args.device),
         workload=asdict(workload),
         effort=effort._asdict(),

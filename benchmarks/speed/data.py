@@ -10,7 +10,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, NamedTuple, Sequence
 
 import cv2
 import numpy as np
@@ -31,7 +31,7 @@ class Setting(NamedTuple):
     """Images and what is to become of them."""
 
     config: str
-    size: Tuple[int, int]
+    size: tuple[int, int]
     # Of the images that the command is asked for, for larger ones.
     share: float
 
@@ -48,7 +48,7 @@ BATCH = 8
 IMAGES, ROUNDS = 64, 9
 
 
-def pipelines(images: int = IMAGES, rounds: int = ROUNDS) -> Dict[str, Any]:
+def pipelines(images: int = IMAGES, rounds: int = ROUNDS) -> dict[str, Any]:
     """Measures the default pipelines and ours in all settings.
 
     Args:
@@ -72,7 +72,7 @@ def pipelines(images: int = IMAGES, rounds: int = ROUNDS) -> Dict[str, Any]:
     return dict(quality=QUALITY, opencv=cv2.__version__, settings=measured)
 
 
-def faster(pipeline: Sequence[Dict]) -> List[Dict]:
+def faster(pipeline: Sequence[dict]) -> list[dict]:
     """A pipeline of a config with our transform for its first two."""
     _, resize, *others = pipeline
     ours = dict(RandomResizedCrop='LoadRandomResizedCrop', ResizeEdge='LoadResizeEdge')[
@@ -82,7 +82,7 @@ def faster(pipeline: Sequence[Dict]) -> List[Dict]:
     return [dict(type=f'mmdsnas.{ours}', **options), *others]
 
 
-def stamped(batch: Sequence) -> Tuple[float, float, Any]:
+def stamped(batch: Sequence) -> tuple[float, float, Any]:
     """Collates, and tells the time and the CPU time of the worker."""
     return time.perf_counter(), time.process_time(), default_collate(batch)
 
@@ -93,7 +93,7 @@ def one_thread(worker_id: int) -> None:
     torch.set_num_threads(1)
 
 
-def rates(loader: DataLoader) -> Tuple[float, float]:
+def rates(loader: DataLoader) -> tuple[float, float]:
     """Images per second, and per second of the CPU, of a loader's worker."""
     stamps = [batch[:2] for batch in loader]
     wall, cpu = (last - first for first, last in zip(stamps[0], stamps[-1]))
@@ -101,7 +101,7 @@ def rates(loader: DataLoader) -> Tuple[float, float]:
     return images / wall, images / cpu
 
 
-def differences(ours: ImageNet, theirs: ImageNet) -> Dict[str, float]:
+def differences(ours: ImageNet, theirs: ImageNet) -> dict[str, float]:
     """Compares the images that two pipelines make with the same random numbers."""
     means, largest = [], []
     for i in range(len(ours)):
@@ -119,13 +119,13 @@ def differences(ours: ImageNet, theirs: ImageNet) -> Dict[str, float]:
     )
 
 
-def spread(values: Sequence[float]) -> Dict[str, float]:
+def spread(values: Sequence[float]) -> dict[str, float]:
     """Median and quartiles."""
     low, middle, high = statistics.quantiles(values, n=4, method='inclusive')
     return dict(median=middle, low=low, high=high)
 
 
-def measure(setting: Setting, number: int, rounds: int) -> Dict[str, Any]:
+def measure(setting: Setting, number: int, rounds: int) -> dict[str, Any]:
     """Measures the pipelines of a config.
 
     Args:
@@ -137,7 +137,7 @@ def measure(setting: Setting, number: int, rounds: int) -> Dict[str, Any]:
         dict: Of ``train`` and ``test``, numbers by what they are.
     """
     config = Config.fromfile(CONFIGS / f'{setting.config}.py')
-    result: Dict[str, Any] = dict(setting._asdict(), images=number)
+    result: dict[str, Any] = dict(setting._asdict(), images=number)
     with tempfile.TemporaryDirectory() as folder:
         result['bytes'] = write_pictures(Path(folder), number, setting.size)
         for split in ('train', 'test'):
@@ -159,7 +159,7 @@ def measure(setting: Setting, number: int, rounds: int) -> Dict[str, Any]:
                 )
                 for name, dataset in datasets.items()
             }
-            speed: Dict[str, List] = {name: [] for name in loaders}
+            speed: dict[str, list] = {name: [] for name in loaders}
             for turn in range(rounds + 1):  # the first one warms up
                 for name in sorted(loaders, reverse=turn % 2 == 1):
                     speed[name].append(rates(loaders[name]))

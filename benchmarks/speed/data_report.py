@@ -1,6 +1,6 @@
 """Tables of the data pipelines' section."""
 
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Iterator
 
 from ..output import table
 from .data_stages import DECODE, ENTROPY, READ
@@ -8,7 +8,7 @@ from .data_stages import DECODE, ENTROPY, READ
 SPLITS = ('train', 'test')
 
 
-def data_tables(found: Dict[str, Any]) -> str:
+def data_tables(found: dict[str, Any]) -> str:
     """What a worker does per second, and where its time goes.
 
     Args:
@@ -33,11 +33,11 @@ def data_tables(found: Dict[str, Any]) -> str:
     )
 
 
-def _splits(settings: List[Dict[str, Any]]) -> Iterator[Tuple[Dict[str, Any], str]]:
+def _splits(settings: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str]]:
     return ((each, split) for each in settings for split in SPLITS)
 
 
-def _speed(setting: Dict[str, Any], split: str) -> List[str]:
+def _speed(setting: dict[str, Any], split: str) -> list[str]:
     found = setting[split]
     width, height = setting['size']
     return [
@@ -50,7 +50,7 @@ def _speed(setting: Dict[str, Any], split: str) -> List[str]:
     ]
 
 
-def _stages(setting: Dict[str, Any]) -> List[List[str]]:
+def _stages(setting: dict[str, Any]) -> list[list[str]]:
     times = [setting[split]['microseconds']['default'] for split in SPLITS]
     names = dict.fromkeys(name for each in times for name in each)
     rows = [
@@ -60,6 +60,6 @@ def _stages(setting: Dict[str, Any]) -> List[List[str]]:
     return [*rows, ['in all', *(f'{sum(each.values()):.0f}' for each in times)]]
 
 
-def _spread(values: Dict[str, float], digits: int) -> str:
+def _spread(values: dict[str, float], digits: int) -> str:
     low, median, high = (f'{values[k]:.{digits}f}' for k in ('low', 'median', 'high'))
     return f'{median} ({low} to {high})'

@@ -3,7 +3,7 @@
 import statistics
 import time
 from multiprocessing.reduction import ForkingPickler
-from typing import Any, Callable, Dict, List, Mapping
+from typing import Any, Callable, Mapping
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ from mmdsnas.datasets import ImageNet
 READ, ENTROPY, DECODE = 'read the file', 'decode at 1/8, gray', 'decode'
 
 
-def stages(datasets: Mapping[str, ImageNet], batch: int) -> Dict[str, Dict[str, float]]:
+def stages(datasets: Mapping[str, ImageNet], batch: int) -> dict[str, dict[str, float]]:
     """Times what a data worker does for an image, on one thread of this process.
 
     Args:
@@ -30,7 +30,7 @@ def stages(datasets: Mapping[str, ImageNet], batch: int) -> Dict[str, Dict[str, 
         shared memory, into which a worker collates.
     """
     cv2.setNumThreads(1)
-    times: Dict[str, Dict[str, List[float]]] = {name: {} for name in datasets}
+    times: dict[str, dict[str, list[float]]] = {name: {} for name in datasets}
 
     def timed(of: str, name: str, images: int, function: Callable, *args) -> Any:
         start = time.thread_time()
@@ -54,7 +54,7 @@ def stages(datasets: Mapping[str, ImageNet], batch: int) -> Dict[str, Dict[str, 
     return {name: _medians(of) for name, of in times.items()}
 
 
-def parts_of_loading(dataset: ImageNet) -> Dict[str, float]:
+def parts_of_loading(dataset: ImageNet) -> dict[str, float]:
     """Times what has to be done to load an image, whatever it becomes.
 
     Args:
@@ -64,7 +64,7 @@ def parts_of_loading(dataset: ImageNet) -> Dict[str, float]:
         dict[str, float]: As above. libjpeg cannot leave out the entropy decoding,
         of which an eighth of the edges without colours is nearly all.
     """
-    times: Dict[str, List[float]] = {READ: [], ENTROPY: [], DECODE: []}
+    times: dict[str, list[float]] = {READ: [], ENTROPY: [], DECODE: []}
     flags = {ENTROPY: cv2.IMREAD_REDUCED_GRAYSCALE_8, DECODE: cv2.IMREAD_COLOR}
     for i in range(len(dataset)):
         start = time.thread_time()
@@ -77,5 +77,5 @@ def parts_of_loading(dataset: ImageNet) -> Dict[str, float]:
     return _medians(times)
 
 
-def _medians(times: Dict[str, List[float]]) -> Dict[str, float]:
+def _medians(times: dict[str, list[float]]) -> dict[str, float]:
     return {name: statistics.median(of) * 1e6 for name, of in times.items()}

@@ -1,7 +1,7 @@
 """How a search step grows with the candidates and with the blocks."""
 
 from dataclasses import replace
-from typing import Any, Dict, List, Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -16,7 +16,7 @@ BLOCKS = (5, 10, 20, 40)
 
 def in_candidates(
     workload: Workload, sizes: Sequence[int], rounds: int, warmup: int
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Steps of supernets of more and more candidates, all alike.
 
     Args:
@@ -50,7 +50,7 @@ def in_candidates(
 
 def in_blocks(
     workload: Workload, sizes: Sequence[int], rounds: int, warmup: int
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Steps of supernets of more and more blocks, and of their children alone.
 
     Every block has the same candidates, so that time is linear if nothing grows
@@ -68,14 +68,14 @@ def in_blocks(
         :func:`off_line`.
     """
     workloads = {size: replace(workload, candidates=4, blocks=size) for size in sizes}
-    steps: Dict[str, Any] = {}
+    steps: dict[str, Any] = {}
     for size, each in workloads.items():
         search = SearchStep(each)
         steps[f'search {size}'] = search
         steps[f'plain {size}'] = PlainStep(each, search.algorithm, search.paths())
     times = take_turns(steps, rounds, warmup, workload.device)
     del steps, search
-    rows: List[Dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for size, each in workloads.items():
         found, plain = times[f'search {size}'], times[f'plain {size}']
         rows.append(

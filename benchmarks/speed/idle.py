@@ -1,6 +1,6 @@
 """How long a GPU waits during search steps."""
 
-from typing import Iterable, Tuple
+from typing import Iterable
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -33,7 +33,7 @@ def idle_share(step: SearchStep, steps: int = 10) -> float:
     return 1 - covered(spans) / 1e6 / wall
 
 
-def covered(spans: Iterable[Tuple[float, float]]) -> float:
+def covered(spans: Iterable[tuple[float, float]]) -> float:
     """Length of the union of intervals.
 
     Args:

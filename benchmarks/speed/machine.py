@@ -4,7 +4,7 @@ import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import torch
 
@@ -24,7 +24,7 @@ def device_name(device: str) -> str:
     return cpu_model() if device == 'cpu' else torch.cuda.get_device_name()
 
 
-def describe(device: str) -> Dict[str, Any]:
+def describe(device: str) -> dict[str, Any]:
     """The machine, and what torch is set to.
 
     Args:

@@ -2,7 +2,7 @@
 
 import gc
 from dataclasses import replace
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 import torch
 from mmengine.optim import OptimWrapper
@@ -25,7 +25,7 @@ STEPS = {
 WARMUP, COUNTED = 2, 3
 
 
-def peak_memory(workload: Workload, variants: List[str]) -> Dict[str, Any]:
+def peak_memory(workload: Workload, variants: list[str]) -> dict[str, Any]:
     """Measures variants one after another, on one and the same path.
 
     Args:
@@ -39,14 +39,14 @@ def peak_memory(workload: Workload, variants: List[str]) -> Dict[str, Any]:
     """
     one_path = replace(workload, num_paths=1)
     found = {name: in_fresh_process(measure, one_path, name) for name in variants}
-    result: Dict[str, Any] = dict(variants=found)
+    result: dict[str, Any] = dict(variants=found)
     if {'search', 'plain'} <= set(variants):
         supernet = found['search']['weights'] + found['search']['state']
         result['limit'] = round(1.05 * (found['plain']['peak'] + supernet))
     return result
 
 
-def measure(workload: Workload, variant: str) -> Dict[str, int]:
+def measure(workload: Workload, variant: str) -> dict[str, int]:
     """Peak memory of a variant's step in this process.
 
     Args:
@@ -58,7 +58,7 @@ def measure(workload: Workload, variant: str) -> Dict[str, int]:
     if workload.device != 'cpu':
         torch.zeros((), device=workload.device)
     memory = PeakMemory(workload.device)
-    step: Optional[Step] = build(workload, variant)
+    step: Step | None = build(workload, variant)
     gc.collect()
     for index in range(WARMUP):
         step.prepare(index)
@@ -109,6 +109,6 @@ def parts(step: Step) -> tuple:
     return step.algorithm, *optimizers
 
 
-def search_memory(workload: Workload) -> Dict[str, int]:
+def search_memory(workload: Workload) -> dict[str, int]:
     """Peak memory of a search step alone, in a process of its own."""
     return in_fresh_process(measure, replace(workload, num_paths=1), 'search')

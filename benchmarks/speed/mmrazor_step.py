@@ -1,7 +1,7 @@
 """(c) MMRazor's own DSNAS, on the supernet, batch and paths of the search."""
 
 from functools import partial
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 import torch
 from mmengine.logging import MessageHub
@@ -25,7 +25,7 @@ class GivenPathOP(OneHotMutableOP):
             drawn one, as where MMRazor counts the supernet.
     """
 
-    given: Optional[Tensor] = None
+    given: Tensor | None = None
 
     def sample_weights(self, arch_param, probs, random_sample=False) -> Tensor:
         """See MMRazor's method."""
@@ -45,7 +45,7 @@ class MMRazorStep:
         paths (list[dict[str, str]]): Of the rounds in turn.
     """
 
-    def __init__(self, workload: Workload, search: DSNAS, paths: List[Path]) -> None:
+    def __init__(self, workload: Workload, search: DSNAS, paths: list[Path]) -> None:
         config = workload.load()
         architecture = supernet_of(config)
         self.algorithm: MMRazorDSNAS = MODELS.build(
@@ -97,7 +97,7 @@ class MMRazorStep:
             row[block.choices.index(choice)] = 1.0
             block.given = row.to(self.device)
 
-    def run(self, index: int) -> Dict[str, Any]:
+    def run(self, index: int) -> dict[str, Any]:
         """One iteration."""
         return self.algorithm.train_step(self.data, self.optimizers)
 

@@ -8,7 +8,7 @@ move every candidate in every step.
 """
 
 from functools import partial
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Sequence
 
 import torch
 from mmengine.optim import build_optim_wrapper
@@ -32,7 +32,7 @@ class OfficialStep:
         paths (list[dict[str, str]]): Of the rounds in turn.
     """
 
-    def __init__(self, workload: Workload, search: DSNAS, paths: List[Path]) -> None:
+    def __init__(self, workload: Workload, search: DSNAS, paths: list[Path]) -> None:
         config = workload.load()
         architecture = supernet_of(config)
         self.net = MODELS.build(architecture).to(workload.device).train()
@@ -53,13 +53,13 @@ class OfficialStep:
     def prepare(self, index: int) -> None:
         """The path is given with the step."""
 
-    def run(self, index: int) -> Dict[str, Tensor]:
+    def run(self, index: int) -> dict[str, Tensor]:
         """One iteration."""
         path = self.paths[index % len(self.paths)]
         with self.optimizer.optim_context(self.net):
             data = self.net.data_preprocessor(self.data, True)
 
-            def task() -> Dict[str, Tensor]:
+            def task() -> dict[str, Tensor]:
                 return self.net(**data, mode='loss')
 
             losses, backward = official_losses(self.blocks, path, self.alpha, task)
@@ -74,7 +74,7 @@ def official_losses(
     blocks: Sequence[OneHotMutableOP],
     path: Sequence[str],
     alpha: Tensor,
-    task: Callable[[], Dict[str, Tensor]],
+    task: Callable[[], dict[str, Tensor]],
 ) -> tuple:
     """Forward pass of the authors' code.
 

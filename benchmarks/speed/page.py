@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 from ..output import DOCS, RESULTS, table, write_tables
 from .projection import projection
@@ -13,7 +13,7 @@ PAGE = DOCS / 'performance.md'
 DATA_PAGE = DOCS / 'user_guides' / 'data_speed.md'
 
 
-def page_tables(file: Path = FILE) -> Dict[str, str]:
+def page_tables(file: Path = FILE) -> dict[str, str]:
     """The tables of a file with all sections, by name.
 
     Args:
@@ -28,7 +28,7 @@ def page_tables(file: Path = FILE) -> Dict[str, str]:
     )
 
 
-def targets(sections: Dict[str, Any]) -> str:
+def targets(sections: dict[str, Any]) -> str:
     """What the project wants of a step on the CPU, beside what was measured.
 
     Args:

@@ -4,19 +4,20 @@ import time
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from statistics import median
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Iterator
 from unittest import mock
 
 from mmengine.optim import OptimWrapper
 
-from mmdsnas.engine.optimizers import SearchOptimWrapperDict, search_optim_wrapper_dict
+from mmdsnas.engine.optimizers import search_optim_wrapper_dict
+from mmdsnas.engine.optimizers.search_optim_wrapper_dict import SearchOptimWrapperDict
 from mmdsnas.models import DSNAS, DifferentiableMutator, DSNASGradient
 from mmdsnas.models.algorithms import dsnas
 from .variants import PlainStep, SearchStep
 from .workload import Workload
 
 # What is called once or more in a step, by what it is. `forward` has the gates in it.
-PARTS: Dict[str, List[Tuple[Any, str]]] = {
+PARTS: dict[str, list[tuple[Any, str]]] = {
     'draw of the path': [(DifferentiableMutator, 'draw_path')],
     'log-probabilities and gates': [(dsnas, 'PathSample'), (DSNASGradient, 'gates')],
     'forward pass': [(DSNAS, '_task_losses')],
@@ -26,7 +27,7 @@ PARTS: Dict[str, List[Tuple[Any, str]]] = {
     'gradients removed': [(SearchOptimWrapperDict, 'zero_grad')],
 }
 # The same parts of a plain step.
-PLAIN_PARTS: Dict[str, List[Tuple[Any, str]]] = {
+PLAIN_PARTS: dict[str, list[tuple[Any, str]]] = {
     'backward pass': [(OptimWrapper, 'backward')],
     'optimizers': [(OptimWrapper, 'step')],
     'gradients removed': [(OptimWrapper, 'zero_grad')],
@@ -34,7 +35,7 @@ PLAIN_PARTS: Dict[str, List[Tuple[Any, str]]] = {
 WHOLE = 'the step'
 
 
-def step_parts(workload: Workload, rounds: int, warmup: int) -> Dict[str, Any]:
+def step_parts(workload: Workload, rounds: int, warmup: int) -> dict[str, Any]:
     """Times the parts of steps that take turns.
 
     Args:
@@ -49,7 +50,7 @@ def step_parts(workload: Workload, rounds: int, warmup: int) -> Dict[str, Any]:
     plain = PlainStep(workload, search.algorithm, search.paths())
     forward = {'forward pass': [(type(child), 'loss') for child in plain.children[:1]]}
     variants = dict(search=(search, PARTS), plain=(plain, {**forward, **PLAIN_PARTS}))
-    found: Dict[str, Dict[str, List[float]]] = {name: {} for name in variants}
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in variants}
     for index in range(warmup + rounds):
         for name, (step, parts) in variants.items():
             spent = timed_parts(step, index, parts)
@@ -62,7 +63,7 @@ def step_parts(workload: Workload, rounds: int, warmup: int) -> Dict[str, Any]:
     }
 
 
-def timed_parts(step: Any, index: int, parts: Dict) -> Dict[str, float]:
+def timed_parts(step: Any, index: int, parts: dict) -> dict[str, float]:
     """Seconds of the CPU of one step by part, and of the whole."""
     spent = dict.fromkeys(parts, 0.0)
     with watched(parts, spent):
@@ -74,7 +75,7 @@ def timed_parts(step: Any, index: int, parts: Dict) -> Dict[str, float]:
 
 @contextmanager
 def watched(
-    parts: Dict[str, List[Tuple[Any, str]]], spent: Dict[str, float]
+    parts: dict[str, list[tuple[Any, str]]], spent: dict[str, float]
 ) -> Iterator[None]:
     """While open, what calls of functions take is added up.
 
@@ -91,7 +92,7 @@ def watched(
         yield
 
 
-def _adding(function: Any, spent: Dict[str, float], name: str) -> Any:
+def _adding(function: Any, spent: dict[str, float], name: str) -> Any:
     @wraps(function)
     def timed(*args: Any, **kwargs: Any) -> Any:
         began = time.process_time()

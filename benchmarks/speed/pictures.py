@@ -1,7 +1,6 @@
 """JPEGs that take a decoder as long as photographs do."""
 
 from pathlib import Path
-from typing import Tuple
 
 import cv2
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 QUALITY = 92
 
 
-def picture(seed: int, size: Tuple[int, int]) -> np.ndarray:
+def picture(seed: int, size: tuple[int, int]) -> np.ndarray:
     """Makes an image with the spectrum of natural ones, and edges.
 
     Args:
@@ -40,7 +39,7 @@ def picture(seed: int, size: Tuple[int, int]) -> np.ndarray:
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
-def write_pictures(folder: Path, number: int, size: Tuple[int, int]) -> int:
+def write_pictures(folder: Path, number: int, size: tuple[int, int]) -> int:
     """Writes pictures as a data set of one class.
 
     Args:

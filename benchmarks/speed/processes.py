@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable
 from unittest import mock
 
 import torch
@@ -78,7 +78,7 @@ def bytes_of(tensors) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def sizes(model: torch.nn.Module, *optimizers) -> Dict[str, int]:
+def sizes(model: torch.nn.Module, *optimizers) -> dict[str, int]:
     """Bytes of a model and of its optimizers' states.
 
     Args:

@@ -1,7 +1,7 @@
 """What a whole search on ImageNet would take, by the ratios that were measured."""
 
 from math import ceil
-from typing import Any, Dict, List
+from typing import Any
 
 from ..output import table
 
@@ -15,7 +15,7 @@ SEARCH_EPOCHS, EPOCHS = 85, 240
 VAL_SHARE = 1 / 3
 
 
-def projection(sections: Dict[str, Any]) -> str:
+def projection(sections: dict[str, Any]) -> str:
     """Hours of a search, and of a plain training of the child, on 8 GPUs.
 
     Args:
@@ -28,7 +28,7 @@ def projection(sections: Dict[str, Any]) -> str:
         name: each['wall'][0] for name, each in sections['steps']['ratios'].items()
     }
     worker = sections['data']['settings'][0]['train']['per_cpu_second']['default']
-    rows: List[List[str]] = []
+    rows: list[list[str]] = []
     for rate in RATES:
         plain = hours(rate, EPOCHS)
         search = hours(rate, SEARCH_EPOCHS, ratios['search / plain'])

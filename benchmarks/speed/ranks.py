@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from typing import Any, Dict, List
+from typing import Any
 
 import torch
 import torch.multiprocessing as mp
@@ -26,7 +26,7 @@ class RankedStep:
         config (dict): Of the distributed wrapper.
     """
 
-    def __init__(self, step: Any, config: Dict[str, Any]) -> None:
+    def __init__(self, step: Any, config: dict[str, Any]) -> None:
         self.step = step
         options = {key: value for key, value in config.items() if key != 'type'}
         plain = isinstance(step, PlainStep)
@@ -51,7 +51,7 @@ class RankedStep:
         self.model.train_step(self.step.data, self.optimizers)
 
 
-def on_ranks(workload: Workload, num: int, rounds: int, warmup: int) -> Dict[str, Any]:
+def on_ranks(workload: Workload, num: int, rounds: int, warmup: int) -> dict[str, Any]:
     """Steps of both stages, and of a child alone, on several ranks of this machine.
 
     Args:
@@ -103,7 +103,7 @@ def _rank(
     # DDP gives all ranks the first one's weights; the optimizers are the same.
     variants = dict(search=search, plain=plain, finetune=finetune)
     steps = {name: RankedStep(step, config) for name, step in variants.items()}
-    seconds: Dict[str, List[float]] = {name: [] for name in steps}
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
     for index in range(warmup + rounds):
         for name, step in steps.items():
             dist.barrier()

@@ -1,6 +1,6 @@
 """The tables of the speed benchmark, of what it keeps as JSON."""
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Sequence
 
 from ..output import table
 from .data_report import data_tables
@@ -26,7 +26,7 @@ TITLES = dict(
 )
 
 
-def report(result: Dict[str, Any]) -> str:
+def report(result: dict[str, Any]) -> str:
     """All tables of a result, as Markdown.
 
     Args:
@@ -38,7 +38,7 @@ def report(result: Dict[str, Any]) -> str:
     return '\n\n'.join(lines)
 
 
-def described(result: Dict[str, Any]) -> str:
+def described(result: dict[str, Any]) -> str:
     """One sentence on the machine and the workload of a result."""
     machine, load = result['machine'], result['workload']
     return (
@@ -49,7 +49,7 @@ def described(result: Dict[str, Any]) -> str:
     )
 
 
-def tables(result: Dict[str, Any]) -> Dict[str, str]:
+def tables(result: dict[str, Any]) -> dict[str, str]:
     """The tables of a result's sections, in the order of ``TITLES``."""
     sections = result['sections']
     return {name: _TABLES[name](sections[name]) for name in TITLES if name in sections}
@@ -67,11 +67,11 @@ def spread(values: Sequence[float], scale: float = 1.0, digits: int = 3) -> str:
     return f'{median} ({low} to {high})'
 
 
-def _ordered(variants: Dict[str, Any]) -> List[Tuple[str, Any]]:
+def _ordered(variants: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(name, variants[name]) for name in ORDER if name in variants]
 
 
-def _by_second(ratio: Tuple[str, Any]) -> Tuple[int, str]:
+def _by_second(ratio: tuple[str, Any]) -> tuple[int, str]:
     """What is compared with the plain step first."""
     name = ratio[0]
     order = ('plain', 'its child', 'search', '')
@@ -82,7 +82,7 @@ def _milliseconds(values: Sequence[float]) -> str:
     return spread(values, MILLI, 1)
 
 
-def _steps(found: Dict[str, Any]) -> str:
+def _steps(found: dict[str, Any]) -> str:
     variants = [
         [
             name,
@@ -105,7 +105,7 @@ def _steps(found: Dict[str, Any]) -> str:
     return '\n\n'.join(parts)
 
 
-def _parts(found: Dict[str, Any]) -> str:
+def _parts(found: dict[str, Any]) -> str:
     search, plain = found['search'], found['plain']
     rows = [
         [
@@ -119,7 +119,7 @@ def _parts(found: Dict[str, Any]) -> str:
     return table(['ms of CPU', 'search', 'plain', 'difference'], rows)
 
 
-def _memory(found: Dict[str, Any]) -> str:
+def _memory(found: dict[str, Any]) -> str:
     rows = [
         [name, *(f'{each[key] / MIB:.0f}' for key in ('peak', 'weights', 'state'))]
         for name, each in _ordered(found['variants'])
@@ -133,7 +133,7 @@ def _memory(found: Dict[str, Any]) -> str:
     return text
 
 
-def _runner(found: Dict[str, Any]) -> str:
+def _runner(found: dict[str, Any]) -> str:
     saved = found['checkpoint']
     rows = [
         ['inside, ms', _milliseconds(found['wall'])],
@@ -148,11 +148,11 @@ def _runner(found: Dict[str, Any]) -> str:
     return table(['', 'value'], rows)
 
 
-def _table(found: Dict[str, Any]) -> str:
+def _table(found: dict[str, Any]) -> str:
     return f'{found["wall"]:.2f} s ({found["cpu"]:.2f} s of CPU), once per run.'
 
 
-def _growth(found: Dict[str, Any]) -> List[List[str]]:
+def _growth(found: dict[str, Any]) -> list[list[str]]:
     return [
         [
             f'{row["size"]}',
@@ -167,11 +167,11 @@ def _growth(found: Dict[str, Any]) -> List[List[str]]:
     ]
 
 
-def _candidates(found: Dict[str, Any]) -> str:
+def _candidates(found: dict[str, Any]) -> str:
     return table(_growth_head('candidates', 'to the fewest'), _growth(found))
 
 
-def _blocks(found: Dict[str, Any]) -> str:
+def _blocks(found: dict[str, Any]) -> str:
     return (
         table(_growth_head('blocks', 'to plain'), _growth(found))
         + f'\n\nLargest distance from a straight line: {found["off_line"]:.1%} '
@@ -179,14 +179,14 @@ def _blocks(found: Dict[str, Any]) -> str:
     )
 
 
-def _growth_head(what: str, ratio: str) -> List[str]:
+def _growth_head(what: str, ratio: str) -> list[str]:
     return [
         *(what, 'ms', 'ms of CPU', f'ratio {ratio}', 'of CPU times'),
         *('peak MiB', 'weights and state'),
     ]
 
 
-def _ranks(found: Dict[str, Any]) -> str:
+def _ranks(found: dict[str, Any]) -> str:
     rows = [
         [num, name, _milliseconds(each['wall']), f'{each["bytes"] / MIB:.1f}']
         for num, steps in found.items()

@@ -5,7 +5,7 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.registry import DATASETS, FUNCTIONS
@@ -29,14 +29,14 @@ class RepeatedBatch(Dataset):
         length (int): How often it comes.
     """
 
-    def __init__(self, workload: Dict[str, Any], num_classes: int, length: int) -> None:
+    def __init__(self, workload: dict[str, Any], num_classes: int, length: int) -> None:
         self.batch = Workload(**workload).batch(num_classes)
         self.length = length
 
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> Dict[str, Any]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         return self.batch
 
 
@@ -63,10 +63,10 @@ class TurnsHook(Hook):
     def __init__(self, device: str, warmup: int) -> None:
         self.device = device
         self.warmup = warmup
-        self.runner_times: List[float] = []
-        self.bare_times: List[float] = []
-        self.runner_cpu: List[float] = []
-        self.bare_cpu: List[float] = []
+        self.runner_times: list[float] = []
+        self.bare_times: list[float] = []
+        self.runner_cpu: list[float] = []
+        self.bare_cpu: list[float] = []
         self._began = (0.0, 0.0)
 
     def after_train_iter(
@@ -91,7 +91,7 @@ class TurnsHook(Hook):
         self._began = (time.perf_counter(), time.process_time())
 
 
-def in_runner(workload: Workload, rounds: int, warmup: int) -> Dict[str, Any]:
+def in_runner(workload: Workload, rounds: int, warmup: int) -> dict[str, Any]:
     """Times iterations of a Runner with the config's own hooks.
 
     Args:
@@ -152,7 +152,7 @@ def build_runner(workload: Workload, length: int, folder: str) -> Runner:
     return Runner.from_cfg(config)
 
 
-def checkpoint(runner: Runner, folder: Path, times: int = 3) -> Dict[str, float]:
+def checkpoint(runner: Runner, folder: Path, times: int = 3) -> dict[str, float]:
     """Time and size of a checkpoint when every candidate has been trained.
 
     Args:

@@ -1,7 +1,7 @@
 """The sections of the benchmark: what each of them measures."""
 
 from dataclasses import replace
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from . import growth
 from .data import pipelines
@@ -45,7 +45,7 @@ LAYOUT_RATIOS = {
 }
 
 
-def build_steps(workload: Workload) -> Dict[str, Step]:
+def build_steps(workload: Workload) -> dict[str, Step]:
     """All variants of a step, with the same weights, ``alpha``, batch and paths."""
     search = SearchStep(workload)
     paths = search.paths()
@@ -60,7 +60,7 @@ def build_steps(workload: Workload) -> Dict[str, Step]:
     }
 
 
-def steps(workload: Workload, effort: Effort) -> Dict[str, Any]:
+def steps(workload: Workload, effort: Effort) -> dict[str, Any]:
     """Times of all variants, in turns.
 
     Returns:
@@ -73,9 +73,9 @@ def steps(workload: Workload, effort: Effort) -> Dict[str, Any]:
     return result
 
 
-def layouts(workload: Workload, effort: Effort) -> Dict[str, Any]:
+def layouts(workload: Workload, effort: Effort) -> dict[str, Any]:
     """The same with the channels last in memory, by turns; see :func:`compare`."""
-    built: Dict[str, Step] = {}
+    built: dict[str, Step] = {}
     for name, last in (('', False), (', channels last', True)):
         each = replace(workload, channels_last=last)
         search = SearchStep(each)
@@ -88,8 +88,8 @@ def compare(
     workload: Workload,
     effort: Effort,
     built: Mapping[str, Step],
-    ratios: Mapping[str, Tuple[str, str]],
-) -> Dict[str, Any]:
+    ratios: Mapping[str, tuple[str, str]],
+) -> dict[str, Any]:
     """Times of variants that take turns.
 
     Args:
@@ -122,17 +122,17 @@ def compare(
     )
 
 
-def parts(workload: Workload, effort: Effort) -> Dict[str, Any]:
+def parts(workload: Workload, effort: Effort) -> dict[str, Any]:
     """What the parts of a step take, on a CPU."""
     return step_parts(workload, *effort)
 
 
-def memory(workload: Workload, effort: Effort) -> Dict[str, Any]:
+def memory(workload: Workload, effort: Effort) -> dict[str, Any]:
     """Peak memory of every variant."""
     return peak_memory(workload, list(STEPS))
 
 
-def runner(workload: Workload, effort: Effort) -> Dict[str, Any]:
+def runner(workload: Workload, effort: Effort) -> dict[str, Any]:
     """Iterations inside the Runner, and a checkpoint.
 
     At least two of its 50 iterations between two lines of the log are seen.
@@ -140,7 +140,7 @@ def runner(workload: Workload, effort: Effort) -> Dict[str, Any]:
     return in_runner(workload, max(effort.rounds, 100), effort.warmup)
 
 
-def table(workload: Workload, effort: Effort) -> Dict[str, Any]:
+def table(workload: Workload, effort: Effort) -> dict[str, Any]:
     """Seconds that the cost table takes, once per run."""
     algorithm = SearchStep(workload).algorithm
     estimator, groups = algorithm.resource_estimator, algorithm.mutator.search_groups
@@ -154,29 +154,29 @@ def table(workload: Workload, effort: Effort) -> Dict[str, Any]:
     return {name: min(each[name] for each in took) for name in ('wall', 'cpu')}
 
 
-def candidates(workload: Workload, effort: Effort) -> Dict[str, Any]:
+def candidates(workload: Workload, effort: Effort) -> dict[str, Any]:
     """Growth with the number of candidates."""
     return growth.in_candidates(workload, growth.CANDIDATES, *effort)
 
 
-def blocks(workload: Workload, effort: Effort) -> Dict[str, Any]:
+def blocks(workload: Workload, effort: Effort) -> dict[str, Any]:
     """Growth with the number of blocks."""
     return growth.in_blocks(workload, growth.BLOCKS, *effort)
 
 
 def ranks(
     workload: Workload, effort: Effort, numbers: Sequence[int] = RANKS
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Steps on several ranks of the CPU."""
     return {f'{num}': on_ranks(workload, num, *effort) for num in numbers}
 
 
-def data(workload: Workload, effort: Effort) -> Dict[str, Any]:
+def data(workload: Workload, effort: Effort) -> dict[str, Any]:
     """The data pipelines alone, whatever the workload; see ``data.py``."""
     return pipelines()
 
 
-SECTIONS: Dict[str, Callable[[Workload, Effort], Any]] = dict(
+SECTIONS: dict[str, Callable[[Workload, Effort], Any]] = dict(
     steps=steps,
     parts=parts,
     layouts=layouts,

@@ -2,7 +2,7 @@
 
 import gc
 import time
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Protocol, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Protocol, Sequence
 
 import numpy as np
 import torch
@@ -41,8 +41,8 @@ class Times(NamedTuple):
             machine busy leave it nearly alone.
     """
 
-    wall: List[float]
-    cpu: List[float]
+    wall: list[float]
+    cpu: list[float]
 
 
 def quartiles(values: Sequence[float]) -> Quartiles:
@@ -62,7 +62,7 @@ def wait_for(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def timed(function: Callable[[], Any], device: str = 'cpu') -> Dict[str, float]:
+def timed(function: Callable[[], Any], device: str = 'cpu') -> dict[str, float]:
     """Seconds of one call.
 
     Args:
@@ -81,7 +81,7 @@ def timed(function: Callable[[], Any], device: str = 'cpu') -> Dict[str, float]:
 
 def take_turns(
     steps: Mapping[str, Step], rounds: int, warmup: int, device: str = 'cpu'
-) -> Dict[str, Times]:
+) -> dict[str, Times]:
     """Times all variants in every round, in an order drawn anew.
 
     Args:

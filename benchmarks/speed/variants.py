@@ -1,6 +1,6 @@
 """Steps of this package: of a search, of its children, of its finetune stage."""
 
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Mapping
 
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, build_optim_wrapper
@@ -13,7 +13,7 @@ from mmdsnas.subnets.child import child_state_dict
 from mmdsnas.subnets.subnet import subnet_of_path
 from .workload import SEED, Workload, plain_dict
 
-Path = Dict[str, str]
+Path = dict[str, str]
 
 
 @OPTIM_WRAPPERS.register_module(force=True)
@@ -27,7 +27,7 @@ class AutocastOptimWrapper(OptimWrapper):
         return self.workload.autocast()
 
 
-def build_search(workload: Workload) -> Tuple[DSNAS, Any]:
+def build_search(workload: Workload) -> tuple[DSNAS, Any]:
     """A search in its first search epoch.
 
     Args:
@@ -57,7 +57,7 @@ class SearchStep:
         self.algorithm, self.optimizers = build_search(workload)
         self.data = workload.batch(classes_of(workload))
 
-    def paths(self) -> List[Path]:
+    def paths(self) -> list[Path]:
         """What the rounds draw; ``alpha`` stays as it is."""
         mutator = self.algorithm.mutator
         return [
@@ -68,7 +68,7 @@ class SearchStep:
     def prepare(self, index: int) -> None:
         """Nothing is given: the search draws its path."""
 
-    def run(self, index: int) -> Dict[str, Any]:
+    def run(self, index: int) -> dict[str, Any]:
         """One iteration."""
         self.algorithm.begin(iteration=index % self.workload.num_paths, seed=SEED)
         return self.algorithm.train_step(self.data, self.optimizers)
@@ -83,11 +83,11 @@ class PlainStep:
         paths (list[dict[str, str]]): One child for each.
     """
 
-    def __init__(self, workload: Workload, search: DSNAS, paths: List[Path]) -> None:
+    def __init__(self, workload: Workload, search: DSNAS, paths: list[Path]) -> None:
         config = workload.load()
         self.data = workload.batch(classes_of(workload))
-        self.children: List[BaseModel] = []
-        self.optimizers: List[OptimWrapper] = []
+        self.children: list[BaseModel] = []
+        self.optimizers: list[OptimWrapper] = []
         for path in paths:
             child = build_child(config, search, path)
             self.children.append(child.to(workload.device).train())
@@ -96,7 +96,7 @@ class PlainStep:
     def prepare(self, index: int) -> None:
         """The children are built."""
 
-    def run(self, index: int) -> Dict[str, Any]:
+    def run(self, index: int) -> dict[str, Any]:
         """One iteration."""
         which = index % len(self.children)
         return self.children[which].train_step(self.data, self.optimizers[which])
@@ -122,7 +122,7 @@ class FinetuneStep:
     def prepare(self, index: int) -> None:
         """Nothing changes any more."""
 
-    def run(self, index: int) -> Dict[str, Any]:
+    def run(self, index: int) -> dict[str, Any]:
         """One iteration."""
         self.algorithm.begin(iteration=index, seed=SEED)
         return self.algorithm.train_step(self.data, self.optimizers)

@@ -1,7 +1,7 @@
 """What is measured: a search of a config, its batch, and the children on its paths."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 import torch
 from mmcls.structures import ClsDataSample
@@ -42,8 +42,8 @@ class Workload:
     image_size: int = 224
     dtype: str = 'float32'
     num_paths: int = 4
-    candidates: Optional[int] = None
-    blocks: Optional[int] = None
+    candidates: int | None = None
+    blocks: int | None = None
     channels_last: bool = False
 
     def load(self) -> Config:
@@ -73,7 +73,7 @@ class Workload:
             _set_depth(config.model.architecture.backbone, self.blocks)
         return config
 
-    def batch(self, num_classes: int) -> Dict[str, Any]:
+    def batch(self, num_classes: int) -> dict[str, Any]:
         """A batch as data loaders give it: bytes and labels, on the host.
 
         Args:
@@ -96,7 +96,7 @@ class Workload:
         return torch.autocast(self.device, torch.bfloat16, enabled=mixed)
 
 
-def plain_dict(config: Config, *names: str) -> Dict[str, Any]:
+def plain_dict(config: Config, *names: str) -> dict[str, Any]:
     """A copy of a part of a config, of plain dicts and lists.
 
     Args:
@@ -109,7 +109,7 @@ def plain_dict(config: Config, *names: str) -> Dict[str, Any]:
     return part
 
 
-def supernet_of(config: Config) -> Dict[str, Any]:
+def supernet_of(config: Config) -> dict[str, Any]:
     """The supernet of a search alone, with the preprocessing of its batches."""
     preprocessor = plain_dict(config, 'data_preprocessor')
     return {
@@ -146,9 +146,9 @@ def _copy_first_candidate(part: Any, num: int) -> None:
             _copy_first_candidate(each, num)
 
 
-def _set_depth(backbone: Dict[str, Any], blocks: int) -> None:
+def _set_depth(backbone: dict[str, Any], blocks: int) -> None:
     """Keeps the shares of the stages, so that time can be linear in the depth."""
-    stages: List[list] = backbone['arch_setting']
+    stages: list[list] = backbone['arch_setting']
     before = sum(depth for _, depth, _ in stages)
     for stage in stages:
         depth, rest = divmod(stage[1] * blocks, before)

@@ -1,6 +1,6 @@
 """What the documents need to be executed; each with blocks of code is named here."""
 
-from typing import Dict, List, NamedTuple, Tuple
+from typing import NamedTuple
 
 from .fixtures import (
     Fixture,
@@ -31,9 +31,9 @@ class Document(NamedTuple):
     """
 
     blocks: int
-    words: Dict[str, str] = {}
-    before: Tuple[Fixture, ...] = ()
-    files: List[str] = []
+    words: dict[str, str] = {}
+    before: tuple[Fixture, ...] = ()
+    files: list[str] = []
     base: str = ''
     after: str = ''
 

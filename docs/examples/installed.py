@@ -8,12 +8,12 @@ import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, PathDistribution, version
 from pathlib import Path
-from typing import Iterator, List, Sequence
+from typing import Iterator, Sequence
 
 from packaging.requirements import Requirement
 
 
-def check(args: Sequence[str]) -> List[str]:
+def check(args: Sequence[str]) -> list[str]:
     """What is wrong with the arguments of ``pip install``.
 
     Args:
@@ -54,7 +54,7 @@ def of_file(file: Path) -> Iterator[str]:
             yield line
 
 
-def of_checkout(extras: Sequence[str]) -> List[str]:
+def of_checkout(extras: Sequence[str]) -> list[str]:
     """What the checkout in this folder needs, with these extras.
 
     Args:

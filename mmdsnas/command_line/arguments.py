@@ -91,10 +91,7 @@ def show_user_errors(
 ) -> Callable[[], None]:
     """Ends a command with one sentence, where there is one, not with a traceback.
 
-    Args:
-        main (callable): Entry point of a command-line tool.
-        resumable (bool): Whether the tool has a ``--resume``, which the sentence
-            then names.
+    The sentence names ``--resume`` if the command is ``resumable``.
     """
 
     @functools.wraps(main)

@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import NamedTuple, NoReturn, Optional
+from typing import NamedTuple, NoReturn
 
 import torch
 from mmengine.dist import get_dist_info, is_distributed
@@ -78,9 +78,9 @@ class Ending(NamedTuple):
     resumable: bool = False
 
 
-def ending_of(error: BaseException) -> Optional[Ending]:
+def ending_of(error: BaseException) -> Ending | None:
     """Finds the words for an error; None if only its traceback explains it."""
-    behind: Optional[BaseException] = error
+    behind: BaseException | None = error
     while behind is not None:
         # mmengine has an except for everything, also for signals.
         if type(behind) in SIGNALS:
@@ -148,7 +148,7 @@ def _log(text: str) -> None:
         print(f'error: {log_file} cannot be written: {error}.', file=sys.stderr)
 
 
-def _exit_at_once(ending: Optional[Ending]) -> NoReturn:
+def _exit_at_once(ending: Ending | None) -> NoReturn:
     try:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -7,18 +7,4 @@ from .fashion_mnist import FashionMNIST
 from .folder_contents import FolderContents, scan_folder
 from .image_folder import ImageFolder
 from .imagenet import ImageNet
-from .transforms import LoadRandomResizedCrop, LoadResizeEdge
-
-__all__ = [
-    'AlternatingBatchSampler',
-    'Digits',
-    'FashionMNIST',
-    'FolderContents',
-    'ImageFolder',
-    'ImageNet',
-    'LoadRandomResizedCrop',
-    'LoadResizeEdge',
-    'NoSingleImageBatchSampler',
-    'find_classes',
-    'scan_folder',
-]
+from .load_resized import LoadRandomResizedCrop, LoadResizeEdge

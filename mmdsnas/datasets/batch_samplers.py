@@ -1,6 +1,6 @@
 """Batch samplers: without single images, and of two halves of a data set."""
 
-from collections.abc import Iterator
+from typing import Iterator
 
 import torch
 from mmengine.dataset import DefaultSampler
@@ -17,10 +17,6 @@ class NoSingleImageBatchSampler(BatchSampler):
 
     BatchNorm cannot normalise one value a channel, which a single image has where maps
     are 1 x 1. The image that is left out is another one in each shuffled epoch.
-
-    Used in a config::
-
-        train_dataloader = dict(batch_sampler=dict(type='NoSingleImageBatchSampler'))
 
     Args:
         sampler (Sampler): Sampler of the data loader; it has a length, that of a rank.
@@ -44,18 +40,11 @@ class AlternatingBatchSampler(BatchSampler):
     given sampler, so that all ranks have the same number of batches. An epoch has every
     image, one of an odd number twice, but none that would be a batch by itself.
 
-    Used in a config::
-
-        train_dataloader = dict(batch_sampler=dict(type='AlternatingBatchSampler'))
-
     Args:
         sampler (DefaultSampler): Sampler of the data loader.
-        batch_size (int): Batch size of the data loader. The last batch of each half
-            may be smaller, but is left out if it is of one image alone.
+        batch_size (int): Batch size of the data loader.
 
     Attributes:
-        halves (list[list[int]]): Indices of the images for the weights, and of those
-            held out.
         uses_held_out (bool): Whether odd positions have the half that is held out.
             Otherwise they have the other half too, in another order.
 
@@ -66,19 +55,18 @@ class AlternatingBatchSampler(BatchSampler):
     @checked_options
     def __init__(self, sampler: Sampler, batch_size: Count) -> None:
         if type(sampler) is not DefaultSampler or not sampler.round_up:
+            round_up = getattr(sampler, 'round_up', None)
             raise ConfigError(
                 'train_dataloader.sampler must be a DefaultSampler with round_up=True '
                 'where batch_sampler is AlternatingBatchSampler, but is '
-                f'{type(sampler).__name__} with '
-                f'round_up={getattr(sampler, "round_up", None)}.'
+                f'{type(sampler).__name__} with round_up={round_up}.'
             )
-        num = len(sampler.dataset)
-        if num < 2:
+        super().__init__(sampler, batch_size, drop_last=False)
+        if (num := len(sampler.dataset)) < 2:
             raise ConfigError(
                 'train_dataloader.dataset must have at least 2 images where '
                 f'batch_sampler is AlternatingBatchSampler, but has {num}.'
             )
-        super().__init__(sampler, batch_size, drop_last=False)
         order = torch.randperm(num, generator=torch.Generator().manual_seed(0)).tolist()
         size = (num + 1) // 2
         # Of the same size, so that the last batches of both are.
@@ -98,8 +86,7 @@ class AlternatingBatchSampler(BatchSampler):
         return 2 * len(self._positions(0))
 
     def _positions(self, epoch: int) -> BatchSampler:
-        sampler = DefaultSampler(
-            self.halves[0], self.sampler.shuffle, self.sampler.seed
-        )
+        given = self.sampler
+        sampler = DefaultSampler(self.halves[0], given.shuffle, given.seed)
         sampler.set_epoch(epoch)
         return NoSingleImageBatchSampler(sampler, self.batch_size)

@@ -1,8 +1,8 @@
 """Which classes and images the folders of an image data set have."""
 
 import os
-from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Collection, Iterator, NoReturn
 
 from ..errors import ConfigError, DataError
 from .utils import held_out
@@ -33,25 +33,19 @@ def find_classes(data_root: str) -> tuple[str, ...]:
             'folder that has one folder of images per class.'
         )
     splits = split_folders(os.path.expanduser(data_root))
-    train = splits['train']
-    classes = subfolders(train)
+    classes, _ = names_in(splits['train'])
     if len(classes) < 2:
-        has = f'only the class folder "{classes[0]}"' if classes else 'no class folders'
         raise DataError(
-            f'"{train}" has {has}: it must have at least two '
-            'folders of images, one per class.'
+            f'"{splits["train"]}" must have at least two folders of images, one per '
+            f'class, but has {", ".join(classes) or "none"}.'
         )
     for folder in splits.values():
-        found = subfolders(folder)
-        if not found:
-            raise DataError(
-                f'"{folder}" has no class folders: it must have those of "{train}".'
-            )
+        found, _ = names_in(folder)
         unknown = [name for name in found if name not in classes]
-        if unknown:
+        if unknown or not found:
             raise DataError(
-                f'"{folder}" has the class folder(s) {", ".join(unknown)}: only '
-                f'the classes of "{train}" are allowed.'
+                f'"{folder}" must have class folders, those of "{splits["train"]}" '
+                f'alone, but has {", ".join(unknown) or "none"}.'
             )
     return tuple(classes)
 
@@ -65,12 +59,12 @@ def split_folders(data_root: str) -> dict[str, str]:
         DataError: There are val or test, but no train, or train alone, or two folders
             for one of them.
     """
-    names, found = subfolders(data_root), {}
+    names, found = names_in(data_root)[0], {}
     for split, allowed in SPLITS.items():
         there = [name for name in names if name.lower() in allowed]
         folders = [os.path.join(data_root, name) for name in there]
         # "train" may be a class of vehicles, but then it has images.
-        folders = [f for f in folders if subfolders(f) or not _has_images(f)]
+        folders = [f for f in folders if names_in(f)[0] or not _has_images(f)]
         if len(folders) > 1:
             raise DataError(
                 f'"{data_root}" has the folders {" and ".join(there)}: only one of '
@@ -85,9 +79,8 @@ def split_folders(data_root: str) -> dict[str, str]:
             wanted = 'train' if 'train' not in found else 'val or test'
             raise DataError(
                 f'"{data_root}" has the folder {os.path.basename(folder)}, but none '
-                f'called {wanted}: with folders for splits it must have train, and val '
-                'or test or both; without them the class folders alone (a class of '
-                'that name needs an image directly in its folder).'
+                f'called {wanted}: it must have train, and val or test or both; or '
+                'class folders alone, and an image directly in one of that name.'
             )
     return {'train': data_root, 'val': data_root}
 
@@ -128,20 +121,16 @@ def images_of_split(
     return found, others
 
 
-def subfolders(folder: str) -> list[str]:
-    """Sorted names of the folders in ``folder``, without hidden ones."""
+def names_in(folder: str) -> tuple[list[str], list[str]]:
+    """Sorted names of the folders and of the files in one, without hidden ones."""
     if not os.path.isdir(folder):
         what = 'is a file' if os.path.exists(folder) else 'does not exist'
         raise DataError(
             f'The folder "{folder}" {what}: data_root must be a folder that has one '
             'folder of images per class; --cfg-options data_root=FOLDER gives it.'
         )
-    return sorted(next(_walk(folder))[1])
-
-
-def files_in(folder: str) -> list[str]:
-    """Sorted names of the files directly in a folder, without hidden ones."""
-    return sorted(next(_walk(folder))[2])
+    _, folders, files = next(_walk(folder))
+    return sorted(folders), sorted(files)
 
 
 def list_files(folder: str | Path) -> list[str]:
@@ -168,19 +157,19 @@ def list_images(folder: str | Path) -> list[str]:
 
 
 def _has_images(folder: str) -> bool:
-    return any(map(is_image, files_in(folder)))
+    return any(map(is_image, names_in(folder)[1]))
+
+
+def unreadable(error: OSError) -> NoReturn:
+    """Raises a ``DataError`` that names a file or a folder."""
+    raise DataError(
+        f'"{error.filename}" must be readable, but is not: {error.strerror}.'
+    ) from error
 
 
 def _walk(folder: str | Path) -> Iterator[tuple[str, list[str], list[str]]]:
     """As ``os.walk``, but without hidden names and past no unreadable folder."""
-
-    def fail(error: OSError) -> None:
-        raise DataError(
-            f'The folder "{error.filename}" must be readable, but is not: '
-            f'{error.strerror}.'
-        ) from error
-
-    for parent, folders, names in os.walk(folder, onerror=fail):
+    for parent, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = [name for name in folders if name[0] != '.']
         yield parent, folders, [name for name in names if name[0] != '.']
 

@@ -16,9 +16,8 @@ from .decoding import load_image
 class SharedFlags:
     """One flag for each image, known to all workers of a data set.
 
-    Setting a flag twice does no harm, so that it needs no lock. A tensor, unlike a
-    counter of ``multiprocessing``, can be copied along with a data set, which
-    mmengine's Runner does; but a copy of a shared tensor is not shared by itself.
+    Setting a flag twice does no harm, so that it needs no lock. mmengine's Runner
+    copies a data set, and a copy of a shared tensor is not shared by itself.
     """
 
     def __init__(self, flags: Tensor) -> None:
@@ -40,18 +39,12 @@ class SkipCorruptImagesMixin:
     run, without drawing a random number, and nearly always of the same class in a list
     sorted by class. Each corrupt image is named in a warning and counted once, over
     all data workers and epochs; each process of a distributed run counts its own.
-
-    In test mode a corrupt image is an error at once, since the accuracy would be that
-    of another data set.
+    In test mode a corrupt image is an error at once.
 
     Args:
-        *args: Arguments of the data set.
         max_corrupt (int): The number of corrupt images that are skipped before one
             more is an error; with 0 the first one is. Defaults to 100.
-        **kwargs: Arguments of the data set.
-
-    Raises:
-        ConfigError: ``max_corrupt`` is not an allowed value.
+        *args, **kwargs: Arguments of the data set.
     """
 
     @checked_options
@@ -65,7 +58,7 @@ class SkipCorruptImagesMixin:
         return int(self._corrupt.flags.sum())
 
     def full_init(self) -> None:
-        """Lists the images, if that was not done yet."""
+        """See the base class."""
         if not self._fully_initialized:
             super().full_init()
             self._corrupt = SharedFlags(torch.zeros(len(self), dtype=torch.bool))
@@ -88,8 +81,7 @@ class SkipCorruptImagesMixin:
                         'accuracy would be that of another data set; replace it.'
                     ) from error
                 if not self._corrupt.flags[place]:
-                    self._corrupt.flags[place] = True
-                    self._warn(error)
+                    self._count(place, error)
         raise DataError(
             f'None of the {len(self)} images of {type(self).__name__} can be '
             f'decoded, "{self.get_data_info(idx)["img_path"]}" for example.'
@@ -104,7 +96,8 @@ class SkipCorruptImagesMixin:
                 return None
         return data
 
-    def _warn(self, error: CorruptImageError) -> None:
+    def _count(self, place: int, error: CorruptImageError) -> None:
+        self._corrupt.flags[place] = True
         if self.num_corrupt > self.max_corrupt:
             raise DataError(
                 f'{error}: with it {self.num_corrupt} image(s) of '

@@ -27,11 +27,9 @@ def decode(content: bytes, flag: int = cv2.IMREAD_COLOR) -> np.ndarray | None:
 
 
 def jpeg_size(content: bytes, turn: bool) -> tuple[int, int] | None:
-    """Reads from the header which height and width a JPEG has when it is decoded.
+    """Height and width by the header of a JPEG in gray or RGB; None of other files.
 
-    Args:
-        content (bytes): A file; if it is no JPEG in gray or RGB, there is no size.
-        turn (bool): Whether the decoder turns an image as its EXIF data say.
+    ``turn`` says whether the decoder turns an image as its EXIF data say.
     """
     try:
         image = JpegImageFile(io.BytesIO(content))
@@ -46,14 +44,10 @@ def jpeg_size(content: bytes, turn: bool) -> tuple[int, int] | None:
 
 
 def load_image(loader: LoadImageFromFile, info: dict) -> dict:
-    """Loads an image by mmcv's transform and tells a corrupt one from other errors.
-
-    Args:
-        loader (LoadImageFromFile): The transform.
-        info (dict): With ``img_path``.
+    """Loads the image of ``info['img_path']``; tells a corrupt one from other errors.
 
     Returns:
-        dict: What the transform returns, with ``img`` of shape (H, W, 3).
+        dict: What mmcv's transform returns, with ``img`` of shape (H, W, 3).
 
     Raises:
         CorruptImageError: The content of the file cannot be decoded.
@@ -67,7 +61,12 @@ def load_image(loader: LoadImageFromFile, info: dict) -> dict:
             'does not exist: put it there.'
         ) from error
     except Exception as error:
-        if not _is_of_a_decoder(error):
+        # Pillow raises whatever its reader of a format runs into, so that the place
+        # tells more than the type. OpenCV raises cv2.error for an empty file and else
+        # returns None, which mmcv asserts that it does not.
+        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+        of_decoder = frame.f_globals.get('__name__', '').split('.')[0] in DECODERS
+        if not (of_decoder or isinstance(error, (AssertionError, cv2.error))):
             raise
         loaded, cause = None, error
     # With ignore_empty the transform returns None.
@@ -77,19 +76,3 @@ def load_image(loader: LoadImageFromFile, info: dict) -> dict:
             f'{loader.imdecode_backend}'
         ) from cause
     return loaded
-
-
-def _is_of_a_decoder(error: Exception) -> bool:
-    """Whether an image's content, not a file system or an option, is the cause.
-
-    Pillow raises whatever its reader of a format runs into (OSError, SyntaxError,
-    struct.error, ValueError, ...), so that the place tells more than the type. OpenCV
-    raises ``cv2.error`` for an empty file and else returns None. mmcv 2.0.1 asserts
-    that it does not; mmcv 2.0.0, or Python with -O, runs into an AttributeError.
-    """
-    if isinstance(error, (AssertionError, cv2.error)):
-        return True
-    if isinstance(error, AttributeError) and error.name in ('astype', 'shape'):
-        return error.obj is None
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return frame.f_globals.get('__name__', '').split('.')[0] in DECODERS

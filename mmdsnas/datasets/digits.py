@@ -5,7 +5,6 @@ from typing import Literal
 import numpy as np
 from mmcls.datasets import BaseDataset
 
-from ..errors import DataError
 from ..registry import DATASETS
 from ..utils.options import Fraction, checked_options
 from .utils import GrayImagesMixin, held_out
@@ -23,14 +22,7 @@ class Digits(GrayImagesMixin, BaseDataset):
             ``'train'``, or ``'test'`` if ``test_mode`` is True.
         val_ratio (float): Part of each class that is held out as ``test``.
             Defaults to 0.2.
-        test_mode (bool): Whether a pipeline that returns None is an error.
-            Defaults to False.
-        **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`:
-            ``pipeline``, ``metainfo``, ``indices``, ``lazy_init``, ...
-
-    Raises:
-        ConfigError: ``split`` or ``val_ratio`` is not an allowed value.
-        DataError: scikit-learn cannot be imported.
+        test_mode, **kwargs: See :class:`mmcls.datasets.BaseDataset`.
     """
 
     METAINFO = {'classes': tuple('0123456789')}
@@ -49,13 +41,9 @@ class Digits(GrayImagesMixin, BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         """Loads ``img``, uint8 of shape (8, 8), and ``gt_label`` of each sample."""
-        try:
-            from sklearn.datasets import load_digits
-        except ImportError as error:
-            raise DataError(
-                'The data set Digits needs scikit-learn, which cannot be '
-                f'imported ({error}): pip install scikit-learn'
-            ) from error
+        # Its import would make everything slower to start.
+        from sklearn.datasets import load_digits
+
         digits = load_digits()
         images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
         test = np.zeros(len(images), dtype=bool)

@@ -16,7 +16,6 @@ from .utils import GrayImagesMixin
 
 # The second one is where Debian's package puts the files.
 SEARCHED = ('data/fashion-mnist', '/usr/share/datasets/fashion-mnist')
-DEBIAN_PACKAGE = 'dataset-fashion-mnist'
 # Images and labels of each split.
 FILES = {
     'train': ('train-images-idx3-ubyte', 'train-labels-idx1-ubyte'),
@@ -56,13 +55,10 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
         num_samples (int, optional): Take only so many samples of the split,
             equally many of each class (as far as the number allows), the
             first ones in the file. None takes all.
-        test_mode (bool): Whether a pipeline that returns None is an error.
-            Defaults to False.
-        **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`:
-            ``pipeline``, ``metainfo``, ``indices``, ``lazy_init``, ...
+        test_mode, **kwargs: See :class:`mmcls.datasets.BaseDataset`.
 
     Raises:
-        ConfigError: ``split`` or ``num_samples`` is not an allowed value.
+        ConfigError: ``num_samples`` is more than there are.
         DataError: A file is missing or damaged.
     """
 
@@ -77,18 +73,19 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
     ) -> None:
         self.split = split or ('test' if test_mode else 'train')
         self.num_samples = num_samples
-        self._files = _find_files(data_root)
         super().__init__(
             data_prefix='',
             test_mode=test_mode,
-            data_root=os.path.dirname(self._files[FILES['train'][0]]),
+            data_root=_find_folder(data_root),
             download=False,
             **kwargs,
         )
 
     def load_data_list(self) -> list[dict]:
         """Loads ``img``, uint8 of shape (H, W), and ``gt_label`` of each sample."""
-        image_file, label_file = (self._files[f] for f in FILES[self.split])
+        image_file, label_file = (
+            _file_of(self.data_root, name) for name in FILES[self.split]
+        )
         images, labels = _read_idx(image_file, 3), _read_idx(label_file, 1)
         if len(images) != len(labels):
             raise DataError(
@@ -123,21 +120,20 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
         return [*super().extra_repr(), f'Split: \t{self.split}']
 
 
-def _find_files(data_root: str | None) -> dict[str, str]:
-    """Finds a folder with the four files; returns the path of each name."""
+def _find_folder(data_root: str | None) -> str:
+    """The first folder with all four files, so that both splits belong together."""
     roots = SEARCHED if data_root is None else (os.path.expanduser(data_root),)
-    names, looked = [*FILES['train'], *FILES['test']], []
+    names = [*FILES['train'], *FILES['test']]
     for root in roots:
-        plain = {name: os.path.join(root, name) for name in names}
-        paths = {n: p if os.path.isfile(p) else f'{p}.gz' for n, p in plain.items()}
-        missing = [name for name, path in paths.items() if not os.path.isfile(path)]
-        # All four from one folder, so that both splits belong together.
-        if not missing:
-            return paths
-        looked.append(f'"{os.path.abspath(root)}" has no {", ".join(missing)}')
-    unset = '' if data_root is None else ' and leave out data_root'
+        if all(os.path.isfile(_file_of(root, name)) for name in names):
+            return root
     raise DataError(
-        f'Fashion-MNIST is not there: {"; ".join(looked)}; run "apt-get '
-        f'install {DEBIAN_PACKAGE}"{unset}, or put the four files (plain or '
-        f'as .gz) under {roots[0]}.'
+        f'Fashion-MNIST is not there: {" or ".join(map(os.path.abspath, roots))} must '
+        f'have {", ".join(names)}, plain or as .gz; "apt-get install '
+        'dataset-fashion-mnist" gives them where data_root is left out.'
     )
+
+
+def _file_of(root: str, name: str) -> str:
+    plain = os.path.join(root, name)
+    return plain if os.path.isfile(plain) else f'{plain}.gz'

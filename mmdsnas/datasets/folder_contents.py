@@ -1,26 +1,24 @@
 """Scans a folder of images before a search: what is there, what cannot be used."""
 
-import contextlib
 import os
 import statistics
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Iterator, NamedTuple
 
 import cv2
+from cv2.utils import logging
 
 from ..errors import DataError
 from ..utils.progress import progress
 from .class_folders import (
-    files_in,
     find_classes,
     images_of_split,
     is_image,
     list_files,
+    names_in,
     split_folders,
-    subfolders,
 )
 from .decoding import decode
 
@@ -32,36 +30,25 @@ CHUNK = 256
 
 
 class FolderContents(NamedTuple):
-    """What a folder of images holds.
+    """What a folder of images holds."""
 
-    Attributes:
-        images (dict[str, dict[str, int]]): By split, the number of images of each
-            class; without those that cannot be decoded.
-        folders (dict[str, str]): By split, the name of its folder; none for a split
-            that is drawn from the images of another one.
-        left_out (dict[str, list[str]]): By reason, the files that are not used,
-            relative to the folder.
-        channels (dict[int, int]): Number of images by their number of channels
-            without transparency: 1 is grey, 3 colour.
-        size (tuple[int, int]): Medians of the images' heights and widths, pixels.
-    """
-
+    #: By split, the number of images of each class that can be decoded.
     images: dict[str, dict[str, int]]
+    #: By split, the name of its folder; none where it is drawn from another split.
     folders: dict[str, str]
+    #: By reason, the files that are not used, relative to the folder.
     left_out: dict[str, list[str]]
+    #: Number of images by their channels without transparency: 1 is grey, 3 colour.
     channels: dict[int, int]
+    #: Medians of the images' heights and widths, pixels.
     size: tuple[int, int]
 
 
 def scan_folder(data_root: str, val_ratio: float) -> FolderContents:
     """Decodes every image of a folder once.
 
-    That takes about as long as the decoding in one epoch of training.
-
-    Args:
-        data_root (str): As for :class:`ImageFolder`.
-        val_ratio (float): Part of each class that is held out as val where there
-            is no ``val`` folder.
+    That takes about as long as the decoding in one epoch of training. The arguments
+    are those of :class:`ImageFolder`.
 
     Raises:
         ConfigError: ``data_root`` is not set.
@@ -72,9 +59,9 @@ def scan_folder(data_root: str, val_ratio: float) -> FolderContents:
     data_root = os.path.expanduser(data_root)
     splits = split_folders(data_root)
     counts = Counter(splits.values())
-    inside = [os.path.join(data_root, name) for name in subfolders(data_root)]
+    inside = [os.path.join(data_root, name) for name in names_in(data_root)[0]]
     beside = [] if data_root in counts else [f for f in inside if f not in counts]
-    beside += [os.path.join(folder, n) for folder in counts for n in files_in(folder)]
+    beside += [os.path.join(f, name) for f in counts for name in names_in(f)[1]]
     folders = [os.path.join(folder, name) for folder in counts for name in classes]
     files = [path for folder in folders for path in list_files(folder)]
     images = list(filter(is_image, files))
@@ -96,26 +83,24 @@ def scan_folder(data_root: str, val_ratio: float) -> FolderContents:
         found, _ = images_of_split(data_root, split, val_ratio, left_out[BROKEN])
         by_split[split] = {name: len(found.get(name, ())) for name in classes}
     heights, widths, channels = zip(*filter(None, shapes))
-    return FolderContents(
-        images=by_split,
-        folders={
-            split: os.path.basename(folder)
-            for split, folder in splits.items()
-            if counts[folder] == 1
-        },
-        left_out=left_out,
-        channels=dict(sorted(Counter(channels).items())),
-        size=(round(statistics.median(heights)), round(statistics.median(widths))),
-    )
+    own = {s: os.path.basename(f) for s, f in splits.items() if counts[f] == 1}
+    size = round(statistics.median(heights)), round(statistics.median(widths))
+    by_channels = dict(sorted(Counter(channels).items()))
+    return FolderContents(by_split, own, left_out, by_channels, size)
 
 
 def _shapes(paths: list[str]) -> Iterator[tuple[int, int, int] | None]:
     """Height, width and channels of each image; None of one that is broken."""
     chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
-    # OpenCV decodes without Python's lock.
-    with _silent_opencv(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for chunk in progress(chunks, f'Looking at {len(paths)} images'):
-            yield from pool.map(_shape, chunk)
+    # OpenCV's words on broken images do not name them.
+    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        # OpenCV decodes without Python's lock.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for chunk in progress(chunks, f'Looking at {len(paths)} images'):
+                yield from pool.map(_shape, chunk)
+    finally:
+        logging.setLogLevel(level)
 
 
 def _shape(path: str) -> tuple[int, int, int] | None:
@@ -129,14 +114,3 @@ def _shape(path: str) -> tuple[int, int, int] | None:
     if image is None:
         return None
     return (*image.shape[:2], 1 if image.ndim == 2 else image.shape[2])
-
-
-@contextlib.contextmanager
-def _silent_opencv() -> Iterator[None]:
-    """Without OpenCV's words on broken images, which do not name them."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(level)

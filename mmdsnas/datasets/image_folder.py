@@ -1,8 +1,7 @@
 """The user's own images, one folder per class."""
 
 import os
-from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Sequence
 
 from mmcls.datasets import BaseDataset
 from mmengine.logging import print_log
@@ -37,16 +36,14 @@ class ImageFolder(SkipCorruptImagesMixin, BaseDataset):
             than ``'train'``. Defaults to False.
         lazy_init (bool): Whether to list the files later; the class folders
             are checked at once. Defaults to False.
-        max_corrupt (int): See :class:`SkipCorruptImagesMixin`. Defaults to 100.
+        max_corrupt (int): See :class:`SkipCorruptImagesMixin`.
         left_out (Sequence[str]): Files, relative to ``data_root``, that count as if
             they were not there. Defaults to none.
-        **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`:
-            ``pipeline``, ``indices``, ``metainfo``, ... If it gives classes,
-            they must be the folder names and set the order of the labels.
+        **kwargs: Other arguments of :class:`mmcls.datasets.BaseDataset`. If classes
+            are given, they are the folder names in the order of the labels.
 
     Raises:
-        ConfigError: ``split``, ``val_ratio``, ``max_corrupt``, ``left_out`` or the
-            classes are not allowed.
+        ConfigError: The classes are others than the folders.
         DataError: A folder or an image is missing or empty.
     """
 

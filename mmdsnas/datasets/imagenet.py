@@ -10,6 +10,7 @@ from mmengine.fileio import get_file_backend, list_from_file
 from ..errors import ConfigError, DataError
 from ..registry import DATASETS
 from ..utils.options import Natural, checked_options
+from ..utils.words import shown
 from .corrupt_images import SkipCorruptImagesMixin
 
 
@@ -38,16 +39,14 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
             for ``data_prefix='train'`` and so on if ``data_root`` has a folder
             ``meta``, and ``''`` otherwise.
         metainfo (dict, optional): Its ``classes`` are the names of the labels, by
-            default ImageNet's, or those of the class folders unless they are
-            ImageNet's 1000.
+            default ImageNet's, or those of the class folders unless they are its 1000.
         data_root (str): The folder of the data set.
         data_prefix (str | dict): The folder of the images, relative to ``data_root``.
-        max_corrupt (int): See :class:`SkipCorruptImagesMixin`. Defaults to 100.
-        **kwargs: Other arguments of :class:`mmcls.datasets.ImageNet`:
-            ``pipeline``, ``test_mode``, ``classes``, ``indices``, ...
+        max_corrupt (int): See :class:`SkipCorruptImagesMixin`.
+        **kwargs: Other arguments of :class:`mmcls.datasets.ImageNet`.
 
     Raises:
-        ConfigError: ``data_root``, ``max_corrupt`` or the classes are not allowed.
+        ConfigError: There is no ``data_root``, or the classes are others.
         DataError: A folder or the annotation file is missing or not right.
     """
 
@@ -95,12 +94,10 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
         ]
 
     def _read_annotations(self) -> list[tuple[str, int]]:
-        """Reads names and labels of the images from the annotation file."""
         if not get_file_backend(self.ann_file).isfile(self.ann_file):
             raise DataError(
-                f'The annotation file "{self.ann_file}" does not exist: put it '
-                f'there, or set ann_file="" if "{self.img_prefix}" has a folder '
-                'for each class.'
+                f'The annotation file "{self.ann_file}" does not exist: put it there, '
+                f'or set ann_file="" if "{self.img_prefix}" has a folder per class.'
             )
         samples = []
         for number, line in enumerate(list_from_file(self.ann_file), 1):
@@ -109,26 +106,21 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
             name, _, label = line.strip().rpartition(' ')
             if not (name and label.isdecimal() and int(label) < len(self.CLASSES)):
                 raise DataError(
-                    f'Line {number} of "{self.ann_file}" is {line!r}: it must be '
-                    'an image and its class, a number from 0 to '
-                    f'{len(self.CLASSES) - 1}, like "n01440764/x.JPEG 0".'
+                    f'Line {number} of "{self.ann_file}" is {line!r}: it must be like '
+                    f'"n01440764/x.JPEG 0", with a number from 0 to '
+                    f'{len(self.CLASSES) - 1}.'
                 )
             samples.append((name.strip(), int(label)))
         if not samples:
-            raise DataError(
-                f'The annotation file "{self.ann_file}" is empty: each line must '
-                'be an image and its class, like "n01440764/x.JPEG 0".'
-            )
+            raise DataError(f'The annotation file "{self.ann_file}" has no images.')
         return samples
 
     def _find_samples(self) -> list[tuple[str, int]]:
-        """Finds names and labels of the images in the class folders."""
         folders = _class_folders(self.img_prefix)
         if not folders:
             raise DataError(
-                f'"{self.img_prefix}" has no class folders: ImageNet must have '
-                'one folder of images per class, or an annotation file like '
-                'meta/val.txt in data_root.'
+                f'"{self.img_prefix}" has no class folders: ImageNet must have them, '
+                'or an annotation file like meta/val.txt in data_root.'
             )
         self._compare_with_train(folders)
         # mmcls's names are in the order of WordNet's ids.
@@ -141,15 +133,12 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
                 f'The number of classes given is {len(self.CLASSES)}: it must be that '
                 f'of the class folders in "{self.img_prefix}", {len(folders)}.'
             )
-        self.folder_to_idx = {name: label for label, name in enumerate(folders)}
-        samples, empty = get_samples(
-            self.img_prefix, self.folder_to_idx, self.is_valid_file
-        )
+        self.folder_to_idx = labels = {name: k for k, name in enumerate(folders)}
+        samples, empty = get_samples(self.img_prefix, labels, self.is_valid_file)
         if empty:
             raise DataError(
-                f'The class folder(s) {_some(empty)} in "{self.img_prefix}" have '
-                f'no images: at least one with the ending '
-                f'{", ".join(sorted(self.extensions))} must be in each.'
+                f'The class folder(s) {shown(sorted(empty))} in "{self.img_prefix}" '
+                f'have no images with the ending {", ".join(sorted(self.extensions))}.'
             )
         return samples
 
@@ -165,7 +154,7 @@ class ImageNet(SkipCorruptImagesMixin, _ImageNet):
             raise DataError(
                 f'"{self.img_prefix}" and "{train}" must have the same class '
                 'folders, since their order gives the labels, but only one of '
-                f'them has {_some(different)}.'
+                f'them has {shown(sorted(different))}.'
             )
 
 
@@ -182,9 +171,3 @@ def _usual_annotation_file(data_root: str, data_prefix: str | dict) -> str:
 
 def _class_folders(root: str) -> list[str]:
     return [name for name in find_folders(root)[0] if name[0] != '.']
-
-
-def _some(names: set[str]) -> str:
-    """A few of many names, for an error message."""
-    more = f' and {len(names) - 3} more' if len(names) > 3 else ''
-    return ', '.join(sorted(names)[:3]) + more

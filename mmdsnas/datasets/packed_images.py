@@ -2,10 +2,9 @@
 
 import copy
 import os
-from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator, Sequence
 
 import mmcv
 import numpy as np
@@ -20,7 +19,7 @@ from mmdsnas.registry import DATASETS, TRANSFORMS
 from mmdsnas.utils.data_sets import data_sets, pipeline_of
 from .class_folders import SUFFIXES, list_images
 from .decoding import load_image
-from .transforms.load_resized import LoadResized
+from .load_resized import LoadResized
 
 # A folder, or how many images of a data set.
 Source = str | Path | int
@@ -36,7 +35,7 @@ class Images:
     """Images of a data set, or of a folder, as a test pipeline packs them.
 
     Iterating gives batches: the first image alone, then 32 at a time. Files that cannot
-    be decoded are left out.
+    be decoded are left out; ``left_out`` has what was wrong with them so far.
 
     Args:
         samples (Sequence): What pipelines give: ``inputs``, and ``data_samples`` with
@@ -44,10 +43,6 @@ class Images:
         number (int, optional): How many of them, evenly spread, because data sets
             are often sorted by class. All by default.
         pack (Packer, optional): For files.
-
-    Attributes:
-        left_out (dict[int, str]): What was wrong with images that could not be decoded
-            so far, by their indices.
     """
 
     def __init__(
@@ -71,8 +66,7 @@ class Images:
         return getattr(self.samples, 'metainfo', {}).get('classes') or ()
 
     def __iter__(self) -> Iterator[Batch]:
-        samples = self._decodable()
-        size = 1
+        samples, size = self._decodable(), 1
         while batch := list(islice(samples, size)):
             yield _batch(batch)
             size = BATCH_SIZE
@@ -91,11 +85,10 @@ class Images:
 
 
 class Packer:
-    """Turns an image into what a model gets, as a test pipeline does it.
+    """Turns an image into what a model gets, by the configs of a test pipeline.
 
-    Args:
-        pipeline (Sequence[dict]): Configs of the transforms. One that loads an image
-            is put first where there is none, since the data set has them in memory.
+    A transform that loads an image is put first where there is none, since the data
+    set has them in memory.
     """
 
     def __init__(self, pipeline: Sequence[dict[str, Any]]) -> None:
@@ -107,10 +100,8 @@ class Packer:
     def __call__(self, image: str | Path | np.ndarray) -> dict[str, Any]:
         """Gives ``inputs`` and ``data_samples`` of an image.
 
-        Args:
-            image (str | Path | np.ndarray): Its file, or its uint8 values in RGB,
-                shape (H, W, 3), or in grey, shape (H, W); a pipeline that loads grey
-                gets grey.
+        That is a file, or uint8 values in RGB, shape (H, W, 3), or in grey, (H, W); a
+        pipeline that loads grey gets grey.
 
         Raises:
             DataError: The file does not exist or cannot be decoded, or the array has
@@ -144,13 +135,10 @@ class Packer:
 def find_images(
     config: Config, source: Source, split: str = 'test', option: str = '--check'
 ) -> Images:
-    """Finds the images that an option names.
+    """Finds the images that an option names: a folder, or so many of a data set.
 
-    Args:
-        config (Config): Its ``test_dataloader`` has the pipeline, in any case.
-        source (str | Path | int): A folder, or how many images of a data set.
-        split (str): ``'test'`` or ``'train'``: whose data set.
-        option (str): What gave the source, for messages.
+    The data set is that of a split, ``'test'`` or ``'train'``; the pipeline is that of
+    the config's ``test_dataloader`` in any case.
 
     Raises:
         ConfigError: The number is below 1.
@@ -173,8 +161,8 @@ def find_images(
             f'{source}.'
         )
     loader = copy.deepcopy(config[f'{split}_dataloader'])
-    for part in data_sets(loader):
-        part.config['pipeline'] = pipeline
+    for part in data_sets(loader).values():
+        part['pipeline'] = pipeline
     return Images(DATASETS.build(loader.dataset), source)
 
 

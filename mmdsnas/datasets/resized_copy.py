@@ -6,7 +6,7 @@ import shutil
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from pydantic import Field
 from mmdsnas.errors import DataError
 from mmdsnas.utils.options import Count, checked_options
 from mmdsnas.utils.progress import progress
-from .class_folders import is_image
+from .class_folders import is_image, unreadable
 from .decoding import decode
 
 SUFFIX = '.resizing'
@@ -39,18 +39,16 @@ def copy_resized(
     What is in the target already is left alone, so that an interrupted copy can go on.
 
     Args:
-        source (str | Path): The folder.
-        target (str | Path): Gets the same files in the same folders.
+        source, target (str | Path): The folder, and that of the copy.
         short_edge (int): Pixels of the short edge of images that are larger.
         quality (int): Of JPEGs, up to 100.
-        workers (int): Processes.
+        workers (int): Number of processes.
 
     Returns:
         dict[Path, str]: What became of each file of the source: ``RESIZED``,
         ``COPIED`` as it is, ``THERE``, or ``CORRUPT`` and left out.
 
     Raises:
-        ConfigError: A number is out of range.
         DataError: The source is no folder or has no files, the target is in it or no
             folder, or something cannot be read.
     """
@@ -59,7 +57,7 @@ def copy_resized(
         raise DataError(f'The folder to be copied must exist, but {source} does not.')
     if source.resolve() in (target.resolve(), *target.resolve().parents):
         raise DataError(f'The copy must not lie in {source}, but is {target}.')
-    if target.exists() and not target.is_dir():
+    if target.is_file():
         raise DataError(f'The copy must be a folder, but {target} is a file.')
     files = [file.relative_to(source) for file in _files(source)]
     if not files:
@@ -67,23 +65,21 @@ def copy_resized(
     one = partial(copy_file, source, target, short_edge, quality)
     step = CHUNK * workers
     chunks = [files[i : i + step] for i in range(0, len(files), step)]
-    became: dict[Path, str] = {}
+    became: list[str] = []
     context = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool:
         for chunk in progress(chunks, f'Copying {len(files)} files'):
-            became.update(zip(chunk, pool.map(one, chunk, chunksize=8)))
-    return {source / file: what for file, what in became.items()}
+            became += pool.map(one, chunk, chunksize=8)
+    return {source / file: what for file, what in zip(files, became)}
 
 
 def _files(folder: Path) -> list[Path]:
     """All files below a folder, also by links, but for those in a circle."""
     found = []
-    walk = os.walk(folder, onerror=_unreadable, followlinks=True)
-    for place, folders, names in walk:
+    for place, folders, names in os.walk(folder, onerror=unreadable, followlinks=True):
         here = Path(place).resolve()
-        folders[:] = [
-            name for name in folders if not here.is_relative_to((here / name).resolve())
-        ]
+        inner = {name: (here / name).resolve() for name in folders}
+        folders[:] = [n for n, path in inner.items() if not here.is_relative_to(path)]
         found += [Path(place, name) for name in names]
     return sorted(found)
 
@@ -98,7 +94,7 @@ def copy_file(
     try:
         content = path.read_bytes()
     except OSError as error:
-        _unreadable(error)
+        unreadable(error)
     became = COPIED
     if is_image(path.name):
         image = decode(content)
@@ -114,12 +110,6 @@ def copy_file(
     shutil.copymode(path, temporary)
     os.replace(temporary, place)
     return became
-
-
-def _unreadable(error: OSError) -> NoReturn:
-    raise DataError(
-        f'{error.filename} must be readable, but is not: {error.strerror}.'
-    ) from error
 
 
 def _encoded(image: np.ndarray, short_edge: int, suffix: str, quality: int) -> bytes:

@@ -6,12 +6,9 @@ import numpy as np
 def held_out(count: int, val_ratio: float) -> np.ndarray:
     """Draws which images of one class are held out.
 
-    The draw depends on the two arguments only. It is random rather than every
-    n-th image, because augmented or filmed images often repeat with a period.
-
-    Args:
-        count (int): Number of images of the class, at least 2.
-        val_ratio (float): Part that is held out, between 0 and 1.
+    The draw depends on the two arguments only: how many images there are, at least 2,
+    and the part that is held out. It is random rather than every n-th image, because
+    augmented or filmed images often repeat with a period.
 
     Returns:
         np.ndarray: Shape (count, ), True where held out: of one image at least, and not

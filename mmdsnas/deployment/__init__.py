@@ -4,15 +4,3 @@ from mmdsnas.datasets.packed_images import Images, Packer, find_images
 from .comparison import Comparison
 from .exporting import ExportResult, export, export_child
 from .formats import FORMATS, ChildFormat
-
-__all__ = [
-    'ChildFormat',
-    'Comparison',
-    'FORMATS',
-    'ExportResult',
-    'Images',
-    'Packer',
-    'export',
-    'export_child',
-    'find_images',
-]

@@ -1,7 +1,6 @@
 """Whether a file computes what the child does."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Iterable, NamedTuple
 
 import torch
 
@@ -17,9 +16,8 @@ class Comparison(NamedTuple):
         largest (float): The largest difference between two logits; NaN if one is.
         scale (float): The largest absolute value of the first way's logits.
         agreeing (int): Images with the same most probable class.
-        before (float, optional): Accuracy of the first way, from 0 to 1; None
-            without labels.
-        after (float, optional): That of the second.
+        before, after (float, optional): Accuracies of the first and of the second
+            way, from 0 to 1; None without labels.
     """
 
     images: int

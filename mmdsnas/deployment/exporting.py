@@ -1,9 +1,8 @@
 """From a child to a file that runs without OpenMMLab."""
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
@@ -156,7 +155,6 @@ def export_child(
     Args:
         child (BaseModel): A classifier; it stays as it is.
         images (Images): What the file is compared on with PyTorch.
-        out (str | Path): The file.
         classes (Sequence[str]): Class names, in the order of the logits.
         pipeline (Sequence[dict]): Configs of the test pipeline, for the metadata.
         calibration (Images, optional): What the ranges of feature maps are measured
@@ -207,8 +205,8 @@ def export_child(
             file_format.quantize(out, temporary, batches)
             comparison = compare(by_file(out), by_file(temporary), sources[1])
         result = result._replace(int8_file=int8_file, int8_comparison=comparison)
-    left_out = [line for source in sources for line in source.left_out.values()]
-    return result._replace(left_out=list(dict.fromkeys(left_out)))
+    left_out = {line: None for source in sources for line in source.left_out.values()}
+    return result._replace(left_out=list(left_out))
 
 
 def _checked_format(name: str, tolerance: float, int8: bool) -> ChildFormat:

@@ -1,7 +1,5 @@
 """BatchNorm layers, computed by the layers before them."""
 
-from typing import Optional, Tuple
-
 import torch
 from torch._ops import OpOverload
 from torch.fx import GraphModule, Node
@@ -9,18 +7,15 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
 _ATEN = torch.ops.aten
 _LINEAR = _ATEN.linear.default
-_CONVOLUTIONS = (
-    _ATEN.conv1d.default,
-    _ATEN.conv2d.default,
-    _ATEN.conv3d.default,
-    _ATEN.conv1d.padding,
-    _ATEN.conv2d.padding,
-    _ATEN.conv3d.padding,
-)
+_CONVOLUTIONS = [
+    operation
+    for kind in (_ATEN.conv1d, _ATEN.conv2d, _ATEN.conv3d)
+    for operation in (kind.default, kind.padding)
+]
 _BATCH_NORM = _ATEN.batch_norm.default
 
 
-def fold_batch_norms(network: GraphModule) -> Tuple[GraphModule, int, int]:
+def fold_batch_norms(network: GraphModule) -> tuple[GraphModule, int, int]:
     """Puts BatchNorm layers into the convolutions and linear maps before them.
 
     It follows the data, not the names or the order of modules: a BatchNorm is
@@ -30,8 +25,8 @@ def fold_batch_norms(network: GraphModule) -> Tuple[GraphModule, int, int]:
         network (GraphModule): From ``torch.export``, in eval mode.
 
     Returns:
-        tuple: The network, and how many BatchNorm layers were folded and are left.
-        It has those parameters only that it uses.
+        tuple: The network, with those parameters alone that it uses, and how many
+        BatchNorm layers were folded and are left.
     """
     norms = [node for node in network.graph.nodes if node.target is _BATCH_NORM]
     folded = sum(_fold(network, norm, number) for number, norm in enumerate(norms))
@@ -71,7 +66,7 @@ def _fold(network: GraphModule, norm: Node, number: int) -> bool:
     return True
 
 
-def _is_constant(node: Optional[Node]) -> bool:
+def _is_constant(node: Node | None) -> bool:
     """Whether it is left out, or a parameter or buffer that nothing writes to."""
     if node is None:
         return True
@@ -85,7 +80,7 @@ def _is_constant(node: Optional[Node]) -> bool:
     )
 
 
-def _tensor(network: GraphModule, node: Optional[Node]) -> Optional[torch.Tensor]:
+def _tensor(network: GraphModule, node: Node | None) -> torch.Tensor | None:
     if node is None:
         return None
     *path, name = node.target.split('.')

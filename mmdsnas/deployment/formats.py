@@ -5,10 +5,9 @@ import json
 import logging
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -73,7 +72,7 @@ class OnnxFormat(ChildFormat):
             ) from error
 
     def write(self, program: ExportedProgram, path: Path, metadata: Metadata) -> None:
-        """Writes a file, see the base class."""
+        """See the base class."""
         import onnx
 
         # Whatever an exporter cannot do has an error of its own.
@@ -102,7 +101,7 @@ class OnnxFormat(ChildFormat):
         path.write_bytes(model.SerializeToString())
 
     def runner(self, path: Path) -> Run:
-        """What computes logits by a file."""
+        """See the base class."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -122,12 +121,8 @@ class OnnxFormat(ChildFormat):
         """Writes a file in float32 anew, in int8, by ONNX Runtime's quantization.
 
         Weights have a scale for each output channel, feature maps one each, from the
-        smallest and the largest value that the inputs give.
-
-        Args:
-            source (Path): The file in float32.
-            target (Path): The one in int8.
-            inputs (Iterable[Tensor]): Batches for the calibration.
+        smallest and the largest value that the inputs give. These are batches for the
+        network.
         """
         from onnxruntime.quantization import (
             CalibrationDataReader,
@@ -170,14 +165,14 @@ class Pt2Format(ChildFormat):
     suffix = '.pt2'
 
     def write(self, program: ExportedProgram, path: Path, metadata: Metadata) -> None:
-        """Writes a file, see the base class."""
+        """See the base class."""
         content = io.BytesIO()
         extra = {METADATA: json.dumps(metadata)}
         torch.export.save(program, content, extra_files=extra)
         path.write_bytes(content.getbuffer())
 
     def runner(self, path: Path) -> Run:
-        """What computes logits by a file."""
+        """See the base class."""
         # torch asks for the ending .pt2 of a name, which a temporary file lacks.
         return torch.export.load(io.BytesIO(path.read_bytes())).module()
 

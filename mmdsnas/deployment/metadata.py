@@ -1,7 +1,6 @@
 """What a program that uses an exported file must know."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Sequence
 
 import torch
 import torch.nn as nn
@@ -23,13 +22,7 @@ def describe(
     classes: Sequence[str] = (),
     pipeline: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Describes what an exported network takes and gives.
-
-    Args:
-        network (Network): What is exported.
-        inputs (Tensor): Some inputs of it.
-        classes (Sequence[str]): Class names, in the order of the logits.
-        pipeline (Sequence[dict]): Configs of the test pipeline.
+    """Describes what an exported network takes and gives; see ``export_child``.
 
     Returns:
         dict: Plain values by name, which docs/en/user_guides/export.md explains.

@@ -87,11 +87,7 @@ def preprocessed(child: BaseModel, images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def reference(child: BaseModel, images: Tensor) -> Tensor:
-    """Logits, shape (N, classes), of the child as it is, with its BatchNorm layers.
-
-    Args:
-        child (BaseModel): In eval mode, on the CPU.
-        images (Tensor): As a pipeline packs them.
+    """Logits, shape (N, classes), of a child in eval mode, of images of a pipeline.
 
     Raises:
         ConfigError: The child is no classifier.
@@ -110,9 +106,8 @@ def trace(network: Network, inputs: Tensor) -> tuple[ExportedProgram, int, int]:
     """Exports a network, of one input, with its BatchNorm layers folded.
 
     Returns:
-        tuple: The program, with a first dimension of any size and nothing of the
-        machine in it, such as paths of source files, and how many BatchNorm layers
-        were folded and are left.
+        tuple: The program, for batches of any size, without paths of this machine, and
+        how many BatchNorm layers were folded and are left.
 
     Raises:
         ExportError: ``torch.export`` cannot have this network.

@@ -2,7 +2,7 @@
 
 import copy
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional
+from typing import Any, Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -35,12 +35,12 @@ KEY = 'test_metrics'
 
 
 @torch.no_grad()
-def evaluate(val_step: Callable[[Any], Any], loop: ValLoop) -> Dict[str, Any]:
-    """All that the evaluator of a loop says of a network, without calling hooks.
+def evaluate(val_step: Callable[[Any], Any], loop: ValLoop) -> dict[str, Any]:
+    """All that the evaluator of a loop, over all ranks, says of a network.
 
     Args:
         val_step (Callable): That of a model in eval mode: outputs of a batch.
-        loop (ValLoop): Data, evaluator, which gathers over the ranks, and precision.
+        loop (ValLoop): Data, evaluator and precision; no hooks are called.
     """
     evaluator, data = loop.evaluator, loop.dataloader
     for batch in data:
@@ -53,7 +53,7 @@ def evaluate(val_step: Callable[[Any], Any], loop: ValLoop) -> Dict[str, Any]:
 @torch.no_grad()
 def evaluate_path(
     algorithm: DSNAS, path: Path, batches: Iterable[Any], loop: ValLoop, seed: int
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Evaluates a path of a supernet with the weights that it has.
 
     Running statistics of BatchNorm are those of the path, computed anew (Guo et al.,
@@ -63,7 +63,7 @@ def evaluate_path(
         algorithm (DSNAS): The search.
         path (dict[str, str]): Candidate by group.
         batches (Iterable): Training batches for the statistics.
-        loop (ValLoop): See :func:`evaluate`.
+        loop (ValLoop): Data, evaluator and precision.
         seed (int): Of what a data loader draws.
     """
     with random_states_kept(seed), state_kept(algorithm), algorithm.evaluating(path):
@@ -73,14 +73,14 @@ def evaluate_path(
 
 
 @contextmanager
-def no_side_effects(model: BaseModel, training: bool = False) -> Iterator[BaseModel]:
+def no_side_effects(model: BaseModel, training: bool = False) -> Iterator[None]:
     """A model in this mode, without gradients; all states are put back."""
     with state_kept(model), random_states_kept(0), torch.no_grad():
         model.train(training)
-        yield model
+        yield
 
 
-def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> Dict[str, Any]:
+def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> dict[str, Any]:
     """Evaluates a few images, so that what does not fit shows before the training.
 
     It gives the metrics, whose values say nothing; none of data without a length.
@@ -88,10 +88,10 @@ def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> Dict[str, Any]
     Args:
         model (BaseModel): In :func:`no_side_effects`.
         loop (ValLoop): Data, evaluator and precision.
-        name (str): Whose they are, for messages: ``'val'``, say.
+        name (str): Of the loop for messages: ``'val'``, say.
 
     Raises:
-        ConfigError: Network, data and evaluator do not fit each other.
+        ConfigError: They do not fit each other.
     """
     with telling(f'the images of the dataloader of {name} cannot be loaded'):
         batch = some_images(loop.dataloader)
@@ -104,9 +104,9 @@ def try_evaluation(model: BaseModel, loop: ValLoop, name: str) -> Dict[str, Any]
     evaluator = copy.deepcopy(loop.evaluator)
     metrics = [m for m in evaluator.metrics if not isinstance(m, DumpResults)]
     evaluator.metrics = metrics
-    _check_topk(evaluator, outputs, name)
     unfit = f'the evaluator of {name} cannot judge what the network says of its images'
     with telling(unfit):
+        _check_topk(metrics, outputs, name)
         evaluator.process(data_samples=outputs, data_batch=batch)
         return evaluator.evaluate(_number(loop.dataloader, TRIED) * get_world_size())
 
@@ -128,20 +128,16 @@ def _number(loader: DataLoader, number: int) -> int:
     return min(number, size, len(loader.dataset))
 
 
-def _check_topk(evaluator: Any, outputs: Any, name: str) -> None:
+def _check_topk(metrics: list[Any], outputs: Iterable[Any], name: str) -> None:
     """Refuses metrics of more classes than there are, which torch says in riddles."""
-    first = outputs[0] if isinstance(outputs, (list, tuple)) and outputs else None
-    label = getattr(first, 'pred_label', None)
+    label = getattr(next(iter(outputs), None), 'pred_label', None)
     if 'score' not in (label or ()):
         return
-    classes = len(label.score)
-    for metric in evaluator.metrics:
-        topk = getattr(metric, 'topk', None)
-        most = max(topk if isinstance(topk, (list, tuple)) else [topk or 0])
-        if most > classes:
+    for topk in [getattr(metric, 'topk', None) or 0 for metric in metrics]:
+        if np.max(topk) > len(label.score):
             raise ConfigError(
-                f'topk of the evaluator of {name} must be at most {classes}, the '
-                f'number of classes, but is {topk}.'
+                f'topk of the evaluator of {name} must be at most {len(label.score)}, '
+                f'the number of classes, but is {topk}.'
             )
 
 
@@ -150,27 +146,19 @@ def has_test_data(runner: Runner) -> bool:
     val, test = (runner.cfg.get(f'{name}_dataloader') for name in ('val', 'test'))
     if runner.val_loop is None or not val or not test:
         return False
-    return _images(val) != _images(test)
+    # How the images are loaded does not say which they are.
+    validated, tested = (
+        {k: {**part, 'pipeline': None} for k, part in data_sets(loader).items()}
+        for loader in (val, test)
+    )
+    return validated != tested
 
 
-def _images(loader: Mapping[str, Any]) -> List[Any]:
-    """What says which images a loader has; how they are loaded does not."""
-    return [
-        part._replace(config={k: v for k, v in part.config.items() if k != 'pipeline'})
-        for part in data_sets(loader)
-    ]
-
-
-def evaluate_child(runner: Runner, path: str) -> Optional[Dict[str, Any]]:
+def evaluate_child(runner: Runner, path: str) -> dict[str, Any] | None:
     """Tests the child of a search as its file has it, on data that no epoch saw.
 
-    Args:
-        runner (Runner): Of the search; gives data and metrics.
-        path (str): ``subnet.pth``, on the machine of rank 0.
-
-    Returns:
-        dict, optional: The file's checkpoint with the metrics in its ``meta``; None if
-        it had them.
+    The file lies on the machine of rank 0. Its checkpoint is returned, with the metrics
+    in its ``meta``; None if it had them.
     """
     checkpoint = on_rank_0(lambda: load_checkpoint(path), 'load the child')
     if KEY in meta_of(checkpoint):
@@ -179,9 +167,8 @@ def evaluate_child(runner: Runner, path: str) -> Optional[Dict[str, Any]]:
     # file may have lain there before.
     config = child_config(runner.cfg)
     if config is None:
-        runner.logger.warning(
-            'The child is not tested: its config does not say how it is built.'
-        )
+        why = 'its config does not say how it is built.'
+        runner.logger.warning(f'The child is not tested: {why}')
         return None
     child = build_child(Config(config), checkpoint, path)
     child.to(next(runner.model.parameters()).device)

@@ -3,8 +3,9 @@
 import math
 import time
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Callable, Dict, List, Mapping, Sequence, Set, Tuple
+from typing import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,33 +23,22 @@ LINES = 50
 Score = Callable[[Path], float]
 
 
+@dataclass
 class PathSpace:
     """The paths that a child is chosen from: those within the limits.
 
-    Args:
+    Attributes:
         choices (Mapping[str, Sequence[str]]): Candidates by group; a fixed group
             has one.
         allows (Callable): Whether a path is within the limits.
-        start (Mapping[str, str]): A path within them, where a walk begins.
+        start (dict[str, str]): A path within them, where a walk begins.
         generator (np.random.Generator): What all draws come from.
     """
 
-    def __init__(
-        self,
-        choices: Mapping[str, Sequence[str]],
-        allows: Callable[[Path], bool],
-        start: Mapping[str, str],
-        generator: np.random.Generator,
-    ) -> None:
-        self.choices = {name: list(own) for name, own in choices.items()}
-        self.allows = allows
-        self.generator = generator
-        self._start = dict(start)
-
-    @property
-    def size(self) -> int:
-        """Number of paths, those beyond the limits too."""
-        return math.prod(map(len, self.choices.values()))
+    choices: Mapping[str, Sequence[str]]
+    allows: Callable[[Path], bool]
+    start: Path
+    generator: np.random.Generator
 
     def draw(self) -> Path:
         """A path within the limits, drawn uniformly.
@@ -62,7 +52,7 @@ class PathSpace:
             path = self._any()
             if self.allows(path):
                 return path
-        path, names = dict(self._start), list(self.choices)
+        path, names = self.start, list(self.choices)
         for _ in range(STEPS * len(names)):
             name = names[self.generator.integers(len(names))]
             choice = self.generator.integers(len(self.choices[name]))
@@ -98,10 +88,8 @@ class PathScores:
     """
 
     def __init__(self, measure: Score, most: int, log: Callable[[str], None]) -> None:
-        self.known: Dict[Tuple[str, ...], float] = {}
-        self._measure = measure
-        self._most = most
-        self._log = log
+        self.known: dict[tuple[str, ...], float] = {}
+        self._measure, self._most, self._log = measure, most, log
         self._start = time.monotonic()
 
     def __call__(self, path: Path) -> float:
@@ -126,16 +114,16 @@ class BaseSelection(ABC):
 
     All that is random comes from the space's generator, so that every rank, and a run
     that is resumed, chooses the same.
+
+    Attributes:
+        max_scores (int): How many paths it measures at most; 0: it needs no scores.
     """
 
-    @property
-    @abstractmethod
-    def max_scores(self) -> int:
-        """How many paths it measures at most; 0: it needs no scores."""
+    max_scores: int
 
     @abstractmethod
     def select(self, space: PathSpace, score: Score) -> Path:
-        """Chooses a path of a space, by scores of which greater is better."""
+        """Chooses a path, of equal scores the first one; greater is better."""
 
 
 @TASK_UTILS.register_module()
@@ -152,14 +140,10 @@ class RandomSelection(BaseSelection):
     @checked_options
     def __init__(self, num_paths: Count = 1) -> None:
         self.num_paths = num_paths
-
-    @property
-    def max_scores(self) -> int:
-        """See the base class."""
-        return self.num_paths if self.num_paths > 1 else 0
+        self.max_scores = num_paths if num_paths > 1 else 0
 
     def select(self, space: PathSpace, score: Score) -> Path:
-        """See the base class; of equal paths the first one drawn."""
+        """See the base class."""
         paths = [space.draw() for _ in range(self.num_paths)]
         return max(paths, key=score) if self.max_scores else paths[0]
 
@@ -195,27 +179,21 @@ class EvolutionSelection(BaseSelection):
         num_crossover: Natural = 25,
         mutate_prob: Probability = 0.1,
     ) -> None:
-        self.population = population
-        self.generations = generations
-        self.top = top
-        self.num_mutation = num_mutation
-        self.num_crossover = num_crossover
-        self.mutate_prob = mutate_prob
-
-    @property
-    def max_scores(self) -> int:
-        """See the base class."""
-        bred = self.num_mutation + self.num_crossover
-        return self.population + (self.generations - 1) * bred
+        self.generations, self.top, self.mutate_prob = generations, top, mutate_prob
+        # Paths of a generation by crossover, by mutation, and in all.
+        # By crossover, by mutation, and in all.
+        self.first = 0, 0, population
+        self.later = num_crossover, num_mutation, num_crossover + num_mutation
+        self.max_scores = population + (generations - 1) * sum(self.later[:2])
 
     def select(self, space: PathSpace, score: Score) -> Path:
-        """See the base class; of equal paths the first one measured."""
-        seen: Set[Tuple[str, ...]] = set()
-        top: List[Path] = []
+        """See the base class."""
+        seen: set[tuple[str, ...]] = set()
+        top: list[Path] = []
 
-        def new_paths(make: Callable[[], Path], number: int) -> List[Path]:
+        def new_paths(make: Callable[[], Path], number: int) -> list[Path]:
             """Paths within the limits that were not seen; fewer where few are left."""
-            found: List[Path] = []
+            found: list[Path] = []
             for _ in range(TRIES * number):
                 if len(found) == number:
                     break
@@ -236,13 +214,9 @@ class EvolutionSelection(BaseSelection):
             return space.mutate(parent(), self.mutate_prob)
 
         for generation in range(self.generations):
-            if generation:
-                paths = new_paths(cross, self.num_crossover)
-                paths += new_paths(mutate, self.num_mutation)
-                missing = self.num_crossover + self.num_mutation - len(paths)
-                paths += new_paths(space.draw, missing)
-            else:
-                paths = new_paths(space.draw, self.population)
+            crossed, mutated, size = self.later if generation else self.first
+            paths = new_paths(cross, crossed) + new_paths(mutate, mutated)
+            paths += new_paths(space.draw, size - len(paths))
             if not paths:
                 break
             # A stable sort: of equals, what was there first.

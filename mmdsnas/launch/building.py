@@ -4,7 +4,7 @@ import inspect
 import re
 import traceback
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple, Type
+from typing import Any, Callable, Iterator
 
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
@@ -23,26 +23,21 @@ from mmdsnas.utils.words import nearest, shown, unknown_option
 UNKNOWN = re.compile(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword .* '(\w+)'")
 
 
-def build_model(config: Config) -> BaseModel:
-    """Builds the network of a config alone."""
-    init_default_scope(config.get('default_scope') or SCOPE)
-    with building(config):
-        return MODELS.build(config.model)
-
-
-def build_subnet(config: Config, subnet: Any) -> BaseModel:
-    """Builds a child of a search's config alone.
+def build_model(config: Config, subnet: Any = None) -> BaseModel:
+    """Builds the network of a config alone, or a child of a search's.
 
     Args:
-        config (Config): Of the search.
-        subnet (Subnet | str): Candidate by block, or a file that has it.
+        config (Config): Of the network, or of the search.
+        subnet (Subnet | str, optional): Candidate by block, or a file that has it.
 
     Raises:
         SubnetError: It is a subnet of another supernet.
     """
     init_default_scope(config.get('default_scope') or SCOPE)
-    shape = config_input_shape(config.model)
     with building(config):
+        if subnet is None:
+            return MODELS.build(config.model)
+        shape = config_input_shape(config.model)
         return sub_model(config.model.architecture, subnet, input_shape=shape)
 
 
@@ -54,9 +49,10 @@ def build_runner(config: Config) -> Runner:
     kind = config.get('runner_type') or 'Runner'
     cls = RUNNERS.get(kind)
     if not (inspect.isclass(cls) and issubclass(cls, Runner)):
-        near = '' if cls else nearest(kind, _names_in(RUNNERS))
-        what = f'runner_type must be a subclass of Runner, but is {shown(kind)}'
-        raise ConfigError(f'{what}{near}.')
+        raise ConfigError(
+            f'runner_type must be a subclass of Runner, but is {shown(kind)}'
+            f'{"" if cls else nearest(kind, _names_in(RUNNERS))}.'
+        )
     with building(config):
         return cls.from_cfg(config)
 
@@ -92,29 +88,26 @@ def build_training(runner: Runner) -> None:
 @contextmanager
 def building(
     config: Config,
-    kinds: Tuple[Type[Exception], ...] = FOREIGN,
+    kinds: tuple[type[Exception], ...] = FOREIGN,
     until: Callable[[], bool] = lambda: False,
 ) -> Iterator[None]:
     """Lets an error of what is built from a config name the part that is wrong.
 
-    Args:
-        config (Config): What is built from.
-        kinds (tuple[type]): Errors that are the config's.
-        until (callable): Whether all is built, and an error is something else.
-
-    Raises:
-        ConfigError: A part cannot be built.
+    Errors of ``kinds`` become a ConfigError, unless ``until()`` says that all is built.
     """
     try:
         yield
     except kinds as error:
         if until():
             raise
-        builders = _builders(error)
-        places = (_place_of(scope, config) for scope in builders)
+        # The variables of all functions that build, the innermost first. mmengine's
+        # build_from_cfg has cfg, registry, obj_type and obj_cls among them.
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][::-1]
+        scopes = [f.f_locals for f in frames if re.match('_?build', f.f_code.co_name)]
+        parts = list(_parts(config.to_dict(), ''))
+        places = (_place_of(scope, parts) for scope in scopes)
         place = next(filter(None, places), '')
-        sentence = _sentence(error, builders[0] if builders else {}, place)
-        if sentence:
+        if sentence := _sentence(error, scopes[0] if scopes else {}, place):
             raise ConfigError(f'{sentence}.') from error
         if isinstance(error, ConfigError) and place:
             error.args = (f'{place}: {error}',)
@@ -122,25 +115,14 @@ def building(
             raise
 
 
-def _builders(error: Exception) -> List[Dict[str, Any]]:
-    """The variables of all functions that build, on the way to an error, last first.
-
-    ``build_from_cfg`` of mmengine has ``cfg``, ``registry``, ``obj_type`` and
-    ``obj_cls`` among them.
-    """
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    names = re.compile('_?build')
-    return [f.f_locals for f in reversed(frames) if names.match(f.f_code.co_name)]
-
-
-def _place_of(scope: Dict[str, Any], config: Config) -> str:
+def _place_of(scope: dict[str, Any], parts: list[tuple[str, dict[str, Any]]]) -> str:
     """The option that a function builds from, by its variables; empty: there is none.
 
     What it was given is the first variable that fits; others may have put options in.
     """
     given = next((value for value in scope.values() if isinstance(value, dict)), {})
     most, found = 0, ''
-    for place, part in _parts(config.to_dict(), ''):
+    for place, part in parts:
         shared = [name for name in part if name in given]
         alike = all(repr(part[name]) == repr(given[name]) for name in shared)
         # The part may leave its type to a default.
@@ -150,7 +132,7 @@ def _place_of(scope: Dict[str, Any], config: Config) -> str:
     return found
 
 
-def _parts(value: Any, place: str) -> Iterator[Tuple[str, Dict[str, Any]]]:
+def _parts(value: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
     if isinstance(value, dict) and place:
         yield place, value
     if isinstance(value, (list, tuple)):
@@ -159,7 +141,7 @@ def _parts(value: Any, place: str) -> Iterator[Tuple[str, Dict[str, Any]]]:
         yield from _parts(inner, f'{place}.{name}'.lstrip('.'))
 
 
-def _sentence(error: Exception, scope: Dict[str, Any], place: str) -> Optional[str]:
+def _sentence(error: Exception, scope: dict[str, Any], place: str) -> str | None:
     """What is wrong with a type or with the name of an option; None: something else."""
     unknown = UNKNOWN.search(str(error))
     if isinstance(error, TypeError) and unknown:
@@ -180,14 +162,14 @@ def _sentence(error: Exception, scope: Dict[str, Any], place: str) -> Optional[s
     )
 
 
-def _options(cls: Any) -> List[str]:
+def _options(cls: Any) -> list[str]:
     """Names of all options of a class and of its bases."""
     bases = cls.__mro__[:-1] if inspect.isclass(cls) else ()
     inits = [vars(base)['__init__'] for base in bases if '__init__' in vars(base)]
     return [n for init in inits for n in inspect.signature(init).parameters][1:]
 
 
-def _names_in(scoped: Registry) -> Set[str]:
+def _names_in(scoped: Registry) -> set[str]:
     """Names that a config can use: plain ones, and those of other packages."""
     places = scoped.places() if hasattr(scoped, 'places') else (scoped, scoped.root)
     names = {name for place in places for name in place.module_dict}

@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Any, Mapping, NamedTuple, Sequence
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from mmdsnas.subnets.checkpoint import SUBNET_PTH, load_checkpoint
 from .building import building
 from .run_config import load_config
 
-Image = Union[str, Path, np.ndarray]
+Image = str | Path | np.ndarray
 
 
 class Prediction(NamedTuple):
@@ -38,12 +38,12 @@ class Prediction(NamedTuple):
     name: str
     score: float
     scores: np.ndarray
-    labels: List[int]
+    labels: list[int]
 
 
 def load_child(
-    path: Union[str, Path],
-    config: Union[str, Path, Config, None] = None,
+    path: str | Path,
+    config: str | Path | Config | None = None,
     *,
     trust_checkpoint: bool = False,
     **overrides: Any,
@@ -99,9 +99,9 @@ def load_child(
 
 def complete_child(
     config: Config,
-    checkpoint: Dict[str, Any],
+    checkpoint: dict[str, Any],
     path: Path,
-    options: Optional[Mapping[str, Any]] = None,
+    options: Mapping[str, Any] | None = None,
 ) -> BaseModel:
     """A child that knows its pipeline and its classes; arguments: ``build_child``."""
     with building(config):
@@ -112,8 +112,8 @@ def complete_child(
 
 
 def predict(
-    child: BaseModel, images: Union[Image, Sequence[Image]], batch_size: int = 32
-) -> List[Prediction]:
+    child: BaseModel, images: Image | Sequence[Image], batch_size: int = 32
+) -> list[Prediction]:
     """Classifies images.
 
     Args:

@@ -6,7 +6,7 @@ import inspect
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Mapping
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -18,45 +18,28 @@ from mmdsnas.utils.data_sets import data_sets, loaders
 from mmdsnas.utils.words import nearest
 from .plain_config import plain_options
 
-# What is read beside the Runner's arguments.
-ALSO_READ = (
-    'activation_checkpointing',
-    'auto_scale_lr',
-    'compile',
-    'efficient_conv_bn_eval',
-    'find_unused_parameters',
-    'model_wrapper_cfg',
-    'own_images',
-    'runner_type',
-    'strategy',
-    'sync_bn',
-)
-READ = {*inspect.signature(Runner.__init__).parameters, *ALSO_READ} - {'self', 'cfg'}
+# The Runner's arguments, and what is read beside them.
+READ = {
+    *('activation_checkpointing', 'auto_scale_lr', 'compile', 'own_images'),
+    *('efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg'),
+    *('runner_type', 'strategy', 'sync_bn'),
+    *inspect.signature(Runner.__init__).parameters,
+} - {'self', 'cfg'}
 # So alike are a name and its misspelling, from 0 to 1.
 ALIKE = 0.85
 
 
 @dataclass(frozen=True)
 class Given:
-    """What is given beside a config: arguments of ``train``, ``test``, ``load_config``.
+    """What is given beside a config, see ``train``, ``test`` and ``load_config``."""
 
-    Attributes:
-        tested (dict, optional): The checkpoint that is tested.
-        checkpoints (Checkpoints): What loads checkpoints.
-    """
-
-    options: Optional[Mapping[str, Any]] = None
-    input_size: Optional[int] = None
-    num_classes: Optional[int] = None
-    work_dir: Union[str, Path, None] = None
-    launcher: str = 'none'
+    options: Mapping[str, Any] = field(default_factory=dict)
+    input_size: int | None = None
+    num_classes: int | None = None
     local_rank: int = 0
-    validate: bool = True
-    resume: Union[bool, str, Path] = False
+    resume: bool | str | Path = False
     amp: bool = False
     auto_scale_lr: bool = False
-    tested: Optional[Dict[str, Any]] = None
-    show_dir: Union[str, Path, None] = None
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
 
@@ -67,7 +50,7 @@ def merge_options(config: Config, given: Given) -> Config:
     """
     for name, near in _unread_options(config).items():
         _warn(f'the config has {name!r}, which nothing reads; is it {near!r}?')
-    options = plain_options(given.options or {})
+    options = plain_options(given.options)
     read = READ | ({'data_root'} & set(config))
     for name in options:
         first = name.split('.')[0]
@@ -84,14 +67,14 @@ def merge_options(config: Config, given: Given) -> Config:
             )
     if 'data_root' in options:
         for loader in loaders(config).values():
-            for part in data_sets(loader):
-                if part.config.get('data_root', ...) == config.get('data_root'):
-                    part.config['data_root'] = options['data_root']
+            for part in data_sets(loader).values():
+                if part.get('data_root', ...) == config.get('data_root'):
+                    part['data_root'] = options['data_root']
     merge(config, options)
     return config
 
 
-def merge(config: Config, options: Dict[str, Any]) -> None:
+def merge(config: Config, options: dict[str, Any]) -> None:
     """Merges plain options into a config, whose places for them must be there."""
     try:
         config.merge_from_dict(options)
@@ -106,7 +89,7 @@ def merge(config: Config, options: Dict[str, Any]) -> None:
         ) from error
 
 
-def _unread_options(config: Config) -> Dict[str, str]:
+def _unread_options(config: Config) -> dict[str, str]:
     """Options that look like misspelt ones, and the nearest that there is.
 
     A config may have any variable, from which its options are made. So only a name

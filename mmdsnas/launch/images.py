@@ -1,7 +1,7 @@
 """The images that a config reads: their folders, classes and sizes."""
 
 import os
-from typing import Any, Dict, Sequence, Tuple
+from typing import Any, Sequence
 
 from mmengine.config import Config
 
@@ -16,13 +16,13 @@ from .given_options import Given
 SIZES = dict(Resize='scale', CenterCrop='crop_size', Pad='size')
 
 
-def image_folders(config: Config) -> Dict[str, Dict[str, Any]]:
+def image_folders(config: Config) -> dict[str, dict[str, Any]]:
     """The image folders of all data loaders, by the names of their options."""
     return {
-        f'{name}.{part.where}': part.config
+        f'{name}.{where}': part
         for name, loader in loaders(config).items()
-        for part in data_sets(loader)
-        if type_name(part.config) == 'ImageFolder'
+        for where, part in data_sets(loader).items()
+        if type_name(part) == 'ImageFolder'
     }
 
 
@@ -58,7 +58,7 @@ def fill_test_split(config: Config, _: Given) -> Config:
     return config
 
 
-def input_size(pipeline: Sequence[Dict[str, Any]]) -> Tuple[int, int]:
+def input_size(pipeline: Sequence[dict[str, Any]]) -> tuple[int, int]:
     """Height and width that the last transform of a pipeline that sets a size sets.
 
     Raises:

@@ -2,8 +2,9 @@
 
 import math
 import os
-from typing import Any, Dict, NamedTuple, Sequence
+from typing import Any, NamedTuple, Sequence
 
+import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
@@ -69,24 +70,18 @@ def plan_for(num_images: int, size: Sequence[int]) -> Plan:
     batch = 2 ** int(math.log2(max(num_images / STEPS, 1)))
     epochs = math.ceil(IMAGES_SEEN / num_images)
     return Plan(
-        input_size=_within(edge, SMALLEST, LARGEST),
-        epochs=_within(epochs, FEWEST_EPOCHS, MOST_EPOCHS),
-        batch_size=_within(batch, SMALLEST_BATCH, LARGEST_BATCH),
+        input_size=int(np.clip(edge, SMALLEST, LARGEST)),
+        epochs=int(np.clip(epochs, FEWEST_EPOCHS, MOST_EPOCHS)),
+        batch_size=int(np.clip(batch, SMALLEST_BATCH, LARGEST_BATCH)),
     )
 
 
-def _within(value: int, least: int, most: int) -> int:
-    return min(max(value, least), most)
-
-
 def fit_to_images(config: Config, given: Given) -> Config:
-    """Looks at the images and sets what depends on them.
+    """Looks at the images and sets what depends on them, but no option that is given.
 
-    A config with ``own_images``, a dict whose ``input_size``, ``epochs`` and
-    ``batch_size`` are numbers, or None for what :func:`plan_for` says; ``val_ratio``
-    is that of all data sets, or None for what they have. What changes are pipelines,
-    loaders, learning rate, schedules, stages, and ``own_images``, which gets the
-    numbers, and what was found as ``found``. Options that are given stay as they are.
+    In ``own_images`` of the config ``input_size``, ``epochs`` and ``batch_size`` are
+    numbers, or None for what :func:`plan_for` says; ``val_ratio`` is that of all data
+    sets, or None for what they have. It gets the numbers, and what is ``found``.
 
     With ``num_classes`` and the size of a checkpoint's images these alone are set,
     for a network that is not trained.
@@ -112,29 +107,26 @@ def fit_to_images(config: Config, given: Given) -> Config:
                 dataset.left_out = found.left_out[BROKEN]
         num_images = _images_of_an_epoch(config, found)
         wanted = {**own, 'input_size': input_size}
-        plan = plan_for(num_images, found.size)
-        plan = plan._replace(
-            **{n: wanted[n] for n in plan._fields if wanted.get(n) is not None}
-        )
+        wanted = {n: wanted[n] for n in Plan._fields if wanted.get(n) is not None}
+        plan = plan_for(num_images, found.size)._replace(**wanted)
         record = dict(val_ratio=own.get('val_ratio'), found=_record(found, folder))
         config.own_images = {**plan._asdict(), **record}
         _fit_data(config, plan, num_images)
         _fit_schedule(config, plan)
-    merge(config, plain_options(given.options or {}))
+    merge(config, plain_options(given.options))
     return config
 
 
 def _training_folder(config: Config) -> str:
     """The one folder whose images are trained on."""
-    parts = list(data_sets(config.train_dataloader))
-    roots = {part.config.get('data_root') for part in parts}
-    kinds = {type_name(part.config) for part in parts}
-    if len(roots) == 1 and kinds == {'ImageFolder'}:
+    parts = data_sets(config.train_dataloader)
+    roots = {part.get('data_root') for part in parts.values()}
+    kinds = {where: type_name(part) for where, part in parts.items()}
+    if len(roots) == 1 and set(kinds.values()) == {'ImageFolder'}:
         return roots.pop()
-    found = [' of '.join((*part.around, str(part.config.type))) for part in parts]
     raise ConfigError(
         'own_images must be None where the training data are no ImageFolder, or '
-        f'several of them, but are a {" and a ".join(found)}.'
+        f'several of them, but train_dataloader has {shown(kinds)}.'
     )
 
 
@@ -156,14 +148,14 @@ def _val_ratio(config: Config, folder: str) -> float:
 
 def _images_of_an_epoch(config: Config, found: FolderContents) -> int:
     """Images that an epoch shows; a data set around a folder may repeat some."""
-    if not any(part.around for part in data_sets(config.train_dataloader)):
+    if 'dataset' in data_sets(config.train_dataloader):
         return sum(found.images['train'].values())
     scope = config.get('default_scope') or SCOPE
     with DefaultScope.overwrite_default_scope(scope):
         return len(DATASETS.build(config.train_dataloader.dataset))
 
 
-def _record(found: FolderContents, data_root: str) -> Dict[str, Any]:
+def _record(found: FolderContents, data_root: str) -> dict[str, Any]:
     """What was found, as a config and a report can hold it."""
     # Names of folders are no options: a merge, say, gives some of them a meaning.
     images = {
@@ -186,13 +178,13 @@ def _fit_data(config: Config, plan: Plan, num_images: int) -> None:
     steps = math.ceil(num_images / plan.batch_size)
     logger = config.get('default_hooks', {}).get('logger')
     if logger is not None:
-        logger.interval = _within(steps // 2, 1, logger.get('interval', 50))
+        logger.interval = max(1, min(steps // 2, logger.get('interval', 50)))
 
 
 def _resize(config: Config, input_size: int) -> None:
     for loader in loaders(config).values():
-        for dataset in data_sets(loader):
-            for transform in dataset.config.get('pipeline', ()):
+        for dataset in data_sets(loader).values():
+            for transform in dataset.get('pipeline', ()):
                 option, part = SIZED.get(type_name(transform), (None, 0))
                 if option:
                     transform[option] = round(part * input_size)

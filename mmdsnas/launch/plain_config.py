@@ -1,12 +1,11 @@
 """Makes a config one of names and plain values, whose text gives it again."""
 
 import inspect
-import keyword
 import math
 import os
 from enum import Enum
 from types import FunctionType
-from typing import Any, Callable, Dict, List, Mapping, Optional, Union
+from typing import Any, Callable, Mapping
 
 import numpy as np
 from mmengine import registry as root
@@ -15,6 +14,7 @@ from mmengine.config.lazy import LazyAttr, LazyObject
 from mmengine.registry import Registry
 from mmengine.runner import Priority, Runner
 from mmengine.utils import get_object_from_string
+from rich.pretty import pretty_repr
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import SCOPE
@@ -23,7 +23,6 @@ from mmdsnas.utils.words import shown
 # Options whose value is the name of a class or function, or these themselves.
 TYPES = ('constructor', 'ema_type', 'runner_type', 'type')
 RUNNER = (*inspect.signature(Runner.__init__).parameters, *TYPES)
-WIDTH, INDENT = 88, 4
 
 
 class PlainConfig(Config):
@@ -38,10 +37,19 @@ class PlainConfig(Config):
     def pretty_text(self) -> str:
         """The config as a Python file."""
         options = sorted(self.to_dict().items())
-        return ''.join(f'{k} = {text_of(v, before=len(k) + 3)}\n' for k, v in options)
+        lines = [f'{k} = {pretty_repr(v, max_width=85 - len(k))}' for k, v in options]
+        # mmengine replaces what stands in double braces in a file.
+        return '\n'.join([*lines, '']).replace('{{', '{\\x7b')
 
 
-def read_config(path: Union[str, os.PathLike]) -> Config:
+class _NotFinite(float):
+    """Infinity or NaN, whose ``repr`` Python can read."""
+
+    def __repr__(self) -> str:
+        return f"float('{float.__repr__(self)}')"
+
+
+def read_config(path: str | os.PathLike) -> Config:
     """Reads a config from a file in either style of mmengine.
 
     Raises:
@@ -65,34 +73,33 @@ def plain_config(config: Config) -> PlainConfig:
     Raises:
         ConfigError: An option is no plain value and has no name.
     """
-    # Classes and functions at its top are no options, but what the file makes.
-    made = (type, FunctionType, LazyAttr, LazyObject)
     # Without what the file imports; what lies inside is not imported yet.
     given = {name: dict.get(config._cfg_dict, name) for name in config.to_dict()}
+    # Classes and functions at its top are no options, but what the file makes.
+    made = (type, FunctionType, LazyAttr, LazyObject)
+    given = {k: v for k, v in given.items() if k in RUNNER or not isinstance(v, made)}
     return PlainConfig(
-        plain_options(
-            {k: v for k, v in given.items() if k in RUNNER or not isinstance(v, made)}
-        ),
+        plain_options(given),
         cfg_text=config.text,
         filename=config.filename,
         env_variables=config.env_variables,
     )
 
 
-def plain_options(options: Mapping[str, Any]) -> Dict[str, Any]:
+def plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options of a config with names in place of classes and functions.
 
     Raises:
         ConfigError: Names all options that are no plain value and have no name.
     """
-    problems: List[str] = []
+    problems: list[str] = []
     plain = {name: _plain(value, name, problems) for name, value in options.items()}
     if problems:
         raise ConfigError(f'{"; ".join(problems)}.')
     return plain
 
 
-def _plain(value: Any, where: str, problems: List[str]) -> Any:
+def _plain(value: Any, where: str, problems: list[str]) -> Any:
     if isinstance(value, (LazyAttr, LazyObject)):
         try:
             value = value.build()
@@ -123,6 +130,8 @@ def _plain(value: Any, where: str, problems: List[str]) -> Any:
     if isinstance(value, Priority) or _is_plain(value) and isinstance(value, Enum):
         # mmengine takes the number of a priority as well.
         return value.value
+    if isinstance(value, float) and not math.isfinite(value):
+        return _NotFinite(value)
     if not _is_plain(value):
         problems.append(
             f'{where} must be a plain value such as a number or a string, but is '
@@ -137,7 +146,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, complex, str, bytes))
 
 
-def _type_name(kind: Union[str, Callable]) -> Optional[str]:
+def _type_name(kind: str | Callable) -> str | None:
     """What a config calls a class or function; None: it has no name."""
     if isinstance(kind, str):
         if kind.count('.') < 2 or not all(n.isidentifier() for n in kind.split('.')):
@@ -150,7 +159,7 @@ def _type_name(kind: Union[str, Callable]) -> Optional[str]:
     return _registered_name(kind) or (path if found is kind else None)
 
 
-def _registered_name(kind: Callable) -> Optional[str]:
+def _registered_name(kind: Callable) -> str | None:
     """The name by which a class or function is registered, with its scope."""
     for parent in (r for r in vars(root).values() if isinstance(r, Registry)):
         children = parent.children
@@ -159,43 +168,3 @@ def _registered_name(kind: Callable) -> Optional[str]:
                 unique = not any(name in c.module_dict for c in children.values())
                 return name if place is parent and unique else f'{place.scope}.{name}'
     return None
-
-
-def text_of(value: Any, indent: int = 0, before: int = 0) -> str:
-    """The Python text of a plain value.
-
-    Args:
-        value (Any): What is in a config.
-        indent (int): Blanks before its lines; the first one has none.
-        before (int): Characters that stand before its first line, without these.
-    """
-    inner = indent + INDENT
-    if isinstance(value, dict):
-        by_name = all(map(_is_name, value))
-        left, right = ('dict(', ')') if by_name else '{}'
-        names = [f'{key}=' if by_name else f'{text_of(key)}: ' for key in value]
-        parts = [
-            name + text_of(item, inner, len(name))
-            for name, item in zip(names, value.values())
-        ]
-    elif isinstance(value, (list, tuple)):
-        left, right = '[]' if isinstance(value, list) else '()'
-        parts = [text_of(item, inner) for item in value]
-    elif isinstance(value, float) and not math.isfinite(value):
-        return f"float('{value}')"
-    else:
-        # mmengine replaces what stands in double braces in a file.
-        return repr(value).replace('{{', '{\\x7b')
-    comma = ',' if len(parts) == 1 and isinstance(value, tuple) else ''
-    line = f'{left}{", ".join(parts)}{comma}{right}'
-    # A comma follows it.
-    if '\n' not in line and indent + before + len(line) < WIDTH:
-        return line
-    lines = ''.join(f'{" " * inner}{part},\n' for part in parts)
-    return f'{left}\n{lines}{" " * indent}{right}'
-
-
-def _is_name(key: Any) -> bool:
-    """Whether a key can be an argument; Python changes letters of other scripts."""
-    is_name = isinstance(key, str) and key.isascii() and key.isidentifier()
-    return is_name and not keyword.iskeyword(key) and key != '__debug__'

@@ -32,7 +32,7 @@ def start_processes(config: Config, given: Given) -> Config:
     ``env_cfg.dist_cfg.timeout`` of the config is how many seconds a process waits for
     the others before it gives up.
     """
-    config.launcher = launcher = given.launcher
+    launcher = config.setdefault('launcher', 'none')
     os.environ.setdefault('LOCAL_RANK', str(given.local_rank))
     if launcher == 'none':
         return config
@@ -57,10 +57,9 @@ def start_processes(config: Config, given: Given) -> Config:
     os.environ.setdefault('MASTER_PORT', '29500')
     if 'MASTER_ADDR' not in os.environ:
         os.environ['MASTER_ADDR'] = _first_slurm_node()
-    more = {}
-    if 'timeout' in options:
-        more['timeout'] = timedelta(seconds=options['timeout'])
-    torch.distributed.init_process_group('gloo', **more)
+    seconds = options.get('timeout')
+    timeout = {'timeout': timedelta(seconds=seconds)} if seconds else {}
+    torch.distributed.init_process_group('gloo', **timeout)
     return config
 
 

@@ -4,7 +4,7 @@ import logging
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Iterator, Optional, Set
+from typing import Callable, Iterator
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
@@ -18,11 +18,8 @@ from mmdsnas.utils.files import write_atomically
 def left_as_it_was(config: Config, trains: Callable[[], bool]) -> Iterator[None]:
     """Takes the logs and the config of a refused run out of its work dir.
 
-    Measured latencies stay: the next run need not measure them again.
-
-    Args:
-        config (Config): Has ``work_dir``.
-        trains (callable): Whether the training has begun: then all stays.
+    All stays of a run whose training has begun, and measured latencies always: the
+    next run need not measure them again.
     """
     work_dir = Path(config.work_dir).absolute()
     missing = [path for path in (work_dir, *work_dir.parents) if not path.exists()]
@@ -46,11 +43,11 @@ def left_as_it_was(config: Config, trains: Callable[[], bool]) -> Iterator[None]
         raise
 
 
-def _content(file: Optional[Path]) -> Optional[bytes]:
+def _content(file: Path | None) -> bytes | None:
     return file.read_bytes() if file is not None and file.is_file() else None
 
 
-def _remove_session(work_dir: Path, names: Set[str]) -> None:
+def _remove_session(work_dir: Path, names: set[str]) -> None:
     """Removes the folder that the logger writes to, unless it was there before."""
     logger = MMLogger.get_current_instance()
     session = Path(logger.log_file or work_dir).absolute().parent

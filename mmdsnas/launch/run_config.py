@@ -1,7 +1,7 @@
 """The steps that lead from a config and the command line to the Runner."""
 
 from pathlib import Path
-from typing import Any, Callable, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Mapping, Sequence
 
 from mmengine.config import Config
 
@@ -12,17 +12,15 @@ from .images import fill_num_classes, fill_test_split
 from .own_images import fit_to_images
 from .plain_config import plain_config, read_config
 from .processes import start_processes
-from .run_options import check_options, fill_classes_of_labels, fill_for_mmengine
+from .run_options import check_options, fill_for_mmengine, fit_mixed_labels
 from .run_steps import (
     check_input_shape,
     enable_amp,
-    leave_out_validation,
     resume,
     scale_lr,
     set_work_dir,
     start_from_checkpoint,
     use_device,
-    use_tested,
 )
 
 Step = Callable[[Config, Given], Config]
@@ -34,33 +32,23 @@ LOADED: Sequence[Step] = (
     check_options,
     fill_num_classes,
     fill_test_split,
-    fill_classes_of_labels,
+    fit_mixed_labels,
     fit_to_images,
     fill_for_mmengine,
 )
 RUN: Sequence[Step] = (*LOADED, set_work_dir, use_device, start_processes)
 TRAIN: Sequence[Step] = (
     *RUN,
-    leave_out_validation,
     resume,
     start_from_checkpoint,
     check_input_shape,
     enable_amp,
     scale_lr,
 )
-TEST: Sequence[Step] = (*RUN, use_tested)
 
 
-def prepared(
-    name: Union[str, Path, Config], steps: Sequence[Step], given: Given
-) -> Config:
-    """Takes a config through some steps, which may change it in place.
-
-    Args:
-        name (str | Path | Config): Path of a config, the name of one of mmdsnas, or
-            a config, which is copied.
-        steps (Sequence): What is done, in this order.
-        given (Given): What there is beside the config.
+def prepared(name: str | Path | Config, steps: Sequence[Step], given: Given) -> Config:
+    """A copy of a config after some steps, see :func:`load_config`.
 
     Raises:
         UserError: An option is wrong, or a step cannot do its work.
@@ -75,16 +63,17 @@ def prepared(
 
 
 def load_config(
-    name: Union[str, Path, Config],
-    options: Optional[Mapping[str, Any]] = None,
+    name: str | Path | Config,
+    options: Mapping[str, Any] | None = None,
     resolve: bool = True,
-    input_size: Optional[int] = None,
-    num_classes: Optional[int] = None,
+    input_size: int | None = None,
+    num_classes: int | None = None,
 ) -> Config:
     """Loads a config and merges options of the command line into it.
 
     Args:
-        name (str | Path | Config): See :func:`prepared`.
+        name (str | Path | Config): Path of a config, the name of one of mmdsnas, or
+            a config, which is copied.
         options (Mapping, optional): ``--cfg-options``.
         resolve (bool): Whether to check it and to fill in what the data tell.
         input_size (int, optional): Pixels of the images of a checkpoint, in place of
@@ -95,5 +84,5 @@ def load_config(
     Raises:
         ConfigError: An option is wrong.
     """
-    given = Given(options=options, input_size=input_size, num_classes=num_classes)
+    given = Given(options or {}, input_size, num_classes)
     return prepared(name, LOADED if resolve else WRITTEN, given)

@@ -1,6 +1,6 @@
 """What a config may have at its top, where nobody who is built from it looks."""
 
-from typing import Annotated, Any, Dict, List, Literal, Optional, Tuple, Union
+from typing import Annotated, Any, Literal
 
 from mmengine.config import Config
 from pydantic import Field
@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.options import Count, Fraction, Natural, Positive, checked_options
-from mmdsnas.utils.words import shown, unknown_option
+from mmdsnas.utils.words import unknown_option
 from .given_options import Given
 
 # What mmengine needs all of, or none.
@@ -30,7 +30,7 @@ LEVELS = Literal['CRITICAL', 'ERROR', 'WARNING', 'INFO', 'DEBUG', 'NOTSET']
 
 # What is read, or divided by, before anything is built; others check the rest.
 class Loader(TypedDict, total=False):
-    dataset: Dict[str, Any]
+    dataset: dict[str, Any]
     batch_size: Count
     num_workers: Natural
 
@@ -51,22 +51,24 @@ class Environment(TypedDict, total=False):
 
 @checked_options
 def config(
-    model: Optional[Dict[str, Any]] = None,
-    train_dataloader: Optional[Loader] = None,
-    val_dataloader: Optional[Loader] = None,
-    test_dataloader: Optional[Loader] = None,
-    train_cfg: Optional[TrainLoop] = None,
-    optim_wrapper: Optional[Dict[str, Any]] = None,
-    param_scheduler: Union[Dict[str, Any], List[Dict[str, Any]], None] = None,
-    default_hooks: Optional[Dict[str, Any]] = None,
-    custom_hooks: Optional[List[Any]] = None,
-    default_scope: Optional[str] = None,
-    model_wrapper_cfg: Optional[Dict[str, Any]] = None,
-    auto_scale_lr: Optional[Dict[str, Any]] = None,
-    compile: Union[bool, Dict[str, Any], None] = None,
-    log_level: Union[int, LEVELS] = 'INFO',
-    env_cfg: Optional[Environment] = None,
-    own_images: Optional[Dict[str, Any]] = None,
+    model: dict[str, Any] | None = None,
+    train_dataloader: Loader | None = None,
+    val_dataloader: Loader | None = None,
+    test_dataloader: Loader | None = None,
+    train_cfg: TrainLoop | None = None,
+    optim_wrapper: dict[str, Any] | None = None,
+    param_scheduler: dict[str, Any] | list[dict[str, Any]] | None = None,
+    default_hooks: dict[str, Any] | None = None,
+    custom_hooks: list[Any] | None = None,
+    default_scope: str | None = None,
+    model_wrapper_cfg: dict[str, Any] | None = None,
+    auto_scale_lr: dict[str, Any] | None = None,
+    compile: bool | dict[str, Any] | None = None,
+    log_level: int | LEVELS = 'INFO',
+    env_cfg: Environment | None = None,
+    own_images: dict[str, Any] | None = None,
+    # An option of FlexibleRunner, which runs no search.
+    strategy: None = None,
     **others: Any,
 ) -> None:
     """The kinds of values at the top of a config."""
@@ -74,11 +76,11 @@ def config(
 
 @checked_options
 def own_images(
-    input_size: Annotated[Optional[int], Field(ge=64, le=1024)] = None,
-    epochs: Annotated[Optional[int], Field(ge=3)] = None,
-    batch_size: Annotated[Optional[int], Field(ge=2)] = None,
-    val_ratio: Optional[Fraction] = None,
-    found: Optional[Dict[str, Any]] = None,
+    input_size: Annotated[int | None, Field(ge=64, le=1024)] = None,
+    epochs: Annotated[int | None, Field(ge=3)] = None,
+    batch_size: Annotated[int | None, Field(ge=2)] = None,
+    val_ratio: Fraction | None = None,
+    found: dict[str, Any] | None = None,
 ) -> None:
     """What ``own_images`` may be, see ``fit_to_images``."""
 
@@ -94,7 +96,6 @@ def check_options(checked: Config, _: Given) -> Config:
     options = checked.to_dict()
     config(**options)
     own_images(**(options.get('own_images') or {}))
-    _check_batch_augments(checked)
     # Without a loop it is no config of a run, but one that a child is built from.
     runs = any(loop in options for _, loop, _ in TOGETHER)
     if runs and options.get('model') is None:
@@ -122,15 +123,10 @@ def check_options(checked: Config, _: Given) -> Config:
             'efficient_conv_bn_eval must be None in a search, whose paths are other '
             'networks than it traces.'
         )
-    if options.get('strategy') is not None:
-        raise ConfigError(
-            'strategy must be None, because it is an option of FlexibleRunner, which '
-            f'runs no search, but is {shown(options["strategy"])}.'
-        )
     return checked
 
 
-def schedules_of_weights(config: Config) -> List[Dict[str, Any]]:
+def schedules_of_weights(config: Config) -> list[dict[str, Any]]:
     """The schedules of the weights' optimizer, in whichever form they are given.
 
     As in mmengine, ``param_scheduler`` is None, one schedule or a list of them, which
@@ -156,57 +152,46 @@ def fill_for_mmengine(config: Config, _: Given) -> Config:
     return config
 
 
-def fill_classes_of_labels(config: Config, _: Given) -> Config:
-    """Tells a preprocessor that mixes labels how many classes the head has."""
-    _, architecture, preprocessor, places = _batch_augments(config)
+def fit_mixed_labels(config: Config, _: Given) -> Config:
+    """Tells a preprocessor that mixes labels how many classes the head has.
+
+    Raises:
+        ConfigError: Two parts would mix them, or the head cannot score what is mixed;
+            mmcls says nothing of it, or says it late.
+    """
+    model = config.get('model') or {}
+    name = 'architecture' if 'architecture' in model else 'cfg'
+    network = model.get(name)
+    if not isinstance(network, dict):
+        return config
+    # In the order in which one of them counts.
+    owners = {f'model.{name}.': network, 'model.': model, '': config}
+    found = {k: part.get('data_preprocessor') for k, part in owners.items()}
+    found = {k: part for k, part in found.items() if isinstance(part, dict)}
+    owner, preprocessor = next(iter(found.items()), ('', {}))
+    places = []
+    # Another one may mean something else by it.
+    if type_name(preprocessor) in ('', 'ClsDataPreprocessor'):
+        if preprocessor.get('batch_augments') is not None:
+            places.append(f'{owner}data_preprocessor.batch_augments')
+    if 'augments' in (network.get('train_cfg') or {}):
+        places.append(f'model.{name}.train_cfg')
     if not places:
         return config
-    if preprocessor is None:
-        architecture['data_preprocessor'] = {}
-        # A config keeps a copy of what it is given.
-        preprocessor = architecture['data_preprocessor']
-    if preprocessor.get('num_classes') is None:
-        preprocessor['num_classes'] = (architecture.get('head') or {}).get(
-            'num_classes'
-        )
-    return config
-
-
-def _check_batch_augments(config: Config) -> None:
-    """Refuses batch augmentations of which mmcls would say nothing, or say it late."""
-    where, architecture, _, places = _batch_augments(config)
     if len(places) > 1:
         raise ConfigError(
             f'batch augments must be given once, but are in {" and ".join(places)}.'
         )
-    head = architecture.get('head')
-    if places and isinstance(head, dict) and head.get('cal_acc'):
+    head = network.get('head') or {}
+    if head.get('cal_acc'):
         raise ConfigError(
-            f'{where}.head.cal_acc must be False where {places[0]} mixes labels, but '
-            'is True.'
+            f'model.{name}.head.cal_acc must be False where {places[0]} mixes labels, '
+            'but is True.'
         )
-
-
-def _batch_augments(
-    config: Config,
-) -> Tuple[str, Dict[str, Any], Optional[Dict[str, Any]], List[str]]:
-    """The network's place, itself, its preprocessor, and the places of augments."""
-    model = config.get('model') or {}
-    name = 'architecture' if 'architecture' in model else 'cfg'
-    architecture, where = model.get(name), f'model.{name}'
-    if not isinstance(architecture, dict):
-        return where, {}, None, []
-    places = []
-    # In the order in which one of them counts.
-    owners = {f'{where}.': architecture, 'model.': model, '': config}
-    found = {k: part.get('data_preprocessor') for k, part in owners.items()}
-    found = {k: part for k, part in found.items() if isinstance(part, dict)}
-    owner, preprocessor = next(iter(found.items()), ('', None))
-    # Another one may mean something else by it.
-    if type_name(preprocessor) in ('', 'ClsDataPreprocessor'):
-        if (preprocessor or {}).get('batch_augments') is not None:
-            places.append(f'{owner}data_preprocessor.batch_augments')
-    train = architecture.get('train_cfg')
-    if isinstance(train, dict) and 'augments' in train:
-        places.append(f'{where}.train_cfg')
-    return where, architecture, preprocessor, places
+    if not found:
+        network['data_preprocessor'] = {}
+        # A config keeps a copy of what it is given.
+        preprocessor = network['data_preprocessor']
+    if preprocessor.get('num_classes') is None:
+        preprocessor['num_classes'] = head.get('num_classes')
+    return config

@@ -2,7 +2,7 @@
 
 import os.path as osp
 from logging import WARNING
-from typing import Any, Dict
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -21,14 +21,12 @@ from .images import input_size
 from .run_options import is_search
 
 
-def set_work_dir(config: Config, given: Given) -> Config:
-    """The command line's folder, else the config's, else one of its name.
+def set_work_dir(config: Config, _: Given) -> Config:
+    """The config's folder, else one of its name.
 
     Measured costs are kept there, unless the config says where.
     """
-    if given.work_dir is not None:
-        config.work_dir = str(given.work_dir)
-    elif config.get('work_dir') is None:
+    if config.get('work_dir') is None:
         # A config that was made in Python has no file.
         name = osp.splitext(osp.basename(config.filename or 'config.py'))[0]
         config.work_dir = osp.join('work_dirs', name)
@@ -55,13 +53,6 @@ def use_device(config: Config, _: Given) -> Config:
     return config
 
 
-def leave_out_validation(config: Config, given: Given) -> Config:
-    """Runs no validation where it is not wanted."""
-    if not given.validate:
-        config.val_cfg = config.val_dataloader = config.val_evaluator = None
-    return config
-
-
 def resume(config: Config, given: Given) -> Config:
     """Names the checkpoint that a run goes on with, if it is to.
 
@@ -73,13 +64,13 @@ def resume(config: Config, given: Given) -> Config:
     checkpoint = given.resume or config.get('load_from') or True
     if checkpoint in (True, 'auto'):
         checkpoint = find_latest(given.checkpoints, config.work_dir)
-    if checkpoint is None:
+    if checkpoint is not None:
+        config.resume, config.load_from = True, str(checkpoint)
+    else:
         _warn(
             f'There is no checkpoint in {config.work_dir} to resume: the run starts '
             'from its beginning.'
         )
-        return config
-    config.resume, config.load_from = True, str(checkpoint)
     return config
 
 
@@ -102,7 +93,7 @@ def start_from_checkpoint(config: Config, given: Given) -> Config:
             _check_kind(config, checkpoint)
             check_resumable(checkpoint, config.load_from)
             _take_seed(config, checkpoint)
-        use_recorded_subnet(config.model, checkpoint, given.options or {})
+        use_recorded_subnet(config.model, checkpoint, given.options)
         if not is_search(config):
             warn_of_unfinished(checkpoint, config.load_from)
         lr = last_lr(checkpoint)
@@ -125,7 +116,7 @@ def start_from_checkpoint(config: Config, given: Given) -> Config:
     return config
 
 
-def _check_kind(config: Config, checkpoint: Dict[str, Any]) -> None:
+def _check_kind(config: Config, checkpoint: dict[str, Any]) -> None:
     if is_of_search(checkpoint) == is_search(config):
         return
     kinds = ('a child', 'a search')
@@ -136,7 +127,7 @@ def _check_kind(config: Config, checkpoint: Dict[str, Any]) -> None:
     )
 
 
-def _take_seed(config: Config, checkpoint: Dict[str, Any]) -> None:
+def _take_seed(config: Config, checkpoint: dict[str, Any]) -> None:
     """Gives a resumed run its seed.
 
     mmengine does that too, but after it has built the sampler, which shuffles by the
@@ -203,21 +194,6 @@ def scale_lr(config: Config, given: Given) -> Config:
     wrapper = config.optim_wrapper
     optimizer = wrapper.get('architecture', wrapper).optimizer
     optimizer.lr *= images / own.base_batch_size
-    return config
-
-
-def use_tested(config: Config, given: Given) -> Config:
-    """Gives a test the subnet of its checkpoint, and the folder for its pictures."""
-    # The weights alone are loaded, later.
-    config.load_from, config.resume = None, False
-    use_recorded_subnet(config.model, given.tested, given.options or {})
-    if given.show_dir is not None:
-        config.default_hooks.visualization = dict(
-            type='mmcls.VisualizationHook',
-            enable=True,
-            interval=1,
-            out_dir=str(given.show_dir),
-        )
     return config
 
 

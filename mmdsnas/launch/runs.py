@@ -1,11 +1,11 @@
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Mapping
 
 from mmengine.config import Config
 from mmengine.evaluator import DumpResults
 from mmengine.runner import Runner
 
-from mmdsnas.engine.hooks import DataCheckHook
+from mmdsnas.engine import DataCheckHook
 from mmdsnas.models import DSNAS
 from mmdsnas.models.weights import load_weights
 from mmdsnas.subnets import (
@@ -13,6 +13,7 @@ from mmdsnas.subnets import (
     child_of_search,
     is_of_search,
     recorded_input_size,
+    use_recorded_subnet,
     warn_of_unfinished,
 )
 from mmdsnas.subnets.checkpoint_files import Checkpoints
@@ -20,18 +21,18 @@ from mmdsnas.utils.files import check_writable
 from .building import build_runner, build_training, building
 from .given_options import Given
 from .refusals import left_as_it_was
-from .run_config import TEST, TRAIN, prepared
+from .run_config import RUN, TRAIN, prepared
 
 # What a mistake raises, but neither the memory, the disk nor another rank.
 MISTAKES = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def train(
-    config: Union[str, Path, Config],
-    work_dir: Union[str, Path, None] = None,
+    config: str | Path | Config,
+    work_dir: str | Path | None = None,
     *,
-    options: Optional[Mapping[str, Any]] = None,
-    resume: Union[bool, str, Path] = False,
+    options: Mapping[str, Any] | None = None,
+    resume: bool | str | Path = False,
     amp: bool = False,
     validate: bool = True,
     auto_scale_lr: bool = False,
@@ -65,12 +66,14 @@ def train(
     Raises:
         UserError: Whatever a user can mend, see :mod:`mmdsnas.errors`.
     """
+    options = dict(options or {}, launcher=launcher)
+    if work_dir is not None:
+        options['work_dir'] = work_dir
+    if not validate:
+        options.update(val_cfg=None, val_dataloader=None, val_evaluator=None)
     given = Given(
-        options=options,
-        work_dir=work_dir,
-        launcher=launcher,
+        options,
         local_rank=local_rank,
-        validate=validate,
         resume=resume,
         amp=amp,
         auto_scale_lr=auto_scale_lr,
@@ -92,17 +95,17 @@ def train(
 
 
 def test(
-    config: Union[str, Path, Config],
-    checkpoint: Union[str, Path],
-    work_dir: Union[str, Path, None] = None,
+    config: str | Path | Config,
+    checkpoint: str | Path,
+    work_dir: str | Path | None = None,
     *,
-    options: Optional[Mapping[str, Any]] = None,
-    predictions: Union[str, Path, None] = None,
-    show_dir: Union[str, Path, None] = None,
+    options: Mapping[str, Any] | None = None,
+    predictions: str | Path | None = None,
+    show_dir: str | Path | None = None,
     launcher: str = 'none',
     local_rank: int = 0,
     trust_checkpoint: bool = False,
-) -> Dict[str, float]:
+) -> dict[str, float]:
     """Tests the child of a search, or a child alone: ``mmdsnas test``.
 
     Arguments that are not listed are those of :func:`train`.
@@ -120,16 +123,21 @@ def test(
     """
     checkpoints = Checkpoints(trust_checkpoint)
     loaded = checkpoints.load(checkpoint)
-    given = Given(
-        options=options,
-        input_size=recorded_input_size(loaded),
-        work_dir=work_dir,
-        launcher=launcher,
-        local_rank=local_rank,
-        tested=loaded,
-        show_dir=show_dir,
-    )
-    config = prepared(config, TEST, given)
+    # The weights alone are loaded, later.
+    options = dict(options or {}, launcher=launcher, load_from=None, resume=False)
+    if work_dir is not None:
+        options['work_dir'] = work_dir
+    given = Given(options, recorded_input_size(loaded), local_rank=local_rank)
+    config = prepared(config, RUN, given)
+    if show_dir is not None:
+        config.default_hooks.visualization = dict(
+            type='mmcls.VisualizationHook',
+            enable=True,
+            interval=1,
+            out_dir=str(show_dir),
+        )
+    with building(config):
+        use_recorded_subnet(config.model, loaded, options)
     check_writable(config.work_dir, 'work_dir')
     with checkpoints.for_mmengine():
         runner = build_runner(config)

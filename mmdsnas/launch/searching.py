@@ -1,9 +1,8 @@
-import logging
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, Mapping, Optional, Type, Union
+from typing import Any, Iterator, Mapping
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
@@ -40,9 +39,9 @@ class SearchResult:
     """
 
     child: BaseModel = field(repr=False)
-    subnet: Dict[str, str]
-    cost: Dict[str, float]
-    accuracy: Optional[float]
+    subnet: dict[str, str]
+    cost: dict[str, float]
+    accuracy: float | None
     work_dir: Path
     meta: Mapping[str, Any] = field(repr=False)
 
@@ -57,17 +56,17 @@ class SearchResult:
         return self.work_dir / FILE
 
     @property
-    def missing(self) -> Optional[str]:
+    def missing(self) -> str | None:
         """What the search lacks of being done, in words; None if it is done."""
         return what_is_missing(self.meta)
 
     @property
-    def metrics(self) -> Dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """The metrics of the last validation, by name."""
         return dict(self.meta.get('metrics') or {})
 
     @property
-    def test_metrics(self) -> Dict[str, float]:
+    def test_metrics(self) -> dict[str, float]:
         """The metrics of the child on test data of their own, by name."""
         return dict(self.meta.get('test_metrics') or {})
 
@@ -77,10 +76,10 @@ class SearchResult:
 
 
 def search(
-    config: Union[str, Path, Config],
-    work_dir: Union[str, Path, None] = None,
+    config: str | Path | Config,
+    work_dir: str | Path | None = None,
     *,
-    resume: Union[bool, str, Path] = False,
+    resume: bool | str | Path = False,
     amp: bool = False,
     trust_checkpoint: bool = False,
     **overrides: Any,
@@ -159,14 +158,13 @@ def own_instances() -> Iterator[None]:
     finally:
         for logger in MMLogger._instance_dict.values():
             for handler in logger.handlers:
-                if isinstance(handler, logging.FileHandler):
-                    handler.close()
+                handler.close()
         for kind in _kinds(ManagerMixin):
             kind._instance_dict.clear()
             kind._instance_dict.update(kept.get(kind, {}))
 
 
-def _kinds(base: Type[ManagerMixin]) -> Iterator[Type[ManagerMixin]]:
+def _kinds(base: type[ManagerMixin]) -> Iterator[type[ManagerMixin]]:
     for kind in base.__subclasses__():
         yield kind
         yield from _kinds(kind)

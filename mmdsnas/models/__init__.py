@@ -3,54 +3,19 @@ import warnings
 with warnings.catch_warnings():
     # mmcv-lite warns that it lacks compiled operators; DSNAS needs none.
     warnings.filterwarnings('ignore', 'Fail to import')
-    import mmrazor.models  # noqa: F401
+    import mmrazor.models
 
 from .algorithms import DSNAS, Stage
-from .backbones import OfficialShuffleNetV2
 from .cost import COSTS, Cost, CostTable, CostTerm, ResourceEstimator
-from .gradient_estimators import (
-    BaseGradientEstimator,
-    CounterfactualGradient,
-    DARTSGradient,
-    DSNASGradient,
-    GateEstimator,
-    GDASGradient,
-    PairedGradient,
-    ProxylessGradient,
-    ScoreEstimator,
-    ScoreFunctionGradient,
-    SNASGradient,
-)
-from .heads import BiasFreeClsHead
-from .losses import SmoothCrossEntropy
-from .mutables import OneHotMutableOP
+from .efficientnet_lite import EfficientNetLite
+from .elastic_blocks import elastic_blocks
+from .gradient_estimators import *  # noqa: F403
+from .mutables import ElasticMutableOP, OneHotMutableOP
 from .mutators import DifferentiableMutator
-from .ops import OfficialShuffleBlock, OfficialShuffleXception
-
-__all__ = [
-    'COSTS',
-    'BaseGradientEstimator',
-    'BiasFreeClsHead',
-    'Cost',
-    'CostTable',
-    'CostTerm',
-    'CounterfactualGradient',
-    'DARTSGradient',
-    'DSNAS',
-    'DSNASGradient',
-    'DifferentiableMutator',
-    'GDASGradient',
-    'GateEstimator',
-    'OfficialShuffleBlock',
-    'OfficialShuffleNetV2',
-    'OfficialShuffleXception',
-    'OneHotMutableOP',
-    'PairedGradient',
-    'ProxylessGradient',
-    'ResourceEstimator',
-    'SNASGradient',
-    'ScoreEstimator',
-    'ScoreFunctionGradient',
-    'SmoothCrossEntropy',
-    'Stage',
-]
+from .official_network import (
+    BiasFreeClsHead,
+    OfficialShuffleBlock,
+    OfficialShuffleNetV2,
+    OfficialShuffleXception,
+    SmoothCrossEntropy,
+)

@@ -1,18 +1,19 @@
 import copy
 import inspect
 from functools import partial
-from typing import Any, Dict, Optional
+from typing import Any
 
 from mmengine.model import BaseModel
+from mmengine.registry import Registry
 from mmrazor.registry.registry import build_razor_model_from_cfg
 
-from mmdsnas.errors import ConfigError
+from mmdsnas.errors import ConfigError, WrongTypeError
 from mmdsnas.registry import MODELS
 from mmdsnas.utils.words import shown
 
 
 def build_architecture(
-    config: Dict[str, Any], data_preprocessor: Optional[Dict[str, Any]] = None
+    config: dict[str, Any], data_preprocessor: dict[str, Any] | None = None
 ) -> BaseModel:
     """Builds a classifier as mmengine's Runner would build it alone.
 
@@ -41,7 +42,7 @@ def build_architecture(
     return model
 
 
-def _takes(config: Dict[str, Any], option: str) -> bool:
+def _takes(config: dict[str, Any], option: str) -> bool:
     kind = config.get('type')
     with MODELS.switch_scope_and_registry(config.get('_scope_')) as scoped:
         cls = kind if callable(kind) else scoped.get(str(kind))
@@ -50,3 +51,26 @@ def _takes(config: Dict[str, Any], option: str) -> bool:
         return True
     parameters = inspect.signature(cls).parameters.values()
     return any(p.name == option or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def part_of(
+    option: str,
+    config: Any,
+    registry: Registry,
+    base: type,
+    default: type | None = None,
+) -> Any:
+    """A part of an algorithm, which is built if it is not yet; by default a ``base``.
+
+    Raises:
+        WrongTypeError: It is something else than a ``base``, or the config of one.
+    """
+    if config is None or isinstance(config, dict):
+        name = f'mmdsnas.{(default or base).__name__}'
+        config = registry.build({'type': name, **(config or {})})
+    if not isinstance(config, base):
+        raise WrongTypeError(
+            f'{option} should be a config or a {base.__name__}, but is a '
+            f'{type(config).__name__}.'
+        )
+    return config

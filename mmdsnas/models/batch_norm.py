@@ -1,7 +1,7 @@
 """Running statistics of BatchNorm layers."""
 
 from contextlib import contextmanager
-from typing import Any, Dict, Iterable, Iterator, List, Sequence
+from typing import Any, Iterable, Iterator, Sequence
 
 import torch
 import torch.nn as nn
@@ -12,10 +12,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .state import state_kept
 
-Statistics = List[Dict[str, Tensor]]
+Statistics = list[dict[str, Tensor]]
 
 
-def batch_norms(model: nn.Module) -> List[_BatchNorm]:
+def batch_norms(model: nn.Module) -> list[_BatchNorm]:
     """The BatchNorm layers of a model that keep running statistics."""
     return [
         module
@@ -70,13 +70,12 @@ def average_statistics(layers: Sequence[_BatchNorm]) -> None:
 def recalibrate(model: BaseModel, batches: Iterable[Any]) -> int:
     """Computes running statistics anew, from what is executed in eval mode.
 
-    Every layer that is executed gets the mean over the batches of the batch's
-    mean and of its unbiased variance (and over the processes of a distributed
-    run); the others keep what they had. Mode and state are as before afterwards.
+    Only the BatchNorm layers are in train mode meanwhile. Those that are executed get
+    the mean over the batches, and over the processes of a distributed run, of the
+    batch's mean and of its unbiased variance; the others keep what they had.
 
     Args:
-        model (BaseModel): Only its BatchNorm layers are in train mode meanwhile, so
-            that there is no dropout, and a search executes its child.
+        model (BaseModel): Its mode and other state are as before afterwards.
         batches (Iterable): As a data loader gives them, as many in each process.
 
     Returns:

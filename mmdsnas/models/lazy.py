@@ -1,7 +1,7 @@
 """Modules that find their sizes when they are first executed."""
 
 from contextlib import contextmanager
-from typing import Iterator, List, Optional, Sequence
+from typing import Iterator, Sequence
 
 import torch
 import torch.nn as nn
@@ -13,7 +13,7 @@ from .mutables import all_candidates, blocks_of
 from .state import state_kept
 
 
-def lazy_modules(model: nn.Module) -> List[str]:
+def lazy_modules(model: nn.Module) -> list[str]:
     """Names of the modules with parameters or buffers without a shape."""
     return [
         name
@@ -23,18 +23,13 @@ def lazy_modules(model: nn.Module) -> List[str]:
 
 
 def materialise(
-    model: nn.Module, input_shape: Optional[Sequence[int]], option: str
+    model: nn.Module, input_shape: Sequence[int] | None, option: str
 ) -> None:
     """Gives torch's lazy modules their parameters.
 
     One forward pass with all candidates of all blocks, in eval mode, before anything
-    counts, copies or trains parameters; none where nothing is lazy.
-
-    Args:
-        model (nn.Module): A supernet or a child.
-        input_shape (Sequence[int], optional): Shape of one input; needed where a
-            module is lazy.
-        option (str): Where that comes from, for messages.
+    counts, copies or trains parameters; none where nothing is lazy. The shape of one
+    input comes from ``option``, which messages name.
 
     Raises:
         ConfigError: The model does not accept the shape, or does not execute a lazy

@@ -1,10 +1,14 @@
 """The state of a model that is executed to look at it."""
 
-from contextlib import contextmanager
+import inspect
+from contextlib import ExitStack, contextmanager
 from typing import Iterator
 
 import torch
 import torch.nn as nn
+from mmrazor.models.task_modules.estimators.counters.flops_params_counter import (
+    is_supported_instance,
+)
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
@@ -54,3 +58,25 @@ def state_kept(model: nn.Module, attributes: bool = True) -> Iterator[None]:
                 if buffer is not None:
                     with torch.no_grad():
                         buffer.copy_(value)
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Eval mode, no graph; the state is put back at the end.
+
+    Inputs that are given by name come by place, where MMRazor's counters look.
+    """
+    # All of it: what a forward notes would count in the next one.
+    with state_kept(model), torch.no_grad(), ExitStack() as hooks:
+        for module in filter(is_supported_instance, model.modules()):
+            handle = module.register_forward_pre_hook(_by_place, with_kwargs=True)
+            hooks.callback(handle.remove)
+        model.eval()
+        yield
+
+
+def _by_place(module: nn.Module, args: tuple, kwargs: dict) -> tuple | None:
+    if not kwargs:
+        return None
+    given = inspect.signature(module.forward).bind(*args, **kwargs)
+    return given.args, given.kwargs

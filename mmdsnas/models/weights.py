@@ -1,7 +1,7 @@
 """Whether the weights of a checkpoint are those of a model."""
 
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Union
+from typing import Any, Callable, Mapping
 
 import torch
 import torch.nn as nn
@@ -16,7 +16,7 @@ WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.in
 
 
 def load_weights(
-    model: nn.Module, checkpoint: Dict[str, Any], path: Union[str, Path]
+    model: nn.Module, checkpoint: dict[str, Any], path: str | Path
 ) -> None:
     """Loads the weights of a checkpoint into a model, all of them or none.
 
@@ -38,26 +38,26 @@ def load_weights(
 
 
 def check_weights(
-    own: Mapping[str, Tensor], weights: Mapping[str, Tensor], path: Union[str, Path]
+    own: Mapping[str, Tensor], weights: Mapping[str, Tensor], path: str | Path
 ) -> None:
     """Raises a ``CheckpointError`` if there are :func:`differences`."""
     _refuse(differences(own, weights), path)
 
 
-def differences(own: Mapping[str, Tensor], weights: Mapping[str, Any]) -> List[str]:
+def differences(own: Mapping[str, Tensor], weights: Mapping[str, Any]) -> list[str]:
     """What keeps weights from being exactly those of a model, in words."""
     missing = [key for key in own if key not in weights]
     unexpected = [key for key in weights if key not in own]
     return _unfit(own, weights) + _other_names(missing, unexpected)
 
 
-def shortened(names: List[str]) -> str:
+def shortened(names: list[str]) -> str:
     """Names, or differences, for a message: the first three, and how many more."""
     more = f' and {len(names) - 3} more' if len(names) > 3 else ''
     return ', '.join(names[:3]) + more
 
 
-def without_module(state_dict: Mapping[Any, Any]) -> Dict[str, Any]:
+def without_module(state_dict: Mapping[Any, Any]) -> dict[str, Any]:
     """A state dict without the ``module.`` of distributed training in its names.
 
     A file may have keys that are no names.
@@ -68,7 +68,7 @@ def without_module(state_dict: Mapping[Any, Any]) -> Dict[str, Any]:
     }
 
 
-def why_unfit(value: Any, like: Tensor) -> Optional[str]:
+def why_unfit(value: Any, like: Tensor) -> str | None:
     """Why a value of a checkpoint cannot be loaded into a tensor; None if it can."""
     if not isinstance(value, Tensor):
         return f'is a {type(value).__name__} instead of a tensor'
@@ -85,7 +85,7 @@ def why_unfit(value: Any, like: Tensor) -> Optional[str]:
 
 def take_what_fits(
     module: nn.Module,
-    state_dict: Dict[str, Tensor],
+    state_dict: dict[str, Tensor],
     prefix: str,
     fill: Callable[[Tensor], Tensor] = torch.clone,
 ) -> None:
@@ -102,17 +102,17 @@ def take_what_fits(
         state_dict.setdefault(name, fill(value))
 
 
-def _unfit(own: Mapping[str, Tensor], weights: Mapping[str, Any]) -> List[str]:
+def _unfit(own: Mapping[str, Tensor], weights: Mapping[str, Any]) -> list[str]:
     reasons = {key: why_unfit(weights[key], own[key]) for key in weights if key in own}
     return [f'{key} {reason}' for key, reason in reasons.items() if reason]
 
 
-def _other_names(missing: List[str], unexpected: List[str]) -> List[str]:
+def _other_names(missing: list[str], unexpected: list[str]) -> list[str]:
     gone = [f'{key} is missing' for key in missing]
     return gone + [f'{key} is left over' for key in unexpected]
 
 
-def _refuse(wrong: List[str], path: Union[str, Path]) -> None:
+def _refuse(wrong: list[str], path: str | Path) -> None:
     if wrong:
         raise CheckpointError(
             f'checkpoint {path} belongs to another model: {shortened(wrong)}.'

@@ -1,4 +1,3 @@
-# ruff: noqa: F401
 from .building import build_child, recorded_subnet, sub_model, use_recorded_subnet
 from .child import (
     child_checkpoint,

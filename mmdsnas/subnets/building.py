@@ -1,7 +1,7 @@
 """Building a child: a supernet without the candidates that lost."""
 
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Mapping
 
 import torch
 from mmengine.config import Config
@@ -28,17 +28,16 @@ from .subnet import Subnet, check_subnet, read_subnet, subnet_of_path
 @checked_options
 def sub_model(
     cfg: PartConfig,
-    fix_subnet: Union[Text, Path, Mapping[str, Any], None] = None,
+    fix_subnet: Text | Path | Mapping[str, Any] | None = None,
     channels_last: bool = False,
-    input_shape: Optional[InputShape] = None,
-    data_preprocessor: Optional[Dict] = None,
-    init_cfg: Optional[Dict] = None,
+    input_shape: InputShape | None = None,
+    data_preprocessor: dict | None = None,
+    init_cfg: dict | None = None,
 ) -> BaseModel:
     """Builds a child alone.
 
-    MMRazor's ``sub_model`` parses the file with a YAML loader that can run code, and
-    drops the ``data_preprocessor`` that mmengine's Runner hands on; here the file is
-    loaded safely and checked against the supernet first.
+    Unlike MMRazor's ``sub_model`` it reads the file without running code in it, checks
+    it, and takes the ``data_preprocessor`` that mmengine's Runner hands on.
 
     Args:
         cfg (dict): Config of the supernet's architecture.
@@ -73,9 +72,9 @@ def sub_model(
 
 def build_child(
     config: Config,
-    checkpoint: Dict[str, Any],
-    path: Union[str, Path],
-    options: Optional[Mapping[str, Any]] = None,
+    checkpoint: dict[str, Any],
+    path: str | Path,
+    options: Mapping[str, Any] | None = None,
 ) -> BaseModel:
     """Builds a child alone, with its weights.
 
@@ -83,8 +82,7 @@ def build_child(
         config (Config): That of a search, of a child, or of any classifier.
         checkpoint (dict): Of a search or of a child, from ``load_checkpoint``.
         path (str | Path): Where it came from, for messages.
-        options (Mapping, optional): Of the command line, see
-            :func:`use_recorded_subnet`.
+        options (Mapping, optional): See :func:`use_recorded_subnet`.
 
     Returns:
         BaseModel: On the CPU, in eval mode.
@@ -123,7 +121,7 @@ def build_child(
     return child.eval()
 
 
-def recorded_subnet(checkpoint: Mapping[str, Any]) -> Optional[Subnet]:
+def recorded_subnet(checkpoint: Mapping[str, Any]) -> Subnet | None:
     """The subnet that a checkpoint names, None if it names none.
 
     Raises:
@@ -142,21 +140,15 @@ def recorded_subnet(checkpoint: Mapping[str, Any]) -> Optional[Subnet]:
 
 
 def use_recorded_subnet(
-    model_cfg: Dict[str, Any], checkpoint: Dict[str, Any], options: Mapping[str, Any]
+    model_cfg: dict[str, Any], checkpoint: dict[str, Any], options: Mapping[str, Any]
 ) -> None:
     """Lets a child be built as its checkpoint says, whatever the config says.
 
-    An option of the command line goes first with a checkpoint of a search, which has
-    the weights of every child, and must agree with one of a child.
-
-    Args:
-        model_cfg (dict): Changed in place if it is a ``sub_model`` and the checkpoint
-            names a subnet.
-        checkpoint (dict): A checkpoint.
-        options (Mapping): Of the command line; ``model.fix_subnet`` among them counts.
+    A ``sub_model`` is changed in place. ``model.fix_subnet`` of the command line goes
+    first with a checkpoint of a search, which has the weights of every child.
 
     Raises:
-        SubnetError: That one is another subnet than the checkpoint's.
+        SubnetError: The checkpoint is of a child, and the option names another one.
     """
     recorded = recorded_subnet(checkpoint)
     if recorded is None or not model_cfg.type.endswith('sub_model'):
@@ -164,11 +156,8 @@ def use_recorded_subnet(
     given = options.get('model.fix_subnet')
     if given is None:
         if model_cfg.get('fix_subnet') is not None:
-            print_log(
-                'The child is the one that the checkpoint records, whatever '
-                'model.fix_subnet of the config is.',
-                'current',
-            )
+            told = 'The child is that of the checkpoint, not model.fix_subnet.'
+            print_log(told, 'current')
         model_cfg.fix_subnet = recorded
     elif not is_of_search(checkpoint) and read_subnet(given) != recorded:
         raise SubnetError(

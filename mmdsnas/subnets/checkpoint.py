@@ -5,7 +5,7 @@ import os.path as osp
 import pickle
 import zipfile
 from pathlib import Path
-from typing import Any, Dict, Union
+from typing import Any
 
 import torch
 
@@ -19,17 +19,15 @@ SUBNET_PTH, SUBNET_YAML = 'subnet.pth', 'subnet.yaml'
 LAST_CHECKPOINT = 'last_checkpoint'
 
 
-def check_exists(path: Union[str, Path, None]) -> None:
+def check_exists(path: str | Path | None) -> None:
     """Refuses a checkpoint that is not there; None is none."""
     if path is not None and not osp.isfile(path):
         what = 'is not a file' if osp.exists(path) else 'does not exist'
         raise CheckpointError(f'checkpoint {path} {what}.')
 
 
-def load_checkpoint(path: Union[str, Path], trust: bool = False) -> Dict[str, Any]:
-    """Loads a checkpoint to the CPU, by default without running anything in it.
-
-    See :func:`load_safely`.
+def load_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
+    """Loads a checkpoint by :func:`load_safely`.
 
     Raises:
         CheckpointError: It cannot be loaded, or holds no ``state_dict``.
@@ -44,7 +42,7 @@ def load_checkpoint(path: Union[str, Path], trust: bool = False) -> Dict[str, An
     return checkpoint
 
 
-def load_safely(path: Union[str, Path], trust: bool = False) -> Any:
+def load_safely(path: str | Path, trust: bool = False) -> Any:
     """Loads tensors, plain values and mmengine's log history to the CPU.
 
     Args:
@@ -96,7 +94,7 @@ def drop_code(checkpoint: Any) -> None:
         meta.pop('config', None)
 
 
-def save_checkpoint(checkpoint: Any, path: Union[str, Path]) -> None:
+def save_checkpoint(checkpoint: Any, path: str | Path) -> None:
     """Writes a file of ``torch.save`` whole, or not at all and an ``OutputError``."""
     # torch itself writes to a file with errors that are no OSError.
     content = io.BytesIO()

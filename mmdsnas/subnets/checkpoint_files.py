@@ -6,7 +6,7 @@ import re
 from contextlib import contextmanager
 from logging import WARNING
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Union
+from typing import Any, Iterator
 
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
@@ -25,14 +25,14 @@ class Checkpoints:
     """Loads checkpoints, each once although mmengine needs it too.
 
     Args:
-        trust (bool): Whether code in the files may run. Defaults to False.
+        trust (bool): Whether code in the files may run.
     """
 
     def __init__(self, trust: bool = False) -> None:
         self.trust = trust
-        self._kept: Dict[str, Any] = {}
+        self._kept: dict[str, Any] = {}
 
-    def load(self, path: Union[str, Path]) -> Dict[str, Any]:
+    def load(self, path: str | Path) -> dict[str, Any]:
         """Loads a checkpoint, see ``load_checkpoint``, and keeps it for mmengine."""
         if str(path) not in self._kept:
             self._kept = {str(path): load_checkpoint(path, self.trust)}
@@ -65,7 +65,7 @@ class Checkpoints:
         return load_safely(filename, self.trust) if kept is None else kept
 
 
-def find_latest(checkpoints: Checkpoints, work_dir: Union[str, Path]) -> Optional[str]:
+def find_latest(checkpoints: Checkpoints, work_dir: str | Path) -> str | None:
     """The newest checkpoint of a work directory that is whole; None without any.
 
     Its ``last_checkpoint`` names the newest; where that is damaged or missing, the one
@@ -74,13 +74,11 @@ def find_latest(checkpoints: Checkpoints, work_dir: Union[str, Path]) -> Optiona
     Raises:
         CheckpointError: There are checkpoints, but all are damaged.
     """
-    return on_rank_0(
-        lambda: _first_whole(checkpoints, Path(work_dir)),
-        'look for a checkpoint to resume',
-    )
+    task = 'look for a checkpoint to resume'
+    return on_rank_0(lambda: _first_whole(checkpoints, Path(work_dir)), task)
 
 
-def _first_whole(checkpoints: Checkpoints, work_dir: Path) -> Optional[str]:
+def _first_whole(checkpoints: Checkpoints, work_dir: Path) -> str | None:
     reasons = []
     for path in _newest_first(work_dir):
         try:
@@ -98,7 +96,7 @@ def _first_whole(checkpoints: Checkpoints, work_dir: Path) -> Optional[str]:
     return None
 
 
-def _newest_first(work_dir: Path) -> List[Path]:
+def _newest_first(work_dir: Path) -> list[Path]:
     """The one that ``last_checkpoint`` names, those before it, then the others."""
     noted, text = work_dir / LAST_CHECKPOINT, ''
     try:
@@ -119,7 +117,7 @@ def _newest_first(work_dir: Path) -> List[Path]:
     return [newest, *sorted(number, key=lambda p: (number[p] > last, -number[p]))]
 
 
-def _siblings(path: Path) -> Dict[Path, int]:
+def _siblings(path: Path) -> dict[Path, int]:
     """Files beside a path, which differ from it in their number: their numbers."""
     own = _NUMBERED.fullmatch(path.name)
     if own is None or not osp.isdir(path.parent):

@@ -1,7 +1,7 @@
 """The child of a search as a checkpoint: its weights and what made it."""
 
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Mapping
 
 from torch import Tensor, nn
 
@@ -11,15 +11,13 @@ from mmdsnas.utils.plain import plain
 from mmdsnas.versions import __version__
 from .checkpoint import save_checkpoint
 from .metadata import Metadata
-from .subnet import Subnet, check_subnet, subnet_of_path, write_subnet
+from .subnet import SEARCH_PREFIX, Subnet, check_subnet, subnet_of_path, write_subnet
 
-# What the names of the supernet's weights begin with in a search.
-SEARCH_PREFIX = 'architecture.'
-# And those of alpha: in MMRazor before its version 1.0.0 the second.
+# Of the names of alpha in a search: in MMRazor before its version 1.0.0 the second.
 ALPHA_PREFIXES = ('mutator._arch_params.', 'mutator.arch_params.')
 
 
-def child_state_dict(architecture: nn.Module, subnet: Subnet) -> Dict[str, Tensor]:
+def child_state_dict(architecture: nn.Module, subnet: Subnet) -> dict[str, Tensor]:
     """Weights of a child on the CPU, under the names of a model of ``sub_model``.
 
     They are those of the supernet without the candidates that are not in the child.
@@ -36,9 +34,7 @@ def child_state_dict(architecture: nn.Module, subnet: Subnet) -> Dict[str, Tenso
     return {k: w.detach().cpu() for k, w in weights if not k.startswith(dropped)}
 
 
-def child_checkpoint(
-    algorithm: DSNAS, extra: Optional[Metadata] = None
-) -> Dict[str, Any]:
+def child_checkpoint(algorithm: DSNAS, extra: Metadata | None = None) -> dict[str, Any]:
     """The child of a search as a checkpoint of tensors and plain values.
 
     Args:
@@ -46,8 +42,8 @@ def child_checkpoint(
         extra (Metadata, optional): More for ``meta``, e.g. the accuracy.
 
     Returns:
-        dict: ``state_dict`` and ``meta``, see ``Metadata``, with costs under the keys
-        of ``COSTS``: counted in the child itself, or else those of the cost table.
+        dict: ``state_dict`` and ``meta``, with costs under the keys of ``COSTS``:
+        counted in the child itself, or else those of the cost table.
 
     Raises:
         ConfigError: The child is not within the limits of the search.
@@ -63,30 +59,24 @@ def child_checkpoint(
         for name, amounts in counted.items()
     }
     groups = {block: group for group, names in table.groups.items() for block in names}
-    blocks = {
-        name: dict(
-            candidate=path[groups[name]],
-            probability=confidence[groups[name]],
-            **amounts,
-        )
-        for name, amounts in costs.items()
-        if name
-    }
-    subnet = subnet_of_path(algorithm, path)
+    # That of no name is the whole network; the others are in its order.
+    whole, subnet = costs.pop(''), subnet_of_path(algorithm, path)
+    blocks = {}
+    for name, amounts in costs.items():
+        own = dict(candidate=path[groups[name]], probability=confidence[groups[name]])
+        blocks[name] = {**own, **amounts}
     meta = dict(
         subnet=subnet,
         input_shape=estimator.input_shape,
         blocks=blocks,
-        **costs[''],
+        **whole,
         mmdsnas_version=__version__,
         **(extra or {}),
     )
     return dict(meta=plain(meta), state_dict=child_state_dict(architecture, subnet))
 
 
-def save_child(
-    checkpoint: Dict[str, Any], pth: Union[str, Path], yaml: Union[str, Path]
-) -> None:
+def save_child(checkpoint: dict[str, Any], pth: str | Path, yaml: str | Path) -> None:
     """Writes a child from :func:`child_checkpoint`, and its subnet file, atomically."""
     save_checkpoint(checkpoint, pth)
     write_subnet(checkpoint['meta']['subnet'], yaml)
@@ -100,7 +90,7 @@ def is_of_search(checkpoint: Mapping[str, Any]) -> bool:
 
 def child_of_search(
     weights: Mapping[str, Tensor], child: Mapping[str, Tensor]
-) -> Dict[str, Tensor]:
+) -> dict[str, Tensor]:
     """Takes from the weights of a search those that the state dict of a child has.
 
     They have the names of the child; what is missing is left out.

@@ -2,7 +2,7 @@
 
 from logging import WARNING
 from pathlib import Path
-from typing import Any, Mapping, Optional, Union
+from typing import Any, Mapping
 
 from mmengine.logging import print_log
 
@@ -10,15 +10,11 @@ from mmdsnas.models import Stage
 from .metadata import meta_of
 
 
-def what_is_missing(meta: Mapping[str, Any]) -> Optional[str]:
+def what_is_missing(meta: Mapping[str, Any]) -> str | None:
     """What a search lacks of being done.
 
-    Args:
-        meta (Mapping): Of a checkpoint, see ``Metadata``; has ``epoch`` and ``plan``.
-
-    Returns:
-        str, optional: Follows 'is not finished: '; None if it is done, or if ``meta``
-        does not tell.
+    It follows 'is not finished: '. None: it is done, or the ``meta`` of its checkpoint
+    does not tell.
     """
     if not _tells(meta):
         return None
@@ -28,17 +24,16 @@ def what_is_missing(meta: Mapping[str, Any]) -> Optional[str]:
     has_child = searched or (bool(plan.get('selects')) and epoch > finetune)
     stage = Stage.of(max(epoch - 1, 0), plan['pretrain_epochs'], finetune)
     if epoch < last:
-        parts = [f'it has done {epoch} of {last} epochs, in the {stage.value} stage']
+        reason = f'it has done {epoch} of {last} epochs, in the {stage.value} stage; '
         remedy = '--resume goes on'
     elif epoch < finetune:
-        parts = [
+        reason = (
             f'train_cfg.max_epochs is {last}, but the finetune stage begins after '
-            f'model.finetune_epochs, {finetune}'
-        ]
+            f'model.finetune_epochs, {finetune}; '
+        )
         remedy = '--resume with a larger train_cfg.max_epochs goes on'
     elif not has_child:
-        parts = []
-        remedy = 'see model.pretrain_epochs and model.finetune_epochs'
+        reason, remedy = '', 'see model.pretrain_epochs and model.finetune_epochs'
     else:
         return None
     if not has_child:
@@ -47,7 +42,7 @@ def what_is_missing(meta: Mapping[str, Any]) -> Optional[str]:
         child = 'the child is chosen, but not trained to the end'
     else:
         child = 'not all blocks are fixed, so the child is the likeliest so far'
-    return '; '.join([*parts, child, remedy])
+    return f'{reason}{child}; {remedy}'
 
 
 def _tells(meta: Mapping[str, Any]) -> bool:
@@ -62,7 +57,7 @@ def how_it_ended(meta: Mapping[str, Any]) -> str:
     return 'The search is done.' if _tells(meta) else ''
 
 
-def warn_of_unfinished(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> None:
+def warn_of_unfinished(checkpoint: Mapping[str, Any], path: str | Path) -> None:
     """Warns whoever uses a child, of the file ``path``, whose search is not done."""
     missing = what_is_missing(meta_of(checkpoint))
     if missing is not None:

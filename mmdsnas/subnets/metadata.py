@@ -1,7 +1,7 @@
 """What a checkpoint, of a run or of a child, says of itself in its ``meta``."""
 
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Annotated, Any, Mapping, Sequence
 
 import torch
 from pydantic import Field, StrictFloat, StrictInt, TypeAdapter, ValidationError
@@ -14,7 +14,7 @@ from mmdsnas.utils.words import shown
 LARGEST = torch.finfo(torch.float32).max
 
 Integer = Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
-Number = Annotated[Union[StrictInt, StrictFloat], Field(ge=-LARGEST, le=LARGEST)]
+Number = Annotated[StrictInt | StrictFloat, Field(ge=-LARGEST, le=LARGEST)]
 
 
 class Plan(TypedDict):
@@ -30,43 +30,42 @@ class Plan(TypedDict):
 class DatasetMeta(TypedDict, total=False):
     """What mmengine keeps of the data set, as far as it is read."""
 
-    classes: Union[List[Any], Tuple[Any, ...]]
+    classes: list[Any] | tuple[Any, ...]
 
 
 class SearchGroup(TypedDict):
     """Blocks that share one ``alpha``, and the names of its candidates."""
 
-    blocks: List[str]
-    choices: List[str]
+    blocks: list[str]
+    choices: list[str]
 
 
 class RunState(TypedDict, total=False):
     """What the exactness of a resume depends on; the last three are of a search."""
 
     # Whose change makes a resumed run another one.
-    setting: Dict[str, Any]
+    setting: dict[str, Any]
     # Of optimizers and schedules, by dotted name.
-    options: Dict[str, Any]
+    options: dict[str, Any]
     stage: str
     # Candidate by search group.
-    fixed: Dict[str, Any]
+    fixed: dict[str, Any]
     # Whose change cannot be resumed from.
-    search_space: Dict[str, SearchGroup]
+    search_space: dict[str, SearchGroup]
 
 
 class Metadata(TypedDict, total=False):
     """The ``meta`` of a checkpoint, of which nothing must be there.
 
-    Beside these stand costs of a child under the names of the cost table, such as
-    ``mflops``, and what mmengine adds, such as ``seed``.
+    Beside these stand costs of a child, such as ``mflops``, and what mmengine adds.
     """
 
     # Candidate by block, see ``recorded_subnet``.
     subnet: Any
     # Of one image, that the costs are of.
-    input_shape: Tuple[Integer, Integer, Integer, Integer]
+    input_shape: tuple[Integer, Integer, Integer, Integer]
     # ``candidate``, ``probability`` and costs by block.
-    blocks: Dict[str, Dict[str, Any]]
+    blocks: dict[str, dict[str, Any]]
     # Those that are done.
     epoch: Integer
     iter: Integer
@@ -74,8 +73,8 @@ class Metadata(TypedDict, total=False):
     # Of the weights, at the end.
     lr: Number
     # Of the last validation, and of the child on data that no epoch saw.
-    metrics: Dict[str, Any]
-    test_metrics: Dict[str, Any]
+    metrics: dict[str, Any]
+    test_metrics: dict[str, Any]
     dataset_meta: DatasetMeta
     # How a child is built, see ``recorded_child_config``.
     child_config: Any
@@ -92,9 +91,9 @@ def fits(value: Any, kind: TypeAdapter) -> bool:
     """Whether a value is of a kind."""
     try:
         kind.validate_python(value)
+        return True
     except ValidationError:
         return False
-    return True
 
 
 def meta_of(checkpoint: Mapping[str, Any]) -> Metadata:
@@ -107,31 +106,27 @@ def meta_of(checkpoint: Mapping[str, Any]) -> Metadata:
     return {k: v for k, v in items if k not in _FIELDS or fits(v, _FIELDS[k])}
 
 
-def number(value: Any) -> Union[int, float, None]:
+def number(value: Any) -> int | float | None:
     """A number that can be shown and saved; None for anything else."""
     return value if fits(value, _NUMBER) else None
 
 
-def recorded_input_size(checkpoint: Mapping[str, Any]) -> Optional[int]:
+def recorded_input_size(checkpoint: Mapping[str, Any]) -> int | None:
     """Pixels of the square images that a child is meant for, if its file tells."""
     *_, height, width = meta_of(checkpoint).get('input_shape', (0, 0))
     return height if height == width > 0 else None
 
 
-def recorded_classes(checkpoint: Mapping[str, Any]) -> List[str]:
+def recorded_classes(checkpoint: Mapping[str, Any]) -> list[str]:
     """Class names that a checkpoint records; none where it has none."""
     recorded = meta_of(checkpoint).get('dataset_meta', {})
     return list(map(str, recorded.get('classes', ())))
 
 
 def check_classes(
-    checkpoint: Mapping[str, Any], classes: Optional[Sequence[str]], path: Any
+    checkpoint: Mapping[str, Any], classes: Sequence[str] | None, path: Any
 ) -> None:
-    """Refuses images whose classes are others than those that a checkpoint records.
-
-    Args:
-        checkpoint (Mapping): From ``load_checkpoint``, of the file ``path``.
-        classes (Sequence[str], optional): Of the images, if they are known.
+    """Refuses images of other classes, if they are known, than a checkpoint records.
 
     Raises:
         CheckpointError: They are others, or in another order.
@@ -144,7 +139,7 @@ def check_classes(
         )
 
 
-def check_resumable(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> None:
+def check_resumable(checkpoint: Mapping[str, Any], path: str | Path) -> None:
     """Raises a ``CheckpointError`` unless a checkpoint holds the state of a run.
 
     That of a child alone, or of a best model, holds weights without it.
@@ -159,7 +154,7 @@ def check_resumable(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> No
         )
 
 
-def last_lr(checkpoint: Mapping[str, Any]) -> Optional[float]:
+def last_lr(checkpoint: Mapping[str, Any]) -> float | None:
     """Learning rate of the weights at the end, by the optimizer or ``meta``."""
     optimizer = checkpoint.get('optimizer')
     try:

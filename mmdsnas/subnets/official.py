@@ -7,7 +7,7 @@ child fills one: ``features.I.POS.branch_main.0.weight``.
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Mapping
 
 import torch
 from mmengine.registry import DefaultScope
@@ -18,9 +18,8 @@ from mmdsnas.models import DifferentiableMutator
 from mmdsnas.models.architecture import build_architecture
 from mmdsnas.models.weights import differences, why_unfit, without_module
 from mmdsnas.versions import __version__
-from .child import SEARCH_PREFIX
 from .metadata import last_lr, meta_of
-from .subnet import block_names
+from .subnet import SEARCH_PREFIX, block_names
 
 ALPHA = 'log_alpha'
 # Published by the authors beside their models.
@@ -40,20 +39,6 @@ _LAYERS = (
 _COUNTER = '.num_batches_tracked'
 
 
-class Converted(NamedTuple):
-    """A checkpoint of the authors in our form.
-
-    Attributes:
-        kind (str): ``'supernet'`` or ``'child'``.
-        checkpoint (dict): ``meta`` and ``state_dict``.
-        probabilities (dict[str, float], optional): Of a supernet's child, by block.
-    """
-
-    kind: str
-    checkpoint: Dict[str, Any]
-    probabilities: Optional[Dict[str, float]] = None
-
-
 def empty_architecture(model_cfg: Mapping[str, Any]) -> nn.Module:
     """The supernet of a search's or child's config without memory for its weights.
 
@@ -70,7 +55,7 @@ def empty_architecture(model_cfg: Mapping[str, Any]) -> nn.Module:
         return build_architecture(architecture)
 
 
-def official_names(architecture: nn.Module) -> Dict[str, str]:
+def official_names(architecture: nn.Module) -> dict[str, str]:
     """Our names of the weights of a supernet by the authors', in the model's order.
 
     Raises:
@@ -95,7 +80,7 @@ def official_names(architecture: nn.Module) -> Dict[str, str]:
     return names
 
 
-def check_md5(path: Union[str, Path], model: str) -> None:
+def check_md5(path: str | Path, model: str) -> None:
     """Compares a file with the sum in ``MD5`` that the authors published of a model.
 
     Raises:
@@ -114,8 +99,8 @@ def check_md5(path: Union[str, Path], model: str) -> None:
 
 
 def convert_official(
-    checkpoint: Mapping[str, Any], architecture: nn.Module, source: Union[str, Path]
-) -> Converted:
+    checkpoint: Mapping[str, Any], architecture: nn.Module, source: str | Path
+) -> tuple[dict[str, Any], dict[str, float] | None]:
     """Turns a checkpoint of the authors into one of ours.
 
     Args:
@@ -125,15 +110,17 @@ def convert_official(
         source (str | Path): Where it came from, for the message.
 
     Returns:
-        Converted: With the names of ``DSNAS``, or of a model built by ``sub_model``.
+        tuple[dict, dict[str, float] | None]: ``meta`` and ``state_dict``, of a
+        supernet with the names of ``DSNAS`` and else with those of ``sub_model``; and
+        of a supernet the probabilities of its child by block.
 
     Raises:
         CheckpointError: A tensor is missing, left over, of another shape or
             not finite; the message names all of them.
         ConfigError: The architecture is not that of the authors.
     """
-    known = isinstance(checkpoint, Mapping)
-    weights = checkpoint.get('state_dict', checkpoint) if known else None
+    found = checkpoint if isinstance(checkpoint, Mapping) else {}
+    weights = found.get('state_dict', found)
     if not isinstance(weights, Mapping) or not weights:
         raise CheckpointError(f'checkpoint {source} holds no weights.')
     weights = without_module(weights)
@@ -143,16 +130,16 @@ def convert_official(
 
     slots = {_slot(n) for n in weights} & {_slot(n) for n in expected} - {None}
     chosen = [sorted(k for i, k in slots if i == block) for block in range(len(blocks))]
-    kind, wrong = 'supernet', []
-    if 2 * sum(len(found) > 1 for found in chosen) > len(blocks):
+    is_supernet = 2 * sum(len(found) > 1 for found in chosen) > len(blocks)
+    wrong = []
+    if is_supernet:
         choices = max(len(op.choices) for op in blocks.values())
         expected[ALPHA] = torch.empty(len(blocks), choices, device='meta')
     else:
-        kind = 'child'
         # In child training the authors' alpha is random; the slots tell the child.
         weights.pop(ALPHA, None)
         expected = {n: w for n, w in expected.items() if _slot(n) in slots | {None}}
-        wrong = [
+        wrong += [
             f'features.{block} has {len(found)} candidates instead of one'
             for block, found in enumerate(chosen)
             if len(found) != 1
@@ -170,14 +157,14 @@ def convert_official(
         and not value.isfinite().all()
     ]
     if wrong:
-        lines = '\n'.join(f'  {line}' for line in wrong)
+        kind, lines = 'supernet' if is_supernet else 'child', '\n  '.join(wrong)
         raise CheckpointError(
-            f"checkpoint {source} is not a {kind} of the authors' network:\n{lines}"
+            f"checkpoint {source} is not a {kind} of the authors' network:\n  {lines}"
         )
 
     state_dict = {names[n]: weights[n].detach() for n in expected if n != ALPHA}
     probabilities = None
-    if kind == 'supernet':
+    if is_supernet:
         alpha = weights[ALPHA].detach()
         state_dict = _of_algorithm(state_dict, alpha, architecture)
         chosen = alpha.argmax(1, keepdim=True).tolist()
@@ -190,11 +177,10 @@ def convert_official(
         lr=last_lr(checkpoint),
         mmdsnas_version=__version__,
     )
-    converted = dict(meta=meta_of(dict(meta=meta)), state_dict=state_dict)
-    return Converted(kind, converted, probabilities)
+    return dict(meta=meta_of(dict(meta=meta)), state_dict=state_dict), probabilities
 
 
-def _slot(name: str) -> Optional[Tuple[int, int]]:
+def _slot(name: str) -> tuple[int, int] | None:
     """The number of a block and that of a candidate."""
     found = re.match(r'features\.(\d{1,4})\.(\d{1,4})\.', name)
     return found and (int(found[1]), int(found[2]))
@@ -202,7 +188,7 @@ def _slot(name: str) -> Optional[Tuple[int, int]]:
 
 def _of_algorithm(
     state_dict: Mapping[str, Tensor], alpha: Tensor, architecture: nn.Module
-) -> Dict[str, Tensor]:
+) -> dict[str, Tensor]:
     """Weights of the architecture and ``log_alpha`` under the names of ``DSNAS``."""
     mutator = DifferentiableMutator()
     mutator.prepare_from_supernet(architecture)

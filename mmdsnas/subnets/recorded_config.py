@@ -8,7 +8,7 @@ code, it may name no more than the layers that a network is made of.
 import re
 from functools import reduce
 from operator import getitem
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from mmcls.models import TIMMBackbone
 from mmengine.config import Config
@@ -33,7 +33,7 @@ _PACKAGES = re.compile(
     mmcls\.(?:datasets\.transforms
         |models\.(?:backbones|classifiers\.image|heads|losses|necks|utils))
     |mmcv\.(?:cnn\.bricks|ops|transforms)
-    |mmdsnas\.(?:datasets\.transforms|models\.(?:backbones|heads|losses|mutables|ops))
+    |mmdsnas\.(?:datasets\.load_resized|models\.(?:mutables|official_network))
     |mmengine\.(?:model\.(?:base_model|weight_init)|utils\.dl_utils\.parrots_wrapper)
     |mmrazor\.models\.(?:losses|mutables
         |architectures\.(?:backbones|classifiers|dynamic_ops|heads|necks|ops))
@@ -56,15 +56,11 @@ _PARTS = {
 }
 
 
-def child_config(config: Config) -> Optional[Dict[str, Any]]:
+def child_config(config: Config) -> dict[str, Any] | None:
     """The part of a config that a child needs, for the ``meta`` of a checkpoint.
 
-    Args:
-        config (Config): Of a search, or of a child alone.
-
-    Returns:
-        dict, optional: A config of plain values, whose model is a ``sub_model`` without
-        its subnet; None for another model.
+    It is a config of plain values, whose model is a ``sub_model`` without its subnet.
+    None for another model than a search or a child.
     """
     model = config.get('model') or {}
     architecture = model.get('architecture', model.get('cfg'))
@@ -87,7 +83,7 @@ def child_config(config: Config) -> Optional[Dict[str, Any]]:
     )
 
 
-def config_input_shape(model: Mapping[str, Any]) -> Optional[Sequence[int]]:
+def config_input_shape(model: Mapping[str, Any]) -> Sequence[int] | None:
     """Shape of one image, by the config of a search or of a child."""
     if 'architecture' not in model:
         return model.get('input_shape')
@@ -96,16 +92,12 @@ def config_input_shape(model: Mapping[str, Any]) -> Optional[Sequence[int]]:
 
 def recorded_child_config(
     checkpoint: Mapping[str, Any], trust_checkpoint: bool = False
-) -> Optional[Config]:
+) -> Config | None:
     """The config that a checkpoint has of its child, None if it has none.
 
-    Args:
-        checkpoint (Mapping): From ``load_checkpoint``.
-        trust_checkpoint (bool): Whether it may name anything that can be imported.
-
     Raises:
-        CheckpointError: It is no such config, or names what is no registered layer,
-            or files.
+        CheckpointError: It is no such config. Or it names what is no registered layer,
+            or files, and is not trusted.
     """
     found = plain(meta_of(checkpoint).get(KEY))
     if found is None:
@@ -127,11 +119,7 @@ def recorded_child_config(
 
 
 def _for_child(value: Any) -> Any:
-    """Without what serves the training alone.
-
-    That is what mixes batches, whose classes may be anybody's, and the files of initial
-    weights: a child has weights of its own.
-    """
+    """Without what mixes batches in training, and files of initial weights."""
     if isinstance(value, dict):
         return {n: _for_child(p) for n, p in value.items() if not _is_of_training(n, p)}
     if isinstance(value, (list, tuple)):
@@ -150,17 +138,16 @@ def _is_of_training(name: str, part: Any) -> bool:
 def _is_child_config(found: Any) -> bool:
     try:
         for place, known in _PARTS.items():
-            part = reduce(getitem, place, found)
-            if not isinstance(part, dict) or not part.keys() <= known:
+            if not dict(reduce(getitem, place, found)).keys() <= known:
                 return False
         model, data = found['model'], found['test_dataloader']['dataset']
         sound = isinstance(model['cfg'], dict) and isinstance(data['pipeline'], list)
         return sound and model['type'] == SUB_MODEL
-    except (KeyError, TypeError):
+    except (LookupError, TypeError, ValueError):
         return False
 
 
-def _check_scopes(found: Dict[str, Any]) -> None:
+def _check_scopes(found: dict[str, Any]) -> None:
     scopes = sorted({place.scope for place in _places(registry.MODELS)})
     for scope in [found.get('default_scope'), *values_of(found, '_scope_')]:
         if scope not in scopes:
@@ -194,7 +181,7 @@ def _check_files(config: Any) -> None:
                 )
 
 
-def _named(kind: str, kinds: Sequence[Registry]) -> List[Any]:
+def _named(kind: str, kinds: Sequence[Registry]) -> list[Any]:
     """All that a name may stand for, whatever scope it is looked up from."""
     scope, _, name = kind.rpartition('.')
     places = [place for registered in kinds for place in _places(registered)]

@@ -4,7 +4,7 @@ A file is MMRazor's: YAML, ``name of the block: {chosen: candidate}``.
 """
 
 from pathlib import Path
-from typing import Any, Dict, Mapping, Union
+from typing import Any, Mapping
 
 import torch.nn as nn
 import yaml
@@ -17,9 +17,10 @@ from mmdsnas.utils.paths import find_subnet
 from mmdsnas.utils.words import nearest, shown
 
 # Name (or alias) of a block -> name of its candidate.
-Subnet = Dict[str, str]
-# MMRazor's DumpSubnetHook names the blocks as the algorithm sees them.
-ALGORITHM_PREFIX = 'architecture.'
+Subnet = dict[str, str]
+# What the names of the supernet's weights begin with in a search, and blocks in files
+# of MMRazor's DumpSubnetHook.
+SEARCH_PREFIX = 'architecture.'
 # Of lists and dicts in a subnet file; MMRazor's have 4.
 MAX_DEPTH = 20
 
@@ -46,7 +47,7 @@ class _Loader(yaml.SafeLoader):
         raise ComposerError(None, None, reason, event.start_mark)
 
 
-def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
+def read_subnet(source: str | Path | Mapping[str, Any]) -> Subnet:
     """Reads a subnet from a file or from what such a file holds.
 
     Args:
@@ -82,12 +83,12 @@ def read_subnet(source: Union[str, Path, Mapping[str, Any]]) -> Subnet:
                 f'candidate}}, but is {shown(entry)}.'
             )
         subnet[block] = chosen
-    if all(block.startswith(ALGORITHM_PREFIX) for block in subnet):
-        subnet = {b.removeprefix(ALGORITHM_PREFIX): c for b, c in subnet.items()}
+    if all(block.startswith(SEARCH_PREFIX) for block in subnet):
+        subnet = {b.removeprefix(SEARCH_PREFIX): c for b, c in subnet.items()}
     return subnet
 
 
-def write_subnet(subnet: Subnet, path: Union[str, Path]) -> None:
+def write_subnet(subnet: Subnet, path: str | Path) -> None:
     """Writes a subnet file in MMRazor's format, atomically."""
     content = {block: dict(chosen=c) for block, c in subnet.items()}
     text = yaml.safe_dump(content, sort_keys=False)
@@ -95,7 +96,7 @@ def write_subnet(subnet: Subnet, path: Union[str, Path]) -> None:
         temporary.write_text(text, encoding='utf-8')
 
 
-def block_names(model: nn.Module) -> Dict[str, OneHotMutableOP]:
+def block_names(model: nn.Module) -> dict[str, OneHotMutableOP]:
     """Blocks of an architecture under the names that subnet files use."""
     return {
         module.alias or name: module
@@ -105,11 +106,7 @@ def block_names(model: nn.Module) -> Dict[str, OneHotMutableOP]:
 
 
 def check_subnet(model: nn.Module, subnet: Subnet) -> None:
-    """Refuses a subnet that does not fit a supernet.
-
-    Raises:
-        SubnetError: A block is missing or unknown, or its candidate is.
-    """
+    """Raises a ``SubnetError`` if a subnet does not fit a supernet."""
     blocks = block_names(model)
     hint = '; the subnet belongs to another supernet.'
     for name in subnet:

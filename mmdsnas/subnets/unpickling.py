@@ -1,15 +1,14 @@
 """What mmengine's checkpoints hold beyond tensors, read without their own code.
 
 mmengine keeps the history of its logs as objects with NumPy arrays and, by
-``getattr``, methods. While :func:`history_allowed` lasts, each of these names of a
-file means a stand-in of this module, which takes plain values alone and looks
-nothing up. So neither ``getattr`` runs nor NumPy's own unpickling, which believes
-what a file says of the layout of memory.
+``getattr``, methods. Here each of these names means a stand-in, which takes plain
+values alone and looks nothing up: neither ``getattr`` runs nor NumPy's own unpickling,
+which believes what a file says of the layout of memory.
 """
 
 from contextlib import contextmanager
 from pickle import UnpicklingError
-from typing import Any, Dict, Iterator
+from typing import Any, Iterator
 
 import numpy as np
 import torch
@@ -52,7 +51,7 @@ class _History(HistoryBuffer):
         HistoryBuffer.__init__(history)
         return history
 
-    def __setstate__(self, state: Dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__class__ = HistoryBuffer
         history, counts = state['_log_history'], state['_count_history']
         self.__init__(history, counts, int(state['max_length']))

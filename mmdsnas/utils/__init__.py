@@ -1,5 +1,3 @@
 """Helpers that belong to no single part of the search."""
 
 from .paths import config_root, find_config, find_subnet
-
-__all__ = ['config_root', 'find_config', 'find_subnet']

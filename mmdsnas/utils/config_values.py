@@ -1,7 +1,6 @@
 """Looks into the values of a config."""
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, Iterator
 
 
 def type_name(part: Any) -> str:

@@ -1,25 +1,10 @@
 """The data loaders of a config, and their data sets, whatever stands around them."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Iterator, Mapping
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Where classes such as RepeatDataset and ConcatDataset have what they stand around.
 _INSIDE = ('dataset', 'datasets')
-
-
-class DataSet(NamedTuple):
-    """A data set that stands around no other one.
-
-    Attributes:
-        config (dict): The part of the loader's config itself, not a copy.
-        where (str): Its option in the loader: ``dataset``, ``dataset.datasets.1``.
-        around (tuple[str, ...]): Types of what stands around it, from the outside.
-    """
-
-    config: dict[str, Any]
-    where: str
-    around: tuple[str, ...]
 
 
 def loaders(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -35,25 +20,27 @@ def loaders(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: loader for name, loader in found.items() if isinstance(loader, dict)}
 
 
-def data_sets(loader: Mapping[str, Any] | None) -> Iterator[DataSet]:
-    """The innermost data sets of the config of a data loader."""
-    return _inside((loader or {}).get('dataset'), 'dataset', ())
+def data_sets(loader: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """The innermost data sets of a data loader by their options in it; no copies.
+
+    Such an option is ``dataset``, or ``dataset.datasets.1`` where others stand around.
+    """
+    return dict(_inside((loader or {}).get('dataset'), 'dataset'))
 
 
 def pipeline_of(loader: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """The transforms of a data loader's first data set; none where it has none."""
-    found = (part.config.get('pipeline') for part in data_sets(loader))
+    found = (part.get('pipeline') for part in data_sets(loader).values())
     return next(found, None) or []
 
 
-def _inside(part: Any, where: str, around: tuple[str, ...]) -> Iterator[DataSet]:
+def _inside(part: Any, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
     if isinstance(part, (list, tuple)):
         for i, item in enumerate(part):
-            yield from _inside(item, f'{where}.{i}', around)
+            yield from _inside(item, f'{where}.{i}')
     elif isinstance(part, dict):
         inner = [n for n in _INSIDE if isinstance(part.get(n), (dict, list, tuple))]
         if not inner:
-            yield DataSet(part, where, around)
-        around = (*around, str(part.get('type')))
+            yield where, part
         for name in inner:
-            yield from _inside(part[name], f'{where}.{name}', around)
+            yield from _inside(part[name], f'{where}.{name}')

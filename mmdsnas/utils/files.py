@@ -3,9 +3,9 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator
 
 from mmdsnas.errors import OutputError
 
@@ -22,13 +22,11 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         path (str | Path): The file; its folder is created.
 
     Yields:
-        Path: A temporary file beside it, to be written. It takes the place of
-        ``path`` when the block ends, and is removed if the block fails. Of a
-        process that is killed it is left over: :func:`remove_leftovers`.
+        Path: A temporary file beside it, to be written. It takes the place of ``path``
+        when the block ends. A killed process leaves it: :func:`remove_leftovers`.
 
     Raises:
-        OutputError: Something cannot be written, e.g. because the disk is full;
-            a file that was there is as before.
+        OutputError: It cannot be written; a file that was there is as before.
     """
     path = Path(path)
     temporary = path.parent / f'.{path.name}.{secrets.token_hex(4)}{SUFFIX}'
@@ -48,12 +46,9 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: str | Path) -> list[Path]:
-    """Removes what killed writers left in a folder, which need not exist.
+    """Removes the temporary files that killed writers left in a folder, and names them.
 
-    No other process may be writing into the folder.
-
-    Returns:
-        list[Path]: The temporary files of :func:`write_atomically` that were there.
+    The folder need not exist. No other process may be writing into it.
     """
     paths = sorted(Path(folder).glob(f'.*{SUFFIX}'))
     found = [p for p in paths if _TEMPORARY.fullmatch(p.name) and p.is_file()]

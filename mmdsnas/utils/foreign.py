@@ -1,8 +1,8 @@
 """Errors of code that is not ours: of networks, data sets and metrics."""
 
 import traceback
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Iterator
 
 import torch
 
@@ -19,11 +19,8 @@ FOREIGN = (
 def telling(what: str) -> Iterator[None]:
     """Turns errors of foreign code into those of a config that does not fit it.
 
-    Args:
-        what (str): What fails then.
-
     Raises:
-        ConfigError: Names the error and its place.
+        ConfigError: Names what fails then, the error and its place.
     """
     try:
         yield

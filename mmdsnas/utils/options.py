@@ -2,10 +2,10 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+import re
 from dataclasses import is_dataclass
 from math import prod
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, Callable, Sequence, TypeVar, get_type_hints
 
 import torch
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -61,9 +61,6 @@ def checked_options(function: Callable) -> Callable:
     Each must be what its annotation says, such as ``Annotated[int, Field(ge=1)]``;
     nothing is converted.
 
-    Args:
-        function (Callable): What is called with options of a config.
-
     Returns:
         Callable: Raises a ``ConfigError`` that names all options that are wrong. Its
         ``adapters()`` are pydantic's, by argument.
@@ -106,10 +103,6 @@ def checked_options(function: Callable) -> Callable:
 _MUST = dict(
     int_type='be a whole number',
     float_type='be a finite number',
-    bool_type='be True or False',
-    string_type='be a string',
-    string_too_short='not be empty',
-    dict_type='be a dict',
     tuple_type='be a list or tuple',
     list_type='be a list or tuple',
     sequence_str='be a list or tuple',
@@ -120,7 +113,6 @@ _MUST = dict(
     greater_than_equal='be at least {ge:.12g}',
     less_than='be below {lt:.12g}',
     less_than_equal='be at most {le:.12g}',
-    value_error='{error}',
 )
 
 
@@ -130,19 +122,13 @@ def _must(error: ErrorDetails) -> str:
         return _MUST['list_type']
     if error['type'] in _MUST:
         return _MUST[error['type']].format(**context)
-    return error['msg'].replace('Input should ', '')
+    return re.sub('^(Value error,|.*? should) ', '', error['msg'])
 
 
 def problems(where: str, value: Any, adapter: TypeAdapter) -> list[str]:
-    """What is wrong with a value.
+    """A sentence, without its dot, for each place in a value that is wrong.
 
-    Args:
-        where (str): Its name, e.g. ``'limit of CostTerm'``.
-        value (Any): The value.
-        adapter (TypeAdapter): What it may be.
-
-    Returns:
-        list[str]: A sentence, without its dot, for each place in it that is wrong.
+    ``where`` is its name, e.g. ``'limit of CostTerm'``; ``adapter`` has what it may be.
     """
     try:
         adapter.validate_python(value)

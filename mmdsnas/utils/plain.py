@@ -7,9 +7,8 @@ import torch
 def plain(value: Any) -> Any:
     """The same value of built-in types and tensors, which ``weights_only=True`` loads.
 
-    Args:
-        value (Any): Nested dicts, lists and tuples of numbers, strings,
-            tensors and NumPy values; anything else becomes its ``str``.
+    What is neither a dict, a list, a tuple, a number, a string, a tensor nor of NumPy
+    becomes its ``str``.
     """
     if isinstance(value, dict):
         return {plain(k): plain(v) for k, v in value.items()}

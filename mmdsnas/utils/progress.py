@@ -1,7 +1,6 @@
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import Iterator, Sequence, TypeVar
 
 from mmengine.logging import print_log
 from rich.console import Console
@@ -16,9 +15,7 @@ INTERVAL = 10.0
 def progress(items: Sequence[Item], what: str) -> Iterator[Item]:
     """Yields items whose work takes minutes, and says how much is left.
 
-    Args:
-        items (Sequence): What there is to do.
-        what (str): What is done, for a bar on a terminal or lines of the log.
+    On a terminal that is a bar, elsewhere lines of the log; ``what`` is what is done.
     """
     if sys.stderr.isatty():
         console = Console(stderr=True)

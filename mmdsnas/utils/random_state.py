@@ -30,12 +30,7 @@ def random_states_kept(seed: int) -> Iterator[None]:
 
 
 def seed_all(key: Sequence[int]) -> None:
-    """Seeds the generators of Python, NumPy and torch (CPU and CUDA).
-
-    Args:
-        key (Sequence[int]): Numbers, at least 0; each set of them gives other
-            states.
-    """
+    """Seeds Python, NumPy and torch (CPU and CUDA) by some numbers of at least 0."""
     words = np.random.SeedSequence(key).generate_state(3)
     random.seed(int(words[0]))
     np.random.seed(words[1])

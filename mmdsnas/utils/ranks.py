@@ -12,13 +12,9 @@ T = TypeVar('T')
 def on_rank_0(function: Callable[[], T], task: str) -> T:
     """What a function returns on rank 0, which alone calls it.
 
-    Args:
-        function (Callable): Reads files, say, of the machine of rank 0.
-        task (str): What rank 0 'failed to' do, for the message of the other ranks.
-
     Raises:
-        UserError: That of the function, on all ranks; the others get one, too, if the
-            function ends in any other way.
+        UserError: That of the function, on all ranks. If it ends in any other way, the
+            others say that rank 0 'failed to' do the task.
     """
     found = [None, UserError(f'rank 0 failed to {task}.')]
     try:

@@ -26,12 +26,7 @@ def shown(value: Any) -> str:
 def nearest(name: Any, known: Iterable[str]) -> str:
     """What a message says of a name that is not known.
 
-    Args:
-        name (Any): What was given.
-        known (Iterable[str]): What there is.
-
-    Returns:
-        str: The nearest name; without one, those that there are if they are few.
+    That is the nearest name; without one, all names that there are if they are few.
     """
     known = sorted(known)
     found = difflib.get_close_matches(str(name)[:60], known, 1)

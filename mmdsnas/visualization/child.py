@@ -2,129 +2,93 @@
 
 import math
 from dataclasses import dataclass, field
+from os.path import isfile
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, Optional
+from typing import Any, Iterable, Mapping
 
 from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.models.cost import COSTS
-from mmdsnas.subnets import read_subnet, recorded_classes
-from mmdsnas.subnets.checkpoint import (
-    LAST_CHECKPOINT,
-    SUBNET_PTH,
-    SUBNET_YAML,
-    load_checkpoint,
-)
-from mmdsnas.subnets.metadata import Metadata, meta_of, number
+from mmdsnas.subnets import recorded_classes, recorded_subnet
+from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT, SUBNET_PTH, load_checkpoint
+from mmdsnas.subnets.metadata import meta_of, number
 
 # What a checkpoint tells of the child and of its blocks, and how a table calls it.
 UNITS = {cost.key: cost.unit for cost in COSTS.values()}
 NUMBERS = dict(probability='probability', **UNITS)
 # By block: ``candidate``, and those of ``NUMBERS`` that are known.
-Blocks = Dict[str, Dict[str, Any]]
+Blocks = dict[str, dict[str, Any]]
 
 
 @dataclass
 class Child:
-    """What the files of a run tell of its child.
+    """What the files of a run tell of its child."""
 
-    Attributes:
-        blocks (dict[str, dict]): ``candidate``, ``probability`` and costs by block,
-            from the input to the output.
-        costs (dict[str, float]): Of the whole, see ``UNITS``.
-        test (dict[str, float]): Metrics of the test, by name.
-        classes (list[str]): Names of the classes.
-        left_out (list[str]): Files that are damaged, or of another run.
-    """
-
+    #: From the input to the output.
     blocks: Blocks = field(default_factory=dict)
-    costs: Dict[str, float] = field(default_factory=dict)
-    test: Dict[str, float] = field(default_factory=dict)
-    classes: List[str] = field(default_factory=list)
-    left_out: List[str] = field(default_factory=list)
+    #: Of the whole, see ``UNITS``.
+    costs: dict[str, float] = field(default_factory=dict)
+    #: Metrics of the test, by name.
+    test: dict[str, float] = field(default_factory=dict)
+    #: Names of the classes.
+    classes: list[str] = field(default_factory=list)
+    #: Files that are damaged, or of another run.
+    left_out: list[str] = field(default_factory=list)
 
 
 def read_child(
-    work_dir: Path, done: float, validated: float, begun: Optional[str] = None
+    work_dir: Path, done: float, validated: float, begun: str | None = None
 ) -> Child:
     """Reads the child, or what the last checkpoint tells of it.
 
-    How far a run is tells its files from those of an earlier one. The times of the
-    files would not: they change when a folder is copied.
-
-    Args:
-        work_dir (Path): Work directory of a run.
-        done (float): Epochs that it had.
-        validated (float): Epochs that it had when it last wrote its child.
-        begun (str, optional): ``DATE_TIME`` of its start, if the folder had a run
-            before.
+    How far a run is tells its files from those of an earlier one: the epochs that it
+    had ``done``, and had when it last wrote its child; and, if the folder had a run
+    before, ``DATE_TIME`` when it was ``begun``. The times of the files would not: they
+    change when a folder is copied.
     """
 
-    def is_foreign(meta: Metadata, is_child: bool) -> bool:
-        epoch, time = meta.get('epoch', math.nan), meta.get('time')
-        if begun is not None and is_child and epoch < validated:
-            return True
-        # A checkpoint has the time of its saving.
-        if begun is not None and isinstance(time, str) and time < begun:
-            return True
-        return epoch > math.ceil(done)
-
     child = Child()
-    left_out, foreign = child.left_out, False
-    for path in _checkpoints(work_dir, left_out):
-        try:
-            checkpoint = load_checkpoint(path)
-            meta = meta_of(checkpoint)
-            if is_foreign(meta, path.name == SUBNET_PTH):
-                left_out.append(f'{path.name}, which is not of this run')
-                foreign = True
-                continue
-            tested = meta.get('test_metrics', {})
-            child.blocks = _blocks(meta)
-            child.costs, child.test = _numbers(meta, UNITS), _numbers(tested, tested)
-            child.classes = recorded_classes(checkpoint)
-            break
-        except (CheckpointError, SubnetError) as error:
-            left_out.append(str(error).rstrip('.'))
-    yaml = work_dir / SUBNET_YAML
-    # It tells no epoch, and is written with subnet.pth.
-    if not (child.blocks or foreign or begun) and yaml.is_file():
-        try:
-            child.blocks = _of_subnet(yaml)
-        except SubnetError as error:
-            left_out.append(str(error).rstrip('.'))
-    return child
-
-
-def _numbers(told: Mapping[str, Any], names: Iterable[str]) -> Dict[str, float]:
-    found = {name: number(told.get(name)) for name in names}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _blocks(meta: Metadata) -> Blocks:
-    if 'blocks' in meta:
-        return {
-            name: dict(candidate=str(of.get('candidate')), **_numbers(of, NUMBERS))
-            for name, of in meta['blocks'].items()
-        }
-    # A path in a checkpoint would name a file that is not of the run.
-    subnet = meta.get('subnet')
-    return _of_subnet(subnet) if subnet and isinstance(subnet, Mapping) else {}
-
-
-def _of_subnet(source: Any) -> Blocks:
-    return {name: dict(candidate=c) for name, c in read_subnet(source).items()}
-
-
-def _checkpoints(work_dir: Path, left_out: List[str]) -> List[Path]:
-    """The child's file, then the last checkpoint, of those that are there."""
-    paths = [work_dir / SUBNET_PTH]
-    last = work_dir / LAST_CHECKPOINT
+    paths, last = [work_dir / SUBNET_PTH], work_dir / LAST_CHECKPOINT
     try:
-        if last.is_file():
+        if isfile(last):
             # The path where the run wrote it; the folder may have moved since.
             told = last.read_text(encoding='utf-8', errors='replace').strip()
             paths.append(work_dir / Path(told).name)
-        return [path for path in paths if path.is_file()]
     except OSError as error:
-        left_out.append(f'{last} cannot be read: {error.strerror or error}')
-        return [path for path in paths[:1] if path.is_file()]
+        child.left_out.append(f'{last} cannot be read: {error.strerror or error}')
+    for path in filter(isfile, paths):
+        try:
+            checkpoint = load_checkpoint(path)
+            meta = meta_of(checkpoint)
+            epoch, time = meta.get('epoch', math.nan), meta.get('time')
+            foreign = epoch > math.ceil(done)
+            if begun is not None:
+                # A checkpoint has the time of its saving.
+                foreign |= isinstance(time, str) and time < begun
+                foreign |= path.name == SUBNET_PTH and epoch < validated
+            if foreign:
+                child.left_out.append(f'{path.name}, which is not of this run')
+                continue
+            child.blocks = _blocks(checkpoint)
+            child.costs, tested = _numbers(meta, UNITS), meta.get('test_metrics', {})
+            child.test = _numbers(tested, tested)
+            child.classes = recorded_classes(checkpoint)
+            break
+        except (CheckpointError, SubnetError) as error:
+            child.left_out.append(str(error).rstrip('.'))
+    return child
+
+
+def _blocks(checkpoint: Mapping[str, Any]) -> Blocks:
+    blocks = meta_of(checkpoint).get('blocks')
+    if blocks is None:
+        subnet = recorded_subnet(checkpoint) or {}
+        return {name: dict(candidate=chosen) for name, chosen in subnet.items()}
+    return {
+        name: dict(candidate=str(of.get('candidate')), **_numbers(of, NUMBERS))
+        for name, of in blocks.items()
+    }
+
+
+def _numbers(told: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:
+    found = {name: number(told.get(name)) for name in names}
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,7 +1,7 @@
 """The figures of a report: curves over the epochs, and the child."""
 
 import math
-from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,7 +23,7 @@ class Line(NamedTuple):
 
     name: str
     curve: Curve
-    style: Dict[str, Any]
+    style: dict[str, Any]
     legend: str = ''
 
 
@@ -79,18 +79,12 @@ def line_chart(lines: Sequence[Line], epochs: Epochs, y_label: str) -> Figure:
 
 
 def child_rows(
-    blocks: Blocks,
-    rest: Optional[float],
-    costliest: float,
-    colours: Mapping[str, str],
+    blocks: Blocks, rest: float | None, costliest: float, colours: Mapping[str, str]
 ) -> Figure:
     """The child from its input to its output, a block a row, with bars of MFLOPs.
 
-    Args:
-        blocks (dict[str, dict]): See ``Child``.
-        rest (float, optional): MFLOPs of what is not searched.
-        costliest (float): MFLOPs that the longest bar stands for; 0 draws none.
-        colours (Mapping[str, str]): Colour by candidate.
+    ``rest`` are those of what is not searched, ``costliest`` those of the longest bar,
+    0 where there are none; ``colours`` are by candidate.
     """
     most = 28 if costliest else 50
     labels = [

@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 from mmdsnas.models.cost import COSTS
 from .child import NUMBERS
@@ -27,24 +27,20 @@ class Picture:
     title: str
     text: str
     draw: Callable[[], Any]
-    head: List[str]
-    rows: List[List[Any]]
+    head: list[str]
+    rows: list[list[Any]]
 
 
 class ReportFigures:
-    """Draws runs beside each other, with axes of one length.
-
-    Args:
-        runs (Sequence[Run]): One or several.
-        names (Sequence[str]): What they are called, each another name.
-    """
+    """Draws one run, or several beside each other by names, with axes of one length."""
 
     def __init__(self, runs: Sequence[Run], names: Sequence[str]) -> None:
         self.runs = dict(zip(names, runs))
         self.alone = len(runs) == 1
+        self.lines = dict(zip(names, itertools.cycle(COLOURS)))
         self.length = max(run.length for run in runs)
-        units = {run.unit for run in runs}
-        self.unit = units.pop() if len(units) == 1 else 'iteration'
+        by_epoch = all(run.record.by_epoch for run in runs)
+        self.unit = 'epoch' if by_epoch else 'iteration'
         mflops = [n for run in runs for n in (*_mflops(run), _rest(run) or 0)]
         self.costliest = max(mflops, default=0)
         blocks = [of for run in runs for of in run.probabilities().values()]
@@ -52,7 +48,7 @@ class ReportFigures:
         shown = [candidate for of in blocks for candidate in of] + sorted(chosen)
         self.colours = dict(zip(dict.fromkeys(shown), itertools.cycle(COLOURS)))
 
-    def sections(self) -> Dict[str, List[Picture]]:
+    def sections(self) -> dict[str, list[Picture]]:
         """By part of the page, what the files tell enough of to be drawn."""
         losses = self._lines('train', ('task.loss', 'loss'))
         loss = self._chart('loss', f'loss over the {self.unit}s', 'loss', losses)
@@ -62,16 +58,16 @@ class ReportFigures:
             blocks=self._of_each(self._probabilities) + self._of_each(self._rewards),
             search=[*self._entropies(), *self._costs()],
         )
-        taken: List[str] = []
+        taken: set[str] = set()
         for picture in itertools.chain(*sections.values()):
             # Names of metrics that differ may be one name of a file.
-            names = (f'{picture.name}-{k}' for k in itertools.count(2))
-            if picture.name in taken:
-                picture.name = next(name for name in names if name not in taken)
-            taken.append(picture.name)
+            name, number = picture.name, itertools.count(2)
+            while picture.name in taken:
+                picture.name = f'{name}-{next(number)}'
+            taken.add(picture.name)
         return sections
 
-    def _of_each(self, make: Callable[[Run], Optional[Picture]]) -> List[Picture]:
+    def _of_each(self, make: Callable[[Run], Picture | None]) -> list[Picture]:
         pictures = []
         for k, (name, run) in enumerate(self.runs.items(), 1):
             picture = make(run)
@@ -82,7 +78,7 @@ class ReportFigures:
                 pictures.append(picture)
         return pictures
 
-    def _child(self, run: Run) -> Optional[Picture]:
+    def _child(self, run: Run) -> Picture | None:
         blocks = run.child.blocks
         if not blocks:
             return None
@@ -96,7 +92,7 @@ class ReportFigures:
             [[n, b['candidate'], *map(b.get, there)] for n, b in blocks.items()],
         )
 
-    def _probabilities(self, run: Run) -> Optional[Picture]:
+    def _probabilities(self, run: Run) -> Picture | None:
         blocks = run.probabilities()
         if not blocks:
             return None
@@ -111,7 +107,7 @@ class ReportFigures:
             table_of(curve for of in blocks.values() for curve in of.values()),
         )
 
-    def _rewards(self, run: Run) -> Optional[Picture]:
+    def _rewards(self, run: Run) -> Picture | None:
         rewards = alike(run.by_block('reward'))
         if not rewards:
             return None
@@ -135,14 +131,14 @@ class ReportFigures:
         same = all(run.stages == runs[0].stages for run in runs)
         return Epochs(self.length, self.unit, runs[0].stages if same else [])
 
-    def _lines(self, kind: str, names: Sequence[str], alone: str = '') -> List[Line]:
+    def _lines(self, kind: str, names: Sequence[str], alone: str = '') -> list[Line]:
         """Of each run the first of some numbers that it has."""
         lines = []
-        for color, (title, run) in zip(itertools.cycle(COLOURS), self.runs.items()):
-            curves = getattr(run, kind)
+        for title, run in self.runs.items():
+            curves, style = getattr(run, kind), dict(color=self.lines[title])
             for name in [name for name in names if name in curves][:1]:
                 label = (alone or name) if self.alone else title
-                lines.append(Line(label, curves[name], dict(color=color)))
+                lines.append(Line(label, curves[name], style))
         return lines
 
     def _accuracies(self) -> Iterable[Picture]:
@@ -158,7 +154,7 @@ class ReportFigures:
                 yield from self._chart(name, title, name, lines)
 
     def _entropies(self) -> Iterable[Picture]:
-        lines: List[Line] = []
+        lines: list[Line] = []
         style = dict(color=COLOURS[5], linewidth=1, alpha=0.8)
         for run in self.runs.values() if self.alone else ():
             curves = run.by_block('entropy').items()
@@ -174,12 +170,11 @@ class ReportFigures:
                 sampled = self._lines('train', ['sampled_mflops'], 'sampled')
                 lines += [line._replace(style=points) for line in sampled]
             lines += self._lines('train', [cost.expected], 'expected')
-            for color, (title, run) in zip(itertools.cycle(COLOURS), self.runs.items()):
-                limit = run.limits.get(measure)
-                if limit is not None:
+            for title, run in self.runs.items():
+                if measure in run.limits:
                     label = 'limit' if self.alone else f'limit of {title}'
-                    color = COLOURS[1] if self.alone else color
-                    curve = Curve([0, self.length], [limit, limit])
+                    color = COLOURS[1] if self.alone else self.lines[title]
+                    curve = Curve([0, self.length], [run.limits[measure]] * 2)
                     style = dict(color=color, linewidth=1.5, linestyle='--')
                     limits.append(Line(label, curve, style))
             title = f'Cost in {cost.unit}'
@@ -192,7 +187,7 @@ class ReportFigures:
         unit: str,
         lines: Sequence[Line],
         limits: Sequence[Line] = (),
-    ) -> List[Picture]:
+    ) -> list[Picture]:
         """A chart, if there is anything to draw."""
         lines = [line._replace(curve=line.curve.drawable()) for line in lines]
         lines = [line for line in lines if line.curve.at]
@@ -211,18 +206,18 @@ class ReportFigures:
         return [picture] if lines else []
 
 
-def table_of(curves: Iterable[Curve]) -> List[List[Optional[float]]]:
+def table_of(curves: Iterable[Curve]) -> list[list[float | None]]:
     """A row for each moment in which one of the curves has a value."""
     columns = [dict(zip(*curve)) for curve in curves]
     moments = sorted({at for column in columns for at in column})
     return [[at, *(column.get(at) for column in columns)] for at in moments]
 
 
-def _mflops(run: Run) -> List[float]:
+def _mflops(run: Run) -> list[float]:
     return [b['mflops'] for b in run.child.blocks.values() if 'mflops' in b]
 
 
-def _rest(run: Run) -> Optional[float]:
+def _rest(run: Run) -> float | None:
     """MFLOPs of what is not searched."""
     own, whole = _mflops(run), run.child.costs.get('mflops')
     if whole is None or len(own) < len(run.child.blocks):

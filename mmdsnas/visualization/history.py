@@ -3,8 +3,9 @@
 import math
 import statistics
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Union
+from typing import NamedTuple
 
 from mmdsnas.errors import DataError
 from mmdsnas.models.cost import COSTS
@@ -18,8 +19,8 @@ from .sessions import EARLIER, Records, Session, merged, read_starts
 class Curve(NamedTuple):
     """Values of one number over the epochs, from 0 when the run begins."""
 
-    at: List[float]
-    values: List[float]
+    at: list[float]
+    values: list[float]
 
     def finite(self) -> 'Curve':
         """Without points that are infinite, in float32, or no number."""
@@ -44,33 +45,21 @@ class Stage(NamedTuple):
 
 @dataclass
 class Run:
-    """What the files of a run tell, in plain numbers.
+    """What the files of a run tell, in plain numbers."""
 
-    Attributes:
-        work_dir (Path): Where they are.
-        sessions (list[Session]): The starts of the run.
-        done (float): Epochs, or iterations, that it had.
-        length (float): Those that it was to have.
-        missing (str, optional): What it lacks of being done; None if it is done.
-        stages (list[Stage]): Of a search.
-        train (dict[str, Curve]): What was logged in training, by its name.
-        val (dict[str, Curve]): What was logged in validations, by its name.
-        fixed_in (dict[str, int]): The epoch, from 1, at whose start a block was fixed.
-        child (Child): What is told of it.
-        left_out (list[str]): What of its files could not be read, or is not of it.
-    """
-
+    #: Where they are.
     work_dir: Path
-    sessions: List[Session]
+    #: The starts of the run.
+    sessions: list[Session]
+    #: Epochs, or iterations, that it had.
     done: float
-    length: float
-    missing: Optional[str]
-    stages: List[Stage]
-    train: Dict[str, Curve]
-    val: Dict[str, Curve]
-    fixed_in: Dict[str, int]
+    #: What was logged in training, and in validations, by its name.
+    train: dict[str, Curve]
+    val: dict[str, Curve]
+    #: What is told of it.
     child: Child
-    left_out: List[str]
+    #: What of its files could not be read, or is not of it.
+    left_out: list[str]
 
     @property
     def name(self) -> str:
@@ -83,9 +72,22 @@ class Run:
         return self.sessions[-1].record
 
     @property
+    def length(self) -> float:
+        """The epochs, or iterations, that it was to have."""
+        return max(self.done, self.record.length)
+
+    @property
     def unit(self) -> str:
         """What the run counts, ``'epoch'`` or ``'iteration'``."""
         return 'epoch' if self.record.by_epoch else 'iteration'
+
+    @property
+    def missing(self) -> str | None:
+        """What it lacks of being done; None if it is done."""
+        missing = what_is_missing(dict(epoch=int(self.done), plan=self.record.plan))
+        if missing is None and self.done < self.length:
+            missing = f'it has done {self.done:.4g} of {self.length:g} {self.unit}s'
+        return missing
 
     @property
     def seconds(self) -> float:
@@ -93,20 +95,44 @@ class Run:
         return sum(session.record.seconds for session in self.sessions)
 
     @property
-    def limits(self) -> Dict[str, float]:
+    def limits(self) -> dict[str, float]:
         """The limits on the cost, by measure."""
         given = self.record.limits
         return {m: given[m] for m in COSTS if number(given.get(m)) is not None}
 
-    def by_block(self, kind: str) -> Dict[str, Curve]:
+    @cached_property
+    def stages(self) -> list[Stage]:
+        """Those of a search, without the empty ones."""
+        plan, names = self.record.plan, ('pretrain', 'search', 'finetune')
+        ends = [number(plan.get(f'{name}_epochs')) for name in names[::2]]
+        if None in ends:
+            return []
+        bounds = [0, *(min(end, self.length) for end in ends), self.length]
+        stages = [Stage(*parts) for parts in zip(names, bounds, bounds[1:])]
+        return [stage for stage in stages if stage.begin < stage.end]
+
+    @cached_property
+    def fixed_in(self) -> dict[str, int]:
+        """The epoch, from 1, at whose start a block was fixed.
+
+        From then on there is no entropy; what never had one has no choice.
+        """
+        fixed = {}
+        for block, (at, values) in self.by_block('entropy').items():
+            if values[-1] == 0 and any(values):
+                last = max(k for k, value in enumerate(values) if value)
+                fixed[block] = math.ceil(at[last + 1])
+        return fixed
+
+    def by_block(self, kind: str) -> dict[str, Curve]:
         """Curves such as ``entropy/<block>`` and ``reward/<block>``, by block."""
         prefix = f'{kind}/'
         curves = self.train.items()
         return {n.removeprefix(prefix): c for n, c in curves if n.startswith(prefix)}
 
-    def probabilities(self) -> Dict[str, Dict[str, Curve]]:
+    def probabilities(self) -> dict[str, dict[str, Curve]]:
         """Probabilities at the end of epochs, by block and candidate."""
-        blocks: Dict[str, Dict[str, Curve]] = {}
+        blocks: dict[str, dict[str, Curve]] = {}
         known = self.by_block('entropy')
         for name, curve in self.by_block('prob').items():
             # A candidate may have a slash in its name, and a block one in its alias.
@@ -116,7 +142,7 @@ class Run:
         return blocks
 
 
-def check_work_dir(folder: Union[str, Path]) -> Path:
+def check_work_dir(folder: str | Path) -> Path:
     """The whole path of a work directory; a DataError if it is no folder."""
     folder = Path(folder)
     if not folder.is_dir():
@@ -127,13 +153,10 @@ def check_work_dir(folder: Union[str, Path]) -> Path:
     return folder.resolve()
 
 
-def read_run(work_dir: Union[str, Path]) -> Run:
+def read_run(work_dir: str | Path) -> Run:
     """Reads a run, finished, interrupted or resumed: a search, or a training.
 
-    Of several runs in one folder it is the last. What is damaged is left out.
-
-    Args:
-        work_dir (str | Path): Its work directory.
+    Of several runs in one work directory it is the last. What is damaged is left out.
 
     Raises:
         DataError: It is none, or nothing in it can be read.
@@ -141,56 +164,22 @@ def read_run(work_dir: Union[str, Path]) -> Run:
     work_dir = check_work_dir(work_dir)
     sessions, left_out = read_starts(work_dir)
     last = sessions[-1].record
-    records, validated = merged(sessions, 'train'), merged(sessions, 'val')
+    train, val = merged(sessions, 'train'), merged(sessions, 'val')
     # The log knows parts of an epoch; the record, iterations that were not logged.
-    done = max([last.done, *records, *validated])
-    length = max(done, last.length)
-    missing = what_is_missing(dict(epoch=int(done), plan=last.plan))
-    if missing is None and done < length:
-        unit = 'epochs' if last.by_epoch else 'iterations'
-        missing = f'it has done {done:.4g} of {length:g} {unit}'
-    # Without validations it writes the child at its end.
+    done = max([last.done, *train, *val])
     begun = sessions[0].folder.name if EARLIER in left_out else None
-    child = read_child(work_dir, done, max(validated, default=length), begun)
-    train = _curves(records)
-    return Run(
-        *(work_dir, sessions, done, length, missing),
-        stages=_stages(last.plan, length),
-        train=train,
-        val=_curves(validated),
-        fixed_in=_fixed_in(train),
-        child=child,
-        left_out=left_out + child.left_out,
-    )
+    # Without validations it writes the child at its end.
+    validated = max(val, default=max(done, last.length))
+    child = read_child(work_dir, done, validated, begun)
+    left_out += child.left_out
+    return Run(work_dir, sessions, done, _curves(train), _curves(val), child, left_out)
 
 
-def _curves(records: Records) -> Dict[str, Curve]:
-    curves: Dict[str, Curve] = {}
+def _curves(records: Records) -> dict[str, Curve]:
+    curves: dict[str, Curve] = {}
     for at, record in records.items():
         for name, value in record.items():
             curve = curves.setdefault(name, Curve([], []))
             curve.at.append(at)
             curve.values.append(value)
     return curves
-
-
-def _stages(plan: Mapping[str, Any], length: float) -> List[Stage]:
-    """Those of a search, without the empty ones."""
-    ends = [number(plan.get(f'{name}_epochs')) for name in ('pretrain', 'finetune')]
-    if None in ends:
-        return []
-    bounds = [0, *(min(end, length) for end in ends), length]
-    names = ('pretrain', 'search', 'finetune')
-    stages = [Stage(*parts) for parts in zip(names, bounds, bounds[1:])]
-    return [stage for stage in stages if stage.begin < stage.end]
-
-
-def _fixed_in(train: Mapping[str, Curve]) -> Dict[str, int]:
-    """The epochs in which blocks were fixed: from then on there is no entropy."""
-    fixed = {}
-    for name, (at, values) in train.items():
-        # What has no entropy from the first moment has no choice.
-        if name.startswith('entropy/') and values[-1] == 0 and any(values):
-            last = max(k for k, value in enumerate(values) if value)
-            fixed[name.removeprefix('entropy/')] = math.ceil(at[last + 1])
-    return fixed

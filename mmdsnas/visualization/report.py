@@ -2,7 +2,7 @@
 
 import itertools
 from pathlib import Path
-from typing import Container, Sequence, Union
+from typing import Container, Sequence
 
 from jinja2 import Environment
 
@@ -21,16 +21,15 @@ TEMPLATE = Path(__file__).with_name('report.html.jinja')
 
 
 def report(
-    work_dirs: Union[str, Path, Sequence[Union[str, Path]]],
-    out: Union[str, Path, None] = None,
+    work_dirs: str | Path | Sequence[str | Path], out: str | Path | None = None
 ) -> Path:
     """Writes the report of a run, or of several beside each other.
 
     It is made from the files of the runs alone, whether they are finished or not.
 
     Args:
-        work_dirs (str | Path | Sequence[str | Path]): Work directories of searches
-            or of trainings of a child.
+        work_dirs (str | Path | Sequence): Work directories of searches or of
+            trainings of a child.
         out (str | Path, optional): The page, by default ``report.html`` in the work
             directory of a single run, or ``comparison.html`` in the current folder.
             A folder beside it, with its name without ``.html``, gets the pictures as
@@ -66,44 +65,36 @@ def report(
     remove_leftovers(beside)
     svgs = {}
     for picture in itertools.chain(*sections.values()):
-        drawn = svg_of(picture.draw, picture.name, picture.title, picture.text)
-        file, svgs[picture.name] = drawn
-        _write(beside / f'{picture.name}.svg', file)
+        name = picture.name
+        file, svgs[name] = svg_of(picture.draw, name, picture.title, picture.text)
+        _write(beside / f'{name}.svg', file)
     # What a file of a run says is text, whatever it is.
     page = Environment(autoescape=True, trim_blocks=True).from_string(
         TEMPLATE.read_text(encoding='utf-8')
     )
-    text = page.render(
-        title=f'Report: {", ".join(names)}',
-        runs=runs,
-        names=names,
-        sections=sections,
-        svgs=svgs,
-        palette=PALETTE,
-        summary=summary,
-        key_figures=key_figures,
-        differences=differences,
-        version=__version__,
+    tables = dict(summary=summary, key_figures=key_figures, differences=differences)
+    told = dict(
+        title=f'Report: {", ".join(names)}', palette=PALETTE, version=__version__
     )
-    _write(out, text)
+    drawn = dict(runs=runs, names=names, sections=sections, svgs=svgs)
+    _write(out, page.render(**told, **drawn, **tables))
     _remove_others(beside, svgs)
     return out
 
 
 def _remove_others(folder: Path, names: Container[str]) -> None:
     """Removes the pictures of an earlier report, and no file of somebody else."""
-    for path in folder.glob('*.svg'):
-        if path.stem not in names and path.is_file():
-            try:
-                with open(path, encoding='utf-8', errors='replace') as file:
-                    is_own = label(path.stem) in file.read(1000)
-                if is_own:
-                    path.unlink()
-            except OSError as error:
-                raise OutputError(
-                    f'{path} of an earlier report cannot be removed: '
-                    f'{error.strerror or error}.'
-                ) from error
+    paths = [path for path in folder.glob('*.svg') if path.is_file()]
+    for path in paths:
+        try:
+            text = path.read_text(encoding='utf-8', errors='replace')
+            if path.stem not in names and label(path.stem) in text[:1000]:
+                path.unlink()
+        except OSError as error:
+            raise OutputError(
+                f'{path} of an earlier report cannot be removed: '
+                f'{error.strerror or error}.'
+            ) from error
 
 
 def _write(path: Path, text: str) -> None:

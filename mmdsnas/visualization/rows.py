@@ -1,7 +1,7 @@
 """Pictures with a row for each block: probabilities and rewards."""
 
 import math
-from typing import Dict, List, Mapping, Tuple
+from typing import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -65,7 +65,7 @@ def reward_rows(
     return axes.figure
 
 
-def steps(candidates: Mapping[str, Curve]) -> Tuple[List[float], np.ndarray]:
+def steps(candidates: Mapping[str, Curve]) -> tuple[list[float], np.ndarray]:
     """Both ends of each column, and the candidates' probabilities at them.
 
     A column ends where its epoch does; what was not logged has none.
@@ -84,21 +84,18 @@ def steps(candidates: Mapping[str, Curve]) -> Tuple[List[float], np.ndarray]:
     return [end for end, _ in columns], np.clip(shares, 0, 1)
 
 
-def alike(rewards: Mapping[str, Curve]) -> Dict[str, Curve]:
+def alike(rewards: Mapping[str, Curve]) -> dict[str, Curve]:
     """Rewards by block, in one row if those of all blocks are the same.
 
     Some estimators weigh a path as a whole: then its blocks have one reward, up to
     where each is fixed.
     """
-    together: Dict[float, float] = {}
-    for curve in rewards.values():
-        for at, value in zip(*curve):
-            if together.setdefault(at, value) != value:
-                return dict(rewards)
-    if len(rewards) < 2:
+    points = [point for curve in rewards.values() for point in zip(*curve)]
+    value = dict(points)
+    if len(rewards) < 2 or any(value[at] != other for at, other in points):
         return dict(rewards)
-    points = sorted(together.items())
-    return {'all blocks still searched': Curve(*map(list, zip(*points)))}
+    at = sorted(value)
+    return {'all blocks still searched': Curve(at, [value[n] for n in at])}
 
 
 def mean_size(curve: Curve) -> float:
@@ -117,7 +114,7 @@ def _outcome(block: str, candidates: Mapping[str, Curve], run: Run) -> str:
 
 def _rows(
     words: Mapping[str, str], run: Run, epochs: Epochs, head: float, stages: str
-) -> List[Axes]:
+) -> list[Axes]:
     """A row for each block: its name, what is said of it, when it was fixed."""
     head += WORDS + LEGEND * bool(epochs.stages)
     height = head + BAND + (WORDS + BAND) * (len(words) - 1) + FOOT

@@ -3,13 +3,14 @@
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Tuple
+
+from pydantic_core import from_json
 
 from mmdsnas.errors import DataError
 from mmdsnas.subnets.metadata import number
-from .run_record import FILE, RunRecord, parsed
+from .run_record import FILE, RunRecord
 
-Records = Dict[float, Dict[str, float]]
+Records = dict[float, dict[str, float]]
 
 EARLIER = 'what an earlier run left in this folder'
 BY_BLOCK = ('entropy/', 'kl/', 'reward/', 'prob/', 'total_entropy')
@@ -17,23 +18,17 @@ BY_BLOCK = ('entropy/', 'kl/', 'reward/', 'prob/', 'total_entropy')
 
 @dataclass
 class Session:
-    """One start of a run, the content of a folder ``DATE_TIME``.
-
-    Attributes:
-        folder (Path): That folder.
-        record (RunRecord): What the run says of itself.
-        train (dict[float, dict]): Numbers of training by the epochs, or iterations,
-            done: 1.5 is the middle of the second epoch.
-        val (dict[float, dict]): Numbers of validations, likewise.
-    """
+    """One start of a run, the content of a folder ``DATE_TIME``."""
 
     folder: Path
     record: RunRecord
+    #: Numbers of training and of validations by the epochs, or iterations, done: 1.5
+    #: is the middle of the second epoch.
     train: Records = field(default_factory=dict)
     val: Records = field(default_factory=dict)
 
 
-def read_starts(work_dir: Path) -> Tuple[List[Session], List[str]]:
+def read_starts(work_dir: Path) -> tuple[list[Session], list[str]]:
     """Reads what every start of the last run has logged.
 
     A run that was resumed begins where an earlier start of it was; one that begins
@@ -46,13 +41,12 @@ def read_starts(work_dir: Path) -> Tuple[List[Session], List[str]]:
     Raises:
         DataError: There is no number of a training in the work directory.
     """
-    sessions: List[Session] = []
-    left_out: List[str] = []
+    sessions: list[Session] = []
+    left_out: list[str] = []
     for file in sorted(work_dir.glob(f'*/{FILE}')):
-        told: List[str] = []
         try:
             session = Session(file.parent, RunRecord.read(file))
-            _read_numbers(session, told)
+            told = _read_numbers(session)
         except DataError as error:
             left_out.append(str(error).rstrip('.'))
             continue
@@ -71,7 +65,7 @@ def read_starts(work_dir: Path) -> Tuple[List[Session], List[str]]:
     return sessions, left_out
 
 
-def merged(sessions: List[Session], kind: str) -> Records:
+def merged(sessions: list[Session], kind: str) -> Records:
     """All numbers of a kind; what was trained again counts by its last writing."""
     records: Records = {}
     for session in sessions:
@@ -81,24 +75,18 @@ def merged(sessions: List[Session], kind: str) -> Records:
     return dict(sorted(records.items()))
 
 
-def _read_numbers(session: Session, left_out: List[str]) -> None:
-    """Takes in the lines of a log; names those that are damaged."""
+def _read_numbers(session: Session) -> list[str]:
+    """Takes in the lines of a log; returns what is damaged of it."""
     file = session.folder / 'vis_data' / 'scalars.json'
     try:
         texts = file.read_text(encoding='utf-8', errors='replace').splitlines()
     except FileNotFoundError:
-        return
+        return []
     except OSError as error:
-        left_out.append(f'{file} cannot be read: {error.strerror or error}')
-        return
+        return [f'{file} cannot be read: {error.strerror or error}']
     damaged = []
     for count, text in enumerate(texts, 1):
-        line = {
-            name: n
-            for name, n in parsed(text).items()
-            # No integer that fits no float; NaN and infinity are numbers of a run.
-            if type(n) is float or type(n) is int and abs(n) <= sys.float_info.max
-        }
+        line = _numbers(text)
         is_train = 'iter' in line or any(name.startswith(BY_BLOCK) for name in line)
         step = number(line.get('step'))
         if step is not None and step >= is_train:
@@ -108,6 +96,20 @@ def _read_numbers(session: Session, left_out: List[str]) -> None:
         # The last one is cut, if the run was killed.
         elif count < len(texts):
             damaged.append(str(count))
-    if damaged:
-        more = ', …' if len(damaged) > 5 else ''
-        left_out.append(f'damaged lines of {file}: {", ".join(damaged[:5])}{more}')
+    more = ', …' if len(damaged) > 5 else ''
+    lines = f'damaged lines of {file}: {", ".join(damaged[:5])}{more}'
+    return [lines] if damaged else []
+
+
+def _numbers(text: str) -> dict[str, float]:
+    """The numbers of a JSON object; none, if a text is no object."""
+    try:
+        found = from_json(text)
+    except ValueError:
+        return {}
+    return {
+        name: n
+        for name, n in (found.items() if isinstance(found, dict) else ())
+        # No integer that fits no float; NaN and infinity are numbers of a run.
+        if type(n) is float or type(n) is int and abs(n) <= sys.float_info.max
+    }

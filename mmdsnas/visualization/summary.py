@@ -1,21 +1,19 @@
 """The table at the beginning of a report: a run in some lines."""
 
-from typing import Any, Dict, Iterable, List, Sequence, Tuple
+from typing import Any, Iterable, Sequence
 
 from mmdsnas.models.cost import COSTS
 from .child import UNITS
 from .history import Run
 
 PACKAGES = ('mmdsnas', 'PyTorch', 'MMEngine', 'Python')
-Rows = List[Tuple[str, List[str]]]
+Rows = list[tuple[str, list[str]]]
 
 
 def summary(runs: Sequence[Run]) -> Rows:
-    """What is to be said of runs at a glance.
+    """What is to be said of runs at a glance: a name, and what it is in each run.
 
-    Returns:
-        list[tuple[str, list[str]]]: A name, and what it is in each run; ``''`` where
-        the files do not tell. What none of them tells is left out.
+    It is ``''`` where the files do not tell; what none of them tells is left out.
     """
     metrics = dict.fromkeys(n for run in runs for n in run.val if '/' in n)
     tested = dict.fromkeys(name for run in runs for name in run.child.test)
@@ -24,7 +22,7 @@ def summary(runs: Sequence[Run]) -> Rows:
     return [(name, values) for name, values in rows if any(values)]
 
 
-def _told(run: Run, metrics: Iterable[str], tested: Iterable[str]) -> Dict[str, str]:
+def _told(run: Run, metrics: Iterable[str], tested: Iterable[str]) -> dict[str, str]:
     begin, facts = run.sessions[0].record.begin, run.record.facts
     options = flat(run.record.options)
     limits = [f'{value:g} {COSTS[m].unit}' for m, value in run.limits.items()]
@@ -52,7 +50,7 @@ def _told(run: Run, metrics: Iterable[str], tested: Iterable[str]) -> Dict[str, 
     }
 
 
-def key_figures(run: Run) -> Dict[str, str]:
+def key_figures(run: Run) -> dict[str, str]:
     """The few numbers of a run that stand above all others, by their names."""
     # An accuracy before other metrics.
     names = sorted((n for n in run.val if '/' in n), key=lambda n: 'accuracy/' not in n)
@@ -73,11 +71,11 @@ def differences(runs: Sequence[Run]) -> Rows:
     return [(name, values) for name, values in rows if len(set(values)) > 1]
 
 
-def flat(value: Any, name: str = '') -> Dict[str, Any]:
+def flat(value: Any, name: str = '') -> dict[str, Any]:
     """Options by dotted name; what is in a list is counted from 0."""
     if not isinstance(value, (dict, list)) or not value:
         return {name: value}
-    found: Dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, part in value.items() if isinstance(value, dict) else enumerate(value):
         found.update(flat(part, f'{name}.{key}' if name else str(key)))
     return found
@@ -92,7 +90,7 @@ def duration(seconds: float) -> str:
     return f'{minutes} min {rest} s' if minutes else f'{rest} s'
 
 
-def _data(options: Dict[str, Any], classes: List[str]) -> str:
+def _data(options: dict[str, Any], classes: list[str]) -> str:
     dataset = 'train_dataloader.dataset'
     name = str(options.get(f'{dataset}.type', '')).rpartition('.')[2]
     root = options.get(f'{dataset}.data_root') or options.get('data_root')
@@ -101,18 +99,16 @@ def _data(options: Dict[str, Any], classes: List[str]) -> str:
     return ', '.join(str(part) for part in (name, root, words) if part)
 
 
-def _images(options: Dict[str, Any]) -> str:
+def _images(options: dict[str, Any]) -> str:
     """Of one's own folder: how many there are, and their size in the network."""
-    counts: Dict[str, int] = {}
+    counts: dict[str, int] = {}
     gone = 0
     for name, value in options.items():
-        own, _, rest = name.partition('.found.')
-        kind, *place = rest.split('.')
-        if own == 'own_images' and kind == 'images' and place:
-            number = value if isinstance(value, int) else 0
-            counts[place[0]] = counts.get(place[0], 0) + number
-        if own == 'own_images' and kind == 'left_out' and isinstance(value, str):
-            gone += value != ''
+        match name.split('.'):
+            case 'own_images', 'found', 'images', split, *_ if isinstance(value, int):
+                counts[split] = counts.get(split, 0) + value
+            case 'own_images', 'found', 'left_out', *_:
+                gone += isinstance(value, str)
     words = [f'{number} in {split}' for split, number in counts.items()]
     words += [f'{gone} files left out'] if gone else []
     size = options.get('own_images.input_size')

@@ -4,11 +4,10 @@ import functools
 import io
 import re
 import warnings
-from contextlib import contextmanager
-from typing import Callable, Iterator, Tuple
+from typing import Callable
 from xml.dom import minidom
 
-import matplotlib
+from matplotlib import style
 from matplotlib.figure import Figure
 
 # By name: the colour on light and on dark ground. Those of data are told apart with
@@ -79,27 +78,27 @@ def label(name: str) -> str:
 
 def svg_of(
     draw: Callable[[], Figure], name: str, title: str, text: str
-) -> Tuple[str, str]:
-    """Draws a picture; the same one gives the same bytes.
+) -> tuple[str, str]:
+    """Draws a picture; the same one gives the same bytes, whatever style was set.
 
-    Args:
-        draw (Callable): Makes the figure.
-        name (str): Another one for each picture of a page.
-        title (str): A line.
-        text (str): What it shows, for those who do not see it.
+    ``name`` is another one for each picture of a page; ``text`` is what the picture
+    shows, for those who do not see it.
 
     Returns:
         tuple[str, str]: The text of a file, in light colours, and the element for a
         page, whose colours are those of the page.
     """
-    file = io.StringIO()
-    with _style(name):
-        unsaid = dict.fromkeys(('Creator', 'Date', 'Format', 'Type'))
+    file, unsaid = io.StringIO(), dict.fromkeys(('Creator', 'Date', 'Format', 'Type'))
+    with (
+        style.context({**_STYLE, 'svg.hashsalt': name}, after_reset=True),
+        # The font that measures texts lacks glyphs which the reader's has.
+        warnings.catch_warnings(action='ignore'),
+    ):
         draw().savefig(file, format='svg', metadata=unsaid)
     root = minidom.parseString(file.getvalue().encode()).documentElement
     # Of a whole page it would be the style.
-    for style in root.getElementsByTagName('style'):
-        style.parentNode.removeChild(style)
+    for element in root.getElementsByTagName('style'):
+        element.parentNode.removeChild(element)
     for group in root.getElementsByTagName('g'):
         if group.getAttribute('id').startswith(_TIP):
             _add_first(group, 'title', group.getAttribute('id').removeprefix(_TIP))
@@ -113,7 +112,7 @@ def svg_of(
     )
     colours = re.compile('#[0-9a-f]{6}')
     named = functools.partial(colours.sub, lambda c: _NAMES.get(c[0], c[0]))
-    return lines, re.sub(r'style="[^"]*"', lambda style: named(style[0]), lines)
+    return lines, re.sub(r'style="[^"]*"', lambda found: named(found[0]), lines)
 
 
 def _add_first(parent: minidom.Element, kind: str, text: str, name: str = '') -> None:
@@ -122,14 +121,3 @@ def _add_first(parent: minidom.Element, kind: str, text: str, name: str = '') ->
         element.setAttribute('id', name)
     element.appendChild(parent.ownerDocument.createTextNode(text))
     parent.insertBefore(element, parent.firstChild)
-
-
-@contextmanager
-def _style(salt: str) -> Iterator[None]:
-    """While open, matplotlib has the style of a report, whatever it had before."""
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        # The font that measures texts lacks glyphs which the reader's has.
-        warnings.simplefilter('ignore')
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE, **{'svg.hashsalt': salt})
-        yield

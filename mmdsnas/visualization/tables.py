@@ -1,6 +1,6 @@
 import io
 import statistics
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from rich import box
 from rich.console import Console
@@ -17,7 +17,7 @@ def _table(
     rows: Iterable[Sequence[str]],
     foot: Iterable[Sequence[str]] = (),
     words: int = len(BLOCK),
-    title: Optional[str] = None,
+    title: str | None = None,
 ) -> str:
     """A table as text, whose first columns hold words and all others numbers."""
     table = Table(box=box.SIMPLE, title=title, title_justify='left')
@@ -36,20 +36,13 @@ def _table(
 
 def stage_table(
     title: str,
-    by_stage: Dict[str, List[Amounts]],
-    whole: List[Amounts],
-    columns: List[str],
+    by_stage: dict[str, list[Amounts]],
+    whole: list[Amounts],
+    columns: list[str],
 ) -> str:
-    """Cost of a network stage by stage.
+    """Costs of the stages of a network, and of the whole, by columns of MFLOPs."""
 
-    Args:
-        title (str): What is counted.
-        by_stage (dict[str, list[dict]]): By stage, one cost for each column.
-        whole (list[dict]): Those of the whole network.
-        columns (list[str]): What the columns of MFLOPs count.
-    """
-
-    def row(name: str, costs: List[Amounts]) -> List[str]:
+    def row(name: str, costs: list[Amounts]) -> list[str]:
         numbers = [costs[0]['params'], *(cost['flops'] for cost in costs)]
         return [name, *(f'{number:.3f}' for number in numbers)]
 
@@ -57,16 +50,11 @@ def stage_table(
     return _table(head, [row(*r) for r in rows], [row('in all', whole)], 1, title)
 
 
-def child_table(meta: Dict[str, Any], files: List[str]) -> str:
-    """The end of a search at a glance.
+def child_table(meta: dict[str, Any], files: list[str]) -> str:
+    """The end of a search at a glance, from the ``meta`` of a child's checkpoint.
 
-    Args:
-        meta (dict): ``meta`` of a child's checkpoint.
-        files (list[str]): Where the child is.
-
-    Returns:
-        str: Whether the search is done, the child block by block with its costs, then
-        metrics and files.
+    Whether the search is done, the child block by block with its costs, then metrics
+    and the files where it is.
     """
     costs = [cost for cost in COSTS.values() if cost.key in meta]
     rest = whole = [meta[cost.key] for cost in costs]
@@ -100,19 +88,15 @@ def cost_table(table: CostTable) -> str:
     return _table([*BLOCK, *(cost.heading for cost in costs)], rows, foot)
 
 
-def _shown(costs: Iterable[Any], amounts: Iterable[float]) -> List[str]:
+def _shown(costs: Iterable[Any], amounts: Iterable[float]) -> list[str]:
     return [cost.shown(amount) for cost, amount in zip(costs, amounts)]
 
 
 def error_table(paths: Sequence[Mapping[str, Any]]) -> str:
-    """How far predicted latencies are from measured ones.
+    """How far ``predicted_ms`` of paths are from ``measured_ms``.
 
-    Args:
-        paths (Sequence[Mapping]): Each with ``measured_ms`` and ``predicted_ms``.
-
-    Returns:
-        str: Path by path, then the median and the largest absolute error, and the rank
-        correlation.
+    Path by path, then the median and the largest absolute error, and the rank
+    correlation.
     """
     # Its import would make every tool slower to start.
     from scipy.stats import kendalltau
@@ -138,7 +122,7 @@ def error_table(paths: Sequence[Mapping[str, Any]]) -> str:
 
 
 def subnet_table(
-    subnet: Mapping[str, str], probabilities: Optional[Mapping[str, float]] = None
+    subnet: Mapping[str, str], probabilities: Mapping[str, float] | None
 ) -> str:
     """A subnet, candidate by block, perhaps with their probabilities."""
     if probabilities is None:
@@ -147,7 +131,7 @@ def subnet_table(
     return _table([*BLOCK, 'probability'], rows)
 
 
-def metric_lines(metrics: Dict[str, Any], digits: int = 2) -> List[str]:
+def metric_lines(metrics: dict[str, Any], digits: int = 2) -> list[str]:
     """Results of an evaluation, a line each; also those that are no numbers."""
     return [
         f'{k}: {v:.{digits}f}' if isinstance(v, (int, float)) else f'{k}: {v}'

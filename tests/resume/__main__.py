@@ -6,7 +6,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Dict, List
 
 from . import __doc__ as description
 from .matrix import SETTINGS, Cell, Result, Setting, all_cells, run_cell, run_reference
@@ -65,7 +64,7 @@ def main() -> None:
     sys.exit(bool(problems))
 
 
-def matrix(cells: List[Cell], cores: int, folder: Path) -> int:
+def matrix(cells: list[Cell], cores: int, folder: Path) -> int:
     """Runs cells, the references first; returns how many of them differ."""
     # Imports what is to be killed, which takes seconds.
     from .processes import load_tool, side_by_side
@@ -87,7 +86,7 @@ def matrix(cells: List[Cell], cores: int, folder: Path) -> int:
         )
         for c in cells
     ]
-    results: Dict[Cell, Result] = {}
+    results: dict[Cell, Result] = {}
     for number, result in side_by_side(tasks, cores):
         results[cells[number]] = result
         left = (time.monotonic() - began_cells) * _work(set(cells) - results.keys())
@@ -118,7 +117,7 @@ def many_kills(setting: Setting, kills: int, seed: int, folder: Path) -> int:
         (1, run_killed(main_of_tool, setting, kills, killed, seed, say)),
         (1, run_unkilled(main_of_tool, setting, kills, reference)),
     ]
-    problems: List[str] = []
+    problems: list[str] = []
     for _, result in side_by_side(tasks):
         problems += result.problems
     problems = problems or differences(reference / 'work', killed / 'work')
@@ -142,7 +141,7 @@ def _verdict(result: Result) -> str:
     return '\n    '.join([f'{word}  {result.seconds:.1f} s', *result.problems])
 
 
-def _table(results: Dict[Cell, Result]) -> str:
+def _table(results: dict[Cell, Result]) -> str:
     points = list(dict.fromkeys(cell.point for cell in results))
     settings = [s for s in SETTINGS if any(c.setting == s for c in results)]
     rows = [['killed in', *map(str, settings)]]

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Iterator
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ TIMES = ('time', 'data_time', 'memory')
 NUMBER = re.compile(r'\d+')
 
 
-def differences(reference: Path, other: Path) -> List[str]:
+def differences(reference: Path, other: Path) -> list[str]:
     """How a work directory differs from another one.
 
     Compared are the names of the files; in checkpoints and ``subnet.pth`` every
@@ -63,7 +63,7 @@ def files(folder: Path) -> set:
     return {str(path) for path in paths if not LOGS.fullmatch(path.parts[0])}
 
 
-def logged(folder: Path, start: str = '*') -> Dict[Tuple[str, int, str], List[float]]:
+def logged(folder: Path, start: str = '*') -> dict[tuple[str, int, str], list[float]]:
     """The values in the logs, in the order of time.
 
     Args:
@@ -74,7 +74,7 @@ def logged(folder: Path, start: str = '*') -> Dict[Tuple[str, int, str], List[fl
         dict[tuple, list[float]]: Values by kind (``'iteration'`` or
         ``'epoch'``), step and name.
     """
-    values: Dict[Tuple[str, int, str], List[float]] = {}
+    values: dict[tuple[str, int, str], list[float]] = {}
     for path in sorted(folder.glob(f'{start}/vis_data/scalars.json')):
         # The last line may have been cut off by a kill.
         for line in path.read_text().split('\n')[:-1]:
@@ -87,7 +87,7 @@ def logged(folder: Path, start: str = '*') -> Dict[Tuple[str, int, str], List[fl
     return values
 
 
-def _log_differences(reference: Dict, other: Dict) -> List[str]:
+def _log_differences(reference: dict, other: dict) -> list[str]:
     for key in sorted(reference.keys() | other.keys()):
         wanted, got = set(reference.get(key, ())), set(other.get(key, ()))
         wanted, got = ({repr(value) for value in values} for values in (wanted, got))
@@ -100,7 +100,7 @@ def _log_differences(reference: Dict, other: Dict) -> List[str]:
     return []
 
 
-def _first(name: str, reference: Dict, other: Dict) -> List[str]:
+def _first(name: str, reference: dict, other: dict) -> list[str]:
     """The first difference of two flat dictionaries, and the number of all."""
     found = []
     for key in sorted(reference.keys() | other.keys()):
@@ -134,7 +134,7 @@ def _words(a: Any, b: Any) -> str:
     return f'is {str(b)[:80]!r}, not {str(a)[:80]!r}'
 
 
-def _loaded(path: Path) -> Dict[str, Any]:
+def _loaded(path: Path) -> dict[str, Any]:
     """A checkpoint as a flat dictionary, without what tells times or paths."""
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
@@ -151,7 +151,7 @@ def _loaded(path: Path) -> Dict[str, Any]:
     return leaves
 
 
-def _leaves(value: Any, key: str = '') -> Iterator[Tuple[str, Any]]:
+def _leaves(value: Any, key: str = '') -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for name, part in value.items():
             yield from _leaves(part, f'{key}/{name}')
@@ -163,5 +163,5 @@ def _leaves(value: Any, key: str = '') -> Iterator[Tuple[str, Any]]:
         yield key, value
 
 
-def _by_number(name: str) -> List:
+def _by_number(name: str) -> list:
     return [int(n) for n in NUMBER.findall(name)], name

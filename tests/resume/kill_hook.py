@@ -6,7 +6,6 @@ import resource
 import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Optional
 
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
@@ -42,7 +41,7 @@ class Kill:
     epoch: int
     iteration: int = 0
     part: float = 0.5
-    rank: Optional[int] = None
+    rank: int | None = None
 
     def __str__(self) -> str:
         detail = ''
@@ -55,7 +54,7 @@ class Kill:
 
 # Set in the process of a run before it starts; a config would travel into the
 # checkpoints.
-kill: Optional[Kill] = None
+kill: Kill | None = None
 
 
 @HOOKS.register_module()

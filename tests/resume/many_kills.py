@@ -3,7 +3,7 @@
 import random
 import time
 from pathlib import Path
-from typing import Callable, Optional, Tuple
+from typing import Callable
 
 from .kill_hook import PLACES, Kill
 from .matrix import Result, failure, not_killed, start
@@ -79,7 +79,7 @@ def run_killed(
     return Result(failure(launch, folder), time.monotonic() - began)
 
 
-def draw(moments: random.Random, epochs: int) -> Tuple[Optional[Kill], Optional[float]]:
+def draw(moments: random.Random, epochs: int) -> tuple[Kill | None, float | None]:
     """The next moment.
 
     Args:

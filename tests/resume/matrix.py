@@ -5,7 +5,6 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional
 
 import torch
 
@@ -80,11 +79,11 @@ class Result:
         seconds (float): How long it took.
     """
 
-    problems: List[str]
+    problems: list[str]
     seconds: float
 
 
-def all_cells() -> List[Cell]:
+def all_cells() -> list[Cell]:
     """The cells, those of one setting one after another."""
     return [
         Cell(point, setting)
@@ -139,8 +138,8 @@ def start(
     stages: Stages,
     folder: Path,
     *arguments: str,
-    kill: Optional[Kill] = None,
-    delay: Optional[float] = None,
+    kill: Kill | None = None,
+    delay: float | None = None,
     limit: float = 600,
 ) -> Launch:
     """Starts a search, or resumes one.
@@ -164,7 +163,7 @@ def start(
     return Launch(main, folder, arguments, setting.ranks, kill, delay, limit)
 
 
-def failure(launch: Launch, folder: Path) -> List[str]:
+def failure(launch: Launch, folder: Path) -> list[str]:
     """What is wrong with a run that should have come to its end."""
     if launch.hung:
         return ['a run hung']
@@ -174,7 +173,7 @@ def failure(launch: Launch, folder: Path) -> List[str]:
     return []
 
 
-def not_killed(launch: Launch, folder: Path, inside: bool = True) -> List[str]:
+def not_killed(launch: Launch, folder: Path, inside: bool = True) -> list[str]:
     """What is wrong with a run that should have been killed.
 
     Args:
@@ -189,7 +188,7 @@ def not_killed(launch: Launch, folder: Path, inside: bool = True) -> List[str]:
     return ['the run was not killed', *failure(launch, folder)]
 
 
-def first_epochs(work_dir: Path) -> List[int]:
+def first_epochs(work_dir: Path) -> list[int]:
     """The epoch, from 0, that each start with a training iteration began with."""
     steps = []
     for logs in sorted(work_dir.iterdir()):
@@ -203,7 +202,7 @@ def _iterations() -> int:
     return math.ceil(STAGES.images / BATCH)
 
 
-def _not_fixed(cell: Cell, folder: Path) -> List[str]:
+def _not_fixed(cell: Cell, folder: Path) -> list[str]:
     """Blocks must be fixed in the resumed checkpoint, and others be free."""
     if cell.point != 'fixed':
         return []
@@ -216,7 +215,7 @@ def _not_fixed(cell: Cell, folder: Path) -> List[str]:
     return [f'nothing is shown: {fixed} blocks were fixed and {free} free']
 
 
-def _not_resumed(cell: Cell, folder: Path) -> List[str]:
+def _not_resumed(cell: Cell, folder: Path) -> list[str]:
     """A run that starts all over again ends in the same files, too."""
     first = first_epochs(folder / 'work')[-1]
     if first in cell.starts:

@@ -12,7 +12,7 @@ import traceback
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, Dict, Generator, Iterator, Optional, Sequence, Tuple
+from typing import Any, Callable, Generator, Iterator, Sequence
 
 import mmengine.config.config
 import torch
@@ -77,16 +77,16 @@ class Launch:
         folder: Path,
         arguments: Sequence[str],
         ranks: int = 1,
-        kill: Optional[kill_hook.Kill] = None,
-        delay: Optional[float] = None,
+        kill: kill_hook.Kill | None = None,
+        delay: float | None = None,
         limit: float = 600,
     ) -> None:
         self.hung = False
         self._folder, self._delay = folder, delay
         self._before = newest_epoch(folder)
         self._end = time.monotonic() + limit
-        self._kill_time: Optional[float] = None
-        self._codes: Dict[int, Optional[int]] = {}
+        self._kill_time: float | None = None
+        self._codes: dict[int, int | None] = {}
         self._group = 0
         (folder / kill_hook.RECORD).unlink(missing_ok=True)
         port = _free_port()
@@ -145,8 +145,8 @@ Task = Generator[Launch, None, Any]
 
 
 def side_by_side(
-    tasks: Sequence[Tuple[int, Task]], cores: int = 2
-) -> Iterator[Tuple[int, Any]]:
+    tasks: Sequence[tuple[int, Task]], cores: int = 2
+) -> Iterator[tuple[int, Any]]:
     """Carries out tasks as far as there are cores for them.
 
     Args:
@@ -158,7 +158,7 @@ def side_by_side(
         tuple[int, Any]: Number of a task that has ended, and what it returned.
     """
     waiting = deque(enumerate(tasks))
-    running: Dict[int, Tuple[int, Task, Launch]] = {}
+    running: dict[int, tuple[int, Task, Launch]] = {}
     try:
         while waiting or running:
             free = cores - sum(taken for taken, _, _ in running.values())
@@ -186,7 +186,7 @@ def newest_epoch(folder: Path) -> int:
     return max((int(name.split('_')[1]) for name in names), default=0)
 
 
-def _become(main: Main, folder: Path, arguments, variables: Dict[str, str]) -> None:
+def _become(main: Main, folder: Path, arguments, variables: dict[str, str]) -> None:
     """Makes the forked process a run of the tool; never returns."""
     code = 1
     try:
@@ -209,7 +209,7 @@ def _become(main: Main, folder: Path, arguments, variables: Dict[str, str]) -> N
         os._exit(code)
 
 
-def _variables(rank: int, ranks: int, port: int) -> Dict[str, str]:
+def _variables(rank: int, ranks: int, port: int) -> dict[str, str]:
     """What a launcher tells a process."""
     values = dict(
         RANK=rank,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Sequence
+from typing import Sequence
 
 from mmengine.evaluator import BaseMetric
 
@@ -86,13 +86,13 @@ class MeanLabelScore(BaseMetric):
 
     default_prefix = 'score'
 
-    def process(self, data_batch, data_samples: Sequence[Dict]) -> None:
+    def process(self, data_batch, data_samples: Sequence[dict]) -> None:
         """Takes the scores of a batch."""
         for sample in data_samples:
             scores = sample['pred_label']['score']
             self.results.append(scores[sample['gt_label']['label']].item())
 
-    def compute_metrics(self, results: List[float]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[float]) -> dict[str, float]:
         """Their mean over all images."""
         return dict(mean=sum(results) / len(results))
 

@@ -57,11 +57,12 @@ class Commands:
         sys.excepthook = sys.__excepthook__
         os.environ.update(RANK=str(rank), WORLD_SIZE=str(ranks))
         os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
-        config = Config(dict(env_cfg=dict(dist_cfg=dict(timeout=timeout))))
+        env_cfg = dict(dist_cfg=dict(timeout=timeout))
+        config = Config(dict(env_cfg=env_cfg, launcher='pytorch'))
 
         def main():
             if ranks > 1:
-                start_processes(config, Given(launcher='pytorch', local_rank=rank))
+                start_processes(config, Given(local_rank=rank))
             MMLogger.get_instance(str(self.folder), log_file=str(self.log))
             command(rank, self.ready[rank].set)
 
@@ -183,7 +184,9 @@ def test_signal_to_a_child_is_none_to_the_run(tmp_path, monkeypatch):
             # A bare fork: locks of other threads stay as they were in it.
             signal.signal(signal.SIGTERM, lambda number, frame: os._exit(5))
             os.write(writer, b'1')
-            time.sleep(100)
+            # A signal that came just before a long sleep would wait for its end.
+            while True:
+                time.sleep(0.01)
         os.read(reader, 1)
         os.kill(child, signal.SIGTERM)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5

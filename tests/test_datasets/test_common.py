@@ -25,12 +25,9 @@ def config(request, tmp_path):
         for start, name in enumerate(('ant', 'bee')):
             write_images(tmp_path / name, 20, start=100 * start)
     load = [dict(type='LoadImageFromFile')] if request.param == 'ImageFolder' else []
-    pipeline = [
-        *load,
-        dict(type='Resize', scale=16),
-        dict(type='mmcls.RandomCrop', crop_size=12, padding=2),
-        dict(type='mmcls.PackClsInputs'),
-    ]
+    crop = dict(type='mmcls.RandomCrop', crop_size=12, padding=2)
+    pack = dict(type='mmcls.PackClsInputs')
+    pipeline = [*load, dict(type='Resize', scale=16), crop, pack]
     return dict(type=request.param, pipeline=pipeline, **options)
 
 
@@ -74,15 +71,10 @@ def test_arguments_of_the_base_class(config):
 @pytest.mark.parametrize('num_workers', [0, 1])
 def test_a_data_loader_gives_packed_inputs(config, num_workers):
     dataset = {**config, 'split': OTHER[config['type']]}
+    options = dict(sampler=dict(type='DefaultSampler', shuffle=False), batch_size=4)
+    options.update(dataset=dataset, num_workers=num_workers)
     with DefaultScope.overwrite_default_scope('mmdsnas'):
-        loader = Runner.build_dataloader(
-            dict(
-                dataset=dataset,
-                sampler=dict(type='DefaultSampler', shuffle=False),
-                num_workers=num_workers,
-                batch_size=4,
-            )
-        )
+        loader = Runner.build_dataloader(options)
     batch = next(iter(loader))
     assert [x.shape for x in batch['inputs']] == [(3, 12, 12)] * 4
     assert batch['inputs'][0].dtype == torch.uint8

@@ -48,12 +48,10 @@ def images(root, count, corrupt=(), kind='truncated'):
 
 @pytest.fixture
 def said(monkeypatch):
+    """Messages and their levels."""
     messages = []
-    monkeypatch.setattr(
-        corrupt_images,
-        'print_log',
-        lambda message, logger, level: messages.append((message, logger, level)),
-    )
+    note = lambda message, logger, level: messages.append((message, level))  # noqa: E731
+    monkeypatch.setattr(corrupt_images, 'print_log', note)
     return messages
 
 
@@ -64,7 +62,7 @@ def labels(dataset):
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('decoder', DECODERS)
 def test_the_next_image_takes_the_place(tmp_path, said, decoder, kind):
-    """Also of the last one; each is named once, however often it is met."""
+    """Also of the last one; each is named once, but in test mode it is an error."""
     images(tmp_path, 8, (1, 2, 3, 4, 7), kind)
     dataset = Images(tmp_path, decoder=decoder)
     state = np.random.get_state()[1].copy()
@@ -74,11 +72,14 @@ def test_the_next_image_takes_the_place(tmp_path, said, decoder, kind):
     assert dataset[2]['sample_idx'] == 5
     assert dataset[2]['img'].shape == (40, 50, 3)
     assert dataset.num_corrupt == 5
-    assert [message for message, _, _ in said] == [
-        f'The image "{tmp_path}/00{i}.JPEG" cannot be decoded with {decoder}: the next '
-        f'one takes its place ({n} corrupt so far, max_corrupt is 100).'
-        for n, i in enumerate((1, 2, 3, 4, 7), 1)
-    ]
+    assert len(said) == 5
+    for i, (message, _) in zip((1, 2, 3, 4, 7), said):
+        assert f'{tmp_path}/00{i}.JPEG" cannot be decoded with {decoder}' in message
+    dataset = Images(tmp_path, decoder=decoder, test_mode=True)
+    assert dataset[0]['gt_label'] == 0
+    with pytest.raises(DataError, match='001.JPEG.* no image is skipped in test mode'):
+        dataset[1]
+    assert '(5 corrupt so far, max_corrupt is 100)' in said[-1][0]
 
 
 @pytest.mark.parametrize('decoder', DECODERS)
@@ -94,51 +95,23 @@ def test_whole_images_are_none_of_it(tmp_path, said, decoder):
     assert not said and dataset.num_corrupt == 0
 
 
-@pytest.mark.parametrize('kind', KINDS)
-@pytest.mark.parametrize('decoder', DECODERS)
-def test_test_mode_skips_none(tmp_path, said, decoder, kind):
-    images(tmp_path, 3, (1,), kind)
-    dataset = Images(tmp_path, decoder=decoder, test_mode=True)
-    assert dataset[0]['gt_label'] == 0
-    with pytest.raises(
-        DataError,
-        match=(
-            f'^The image "{tmp_path / "001.JPEG"}" cannot be decoded with {decoder}: '
-            'no image is skipped in test mode, since the accuracy would be that of '
-            'another data set; replace it.$'
-        ),
-    ):
-        dataset[1]
-    assert not said
-
-
 def test_all_are_corrupt(tmp_path, said):
     dataset = Images(images(tmp_path, 3, (0, 1, 2)))
-    message = (
-        f'^None of the 3 images of Images can be decoded, "{tmp_path / "001.JPEG"}" '
-        'for example.$'
-    )
     for _ in range(2):
-        with pytest.raises(DataError, match=message):
+        with pytest.raises(DataError, match='^None of the 3 images .*001.JPEG'):
             dataset[1]
 
 
 @pytest.mark.parametrize('corrupt, max_corrupt', [((1,), 0), ((1, 3, 5), 2)])
 def test_one_more_than_max_corrupt_is_an_error(tmp_path, said, corrupt, max_corrupt):
-    dataset = Images(
-        images(tmp_path, 7, corrupt), max_corrupt=max_corrupt, lazy_init=True
-    )
-    dataset.full_init()
+    images(tmp_path, 7, corrupt)
+    dataset = Images(tmp_path, max_corrupt=max_corrupt, lazy_init=True)
     for _ in range(2):
         for i in corrupt[:-1]:
             assert dataset[i]['gt_label'] == i + 1
         dataset.full_init()
-    path = tmp_path / f'00{corrupt[-1]}.JPEG'
-    with pytest.raises(
-        DataError,
-        match=f'^The image "{path}" cannot be decoded with cv2: with it '
-        rf'{len(corrupt)} image\(s\) of Images are .* max_corrupt is {max_corrupt}.$',
-    ):
+    message = f'00{corrupt[-1]}.JPEG.* {len(corrupt)} .* max_corrupt is {max_corrupt}'
+    with pytest.raises(DataError, match=message):
         dataset[corrupt[-1]]
     assert len(said) == max_corrupt
 
@@ -148,8 +121,7 @@ def test_a_missing_image_is_not_skipped(tmp_path, said, test_mode):
     """Many would be missing, all of one cause, which is to be mended."""
     dataset = Images(images(tmp_path, 3), test_mode=test_mode)
     (tmp_path / '001.JPEG').unlink()
-    message = f'^The image "{tmp_path / "001.JPEG"}" is in the list .* does not exist'
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match='001.JPEG" is in the list .* does not exist'):
         dataset[1]
     assert not said and dataset.num_corrupt == 0
 
@@ -171,17 +143,13 @@ def test_a_loader_that_keeps_the_error_to_itself(tmp_path, said):
     assert dataset.num_corrupt == 1
 
 
-@pytest.mark.parametrize('error', [OSError('is truncated'), AssertionError('is None')])
-def test_an_error_of_another_transform_is_none_of_it(tmp_path, said, error):
-    dataset = Images(images(tmp_path, 3), Raises(error))
-    with pytest.raises(type(error), match=str(error)) as raised:
-        dataset[1]
-    assert raised.value is error
-    assert not said and dataset.num_corrupt == 0
-
-
-def test_neither_is_a_wrong_option_nor_a_folder(tmp_path, said):
+def test_other_errors_are_none_of_it(tmp_path, said):
+    """Of another transform, of a wrong option, or of a folder."""
     images(tmp_path, 3)
+    for error in (OSError('is truncated'), AssertionError('is None')):
+        with pytest.raises(type(error)) as raised:
+            Images(tmp_path, Raises(error))[1]
+        assert raised.value is error
     with pytest.raises(ValueError, match='magick is not supported'):
         Images(tmp_path, decoder='magick')[1]
     (tmp_path / '001.JPEG').unlink()
@@ -191,29 +159,18 @@ def test_neither_is_a_wrong_option_nor_a_folder(tmp_path, said):
     assert not said
 
 
-class NoneAt(BaseTransform):
-    def __init__(self, *labels):
-        self.labels = labels
-
-    def transform(self, results):
-        return None if results['gt_label'] in self.labels else results
-
-
 def test_a_transform_that_returns_none_means_a_random_image(tmp_path, said):
     """As in mmengine: it is not a corrupt image."""
-    dataset = Images(images(tmp_path, 4), NoneAt(1, 2), NoneAt())
+    dataset = Images(
+        images(tmp_path, 4), lambda r: r if r['gt_label'] in (0, 3) else None
+    )
     assert {dataset[1]['gt_label'] for _ in range(50)} == {0, 3}
     assert not said and dataset.num_corrupt == 0
 
 
 def load(dataset, key, context):
-    loader = DataLoader(
-        dataset,
-        batch_size=2,
-        num_workers=2,
-        multiprocessing_context=context,
-        collate_fn=pseudo_collate,
-    )
+    options = dict(multiprocessing_context=context, collate_fn=pseudo_collate)
+    loader = DataLoader(dataset, batch_size=2, num_workers=2, **options)
     return [value for batch in loader for value in batch[key]]
 
 
@@ -255,32 +212,27 @@ def test_the_count_holds_over_workers(tmp_path, context, epochs, capfd):
     ],
 )
 def test_a_copy_counts_for_itself(tmp_path, said, copied):
+    """Over its workers; mmengine's Runner copies the data set that it is given."""
     dataset = Images(images(tmp_path, 6, (1, 4)))
     dataset[1]
     other = copied(dataset)
     assert other.num_corrupt == 1
     dataset[4]
     assert (dataset.num_corrupt, other.num_corrupt) == (2, 1)
-
-
-@pytest.mark.slow
-def test_a_copy_counts_over_workers(tmp_path):
-    """mmengine's Runner copies the data set that it is given."""
-    dataset = copy.deepcopy(Images(images(tmp_path, 6, (1, 4))))
-    load(dataset, 'gt_label', 'fork')
-    assert dataset.num_corrupt == 2
+    if copied is copy.deepcopy:
+        load(other, 'gt_label', 'fork')
+        assert other.num_corrupt == 2
 
 
 @pytest.mark.parametrize('rank, level', [(0, 'WARNING'), (3, 'ERROR')])
 def test_every_rank_is_heard(tmp_path, said, monkeypatch, rank, level):
     monkeypatch.setattr(corrupt_images, 'get_rank', lambda: rank)
     Images(images(tmp_path, 2, (0,)))[0]
-    ((_, logger, said_level),) = said
-    assert (logger, said_level) == ('current', getattr(logging, level))
+    ((_, said_level),) = said
+    assert said_level == getattr(logging, level)
 
 
-@pytest.mark.parametrize('value', [-1, 1.5, True, '7', None])
+@pytest.mark.parametrize('value', [-1, 1.5, True, None])
 def test_wrong_max_corrupt(tmp_path, value):
-    sentence = f'^max_corrupt of .* must be (a whole|at least 0).*, but is {value!r}.$'
-    with pytest.raises(ConfigError, match=sentence):
+    with pytest.raises(ConfigError, match=f'^max_corrupt of .*, but is {value!r}.$'):
         Images(tmp_path, max_corrupt=value)

@@ -1,9 +1,7 @@
 import io
 import struct
-from types import SimpleNamespace
 
 import cv2
-import mmcv
 import numpy as np
 import pytest
 from mmcv.transforms import LoadImageFromFile
@@ -28,6 +26,17 @@ def with_orientation(value):
     return encoded(exif=exif)
 
 
+def with_segment(segment):
+    return encoded()[:2] + segment + encoded()[2:]
+
+
+def with_table_before_the_frame():
+    content = encoded()
+    start = content.index(b'\xff\xc4')
+    (length,) = struct.unpack_from('>H', content, start + 2)
+    return with_segment(content[start : start + 2 + length])
+
+
 @pytest.mark.parametrize('turn', [True, False])
 @pytest.mark.parametrize(
     'content',
@@ -38,6 +47,10 @@ def with_orientation(value):
         encoded(comment=b'\xff\xc0 no frame'),
         encoded(icc_profile=bytes(70000)),
         encoded(size=(1, 65500)),
+        with_table_before_the_frame(),
+        with_segment(b'\xff\xff'),
+        # Broken EXIF data.
+        with_segment(struct.pack('>BBH', 0xFF, 0xE1, 15) + b'Exif\0\0nothing'),
         *map(with_orientation, range(1, 9)),
     ],
 )
@@ -45,22 +58,6 @@ def test_size_is_that_which_opencv_decodes(content, turn):
     flag = cv2.IMREAD_COLOR | (0 if turn else cv2.IMREAD_IGNORE_ORIENTATION)
     img = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
     assert jpeg_size(content, turn) == img.shape[:2]
-
-
-def test_fill_bytes_and_broken_exif_data():
-    content, exif = encoded(), b'Exif\0\0nothing'
-    segment = struct.pack('>BBH', 0xFF, 0xE1, len(exif) + 2) + exif
-    assert jpeg_size(content[:2] + segment + content[2:], True) == (40, 50)
-    assert jpeg_size(content[:2] + b'\xff\xff' + content[2:], True) == (40, 50)
-
-
-def test_huffman_table_before_the_frame():
-    content = encoded()
-    start = content.index(b'\xff\xc4')
-    (length,) = struct.unpack_from('>H', content, start + 2)
-    moved = content[:2] + content[start : start + 2 + length] + content[2:]
-    assert cv2.imdecode(np.frombuffer(moved, np.uint8), 1).shape == (40, 50, 3)
-    assert jpeg_size(moved, True) == (40, 50)
 
 
 @pytest.mark.parametrize(
@@ -92,25 +89,6 @@ def test_errors_of_a_pillow_reader_of_whatever_type(tmp_path):
         with pytest.raises(CorruptImageError, match=f'"{path}".*pillow') as raised:
             load_image(loader, dict(img_path=str(path)))
         assert type(raised.value.__cause__) is cause
-
-
-class LoaderOfMmcv200(LoadImageFromFile):
-    """It does not assert that OpenCV returned an image."""
-
-    def transform(self, results):
-        results['img_shape'] = mmcv.imfrombytes(b'<html>').shape[:2]
-
-
-class Mistaken(LoadImageFromFile):
-    def transform(self, results):
-        return SimpleNamespace().shape
-
-
-def test_errors_of_attributes():
-    with pytest.raises(CorruptImageError, match='"x" cannot be decoded'):
-        load_image(LoaderOfMmcv200(), dict(img_path='x'))
-    with pytest.raises(AttributeError, match="no attribute 'shape'"):
-        load_image(Mistaken(), dict(img_path='x'))
 
 
 @pytest.mark.parametrize('content', [b'', b'x', huge_png(), encoded()[:400]])

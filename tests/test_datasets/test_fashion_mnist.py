@@ -1,5 +1,4 @@
 import gzip
-import re
 import struct
 from pathlib import Path
 
@@ -20,10 +19,8 @@ DEBIAN = Path('/usr/share/datasets/fashion-mnist')
 
 
 def idx(array):
-    return (
-        struct.pack(f'>BBBB{array.ndim}I', 0, 0, 8, array.ndim, *array.shape)
-        + array.tobytes()
-    )
+    head = struct.pack(f'>BBBB{array.ndim}I', 0, 0, 8, array.ndim, *array.shape)
+    return head + array.tobytes()
 
 
 def arrays(seed, count):
@@ -52,32 +49,21 @@ def root(tmp_path):
     return write(tmp_path / 'files')
 
 
-@pytest.fixture
-def nowhere(tmp_path, monkeypatch):
-    """A current folder without data, and no Debian files either."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        fashion_mnist, 'SEARCHED', ('data/fashion-mnist', str(tmp_path / 'debian'))
-    )
-    return tmp_path
-
-
 def check(dataset, images, labels):
     assert len(dataset) == len(labels)
-    for i in range(len(labels)):
+    for i, label in enumerate(labels):
         info = dataset.get_data_info(i)
-        assert info['img'].dtype == np.uint8
-        assert (info['img'] == images[i][..., None].repeat(3, 2)).all()
-        assert info['img'].shape == (6, 5, 3)
-        assert type(info['gt_label']) is int
-        assert info['gt_label'] == labels[i]
+        assert info['img'].dtype == np.uint8 and info['img'].shape == (6, 5, 3)
+        assert (info['img'] == images[i][..., None]).all()
+        assert type(info['gt_label']) is int and info['gt_label'] == label
 
 
 @pytest.mark.parametrize('zipped', [(), NAMES, NAMES[1:3]])
-def test_reads_plain_and_gzipped_files_in_place(tmp_path, zipped):
+def test_reads_plain_and_gzipped_files_in_place(tmp_path, monkeypatch, zipped):
     root = write(tmp_path / 'files', zipped)
     before = sorted(path.name for path in root.iterdir())
-    check(FashionMNIST(str(root)), *TRAIN)
+    monkeypatch.setenv('HOME', str(tmp_path))
+    check(FashionMNIST('~/files'), *TRAIN)
     check(FashionMNIST(str(root), split='test'), *TEST)
     assert sorted(path.name for path in root.iterdir()) == before
 
@@ -90,46 +76,30 @@ def test_is_mmcls_dataset_with_its_classes(root):
     assert dataset.data_root == str(root)
 
 
-def test_searches_the_current_folder_then_debians(nowhere):
-    debian = write(nowhere / 'debian', NAMES)
+def test_searches_the_current_folder_then_debians(tmp_path, monkeypatch):
+    """All four files must be in one; a folder that is given is the only one."""
+    debian = tmp_path / 'debian'
+    searched = ('data/fashion-mnist', str(debian))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fashion_mnist, 'SEARCHED', searched)
+    message = f'{tmp_path}/data/fashion-mnist or {debian} must have .*{NAMES[3]}'
+    with pytest.raises(DataError, match=message):
+        FashionMNIST(lazy_init=True)
+    write(debian, NAMES)
     assert FashionMNIST().data_root == str(debian)
-    own = write(nowhere / 'data' / 'fashion-mnist')
+    own = write(tmp_path / 'data' / 'fashion-mnist')
     assert FashionMNIST().data_root == 'data/fashion-mnist'
     (own / NAMES[3]).unlink()
     assert FashionMNIST().data_root == str(debian)
-
-
-def test_missing_files(nowhere):
-    """A folder that is given is the only one searched."""
-    write(nowhere / 'debian')
-    (nowhere / 'debian' / NAMES[1]).unlink()
-    (nowhere / 'debian' / NAMES[2]).unlink()
-    message = (
-        f'"{nowhere / "data" / "fashion-mnist"}" has no {", ".join(NAMES)}; '
-        f'"{nowhere / "debian"}" has no {NAMES[1]}, {NAMES[2]}; run "apt-get install '
-        'dataset-fashion-mnist", or put .* under data/fashion-mnist.$'
-    )
-    with pytest.raises(DataError, match=message):
-        FashionMNIST(lazy_init=True)
-    write(nowhere / 'data' / 'fashion-mnist')
-    message = f'"{nowhere / "other"}" has no {", ".join(NAMES)}; .* leave out data_root'
-    with pytest.raises(DataError, match=message):
-        FashionMNIST('other')
-
-
-def test_home_folder(root, monkeypatch):
-    monkeypatch.setenv('HOME', str(root.parent))
-    check(FashionMNIST('~/files'), *TRAIN)
+    with pytest.raises(DataError, match=f': {own} must have'):
+        FashionMNIST(str(own))
 
 
 @pytest.mark.parametrize(
     'labels, message',
     [
-        (
-            TRAIN[1][:-1],
-            f'{NAMES[0]}" has 60 images, but .* has 59 labels.$',
-        ),
-        (TRAIN[1] + np.uint8(1), f'{NAMES[1]}" has the label 10: only 0 to 9'),
+        (TRAIN[1][:-1], f'{NAMES[0]}" has 60 images, but .* has 59 labels'),
+        (TRAIN[1] + np.uint8(1), f'{NAMES[1]}" has the label 10'),
     ],
 )
 def test_labels_that_do_not_fit(root, labels, message):
@@ -138,49 +108,35 @@ def test_labels_that_do_not_fit(root, labels, message):
         FashionMNIST(str(root))
 
 
-def damage(path, data):
-    path.write_bytes(data)
-    return f'"{re.escape(str(path))}"'
+DAMAGED = [
+    lambda good: b'',
+    lambda good: b'\0\0\x08',
+    lambda good: b'<html>404 not found, sorry</html>',
+    lambda good: good[:6],
+    lambda good: good[:-1],
+    lambda good: good + b'x',
+    # floats, another number of dimensions, and no images
+    lambda good: good[:2] + b'\x0d' + good[3:],
+    lambda good: good[:3] + b'\x02' + good[4:],
+    lambda good: good[:4] + bytes(4 * good[3]),
+]
+ZIPPED = [
+    lambda good: good[:-20],  # EOFError
+    lambda good: b'plain',  # BadGzipFile
+    lambda good: good[:12] + b'\xff' * 20 + good[32:],  # zlib.error
+]
 
 
-@pytest.mark.parametrize('name', NAMES[:2])
 @pytest.mark.parametrize(
-    'data',
-    [
-        b'',
-        b'\0\0\x08',
-        b'<html>404 not found, sorry</html>',
-        lambda good: good[:6],
-        lambda good: good[:-1],
-        lambda good: good + b'x',
-        # floats, and another number of dimensions
-        lambda good: good[:2] + b'\x0d' + good[3:],
-        lambda good: good[:3] + b'\x02' + good[4:],
-        # no images
-        lambda good: good[:4] + bytes(4 * good[3]),
-    ],
+    'name, damage',
+    [(name, damage) for name in NAMES[:2] for damage in DAMAGED]
+    + [(f'{NAMES[0]}.gz', damage) for damage in ZIPPED],
 )
-def test_a_damaged_file_is_named(root, name, data):
+def test_a_damaged_file_is_named(tmp_path, name, damage):
+    root = write(tmp_path / 'files', NAMES if name.endswith('.gz') else ())
     path = root / name
-    data = data(path.read_bytes()) if callable(data) else data
-    quoted = damage(path, data)
-    with pytest.raises(DataError, match=f'^The file {quoted} must be .*or damaged'):
-        FashionMNIST(str(root))
-
-
-@pytest.mark.parametrize(
-    'data',
-    [
-        lambda good: good[:-20],  # EOFError
-        lambda good: b'plain',  # BadGzipFile
-        lambda good: good[:12] + b'\xff' * 20 + good[32:],  # zlib.error
-    ],
-)
-def test_a_damaged_gzip_file_is_named(tmp_path, data):
-    root = write(tmp_path / 'files', NAMES)
-    path = root / f'{NAMES[0]}.gz'
-    quoted = damage(path, data(path.read_bytes()))
-    with pytest.raises(DataError, match=f'^The file {quoted} must be .*or damaged'):
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match=f'^The file "{path}" must be .*or damaged'):
         FashionMNIST(str(root))
 
 
@@ -198,16 +154,14 @@ def test_num_samples_is_exact_and_as_balanced_as_it_can_be(root, number):
     counts = np.bincount(found, minlength=10)
     assert len(found) == number
     # a class below the fullest by two or more has no sample left
-    assert (counts[counts < counts.max() - 1] == have[counts < counts.max() - 1]).all()
+    below = counts < counts.max() - 1
+    assert (counts[below] == have[below]).all()
 
 
-@pytest.mark.parametrize('number', [0, 9, 61, 12.0, True, '20'])
+@pytest.mark.parametrize('number', [9, 61, 12.0, True, '20'])
 def test_wrong_num_samples(root, number):
-    allowed = 'from 10 .one per class. to 60 .the train' if number == 61 else ''
-    with pytest.raises(
-        ConfigError,
-        match=f'^num_samples of FashionMNIST must be .*{allowed}.*is {number!r}',
-    ):
+    message = f'^num_samples of FashionMNIST must be .*is {number!r}'
+    with pytest.raises(ConfigError, match=message):
         FashionMNIST(str(root), num_samples=number)
 
 
@@ -218,5 +172,3 @@ def test_debians_files():
     info = dataset.get_data_info(0)
     assert info['img'].shape == (28, 28, 3)
     assert dataset.CLASSES[info['gt_label']] == 'Ankle boot'
-    dataset = FashionMNIST(str(DEBIAN), num_samples=100)
-    assert np.bincount(dataset.get_gt_labels()).tolist() == [10] * 10

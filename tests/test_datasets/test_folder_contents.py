@@ -47,12 +47,15 @@ def test_what_is_found(mixed, capfd):
     assert not [line for line in printed if not line.startswith('libpng')]
 
 
-def test_the_data_set_has_what_was_counted(mixed):
+def test_the_data_set_has_what_was_counted(mixed, monkeypatch):
+    """However many images are looked at in a piece."""
+    whole = scan_folder(str(mixed), 0.2)
+    monkeypatch.setattr(folder_contents, 'CHUNK', 3)
+    assert scan_folder(str(mixed), 0.2) == whole
     found = scan_folder(str(mixed), val_ratio=0.4)
+    options = dict(val_ratio=0.4, left_out=found.left_out[BROKEN])
     for split, counts in found.images.items():
-        data = ImageFolder(
-            str(mixed), split, val_ratio=0.4, left_out=found.left_out[BROKEN]
-        )
+        data = ImageFolder(str(mixed), split, **options)
         labels = data.get_gt_labels().tolist()
         assert {c: labels.count(i) for i, c in enumerate(data.CLASSES)} == counts
 
@@ -86,32 +89,20 @@ def test_given_splits(tmp_path, monkeypatch):
     assert found.left_out[BROKEN] == ['val/ant/bad.png']
 
 
-def test_pieces_make_the_whole(mixed, monkeypatch):
-    whole = scan_folder(str(mixed), 0.2)
-    monkeypatch.setattr(folder_contents, 'CHUNK', 3)
-    assert scan_folder(str(mixed), 0.2) == whole
-
-
-def test_a_class_of_broken_images(mixed):
-    for i in range(4):
-        (mixed / 'bee' / f'{i:03d}.png').write_bytes(b'x')
-    message = rf'"{mixed}/bee" has 1 image\(s\) besides 6 that cannot be decoded: at'
-    with pytest.raises(DataError, match=message):
-        scan_folder(str(mixed), 0.2)
-
-
-def test_no_image_at_all(tmp_path):
-    for name in 'ab':
-        (tmp_path / name).mkdir()
-        (tmp_path / name / 'x.png').write_bytes(b'x')
-    with pytest.raises(DataError, match='^None of the 2 images in .* can be decoded'):
-        scan_folder(str(tmp_path), 0.2)
-
-
-def test_what_the_pipeline_cannot_decode_is_broken(mixed):
+def test_broken_images(mixed, tmp_path):
     """OpenCV loads an image of floats, but not as one of bytes."""
     cv2.imwrite(str(mixed / 'ant' / 'float.tif'), np.zeros((8, 8), np.float32))
     assert 'ant/float.tif' in scan_folder(str(mixed), 0.2).left_out[BROKEN]
+    for i in range(4):
+        (mixed / 'bee' / f'{i:03d}.png').write_bytes(b'x')
+    with pytest.raises(DataError, match='/bee" has 1 image.* besides 6 that'):
+        scan_folder(str(mixed), 0.2)
+    for path in mixed.rglob('*.png'):
+        path.unlink()
+        path.write_bytes(b'x')
+    (mixed / 'ant' / 'float.tif').unlink()
+    with pytest.raises(DataError, match='^None of the .* images in .* can be decoded'):
+        scan_folder(str(mixed), 0.2)
 
 
 def test_folders_beside_the_splits_are_named(tmp_path):
@@ -139,19 +130,15 @@ def test_val_is_drawn_from_train_where_there_is_a_test_alone(tmp_path):
 def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch, place):
     for name in ('ant', 'ant/deep', 'bee'):
         write_images(tmp_path / name, 5)
-    scandir, listdir = os.scandir, os.listdir
+    scandir = os.scandir
 
-    def closed(function):
-        def look(path):
-            if os.path.samefile(path, tmp_path / place):
-                raise PermissionError(errno.EACCES, 'Permission denied', str(path))
-            return function(path)
-
-        return look
+    def closed(path):
+        if os.path.samefile(path, tmp_path / place):
+            raise PermissionError(errno.EACCES, 'Permission denied', str(path))
+        return scandir(path)
 
     # The owner of the tests may be root, who reads everything.
-    monkeypatch.setattr(os, 'scandir', closed(scandir))
-    monkeypatch.setattr(os, 'listdir', closed(listdir))
+    monkeypatch.setattr(os, 'scandir', closed)
     message = f'"{tmp_path / place}" must be readable, but is not: Permission denied'
     with pytest.raises(DataError, match=message):
         scan_folder(str(tmp_path), 0.2)

@@ -1,7 +1,7 @@
 import os
-import re
 from collections import Counter
 from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 
 from mmdsnas.datasets import ImageFolder, find_classes, image_folder
 from mmdsnas.errors import ConfigError, DataError
+from tests.pictures import write_images
 
 PIPELINE = [
     dict(type='LoadImageFromFile'),
@@ -18,27 +19,17 @@ PIPELINE = [
 ]
 
 
-def image(path, value=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.full((9, 12, 3), value, np.uint8)
-    assert cv2.imwrite(str(path), pixels)
-
-
 def classes(root, **counts):
     """Writes class folders with so many images each."""
     for name, count in counts.items():
-        (root / name).mkdir(parents=True, exist_ok=True)
-        for i in range(count):
-            image(root / name / f'{i:03d}.png', i)
+        write_images(root / name, count)
     return str(root)
 
 
 def listed(dataset):
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    return [
-        (os.path.relpath(info['img_path'], dataset.data_root), info['gt_label'])
-        for info in infos
-    ]
+    root = dataset.data_root
+    return [(os.path.relpath(i['img_path'], root), i['gt_label']) for i in infos]
 
 
 @pytest.fixture
@@ -56,44 +47,29 @@ def given(tmp_path):
 @pytest.fixture
 def said(monkeypatch):
     messages = []
-    monkeypatch.setattr(
-        image_folder,
-        'print_log',
-        lambda message, logger=None: messages.append((message, logger)),
-    )
+    monkeypatch.setattr(image_folder, 'print_log', lambda m, logger: messages.append(m))
     return messages
 
 
-def test_train_and_val_folders_are_the_splits(given, said):
-    train, val = ImageFolder(given, split='train'), ImageFolder(given, split='val')
+def test_train_and_val_folders_are_the_splits(given, said, monkeypatch):
+    monkeypatch.setenv('HOME', os.path.dirname(given))
+    train, val = ImageFolder('~/own', split='train'), ImageFolder(given, split='val')
     assert listed(train) == [
-        ('train/ant/000.png', 0),
-        ('train/ant/001.png', 0),
-        ('train/ant/002.png', 0),
-        ('train/ant/003.png', 0),
-        ('train/cat/000.png', 1),
-        ('train/cat/001.png', 1),
-        ('train/cat/002.png', 1),
+        *((f'train/ant/00{i}.png', 0) for i in range(4)),
+        *((f'train/cat/00{i}.png', 1) for i in range(3)),
     ]
-    assert listed(val) == [
-        ('val/ant/000.png', 0),
-        ('val/cat/000.png', 1),
-        ('val/cat/001.png', 1),
-    ]
+    wanted = [('val/ant/000.png', 0), ('val/cat/000.png', 1), ('val/cat/001.png', 1)]
+    assert listed(val) == wanted
     assert train.CLASSES == val.CLASSES == find_classes(given) == ('ant', 'cat')
     assert type(train.get_data_info(0)['gt_label']) is int
     assert not said
 
 
-def test_splits_with_one_image_per_class(tmp_path):
-    classes(tmp_path / 'train', ant=1, bee=1)
-    classes(tmp_path / 'val', ant=1, bee=1)
-    assert len(ImageFolder(str(tmp_path))) == 2
-
-
 def test_val_may_lack_a_class_and_keeps_the_labels_of_train(tmp_path):
-    classes(tmp_path / 'train', ant=2, bee=2, cat=2)
+    """Given splits may have one image per class."""
+    classes(tmp_path / 'train', ant=1, bee=1, cat=1)
     classes(tmp_path / 'val', ant=1, cat=1)
+    assert len(ImageFolder(str(tmp_path))) == 3
     val = ImageFolder(str(tmp_path), split='val')
     assert listed(val) == [('val/ant/000.png', 0), ('val/cat/000.png', 2)]
     assert val.CLASSES == ('ant', 'bee', 'cat')
@@ -113,16 +89,11 @@ def test_the_held_out_part_is_disjoint_complete_and_stratified(drawn):
 
 
 @pytest.mark.parametrize(
-    'ratio, counts',
-    [
-        (0.5, {0: 10, 1: 1, 2: 5}),
-        (0.01, {0: 1, 1: 1, 2: 1}),
-        (0.99, {0: 19, 1: 1, 2: 9}),
-    ],
+    'ratio, counts', [(0.5, [10, 1, 5]), (0.01, [1, 1, 1]), (0.99, [19, 1, 9])]
 )
 def test_val_ratio_leaves_each_class_an_image_on_both_sides(drawn, ratio, counts):
     val = ImageFolder(drawn, split='val', val_ratio=ratio)
-    assert Counter(val.get_gt_labels().tolist()) == counts
+    assert np.bincount(val.get_gt_labels()).tolist() == counts
     train = ImageFolder(drawn, split='train', val_ratio=ratio)
     assert set(train.get_gt_labels().tolist()) == {0, 1, 2}
 
@@ -136,16 +107,12 @@ def test_the_draw_depends_on_the_sorted_names_only(drawn, tmp_path, monkeypatch)
 
     # another place, and a file system that lists in another order
     moved = classes(tmp_path / 'moved', cat=10, ant=20, bee=2)
-    walk, listdir = os.walk, os.listdir
-    monkeypatch.setattr(
-        os,
-        'walk',
-        lambda top, **_: [
-            (parent, folders, sorted(names, reverse=True))
-            for parent, folders, names in walk(top)
-        ],
-    )
-    monkeypatch.setattr(os, 'listdir', lambda top: sorted(listdir(top), reverse=True))
+    walk = os.walk
+
+    def backwards(top, **_):
+        return [(parent, fs, sorted(names)[::-1]) for parent, fs, names in walk(top)]
+
+    monkeypatch.setattr(os, 'walk', backwards)
     assert listed(ImageFolder(moved, split='val')) == first
     # a class that is added does not change the draw of the others
     classes(tmp_path / 'moved', dog=7)
@@ -156,30 +123,17 @@ def test_the_draw_depends_on_the_sorted_names_only(drawn, tmp_path, monkeypatch)
 def test_the_draw_is_said_once(drawn, said):
     ImageFolder(drawn, split='train')
     ImageFolder(drawn, split='val')
-    assert said == [
-        (
-            f'"{drawn}" has no folder val: of 32 images 7 are held out as val '
-            '(val_ratio=0.2 of each class), 25 are left for train.',
-            'current',
-        )
-    ]
+    (message,) = said
+    assert f'"{drawn}" has no folder val: of 32 images 7 are held out' in message
 
 
 def test_which_files_are_images(tmp_path):
     root = tmp_path / 'own'
-    wanted = [
-        'a.jpg',
-        'b.JPEG',
-        'c.png',
-        'd.bmp',
-        'e.tif',
-        'f.TIFF',
-        'g.webp',
-        'h.PPM',
-        'deep/er/i.Jpg',
-    ]
+    wanted = 'a.jpg b.JPEG c.png d.bmp e.tif f.TIFF g.webp h.PPM deep/er/i.Jpg'.split()
     for name in wanted:
-        image(root / 'train' / 'ant' / name)
+        path = root / 'train' / 'ant' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.zeros((9, 12, 3), np.uint8))
     for name in ['note.txt', '.hidden.jpg', '.cache/j.jpg', 'png', 'k.jpg.md5']:
         path = root / 'train' / 'ant' / name
         path.parent.mkdir(exist_ok=True)
@@ -199,17 +153,13 @@ def test_which_files_are_images(tmp_path):
 def test_corrupt_images_are_skipped_in_training_alone(given):
     """Whatever a config says of test mode, which one for val may leave out."""
     for split in ('train', 'val'):
-        path = os.path.join(given, split, 'cat', '000.png')
-        with open(path, 'wb') as file:
-            file.write(b'not an image')
+        Path(given, split, 'cat', '000.png').write_bytes(b'not an image')
     train = ImageFolder(given, pipeline=PIPELINE, max_corrupt=1)
     assert [train[i]['data_samples'].sample_idx for i in (3, 4, 5)] == [3, 5, 5]
     assert train.num_corrupt == 1
     val = ImageFolder(given, pipeline=PIPELINE, split='val')
     with pytest.raises(DataError, match='no image is skipped in test mode'):
         val[1]
-    with pytest.raises(ConfigError, match='^max_corrupt of ImageFolder .*but is -1'):
-        ImageFolder(given, max_corrupt=-1)
 
 
 @pytest.mark.parametrize('kind', ['metainfo', 'classes'])
@@ -217,57 +167,43 @@ def test_classes_may_set_the_order_of_the_labels(given, kind):
     names = ['cat', 'ant']
     given_as = names if kind == 'classes' else dict(classes=names)
     dataset = ImageFolder(given, split='val', **{kind: given_as})
-    assert listed(dataset) == [
-        ('val/ant/000.png', 1),
-        ('val/cat/000.png', 0),
-        ('val/cat/001.png', 0),
-    ]
+    assert dataset.get_gt_labels().tolist() == [1, 0, 0]
 
 
 @pytest.mark.parametrize('names', [('ant',), ('ant', 'dog'), ('ant', 'cat', 'cat')])
 def test_other_classes_than_the_folders(given, names):
-    with pytest.raises(
-        ConfigError,
-        match=(
-            f'^The classes given are {", ".join(names)}: they must be the class '
-            'folders ant, cat, in any order.$'
-        ),
-    ):
+    message = f'^The classes given are {", ".join(names)}: .* folders ant, cat'
+    with pytest.raises(ConfigError, match=message):
         ImageFolder(given, metainfo=dict(classes=names), lazy_init=True)
 
 
 @pytest.mark.parametrize('unset', [None, ''])
 def test_unset_data_root(unset):
-    message = '^data_root of ImageFolder is not set: give the folder that has'
-    with pytest.raises(ConfigError, match=message):
-        ImageFolder(unset)
-    with pytest.raises(ConfigError, match=message):
-        find_classes(unset)
+    for look in (ImageFolder, find_classes):
+        with pytest.raises(ConfigError, match='^data_root of ImageFolder is not set'):
+            look(unset)
 
 
 @pytest.mark.parametrize(
-    'train, val, test',
+    'names',
     [
-        ('train', 'val', 'test'),
-        ('train', 'valid', 'Test'),
-        ('Train', 'validation', None),
-        ('training', 'Validation', 'testing'),
-        ('train', None, 'test'),
+        dict(train='train', val='valid', test='Test'),
+        dict(train='Train', val='validation'),
+        dict(train='training', val='Validation', test='testing'),
+        dict(train='train', test='test'),
     ],
 )
-def test_names_of_the_splits(tmp_path, train, val, test):
+def test_names_of_the_splits(tmp_path, names):
     """Without val, a part of train is held out; test is read for itself."""
     numbers = dict(train=10, val=3, test=4)
-    names = dict(train=train, val=val, test=test)
-    names = {split: name for split, name in names.items() if name}
     for split, name in names.items():
         classes(tmp_path / name, ant=numbers[split], bee=numbers[split])
-    if val is None:
+    if 'val' not in names:
         numbers.update(train=8, val=2)
-    for split in numbers if test else ('train', 'val'):
+    for split in {'val': '', **names}:
         data = ImageFolder(str(tmp_path), split=split)
         assert data.get_gt_labels().tolist().count(1) == numbers[split]
-        folder = f'{tmp_path}/{names.get(split, train)}/'
+        folder = f'{tmp_path}/{names.get(split, names["train"])}/'
         paths = [data.get_data_info(i)['img_path'] for i in range(len(data))]
         assert all(path.startswith(folder) for path in paths)
         assert data.test_mode == (split != 'train')
@@ -275,13 +211,8 @@ def test_names_of_the_splits(tmp_path, train, val, test):
 
 def test_splits_may_be_names_of_classes(tmp_path):
     classes(tmp_path, train=3, test=3)
-    assert find_classes(str(tmp_path)) == ('test', 'train')
-
-
-def test_train_may_be_a_class(tmp_path):
-    classes(tmp_path, bus=3, train=3)
     classes(tmp_path / 'train', steam=1)
-    assert find_classes(str(tmp_path)) == ('bus', 'train')
+    assert find_classes(str(tmp_path)) == ('test', 'train')
     assert len(ImageFolder(str(tmp_path), split='val')) == 2
 
 
@@ -289,12 +220,11 @@ def test_an_image_without_content(tmp_path):
     classes(tmp_path, ant=3, bee=3)
     empty, dead = tmp_path / 'ant' / 'x.png', tmp_path / 'ant' / 'y.png'
     empty.touch()
-    message = '^The image "{}" is empty or a dead link: replace or remove it.$'
-    with pytest.raises(DataError, match=message.format(re.escape(str(empty)))):
+    with pytest.raises(DataError, match=f'^The image "{empty}" is empty'):
         ImageFolder(str(tmp_path))
     empty.unlink()
     dead.symlink_to(tmp_path / 'nothing.png')
-    with pytest.raises(DataError, match=message.format(re.escape(str(dead)))):
+    with pytest.raises(DataError, match=f'^The image "{dead}" is empty or a dead'):
         ImageFolder(str(tmp_path))
 
 
@@ -304,30 +234,17 @@ TWO = dict(ant=3, bee=3)
 @pytest.mark.parametrize(
     'folders, message',
     [
-        ({'x/': {}}, 'The folder .* does not exist: data_root must be a folder'),
-        ({'own/': {}}, '.* has no class folders: it must have at least two'),
-        ({'own/': dict(ant=3)}, '.* has only the class folder "ant": it must have'),
-        ({'own/train': TWO, 'own/val': {}}, '.*val" has no class folders: .*train".$'),
-        (
-            {'own/train': TWO, 'own/val': dict(ant=1, cat=1, dog=1)},
-            r'.*val" has the class folder\(s\) cat, dog: only the classes of .*train"',
-        ),
-        (
-            {'own/train': TWO, 'own/ant': TWO},
-            '.* has the folder train, but none called val or test',
-        ),
-        (
-            {'own/Valid': TWO, 'own/test': TWO},
-            '.* has the folder Valid, but none called train',
-        ),
-        ({'own/test': TWO, 'own/ant': TWO}, '.* folder test, but none called train'),
+        ({'x/': {}}, 'does not exist: data_root must be a folder'),
+        ({'own/': {}}, 'must have at least two folders .* has none'),
+        ({'own/': dict(ant=3)}, 'must have at least two folders .* has ant'),
+        ({'own/train': TWO, 'own/val': {}}, 'val" must have class folders.* has none'),
+        ({'own/train': TWO, 'own/val': dict(ant=1, cat=1)}, 'val" must .* has cat'),
+        ({'own/train': TWO, 'own/ant': TWO}, 'train, but none called val or test'),
+        ({'own/Valid': TWO, 'own/test': TWO}, 'Valid, but none called train'),
+        ({'own/test': TWO, 'own/ant': TWO}, 'test, but none called train'),
         (
             {'own/train': TWO, 'own/val': TWO, 'own/valid': TWO},
-            '.* has the folders val and valid: only one',
-        ),
-        (
-            {'own/Train': TWO, 'own/train': TWO, 'own/val': TWO},
-            '.* has the folders Train and train: only one',
+            'has the folders val and valid: only one',
         ),
     ],
 )
@@ -337,15 +254,15 @@ def test_wrong_folders(tmp_path, folders, message):
         (tmp_path / name).mkdir(parents=True)
         classes(tmp_path / name, **counts)
     for look in (find_classes, partial(ImageFolder, lazy_init=True)):
-        with pytest.raises(DataError, match=f'^{message}'):
+        with pytest.raises(DataError, match=message):
             look(str(tmp_path / 'own'))
 
 
 @pytest.mark.parametrize('split', ['train', 'val'])
 def test_a_class_without_images(given, split):
-    folder = os.path.join(given, split, 'cat')
-    for name in os.listdir(folder):
-        os.remove(os.path.join(folder, name))
+    folder = Path(given, split, 'cat')
+    for path in folder.iterdir():
+        path.unlink()
     message = rf'^The class folder "{folder}" has 0 image\(s\): at least 1 .*ppm must'
     with pytest.raises(DataError, match=message):
         ImageFolder(given, split=split)
@@ -358,8 +275,3 @@ def test_a_class_with_a_single_image_cannot_be_split(tmp_path):
     message = r'bee" has 1 image\(s\): at least 2 .*, one for train and one for val.$'
     with pytest.raises(DataError, match=message):
         ImageFolder(str(tmp_path))
-
-
-def test_home_folder(given, monkeypatch):
-    monkeypatch.setenv('HOME', os.path.dirname(given))
-    assert len(ImageFolder('~/own')) == 7

@@ -20,14 +20,12 @@ BOTH = ('openmmlab', 'official')
 
 def listed(dataset):
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    return [
-        (os.path.relpath(info['img_path'], dataset.data_root), info['gt_label'])
-        for info in infos
-    ]
+    root = dataset.data_root
+    return [(os.path.relpath(i['img_path'], root), i['gt_label']) for i in infos]
 
 
 def refused(message, *args, error=DataError, **kwargs):
-    with pytest.raises(error, match=f'^{message}$'):
+    with pytest.raises(error, match=message):
         ImageNet(*args, **kwargs)
 
 
@@ -41,13 +39,12 @@ def lists(tmp_path):
     return str(annotated(tmp_path / 'imagenet', train=2, val=1))
 
 
+TRAINED = [(f'train/{w}/{w}_{i}.JPEG', k) for k, w in enumerate(WNIDS) for i in (0, 1)]
+
+
 def test_annotation_files(lists):
     train = ImageNet(data_root=lists, data_prefix='train')
-    assert listed(train) == [
-        (f'train/{wnid}/{wnid}_{i}.JPEG', label)
-        for label, wnid in enumerate(WNIDS)
-        for i in range(2)
-    ]
+    assert listed(train) == TRAINED
     val = ImageNet(data_root=lists, data_prefix=dict(img_path='val/'))
     assert listed(val) == [
         (f'val/ILSVRC2012_val_{label}0.JPEG', label) for label in range(3)
@@ -56,12 +53,11 @@ def test_annotation_files(lists):
 
 
 def test_plain_folders(folders):
+    """Without hidden ones, and without other files."""
+    jpeg(Path(folders, 'train', '.cache', 'x.JPEG'))
+    Path(folders, 'train', WNIDS[0], 'note.txt').touch()
     train = ImageNet(data_root=folders, data_prefix='train')
-    assert listed(train) == [
-        (f'train/{wnid}/{wnid}_{i}.JPEG', label)
-        for label, wnid in enumerate(WNIDS)
-        for i in range(2)
-    ]
+    assert listed(train) == TRAINED
     val = ImageNet(data_root=folders, data_prefix='val')
     assert listed(val) == [
         (f'val/{wnid}/{wnid}_0.JPEG', label) for label, wnid in enumerate(WNIDS)
@@ -71,16 +67,10 @@ def test_plain_folders(folders):
 
 
 def test_ann_file_is_another_one(lists):
-    with open(os.path.join(lists, 'meta', 'few.txt'), 'w') as file:
-        file.write(f'\n{WNIDS[2]}/{WNIDS[2]}_1.JPEG 2\n  \na name.JPEG  999\n')
+    """An empty name means the folders."""
+    Path(lists, 'meta', 'few.txt').write_text('\nx/1.JPEG 2\n  \na name.JPEG  999\n')
     few = ImageNet('meta/few.txt', data_root=lists, data_prefix='train')
-    assert listed(few) == [
-        (f'train/{WNIDS[2]}/{WNIDS[2]}_1.JPEG', 2),
-        ('train/a name.JPEG', 999),
-    ]
-
-
-def test_empty_ann_file_means_the_folders(lists):
+    assert listed(few) == [('train/x/1.JPEG', 2), ('train/a name.JPEG', 999)]
     train = ImageNet('', data_root=lists, data_prefix='train')
     assert len(train) == 6 and train.CLASSES == WNIDS
 
@@ -106,12 +96,7 @@ def test_names_of_the_classes_may_be_given(folders, monkeypatch, kind):
     dataset = ImageNet(**options, **given('a', 'b', 'c'))
     assert tuple(dataset.CLASSES) == ('a', 'b', 'c')
     assert listed(dataset)[-1][1] == 2
-    refused(
-        f'The number of classes given is 2: .* folders in "{folders}/train", 3.',
-        error=ConfigError,
-        **options,
-        **given('a', 'b'),
-    )
+    refused('classes given is 2: .*, 3.', error=ConfigError, **options, **given(*'ab'))
 
 
 def test_other_arguments_of_the_base_class(folders):
@@ -133,25 +118,13 @@ def test_data_root_alone_has_the_class_folders(folders):
     assert ImageNet(data_root=root).CLASSES == ('meta', *WNIDS[1:], 'other')
 
 
-def test_hidden_folders_and_other_files_are_left_out(folders):
-    train = Path(folders, 'train')
-    jpeg(train / '.cache' / 'x.JPEG')
-    (train / WNIDS[0] / 'note.txt').touch()
-    assert len(ImageNet(data_root=folders, data_prefix='train')) == 6
-
-
 def test_empty_class_folders(tmp_path):
     root = plain_folders(tmp_path, wnids=[f'n{i}' for i in range(6)])
     for i in range(1, 6):
         for path in (root / 'train' / f'n{i}').iterdir():
             path.rename(path.with_suffix('.txt'))
-    refused(
-        rf'The class folder\(s\) n1, n2, n3 and 2 more in "{root}/train" have no '
-        'images: at least one with the ending .bmp, .jpeg, .jpg, .pgm, .png, .ppm, '
-        '.tif must be in each.',
-        data_root=str(root),
-        data_prefix='train',
-    )
+    options = dict(data_root=str(root), data_prefix='train')
+    refused("'n1', 'n2', .* have no images with .*.bmp, .jpeg, .jpg", **options)
 
 
 @pytest.mark.parametrize('lacking', ['train', 'val'])
@@ -159,13 +132,8 @@ def test_other_class_folders_than_train(folders, lacking):
     """Without this all labels behind the missing class would be shifted."""
     path = os.path.join(folders, lacking, WNIDS[1])
     os.rename(path, os.path.join(folders, WNIDS[1]))
-    refused(
-        f'"{folders}/val" and "{folders}/train" must have the same class folders, '
-        'since their order gives the labels, but only one of them has '
-        f'{WNIDS[1]}.',
-        data_root=folders,
-        data_prefix='val',
-    )
+    message = f'"{folders}/val" and "{folders}/train" must have the same .*{WNIDS[1]}'
+    refused(message, data_root=folders, data_prefix='val')
 
 
 def loader_of(config, name):
@@ -180,9 +148,7 @@ def test_base_configs_read_both_layouts(tmp_path, which, layout):
     """A relative data_root that is given once reaches all loaders."""
     root = str(layout(tmp_path / 'mine'))
     config = load_config(f'imagenet_bs128_{which}', dict(data_root=root))
-    for name, split, length in zip(
-        LOADERS, ('train', 'val', 'val'), (9, 6, 6), strict=True
-    ):
+    for name, split, length in zip(LOADERS, ('train', 'val', 'val'), (9, 6, 6)):
         assert config[name].batch_size == 128
         assert config[name].num_workers > 0
         assert config[name].persistent_workers == (name != 'train_dataloader')
@@ -234,52 +200,44 @@ def test_test_images(tmp_path, which):
     assert np.array_equal(got.numpy().transpose(1, 2, 0), wanted[:224, :224])
 
 
-@pytest.mark.parametrize(
-    'which, backend', [('openmmlab', 'cv2'), ('official', 'pillow')]
-)
+@pytest.mark.parametrize('which, backend', [(BOTH[0], 'cv2'), (BOTH[1], 'pillow')])
 def test_training_pipelines(tmp_path, which, backend):
     """Random crops of 8 to 100 % with sides of 3:4 to 4:3, and flips."""
-    config = load_config(
-        f'imagenet_bs128_{which}', dict(data_root=str(plain_folders(tmp_path)))
-    )
-    load, crop, flip, pack = loader_of(
-        config, 'train_dataloader'
-    ).dataset.pipeline.transforms
+    options = dict(data_root=str(plain_folders(tmp_path)))
+    config = load_config(f'imagenet_bs128_{which}', options)
+    train = loader_of(config, 'train_dataloader').dataset
+    load, crop, flip, pack = train.pipeline.transforms
     assert load.imdecode_backend == crop.backend == backend
     assert (crop.scale, crop.interpolation) == ((224, 224), 'bilinear')
     assert crop.crop_ratio_range == (0.08, 1.0)
     assert crop.aspect_ratio_range == (3 / 4, 4 / 3)
     assert (flip.prob, flip.direction) == (0.5, 'horizontal')
     assert type(pack).__name__ == 'PackClsInputs'
-    assert config.data_preprocessor.to_rgb
-    for ours, theirs in (
-        ('mean', (0.485, 0.456, 0.406)),
-        ('std', (0.229, 0.224, 0.225)),
-    ):
-        assert config.data_preprocessor[ours] == pytest.approx(np.multiply(theirs, 255))
+    preprocessor = config.data_preprocessor
+    assert preprocessor.to_rgb
+    assert preprocessor.mean == pytest.approx(np.multiply((0.485, 0.456, 0.406), 255))
+    assert preprocessor.std == pytest.approx(np.multiply((0.229, 0.224, 0.225), 255))
 
 
 def test_missing_folders(tmp_path, lists):
-    refused('data_root of ImageNet is not set: .*', error=ConfigError)
+    refused('data_root of ImageNet is not set', error=ConfigError)
     options = dict(data_root=str(tmp_path), data_prefix='no')
-    refused(f'The folder "{tmp_path}/no" does not exist: data_root and .*', **options)
+    refused(f'The folder "{tmp_path}/no" does not exist', **options)
     options = dict(data_root=lists, data_prefix='val')
-    refused(f'"{lists}/val" has no class folders: ImageNet must .*', '', **options)
+    refused(f'"{lists}/val" has no class folders', '', **options)
     os.remove(os.path.join(lists, 'meta', 'val.txt'))
     for name in (None, 'meta/val.txt'):
-        refused(f'The annotation file "{lists}/meta/val.txt" does.*', name, **options)
+        refused(f'file "{lists}/meta/val.txt" does not exist', name, **options)
 
 
 @pytest.mark.parametrize(
     'line', ['a.JPEG', 'a 1.JPEG', 'a.JPEG -1', 'a.JPEG 1000', '5', 'a.JPEG cat']
 )
 def test_annotation_without_a_class(lists, line):
-    path = os.path.join(lists, 'meta', 'train.txt')
+    path = Path(lists, 'meta', 'train.txt')
     options = dict(data_root=lists, data_prefix='train')
-    refused('Line 5 of .* a number from 0 to 1, .*', classes=['a', 'b'], **options)
-    with open(path, 'a') as file:
-        file.write(line)
-    refused(f'Line 7 of "{path}" is {line!r}: .* number from 0 to 999, .*', **options)
-    with open(path, 'w') as file:
-        file.write('\n')
-    refused(f'The annotation file "{path}" is empty: .*', **options)
+    refused('Line 5 of .* number from 0 to 1[.]', classes=['a', 'b'], **options)
+    path.write_text(path.read_text() + line)
+    refused(f'Line 7 of "{path}" is {line!r}: .* number from 0 to 999', **options)
+    path.write_text('\n')
+    refused(f'annotation file "{path}" has no images', **options)

@@ -82,10 +82,9 @@ def test_a_folder_goes_through_the_test_pipeline(pipeline, tmp_path):
 
 
 def test_what_is_missing_is_named(tmp_path):
-    with pytest.raises(DataError, match='nowhere" is not a folder: --check must be'):
-        find_images(loaders(FILES), tmp_path / 'nowhere')
-    with pytest.raises(DataError, match='has no images: --check must be .*or a number'):
-        find_images(loaders(FILES), tmp_path)
+    for folder, reason in ((tmp_path / 'no', 'is not a folder'), (tmp_path, 'has no')):
+        with pytest.raises(DataError, match=f'"{folder}" {reason}.*: --check must be'):
+            find_images(loaders(FILES), folder)
     (tmp_path / 'broken.jpg').write_bytes(b'\xff\xd8 no image')
     with pytest.raises(DataError, match='None of the 1 images can be decoded'):
         list(find_images(loaders(FILES), tmp_path))
@@ -123,19 +122,13 @@ def test_a_data_set_inside_others(split):
     assert found.classes == alone.classes
 
 
-@pytest.mark.parametrize(
-    'sample, label',
-    [
-        ({}, None),
-        (ClsDataSample(), None),
-        (ClsDataSample().set_gt_label(3), 3),
-        (ClsDataSample().set_gt_label([3]), 3),
-        (ClsDataSample().set_gt_label([0, 2]), None),
-        (ClsDataSample().set_gt_label([]), None),
-        (ClsDataSample().set_gt_score(torch.tensor([0.5, 0.5])), None),
-    ],
-)
-def test_labels(sample, label):
-    sample = dict(inputs=torch.zeros(3, 2, 2), data_samples=sample or None)
-    ((_, labels),) = Images([sample])
-    assert labels == [label]
+def test_labels():
+    """There is none where there are several, or none, or scores."""
+    samples = [
+        *(ClsDataSample().set_gt_label(label) for label in (3, [3], [0, 2], [])),
+        ClsDataSample().set_gt_score(torch.tensor([0.5, 0.5])),
+        *(ClsDataSample(), None),
+    ]
+    inputs = torch.zeros(3, 2, 2)
+    batches = Images([dict(inputs=inputs, data_samples=s) for s in samples])
+    assert sum([labels for _, labels in batches], []) == [3, 3] + [None] * 5

@@ -28,30 +28,14 @@ CLASSES = ('a\nb', "b'e,e", 'c{0}%s', 'élan', os.fsdecode(b'd\xff'))
 PRINTED = ('a\\nb', *CLASSES[1:-1], 'd\\udcff')
 PACK = dict(type='mmcls.PackClsInputs')
 LOAD = dict(type='LoadImageFromFile')
+CROP = dict(type='mmcls.CenterCrop', crop_size=32)
+EDGE = dict(type='mmcls.ResizeEdge', scale=37, edge='short')
+LONG = dict(EDGE, scale=81, edge='long', interpolation='bicubic')
 PIPELINES = dict(
-    edge=[
-        LOAD,
-        dict(type='mmcls.ResizeEdge', scale=37, edge='short'),
-        dict(type='mmcls.CenterCrop', crop_size=32),
-        PACK,
-    ],
-    long=[
-        LOAD,
-        dict(type='mmcls.ResizeEdge', scale=81, edge='long', interpolation='bicubic'),
-        dict(type='CenterCrop', crop_size=(32, 32)),
-        PACK,
-    ],
-    small=[
-        dict(type='mmdsnas.LoadResizeEdge', scale=37),
-        dict(type='mmcls.CenterCrop', crop_size=32),
-        PACK,
-    ],
-    pillow=[
-        LOAD,
-        dict(type='mmcls.ResizeEdge', scale=37, edge='short', backend='pillow'),
-        dict(type='mmcls.CenterCrop', crop_size=32),
-        PACK,
-    ],
+    edge=[LOAD, EDGE, CROP, PACK],
+    long=[LOAD, LONG, dict(type='CenterCrop', crop_size=(32, 32)), PACK],
+    small=[dict(type='mmdsnas.LoadResizeEdge', scale=37), CROP, PACK],
+    pillow=[LOAD, dict(EDGE, backend='pillow'), CROP, PACK],
     scale=[LOAD, dict(type='Resize', scale=(32, 32)), PACK],
 )
 
@@ -92,14 +76,8 @@ def test_images_are_those_of_the_pipeline(name, folder):
     script = runpy.run_path(str(TOOL))
     resize = [{**s, 'type': s['type'].split('.')[-1]} for s in PIPELINES[name]]
     resize = [s for s in resize if 'Resize' in s['type'] or s['type'] == 'CenterCrop']
-    about = dict(
-        resize=resize,
-        input_size=[32, 32],
-        channel_order='BGR',
-        mean=None,
-        layout='NCHW',
-        dtype='uint8',
-    )
+    about = dict(resize=resize, input_size=[32, 32], channel_order='BGR', mean=None)
+    about.update(layout='NCHW', dtype='uint8')
     pack = Packer(PIPELINES[name])
     for path in sorted(folder.iterdir()):
         image = script['load_image'](str(path), about)
@@ -115,15 +93,8 @@ def test_predictions_are_those_of_the_child(
 ):
     out = tmp_path / f'child.{format}'
     images, paths = packed(folder, PIPELINES['edge'])
-    export_child(
-        child,
-        images,
-        out,
-        format=format,
-        with_preprocess=with_preprocess,
-        classes=CLASSES,
-        pipeline=PIPELINES['edge'],
-    )
+    about = dict(classes=CLASSES, pipeline=PIPELINES['edge'])
+    export_child(child, images, out, format, with_preprocess, **about)
     child = copy.deepcopy(child).eval()
     cut = tmp_path / 'cut.jpg'
     damage(jpeg(cut, size=(64, 64)), 'truncated')

@@ -65,15 +65,9 @@ def exported(child, images, tmp_path_factory):
     def result(format, with_preprocess):
         key = (format, with_preprocess)
         if key not in results:
-            results[key] = export_child(
-                child,
-                images,
-                folder / f'child_{with_preprocess}.{format}',
-                format,
-                with_preprocess,
-                classes=CLASSES,
-                pipeline=PIPELINE,
-            )
+            about = dict(classes=CLASSES, pipeline=PIPELINE)
+            file = folder / f'child_{with_preprocess}.{format}'
+            results[key] = export_child(child, images, file, *key, **about)
         return results[key]
 
     return result
@@ -81,9 +75,8 @@ def exported(child, images, tmp_path_factory):
 
 def rgb(images):
     """All images as a caller has them: uint8, RGB, N x H x W x 3."""
-    return (
-        torch.cat([batch for batch, _ in images]).numpy()[:, ::-1].transpose(0, 2, 3, 1)
-    )
+    pixels = torch.cat([batch for batch, _ in images]).numpy()
+    return pixels[:, ::-1].transpose(0, 2, 3, 1)
 
 
 def by_metadata(pixels, metadata):
@@ -100,12 +93,9 @@ def by_metadata(pixels, metadata):
 def by_pytorch(child, images):
     """Logits by mmcls's own way to test a batch."""
     data = dict(inputs=torch.cat([batch for batch, _ in images]))
-    was_training = child.training
-    child.eval()
     with torch.no_grad():
-        logits = child(child.data_preprocessor(data)['inputs'])
-    child.train(was_training)
-    return logits.numpy()
+        inputs = child.data_preprocessor(data)['inputs']
+        return copy.deepcopy(child).eval()(inputs).numpy()
 
 
 @pytest.mark.slow
@@ -133,19 +123,10 @@ def test_a_file_alone_computes_what_pytorch_does(
         dict(type='ResizeEdge', scale=36, edge='short'),
         dict(type='CenterCrop', crop_size=32),
     ]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('format, with_preprocess', KINDS)
-def test_the_comparison_is_of_all_images(
-    format, with_preprocess, exported, child, images
-):
-    result = exported(format, with_preprocess)
-    comparison, wanted = result.comparison, by_pytorch(child, images)
-    labels = np.arange(40) % 5
+    comparison = result.comparison
     assert comparison.images == comparison.agreeing == 40
     assert 0 < comparison.largest < 1e-4
-    accuracy = (wanted.argmax(1) == labels).mean()
+    accuracy = (wanted.argmax(1) == np.arange(40) % 5).mean()
     assert comparison.before == comparison.after == pytest.approx(accuracy)
     assert (result.folded, result.left) == (len(list(batch_norms(child))), 0)
     # Logits that a wrong mean, or BGR for RGB, would change.
@@ -210,10 +191,9 @@ def test_too_large_a_difference_leaves_the_file_of_before(format, images, tmp_pa
 
 def test_what_cannot_be_exported_is_said(images, tmp_path):
     def refuses(error, match, function=lambda x: x, **kwargs):
+        child, out = Classifier(function), tmp_path / 'child.onnx'
         with pytest.raises(error, match=match):
-            export_child(
-                Classifier(function), images, tmp_path / 'child.onnx', **kwargs
-            )
+            export_child(child, images, out, **kwargs)
         assert not list(tmp_path.iterdir())
 
     refuses(ConfigError, "^--format must be onnx or pt2, but is 'h5'", format='h5')

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from torch.nn.utils import parametrizations
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from mmdsnas.deployment.folding import fold_batch_norms
 from tests.toy import Cut, Standardised
@@ -104,87 +104,63 @@ def fold(network, *shape):
     return folded, number, left
 
 
+IMAGES, ROWS = (4, 5, 5), (4,)
+
+
+def layers(*parts):
+    return nn.Sequential(*parts)
+
+
 @pytest.mark.parametrize(
     'network, shape',
     [
-        (nn.Sequential(nn.Conv2d(4, 6, 3, bias=False), nn.BatchNorm2d(6)), (4, 5, 5)),
-        (nn.Sequential(nn.Conv2d(4, 6, 3, 2, 1, 1, 2), nn.BatchNorm2d(6)), (4, 5, 5)),
-        (
-            nn.Sequential(nn.Conv2d(4, 6, 3, padding='same'), nn.BatchNorm2d(6)),
-            (4, 5, 5),
-        ),
-        (
-            nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6, 0.01, affine=False)),
-            (4, 5, 5),
-        ),
-        (nn.Sequential(nn.Conv1d(4, 6, 3), nn.BatchNorm1d(6)), (4, 5)),
-        (nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6)), (4,)),
-        (
-            nn.Sequential(nn.Linear(4, 6, bias=False), nn.BatchNorm1d(6, affine=False)),
-            (4,),
-        ),
+        (layers(nn.Conv2d(4, 6, 3, bias=False), nn.BatchNorm2d(6)), IMAGES),
+        (layers(nn.Conv2d(4, 6, 3, 2, 1, 1, 2), nn.BatchNorm2d(6)), IMAGES),
+        (layers(nn.Conv2d(4, 6, 3, padding='same'), nn.BatchNorm2d(6)), IMAGES),
+        (layers(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6, 0.01, affine=False)), IMAGES),
+        (layers(nn.Conv1d(4, 6, 3), nn.BatchNorm1d(6)), (4, 5)),
+        (layers(nn.Linear(4, 6), nn.BatchNorm1d(6)), ROWS),
+        (layers(nn.Linear(4, 6, bias=False), nn.BatchNorm1d(6, affine=False)), ROWS),
     ],
 )
 def test_layers_that_take_a_norm(network, shape):
     folded, number, left = fold(network, *shape)
     assert (number, left) == (1, 0)
-    assert not folded.graph.find_nodes(
-        op='call_function', target=torch.ops.aten.batch_norm.default
-    )
+    norm = torch.ops.aten.batch_norm.default
+    assert not folded.graph.find_nodes(op='call_function', target=norm)
     # Only what is used is written to a file.
     assert len(folded.state_dict()) == 2
 
 
-def test_a_shared_weight_and_a_functional_norm():
-    assert fold(Functional(), 4, 5, 5)[1:] == (1, 0)
-
-
-def test_a_shared_convolution_gets_two_norms():
-    assert fold(OtherOrder(), 4, 5, 5)[1:] == (2, 0)
+CONV, NORM = nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6)
+UNTRACKED = nn.BatchNorm2d(6, track_running_stats=False)
+SPECTRAL = spectral_norm(nn.Linear(4, 6))
 
 
 @pytest.mark.parametrize(
-    'network, shape',
+    'network, shape, numbers',
     [
-        (Both(), (4, 5, 5)),
-        (nn.Sequential(nn.BatchNorm2d(4), nn.Conv2d(4, 6, 3)), (4, 5, 5)),
-        (nn.Sequential(nn.Conv2d(4, 6, 3), nn.ReLU(), nn.BatchNorm2d(6)), (4, 5, 5)),
-        (nn.Sequential(nn.ConvTranspose2d(4, 6, 3), nn.BatchNorm2d(6)), (4, 5, 5)),
+        # A shared weight and a functional norm; a shared convolution with two norms.
+        (Functional(), IMAGES, (1, 0)),
+        (OtherOrder(), IMAGES, (2, 0)),
+        (Both(), IMAGES, (0, 1)),
+        (layers(nn.BatchNorm2d(4), nn.Conv2d(4, 6, 3)), IMAGES, (0, 1)),
+        (layers(CONV, nn.ReLU(), NORM), IMAGES, (0, 1)),
+        (layers(nn.ConvTranspose2d(4, 6, 3), NORM), IMAGES, (0, 1)),
         # The norm is over dimension 1, the linear map over the last.
-        (nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)), (3, 4)),
-        (
-            nn.Sequential(
-                nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6, track_running_stats=False)
-            ),
-            (4, 5, 5),
-        ),
+        (layers(nn.Linear(4, 3), nn.BatchNorm1d(3)), (3, 4), (0, 1)),
+        (layers(CONV, UNTRACKED), IMAGES, (0, 1)),
         # Weights and statistics that are computed.
-        (nn.Sequential(Standardised(4, 6, 3), nn.BatchNorm2d(6)), (4, 5, 5)),
-        (nn.Sequential(Cut(4, 6, 5, bias=False), nn.BatchNorm2d(6)), (4, 5, 5)),
-        (
-            nn.Sequential(
-                parametrizations.weight_norm(nn.Conv2d(4, 6, 3)), nn.BatchNorm2d(6)
-            ),
-            (4, 5, 5),
-        ),
-        (
-            nn.Sequential(
-                parametrizations.spectral_norm(nn.Linear(4, 6)), nn.BatchNorm1d(6)
-            ),
-            (4,),
-        ),
-        (
-            nn.Sequential(
-                nn.Conv2d(4, 6, 3),
-                parametrizations.weight_norm(nn.BatchNorm2d(6), dim=None),
-            ),
-            (4, 5, 5),
-        ),
-        (Functional(lambda statistic: statistic + 1), (4, 5, 5)),
-        (Overwritten(), (4, 5, 5)),
-        (Rewritten(), (4, 5, 5)),
-        (Unbatched(), (4,)),
+        (layers(Standardised(4, 6, 3), NORM), IMAGES, (0, 1)),
+        (layers(Cut(4, 6, 5, bias=False), NORM), IMAGES, (0, 1)),
+        (layers(weight_norm(nn.Conv2d(4, 6, 3)), NORM), IMAGES, (0, 1)),
+        (layers(SPECTRAL, nn.BatchNorm1d(6)), ROWS, (0, 1)),
+        (layers(CONV, weight_norm(nn.BatchNorm2d(6), dim=None)), IMAGES, (0, 1)),
+        (Functional(lambda statistic: statistic + 1), IMAGES, (0, 1)),
+        (Overwritten(), IMAGES, (0, 1)),
+        (Rewritten(), IMAGES, (0, 1)),
+        (Unbatched(), ROWS, (0, 1)),
     ],
 )
-def test_what_cannot_be_folded_stays(network, shape):
-    assert fold(network, *shape)[1:] == (0, 1)
+def test_what_is_folded_and_what_stays(network, shape, numbers):
+    assert fold(network, *shape)[1:] == numbers

@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 import torch
 from mmengine.logging import MessageHub, MMLogger
@@ -15,6 +17,19 @@ def no_trace_of_a_runner():
     for manager, instances in zip(managers, kept):
         manager._instance_dict.clear()
         manager._instance_dict.update(instances)
+
+
+@pytest.fixture
+def messages(monkeypatch):
+    """What is logged, by whatever logger: mmengine's do not pass records on."""
+    seen, handle = [], logging.Logger.handle
+
+    def note(logger, record):
+        seen.append(record.getMessage())
+        handle(logger, record)
+
+    monkeypatch.setattr(logging.Logger, 'handle', note)
+    return seen
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import torch
 from mmengine.optim import OptimWrapper
 
-from mmdsnas.engine.optimizers import restart_accumulation
+from mmdsnas.engine.hooks.checkpoint.exact_resume_hook import restart_accumulation
 
 
 def test_an_epoch_is_accumulated_by_itself():

@@ -152,16 +152,13 @@ def test_disk_that_is_full(tmp_path):
     """The run ends with a sentence and goes on when there is room."""
     train(tmp_path / 'whole', 3)
     runner = runner_in(tmp_path, 3)
-    work = tmp_path / 'work'
-    fill = Keep(
-        'after_train_epoch',
-        lambda r: (
-            r.epoch == 1 and resource.setrlimit(resource.RLIMIT_FSIZE, (5000, -1))
-        ),
-        priority=0,
-    )
-    runner.register_hook(fill)
-    message = f'^{work}/epoch_2.pth cannot be written: File too large.$'
+
+    def fill(runner):
+        if runner.epoch == 1:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (5000, -1))
+
+    runner.register_hook(Keep('after_train_epoch', fill, priority=0))
+    message = 'work/epoch_2.pth cannot be written: File too large.$'
     with no_file_longer_than(10**9), pytest.raises(OutputError, match=message):
         runner.train()
     assert sorted(files_in(tmp_path)) == ['epoch_1.pth', 'last_checkpoint']
@@ -187,9 +184,14 @@ def test_backend_of_the_user_is_used(tmp_path, monkeypatch):
     assert put == [f'{tmp_path}/work/epoch_1.pth']
 
 
+@pytest.mark.parametrize('hook', [dict(save_best='x'), dict(save_best='x', rule='no')])
+def test_a_best_that_is_none(tmp_path, hook):
+    with pytest.raises(ConfigError, match=r"checkpoint.save_best must .* are \['x'\]"):
+        runner_in(tmp_path, **hook)
+
+
 def test_saving_by_iterations_in_a_run_of_epochs(tmp_path):
-    message = '^default_hooks.checkpoint.by_epoch must be True .* but is False.$'
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match='checkpoint.by_epoch .* but is False'):
         train(tmp_path, by_epoch=False)
     runner = runner_in(tmp_path, by_epoch=False)
     runner._train_loop = dict(by_epoch=False, max_iters=2, val_interval=9)

@@ -1,31 +1,12 @@
 """What a checkpoint says of other files leads to no file outside its folder."""
 
-import logging
 from pathlib import Path
 
 import pytest
 import torch
-from mmengine.logging import MMLogger
 
 from mmdsnas.subnets.checkpoint_files import Checkpoints, find_latest
 from tests.test_engine.test_atomic_checkpoint_hook import files_in, train
-
-
-@pytest.fixture
-def warnings():
-    """What the log warns of, through whatever logger."""
-    lines = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: lines.append(record.getMessage())
-    make = MMLogger.__init__
-
-    def with_handler(logger, *args, **kwargs):
-        make(logger, *args, **kwargs)
-        logger.addHandler(handler)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MMLogger, '__init__', with_handler)
-        yield lines
 
 
 def resumed_with(folder: Path, info: dict, **hook) -> None:
@@ -40,7 +21,7 @@ def resumed_with(folder: Path, info: dict, **hook) -> None:
 
 
 @pytest.mark.parametrize('several', [False, True])
-def test_files_elsewhere_are_never_removed(tmp_path, warnings, several):
+def test_files_elsewhere_are_never_removed(tmp_path, messages, several):
     (tmp_path / 'work').mkdir()
     outside = [
         tmp_path / 'best_x.pth',
@@ -58,11 +39,11 @@ def test_files_elsewhere_are_never_removed(tmp_path, warnings, several):
         save_best = ['acc', 'loss'] if several else 'acc'
         resumed_with(tmp_path, info, save_best=save_best)
         assert all(path.exists() for path in outside)
-        told = [line for line in warnings if 'as its best' in line]
+        told = [line for line in messages if 'as its best' in line]
         assert len(told) == len(keys) + 4
         assert any("'../best_x.pth'" in line for line in told)
         assert {'epoch_3.pth', 'best_acc_epoch_3.pth'} <= set(files_in(tmp_path))
-        warnings.clear()
+        messages.clear()
     resumed_with(tmp_path, dict(keep_ckpt_ids='all'))
 
 

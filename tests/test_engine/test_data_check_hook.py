@@ -55,55 +55,34 @@ def refused(tmp_path, message, *hooks, **kwargs):
 
 # Of 16 images by 3 the last batch has one.
 @pytest.mark.parametrize('size', [1, 3])
+@pytest.mark.parametrize('norm_training', [False, True])
 @pytest.mark.parametrize(
-    'position, name',
-    [('candidate', r'blocks.1._candidates.b.bn'), ('tail', 'tail.bn')],
+    'position, name', [('candidate', r'blocks.1._candidates.b.bn'), ('tail', 'tail.bn')]
 )
-def test_a_batch_of_one_image(tmp_path, size, position, name):
+def test_a_batch_of_one_image(tmp_path, size, norm_training, position, name):
     refused(
         tmp_path,
         rf'16 images by {size}\), .*architecture.{name} .* batch_size',
-        model=search_in(position),
+        model=algorithm_of(net(position), norm_training=norm_training),
         train_dataloader=loader(noise=True, batch_size=size),
     )
 
 
-def test_a_batch_of_one_image_of_accumulated_gradients(tmp_path):
-    sgd = dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=4)
-    wrapper = dict(
-        constructor='SearchOptimWrapperConstructor', architecture=sgd, mutator=sgd
-    )
-    refused(
-        tmp_path,
-        '16 images by 1',
-        model=search_in('tail'),
-        optim_wrapper=wrapper,
-        train_dataloader=loader(noise=True, batch_size=1),
-    )
-
-
 @pytest.mark.parametrize(
-    'more',
+    'position, more',
     [
-        dict(batch_size=4),
-        dict(batch_size=3, drop_last=True),
-        dict(batch_size=3, batch_sampler=dict(type='NoSingleImageBatchSampler')),
-        dict(batch_size=3, batch_sampler=dict(type='AlternatingBatchSampler')),
+        ('nowhere', {}),
+        ('candidate', dict(batch_size=4)),
+        ('candidate', dict(drop_last=True)),
+        ('candidate', dict(batch_sampler=dict(type='NoSingleImageBatchSampler'))),
+        ('candidate', dict(batch_sampler=dict(type='AlternatingBatchSampler'))),
     ],
 )
-def test_larger_batches_train(tmp_path, more):
-    data = {**loader(noise=True), **more}
+def test_what_can_be_trained(tmp_path, position, more):
+    data = {**loader(noise=True, batch_size=3), **more}
     runner = runner_of(
-        tmp_path, [CHECK], model=search_in('candidate'), train_dataloader=data
+        tmp_path, [CHECK], model=search_in(position), train_dataloader=data
     )
-    runner.train()
-    assert runner.epoch == 3
-
-
-def test_networks_that_take_one_image_are_trained_on_it(tmp_path):
-    data = loader(noise=True, batch_size=3)
-    model = search_in('nowhere')
-    runner = runner_of(tmp_path, [CHECK], model=model, train_dataloader=data)
     runner.train()
     assert runner.epoch == 3
 
@@ -168,12 +147,6 @@ def test_losses_that_training_alone_has(tmp_path, searched):
     assert runner.epoch == 1
 
 
-def test_a_batch_of_one_image_where_layers_stay_in_training(tmp_path):
-    model = algorithm_of(net('tail'), norm_training=True)
-    data = loader(noise=True, batch_size=3)
-    refused(tmp_path, '16 images by 3', model=model, train_dataloader=data)
-
-
 @DATASETS.register_module(force=True)
 class Missing(NoisyVectors):
     """Its files are not there."""
@@ -224,8 +197,7 @@ def test_nothing_is_written_before_the_training(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'sampler, sizes',
-    [(InfiniteSampler(range(9), seed=0), (4, 2)), (range(9), (1, 1))],
+    'sampler, sizes', [(InfiniteSampler(range(9), seed=0), (4, 2)), (range(9), (1, 1))]
 )
 def test_the_smallest_batch(sampler, sizes):
     """Of 9 images by 4 and by 2; there is no last one of an endless stream."""
@@ -249,6 +221,10 @@ class OtherLabels(NoisyVectors):
         return x, label + 7
 
 
+OTHER_LABELS = {**loader(True), 'dataset': dict(type='OtherLabels', noise=False)}
+BEST = dict(type='CheckpointHook', save_best='accuracy/top1')
+
+
 @METRICS.register_module(force=True)
 class OtherTask(MeanScore):
     """Looks for what no batch has."""
@@ -261,7 +237,7 @@ class OtherTask(MeanScore):
     'options, message',
     [
         (
-            dict(train_dataloader=dict(dataset=dict(type='OtherLabels', noise=False))),
+            dict(train_dataloader=OTHER_LABELS),
             'no loss .* train_dataloader: IndexError in .* line .*out of bounds',
         ),
         (
@@ -269,26 +245,13 @@ class OtherTask(MeanScore):
             'the evaluator of val .* AttributeError .*gt_bboxes',
         ),
         (
-            dict(
-                default_hooks=dict(
-                    checkpoint=dict(type='CheckpointHook', save_best='accuracy/top1')
-                )
-            ),
+            dict(default_hooks=dict(checkpoint=BEST)),
             "save_best .*toy/score.*'accuracy/top1'",
         ),
     ],
 )
 def test_what_does_not_fit_each_other(tmp_path, options, message):
-    data = options.get('train_dataloader')
-    if data:
-        options = dict(train_dataloader={**loader(noise=True), **data})
     refused(tmp_path, message, **options)
-
-
-def test_the_metric_of_a_selection_is_looked_up_before_the_training(tmp_path):
-    strategy = dict(type='RandomSelection', num_paths=2)
-    hook = dict(type='SelectChildHook', strategy=strategy, metric='toy/none')
-    refused(tmp_path, "metric of SelectChildHook .*toy/score.*'toy/none'", hook)
 
 
 class Scores(nn.Module):

@@ -31,10 +31,8 @@ def run(folder, update_buffers, interval):
         Keep('after_val_epoch', keep('restored'), 99),
         Keep('after_val_epoch', read_subnet, 99),
     ]
-    checkpoint = dict(type='CheckpointHook', interval=interval)
-    runner_of(
-        folder, hooks, search_of(), default_hooks=dict(checkpoint=checkpoint)
-    ).train()
+    default = dict(checkpoint=dict(type='CheckpointHook', interval=interval))
+    runner_of(folder, hooks, search_of(), default_hooks=default).train()
     return seen
 
 

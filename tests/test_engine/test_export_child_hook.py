@@ -127,12 +127,10 @@ def test_a_run_that_is_interrupted(tmp_path, signal, epoch, stage):
 @pytest.mark.slow
 def test_a_resumed_run(tmp_path):
     """One that was stopped goes on to its end; then there is nothing left to run."""
-    (tmp_path / 'a').mkdir()
     run(tmp_path / 'a', [stop(1)])
     last = tmp_path / 'a' / 'work' / 'epoch_2.pth'
 
     def go_on(name, **kwargs):
-        (tmp_path / name).mkdir()
         run(tmp_path / name, load_from=str(last), resume=True, **kwargs)
         (log,) = tmp_path.glob(f'{name}/work/*/*.log')
         child = torch.load(tmp_path / name / 'work' / 'subnet.pth', weights_only=True)

@@ -10,9 +10,7 @@ from tests.toy import algorithm_of, batch, smooth_net
 
 SGD = dict(optimizer=dict(type='SGD', lr=0.5, momentum=0.9, weight_decay=4e-5))
 PARAMWISE = dict(
-    norm_decay_mult=0.0,
-    bias_lr_mult=2.0,
-    custom_keys={'first': dict(lr_mult=0.1)},
+    norm_decay_mult=0.0, bias_lr_mult=2.0, custom_keys={'first': dict(lr_mult=0.1)}
 )
 
 

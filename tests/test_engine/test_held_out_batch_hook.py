@@ -36,9 +36,7 @@ def run(folder, *hooks, stages=(0, 2), accumulate=1, model=None, net=None, **kwa
         max_epochs=2,
         train_dataloader=alternating(),
         optim_wrapper=dict(
-            constructor='SearchOptimWrapperConstructor',
-            architecture=sgd,
-            mutator=sgd,
+            constructor='SearchOptimWrapperConstructor', architecture=sgd, mutator=sgd
         ),
         val_dataloader=None,
         val_cfg=None,
@@ -220,7 +218,6 @@ def test_where_all_is_fixed_every_batch_trains_the_weights(tmp_path):
 @pytest.mark.parametrize('epoch', [1, 2, 3])
 def test_a_resumed_run_is_the_whole_run(tmp_path, epoch):
     def part(name, **kwargs):
-        (tmp_path / name).mkdir()
         options = dict(stages=(1, 3), max_epochs=4, train_dataloader=alternating(True))
         estimator = dict(type='ScoreFunctionGradient')
         options['model'] = dict(gradient_estimator=estimator)

@@ -60,15 +60,6 @@ def test_child_of_a_search(search):
         assert torch.equal(checkpoint['state_dict'][name], weight), name
 
 
-def test_checkpoint_of_a_child_is_left_alone(search):
-    checkpoint = child_checkpoint(search)
-    child = sub_model(small_shufflenet(), checkpoint['meta']['subnet'])
-    before = dict(checkpoint['state_dict'])
-    LoadFromHook().after_load_checkpoint(runner_of(child), checkpoint)
-    assert checkpoint['state_dict'] is not before
-    assert checkpoint['state_dict'].keys() == before.keys()
-
-
 def test_weights_that_are_missing(search):
     checkpoint = checkpoint_of(search)
     child = sub_model(small_shufflenet(), checkpoint['meta']['subnet'])
@@ -85,8 +76,7 @@ def test_checkpoint_with_nothing_in_common(search, kind):
     if kind == 'child':
         model = sub_model(small_shufflenet(), exported['meta']['subnet'])
     exported['state_dict'] = {'first_conv.0.weight': torch.zeros(1)}
-    message = 'x.pth has no weight of this model, .* tools/model_converters/convert_off'
-    with pytest.raises(CheckpointError, match=message):
+    with pytest.raises(CheckpointError, match='x.pth has no weight of this model'):
         LoadFromHook().after_load_checkpoint(runner_of(model), exported)
 
 
@@ -118,13 +108,10 @@ def test_recorded_child_is_that_of_the_saved_weights(search):
         if '_arch_params' in name:
             checkpoint['state_dict'][name] = -value
     RecordSubnetHook().before_save_checkpoint(runner_of(search), checkpoint)
+    blocks, alphas = block_names(search.architecture), search.mutator.arch_params
     worst = {
         block: op.choices[int(alpha.argmin())]
-        for (block, op), alpha in zip(
-            block_names(search.architecture).items(),
-            search.mutator.arch_params.values(),
-            strict=True,
-        )
+        for (block, op), alpha in zip(blocks.items(), alphas.values(), strict=True)
     }
     assert checkpoint['meta']['subnet'] == worst
     assert get_priority(RecordSubnetHook.priority) > get_priority(EMAHook.priority)

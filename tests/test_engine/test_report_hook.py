@@ -1,8 +1,9 @@
-import logging
 from pathlib import Path
 
+import pytest
+
 from mmdsnas.engine import ReportHook
-from mmdsnas.errors import DataError, OutputError
+from mmdsnas.errors import OutputError
 from mmdsnas.visualization.run_record import RunRecord
 from tests.toy_run import Keep, runner_of
 
@@ -46,17 +47,23 @@ def test_run_that_ends_early_has_one_too(tmp_path):
     assert 'figure-loss' in path.read_text()
 
 
-def test_failure_is_a_warning_with_its_reason(tmp_path, monkeypatch, caplog):
-    def fail(work_dir):
-        raise DataError('there is nothing\nto say.')
+@pytest.mark.parametrize(
+    'place, what',
+    [
+        ('mmdsnas.visualization.report', 'The report'),
+        ('mmdsnas.visualization.run_record.RunRecord.write', 'run.json'),
+    ],
+)
+def test_failure_is_a_warning(tmp_path, monkeypatch, caplog, place, what):
+    def fail(*_):
+        raise OutputError('there is no\nroom.')
 
-    monkeypatch.setattr('mmdsnas.visualization.report', fail)
+    monkeypatch.setattr(place, fail)
     runner = runner_of(tmp_path, [*HOOKS, ReportHook()])
-    with caplog.at_level(logging.WARNING, runner.logger.name):
-        runner.logger.addHandler(caplog.handler)
-        runner.train()
-    told = [r.getMessage() for r in caplog.records if 'report' in r.getMessage()]
-    assert told == ['The report was not written: there is nothing to say.']
+    runner.logger.addHandler(caplog.handler)
+    runner.train()
+    told = [record.getMessage() for record in caplog.records]
+    assert f'{what} was not written: there is no room.' in told
     assert (tmp_path / 'work' / 'subnet.pth').is_file()
 
 
@@ -104,16 +111,3 @@ def test_record_is_right_whenever_the_run_is_killed(tmp_path):
     options = dict(load_from=left, resume=True, default_hooks=default)
     runner_of(tmp_path, hooks(), **options).train()
     assert seen == [(1, k) for k in (1, 2, 2, 2, 3, 3)]
-
-
-def test_record_that_cannot_be_written_is_a_warning(tmp_path, monkeypatch, caplog):
-    def fail(record, folder):
-        raise OutputError('no room.')
-
-    monkeypatch.setattr(RunRecord, 'write', fail)
-    runner = runner_of(tmp_path, [*HOOKS, ReportHook()])
-    runner.logger.addHandler(caplog.handler)
-    runner.train()
-    told = [r.getMessage() for r in caplog.records]
-    assert 'run.json was not written: no room.' in told
-    assert (tmp_path / 'work' / 'subnet.pth').is_file()

@@ -5,9 +5,8 @@ import torch.nn as nn
 
 from tests.test_engine.test_exact_resume_hook import (
     checkpoint,
-    messages,
+    resumed_is_whole,
     run,
-    tensors,
 )
 from tests.toy import ToyNet, algorithm_of, block
 from tests.toy_run import Norm
@@ -46,31 +45,21 @@ def saved(folder, share=0.3, epoch=2):
 
 def test_the_multipliers_go_on_where_they_were(tmp_path):
     first, second = tmp_path / 'first', tmp_path / 'second'
-    first.mkdir()
-    second.mkdir()
-    path = saved(first)
+    saved(first)
     states = [multipliers(checkpoint(first, e)['state_dict']) for e in (1, 2, 3)]
     assert set(states[0]) == {'flops', 'mean_square', 'steps'}
     # Moved by the steps of the search stage alone, two in an epoch.
     assert [s['steps'].item() for s in states] == [0, 2, 4]
     assert 0 < states[1]['flops'] < states[2]['flops']
-    run(second, path, model=model(), more=[EMA])
-    expected = dict(tensors(checkpoint(first)))
-    found = dict(tensors(checkpoint(second)))
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        if isinstance(value, torch.Tensor):
-            assert torch.equal(found[name], value), name
+    resumed_is_whole(first, second, 2, model=model(), more=[EMA])
 
 
-def test_a_checkpoint_without_multipliers_is_resumed(tmp_path, caplog, monkeypatch):
+def test_a_checkpoint_without_multipliers_is_resumed(tmp_path, messages):
     """Of a run without a limit; they begin at 0."""
     path = saved(tmp_path, share=None)
     assert not multipliers(checkpoint(tmp_path, 2)['state_dict'])
-    seen = messages(caplog, monkeypatch)
-    (tmp_path / 'on').mkdir()
     runner = run(tmp_path / 'on', path, model=model(), more=[EMA])
-    (said,) = [m for m in seen if 'bit for bit' in m]
+    (said,) = [m for m in messages if 'bit for bit' in m]
     assert "cost.limits was None and is {'flops': " in said
     assert 'cost.form was None and is adaptive' in said
     state = multipliers(checkpoint(tmp_path / 'on', 3)['state_dict'])
@@ -78,12 +67,10 @@ def test_a_checkpoint_without_multipliers_is_resumed(tmp_path, caplog, monkeypat
     assert runner.model.cost_term.allows(runner.model.mutator.fixed)
 
 
-def test_a_limit_can_be_taken_away(tmp_path, caplog, monkeypatch):
+def test_a_limit_can_be_taken_away(tmp_path, messages):
     path = saved(tmp_path)
-    seen = messages(caplog, monkeypatch)
-    (tmp_path / 'on').mkdir()
     run(tmp_path / 'on', path, model=model(share=None), more=[EMA])
-    assert [m for m in seen if "cost.limits was {'flops': " in m and 'is None' in m]
+    assert [m for m in messages if "cost.limits was {'flops': " in m and 'is None' in m]
     assert not multipliers(checkpoint(tmp_path / 'on', 3)['state_dict'])
 
 

@@ -61,9 +61,7 @@ def test_every_batch_is_run_by_a_path_of_its_own(
 def test_training_goes_on_as_if_nothing_had_happened(tmp_path):
     ends = []
     for hooks in ([], [SAMPLED]):
-        folder = tmp_path / str(len(hooks))
-        folder.mkdir()
-        runner = runner_of(folder, hooks)
+        runner = runner_of(tmp_path / str(len(hooks)), hooks)
         runner.train()
         draws = [random.random(), np.random.rand(), torch.rand(()).item()]
         child = runner.message_hub.get_scalar('val/toy/score').data[0].tolist()

@@ -1,4 +1,5 @@
 import json
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -7,14 +8,6 @@ import torch
 from mmdsnas.engine import SearchLogHook
 from mmdsnas.models import CostTable
 from tests.toy_run import Keep, runner_of, search_of
-
-
-class Logger:
-    def __init__(self):
-        self.lines = []
-
-    def info(self, line):
-        self.lines.append(line)
 
 
 class Mutator:
@@ -57,20 +50,17 @@ def lines(monkeypatch, rewards, **kwargs):
     monkeypatch.setattr(
         'mmdsnas.engine.hooks.logging.search_log_hook.algorithm_of', lambda _: algorithm
     )
-    runner = SimpleNamespace(epoch=4, logger=Logger())
-    hook.after_train_epoch(runner)
-    return runner.logger.lines
+    said = []
+    logger = SimpleNamespace(info=said.append)
+    hook.after_train_epoch(SimpleNamespace(epoch=4, logger=logger))
+    return said
 
 
-def test_mean_reward_by_block_without_the_loss_factor(monkeypatch):
-    _, rewards = lines(monkeypatch, [[2.0, -4.0, 6.0], [4.0, 4.0, -6.0]])
-    assert rewards.endswith('net.x 1.5e+00  net.z 2.0e+00  net.y 3.0e+00')
-
-
-def test_overflow_does_not_count(monkeypatch):
-    inf = float('inf')
-    _, rewards = lines(monkeypatch, [[2.0, inf, 6.0], [4.0, 4.0, float('nan')]])
-    assert rewards.endswith('net.x 1.5e+00  net.z 2.0e+00  net.y 3.0e+00')
+@pytest.mark.parametrize('second, third', [(-4.0, -6.0), (math.inf, math.nan)])
+def test_mean_reward_by_block(monkeypatch, second, third):
+    """Without the loss factor; an overflow does not count."""
+    _, told = lines(monkeypatch, [[2.0, second, 6.0], [4.0, 4.0, third]])
+    assert told.endswith('net.x 1.5e+00  net.z 2.0e+00  net.y 3.0e+00')
 
 
 def test_child_names_the_blocks(monkeypatch):

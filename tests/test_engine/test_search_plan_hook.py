@@ -2,8 +2,6 @@ import re
 
 import pytest
 
-from mmdsnas.engine import SearchPlanHook
-from mmdsnas.engine.hooks.logging import search_plan_hook
 from mmdsnas.engine.hooks.logging.search_plan_hook import RULE, found_lines
 from tests.toy_run import runner_of, same, search_of, state_of
 
@@ -45,22 +43,6 @@ def test_given_splits_of_coloured_images():
         'folder test',
         '  19 colour; median size 20 x 30',
     ]
-
-
-def test_a_process_validates_its_part(tmp_path, monkeypatch):
-    """Of 16 images in every second epoch: 4 in each of 4 processes."""
-    given = []
-    monkeypatch.setattr(search_plan_hook, 'get_world_size', lambda: 4)
-    monkeypatch.setattr(search_plan_hook, 'measure', lambda *args: None)
-    monkeypatch.setattr(
-        search_plan_hook, 'seconds_of', lambda *args: given.extend(args) or 0.0
-    )
-    runner = runner_of(tmp_path, [SearchPlanHook()])
-    runner.train_loop.val_interval = 2
-    runner.train()
-    _, epochs, steps, batch_size, images, workers, validations = given
-    assert list(epochs.values()) == [1, 1, 1]
-    assert (steps, batch_size, images, workers, validations) == (4, 4, 4, 0, 0.5)
 
 
 @pytest.mark.slow

@@ -35,10 +35,8 @@ class Every(BaseSelection):
         self.choose, self.scores, self.spaces = choose, [], []
 
     def select(self, space, score):
-        paths = [
-            dict(zip(space.choices, choices))
-            for choices in itertools.product(*space.choices.values())
-        ]
+        every = itertools.product(*space.choices.values())
+        paths = [dict(zip(space.choices, choices)) for choices in every]
         self.spaces.append(space)
         values = [score(path) for path in [*paths, *paths[::-1]]][: len(paths)]
         self.scores.append(dict(zip(map(name_of, paths), values)))
@@ -124,7 +122,6 @@ def test_scores_by_hand(tmp_path, request, wrapped, own_data):
 
 
 def trained(folder, hooks, **kwargs):
-    folder.mkdir()
     runner = runner_of(folder, hooks, max_epochs=3, **kwargs)
     runner.train()
     draws = [random.random(), np.random.rand(), torch.rand(()).item()]
@@ -215,7 +212,6 @@ def test_a_trained_alpha_does_not_weigh(tmp_path):
     for seed in range(6):
         model = uniform_search()
         set_alpha(model.mutator, [30.0, 0.0], [30.0, 0.0])
-        (tmp_path / str(seed)).mkdir()
         runner_of(
             tmp_path / str(seed),
             select(dict(type='RandomSelection')),
@@ -239,7 +235,6 @@ def test_data_to_compare_on_are_needed(tmp_path):
     runner = runner_of(tmp_path, hooks, uniform_search(), **no_val)
     with pytest.raises(ConfigError, match='must have a dataloader and an evaluator'):
         runner.train()
-    (tmp_path / 'own').mkdir()
     every = Every()
     own = dict(dataloader=loader(noise=False), evaluator=dict(type='MeanScore'))
     hooks = select(every, **own)
@@ -250,9 +245,6 @@ def test_data_to_compare_on_are_needed(tmp_path):
 def test_the_metric_is_a_number_of_the_evaluator(tmp_path):
     hook = SelectChildHook(Every(), metric='toy/text')
     runner = runner_of(tmp_path, [hook], uniform_search())
-    message = (
-        r'^metric of SelectChildHook must be one of the numbers that the evaluator '
-        r"gives \(toy/score\), but is 'toy/text'\.$"
-    )
+    message = r"^metric of SelectChildHook .*\(toy/score\), but is 'toy/text'\.$"
     with pytest.raises(ConfigError, match=message):
         runner.train()

@@ -1,9 +1,11 @@
 import os
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from mmdsnas.engine.hooks.logging import step_times
 from mmdsnas.engine.hooks.logging.step_times import StepTimes, measure, seconds_of
@@ -15,10 +17,28 @@ TIMES = StepTimes(
     evaluation=0.25,
     image=0.125,
 )
-EPOCHS = {Stage.PRETRAIN: 2, Stage.SEARCH: 1, Stage.FINETUNE: 4}
-# 10 steps of 8 images: 1 s of loading a step. Validation: 2 of its batches, 2 s of
-# loading.
-SHAPE = dict(steps=10, batch_size=8, val_images=16)
+EPOCHS = range(7)
+
+
+def run_of(workers, interval=1):
+    """Of 10 steps of 8 images: 1 s of loading a step.
+
+    A validation is two of its batches, 2 s of loading, in each of two processes.
+    """
+    model = search_of()
+    model.pretrain_epochs, model.finetune_epochs = 2, 3
+    return SimpleNamespace(
+        model=model,
+        train_dataloader=DataLoader(range(80), 8, num_workers=workers),
+        val_dataloader=DataLoader(range(32)),
+        val_loop=object(),
+        train_loop=SimpleNamespace(val_interval=interval),
+    )
+
+
+@pytest.fixture(autouse=True)
+def two_processes(monkeypatch):
+    monkeypatch.setattr(step_times, 'get_world_size', lambda: 2)
 
 
 @pytest.mark.parametrize(
@@ -36,13 +56,12 @@ SHAPE = dict(steps=10, batch_size=8, val_images=16)
 )
 def test_seconds_of_a_run(monkeypatch, workers, cores, seconds):
     monkeypatch.setattr(os, 'cpu_count', lambda: cores)
-    assert seconds_of(TIMES, EPOCHS, workers=workers, **SHAPE) == seconds
+    assert seconds_of(run_of(workers), EPOCHS, TIMES) == seconds
 
 
 def test_loaders_start_in_every_epoch_and_validation():
-    plain = seconds_of(TIMES, EPOCHS, workers=1, **SHAPE)
-    times = TIMES._replace(start=2.0)
-    slow = seconds_of(times, EPOCHS, workers=1, validations=0.5, **SHAPE)
+    plain = seconds_of(run_of(1), EPOCHS, TIMES)
+    slow = seconds_of(run_of(1, interval=2), EPOCHS, TIMES._replace(start=2.0))
     # And there are half as many validations, of 2 s.
     assert slow == plain + 7 * (2.0 * 1.5 - 1.0)
 
@@ -60,12 +79,10 @@ def test_every_stage_is_trained_and_no_trace_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr(DSNAS, 'train_step', spy)
     search = search_of()
     runner = runner_of(tmp_path, model=search)
-    loader = runner.build_dataloader(runner._train_dataloader)
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     before = state_of(runner)
     drawn = [random.getstate()[1], np.random.get_state()[1], torch.get_rng_state()]
-    first = {stage: epoch for epoch, stage in enumerate(Stage)}
-    times = measure(search, runner.optim_wrapper, loader, first)
+    times = measure(runner, range(3))
     after = [random.getstate()[1], np.random.get_state()[1], torch.get_rng_state()]
     assert all(map(np.array_equal, drawn, after))
     assert same(before, state_of(runner))

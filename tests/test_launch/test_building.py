@@ -21,6 +21,7 @@ STEP = dict(type='MultiStepLR', milestones=[1])
 BEST = dict(save_best='auto', rule='more')
 ACCURACY = dict(type='mmcls.Accuracy', topk=1)
 MIX = dict(type='Mixup', alpha=1.0)
+NO_DATA = dict(_delete_=True, type='mmcls.CustomDataset', data_prefix='/none')
 
 
 def hooks(**hook):
@@ -100,11 +101,12 @@ REFUSED = [
     (dict(optim_wrapper__mutator=3), ['optim_wrapper']),
     (dict(param_scheduler=[dict(type='StepLR')]), ['param_scheduler.0', 'step_size']),
     (dict(model_wrapper_cfg='x'), ['model_wrapper_cfg', 'x']),
+    (dict(train_dataloader__dataset=NO_DATA), ['train_dataloader.dataset: ', 'none']),
     (dict(data_root='a', train_dataloader=4), ['train_dataloader', '4']),
     # What does not fit together, or would be ignored
     (dict(model__pretrain_epochs=5), ['model', 'pretrain_epochs is 5']),
     (dict(model__mutator__fix_threshold=2), ['model.mutator', 'fix_threshold', '2']),
-    (dict(model__mutator__custom_groups=[[]]), ['custom_groups', 'empty']),
+    (dict(model__mutator__custom_groups=[[]]), ['custom_groups', 'length']),
     ({f'{ALPHA}accumulative_counts': 2}, ['optim_wrapper', 'accumulative_counts']),
     ({f'{ALPHA}type': 'AmpOptimWrapper'}, ['optim_wrapper.mutator', 'Amp']),
     ({f'{ALPHA}paramwise_cfg': dict(bias_decay_mult=0.0)}, ['optim_wrapper']),
@@ -189,24 +191,24 @@ def test_short_options_are_right():
     load_config(DIGITS, parsed)
 
 
+def candidate(name, **options):
+    """A block with one candidate, and no more."""
+    sizes = dict(in_channels=8, out_channels=8, stride=1)
+    candidates = {name: dict(type='OfficialShuffleBlock', **options)}
+    block = dict(type='OneHotMutableOP', module_kwargs=sizes, candidates=candidates)
+    return Config(dict(model=block))
+
+
 @pytest.mark.parametrize('name', ['a.b', '', 'keys', 'forward'])
 def test_candidates_have_names_that_torch_takes(name):
-    candidates = {name: dict(type='OfficialShuffleXception')}
-    block = dict(type='OneHotMutableOP', candidates=candidates, module_kwargs={})
     with pytest.raises(UserError, match='candidates') as error:
-        build_model(Config(dict(model=block)))
+        build_model(candidate(name))
     assert repr(name) in str(error.value)
 
 
 @pytest.mark.parametrize('name', ['class', '{}', "it's", 'a/b\n', '日本'])
 def test_candidates_have_any_other_names(name):
-    sizes = dict(in_channels=8, out_channels=8, stride=1)
-    block = dict(type='OneHotMutableOP', module_kwargs=sizes)
-    right = dict(type='OfficialShuffleBlock', kernel_size=3)
-    config = Config(dict(model=dict(block, candidates={name: right})))
-    assert list(build_model(config)._candidates) == [name]
-    wrong = dict(right, kernel_size='x')
-    config = Config(dict(model=dict(block, candidates={name: wrong})))
-    with pytest.raises(UserError) as error:
-        build_model(config)
-    assert repr(name) in str(error.value) and 'kernel_size' in str(error.value)
+    assert list(build_model(candidate(name, kernel_size=3))._candidates) == [name]
+    with pytest.raises(UserError, match='kernel_size') as error:
+        build_model(candidate(name, kernel_size='x'))
+    assert repr(name) in str(error.value)

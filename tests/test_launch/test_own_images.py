@@ -11,6 +11,12 @@ from tests.pictures import write_images
 SEARCH, CHILD = 'dsnas_supernet_1xb64_folder', 'dsnas_subnet_1xb64_folder'
 
 
+def sizes_of(config, loader='test'):
+    """What the transforms of a loader set."""
+    pipeline = config[f'{loader}_dataloader'].dataset.pipeline
+    return [t.get('scale') or t.get('crop_size') for t in pipeline]
+
+
 @pytest.fixture
 def images(tmp_path):
     """40 images to train on and 10 to validate on, grey, 70 pixels high."""
@@ -57,40 +63,29 @@ def test_a_search_is_fitted(images):
     assert config.default_hooks.logger.interval == 1
     for name in LOADERS:
         assert config[name].dataset.left_out == ['ant/bad.png']
-    sizes = [
-        [t.get('scale') or t.get('crop_size') for t in config[name].dataset.pipeline]
-        for name in LOADERS
-    ]
-    assert sizes == [[None, 96, None, None], *[[None, 110, 96, None]] * 2]
+    assert sizes_of(config, 'train') == [None, 96, None, None]
+    assert sizes_of(config, 'val') == sizes_of(config) == [None, 110, 96, None]
     assert config.own_images.input_size == 96
     assert config.own_images.found['images'] == dict(
         train=[['ant', 20], ['bee', 20]], val=[['ant', 5], ['bee', 5]]
     )
 
 
-def selecting(images, **options):
-    """A config whose paths are compared on images that a hook loads."""
+@pytest.mark.parametrize('own', [None, dict(val_ratio=0.4, input_size=80)])
+@pytest.mark.parametrize('split', ['val', 'test'])
+def test_images_of_a_hook_are_those_of_the_other_loaders(images, own, split):
+    """There are none to test on."""
     config = load_config(SEARCH, resolve=False)
     held_out = dict(config.val_dataloader)
-    held_out['dataset'] = dict(held_out['dataset'], **options)
+    held_out['dataset'] = dict(held_out['dataset'], split=split)
     hook = dict(type='SelectChildHook', strategy=dict(type='RandomSelection'))
     config.default_hooks.select_child = dict(hook, dataloader=held_out)
-    return config
-
-
-@pytest.mark.parametrize('own', [None, dict(val_ratio=0.4, input_size=80)])
-def test_images_of_a_hook_are_those_of_the_other_loaders(images, own):
-    config = load_config(selecting(images), dict(data_root=images, own_images=own))
+    config = load_config(config, dict(data_root=images, own_images=own))
     found = config.default_hooks.select_child.dataloader.dataset
     assert found == config.val_dataloader.dataset and found.data_root == images
     assert found.pipeline[2].crop_size == (80 if own else 96)
     assert found.get('left_out') == (['ant/bad.png'] if own else None)
-    assert found.get('val_ratio') == (own and 0.4)
-
-
-def test_a_hook_without_images_to_test_on_has_those_of_val(images):
-    config = load_config(selecting(images, split='test'), dict(data_root=images))
-    assert config.default_hooks.select_child.dataloader.dataset.split == 'val'
+    assert found.get('val_ratio') == (own and 0.4) and found.split == 'val'
 
 
 def test_one_part_is_held_out_in_all_data_sets(images):
@@ -98,16 +93,13 @@ def test_one_part_is_held_out_in_all_data_sets(images):
     assert {config[name].dataset.val_ratio for name in LOADERS} == {0.4}
     assert config.own_images.found['images']['val'] == [['ant', 10], ['bee', 10]]
     options = {'data_root': images, 'train_dataloader.dataset.val_ratio': 0.1}
-    message = (
-        "own_images.val_ratio must be set .*'train_dataloader.dataset.val_ratio': 0.1"
-    )
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match="^own_images.val_ratio .*_ratio': 0.1"):
         load_config(SEARCH, options)
 
 
 def test_other_folders_keep_their_files(images, tmp_path):
-    write_images(tmp_path / 'other' / 'ant', 5)
-    write_images(tmp_path / 'other' / 'bee', 5)
+    for name in ('ant', 'bee'):
+        write_images(tmp_path / 'other' / name, 5)
     other = str(tmp_path / 'other')
     options = {'data_root': images, 'test_dataloader.dataset.data_root': other}
     config = load_config(SEARCH, options)
@@ -121,9 +113,7 @@ def test_a_network_that_is_known_needs_no_images(config):
     config = load_config(config, input_size=96, num_classes=7)
     model = config.model.get('architecture', config.model.get('cfg'))
     assert model.head.num_classes == 7
-    pipeline = config.test_dataloader.dataset.pipeline
-    sizes = [t.get('scale') or t.get('crop_size') for t in pipeline]
-    assert sizes == [None, 110, 96, None]
+    assert sizes_of(config) == [None, 110, 96, None]
     estimator = config.model.get('resource_estimator')
     assert estimator is None or estimator.input_shape == (1, 3, 96, 96)
 
@@ -137,20 +127,24 @@ def test_a_child_is_fitted(images):
     assert config.param_scheduler[1].end == 80
 
 
-@pytest.mark.parametrize('form', [dict, list, None, 'weights'])
-def test_schedules_of_any_form_are_fitted(images, tmp_path, form):
-    cosine = dict(type='CosineAnnealingLR', T_max=45, end=45)
-    given = {dict: cosine, list: [cosine], None: None}.get(
-        form, dict(architecture=cosine)
-    )
+COSINE = dict(type='CosineAnnealingLR', T_max=45, end=45)
+FITTED = dict(COSINE, T_max=9, end=9)
+
+
+@pytest.mark.parametrize(
+    'given, fitted',
+    [
+        (COSINE, FITTED),
+        ([COSINE], [FITTED]),
+        (None, None),
+        (dict(architecture=COSINE), dict(architecture=FITTED, mutator=[])),
+    ],
+)
+def test_schedules_of_any_form_are_fitted(images, given, fitted):
     config = Config.fromfile(str(find_config(SEARCH)))
     config.param_scheduler = given
-    fitted = load_config(config, {'data_root': images, 'own_images.epochs': 9})
-    fitted, expected = fitted.param_scheduler, dict(cosine, T_max=9, end=9)
-    if form == 'weights':
-        assert fitted == dict(architecture=expected, mutator=[])
-    else:
-        assert fitted == {dict: expected, list: [expected], None: None}[form]
+    found = load_config(config, {'data_root': images, 'own_images.epochs': 9})
+    assert found.param_scheduler == fitted
 
 
 def test_what_is_given_goes_before_what_is_found(images):
@@ -165,15 +159,8 @@ def test_what_is_given_goes_before_what_is_found(images):
     assert config.own_images.epochs == config.train_cfg.max_epochs == 9
     assert (config.model.pretrain_epochs, config.model.finetune_epochs) == (1, 6)
     assert config.train_dataloader.batch_size == 8
-    scales = [t.get('scale') for t in config.val_dataloader.dataset.pipeline]
-    assert scales == [None, 50, None, None]
+    assert sizes_of(config, 'val') == [None, 50, 80, None]
     assert config.model.resource_estimator.input_shape == (1, 3, 80, 80)
-
-
-def test_three_epochs_have_three_stages(images):
-    options = {'data_root': images, 'own_images.epochs': 3}
-    config = load_config(SEARCH, options)
-    assert (config.model.pretrain_epochs, config.model.finetune_epochs) == (1, 2)
 
 
 def test_a_fitted_config_stays_as_it_is(images, tmp_path):
@@ -191,6 +178,11 @@ def test_turned_off(images):
     assert 'left_out' not in config.train_dataloader.dataset
 
 
+def test_three_epochs_have_three_stages(images):
+    config = load_config(SEARCH, {'data_root': images, 'own_images.epochs': 3})
+    assert (config.model.pretrain_epochs, config.model.finetune_epochs) == (1, 2)
+
+
 @pytest.mark.parametrize(
     'options, message',
     [
@@ -206,9 +198,8 @@ def test_wrong_options(images, options, message):
 
 
 def test_other_data():
-    options = {'own_images': dict(epochs=5)}
-    with pytest.raises(ConfigError, match='ImageFolder, .* but are a Digits.$'):
-        load_config('dsnas_supernet_1xb64_digits', options)
+    with pytest.raises(ConfigError, match="but .*{'dataset': 'Digits'}.$"):
+        load_config('dsnas_supernet_1xb64_digits', dict(own_images=dict(epochs=5)))
 
 
 def wrapped(images, *inner):
@@ -240,8 +231,7 @@ def test_a_folder_inside_other_data_sets_is_fitted(images):
         assert folder.data_root == images
         assert folder.left_out == ['ant/bad.png']
         assert folder.pipeline[1].scale == 96
-    options = {'own_images.val_ratio': 0.4}
-    config = load_config(config, options)
+    config = load_config(config, {'own_images.val_ratio': 0.4})
     folders = config.train_dataloader.dataset.dataset.datasets
     assert [folder.val_ratio for folder in folders] == [0.4, 0.4]
 
@@ -250,24 +240,24 @@ def test_folders_that_cannot_be_fitted_are_named_with_what_is_around_them(
     images, tmp_path
 ):
     write_images(tmp_path / 'other' / 'ant', 5)
-    message = 'several of them, but are a RepeatDataset of ConcatDataset of ImageFolder'
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match="dataset.dataset.datasets.1': 'ImageF"):
         wrapped(images, images, str(tmp_path / 'other'))
+
+
+OWN_SAMPLER = dict(type='AlternatingBatchSampler')
 
 
 @pytest.mark.parametrize(
     'options, sampler',
     [
         ({}, dict(type='mmdsnas.NoSingleImageBatchSampler')),
-        ({'train_dataloader.drop_last': True}, None),
-        (
-            {'train_dataloader.batch_sampler': dict(type='AlternatingBatchSampler')},
-            dict(type='AlternatingBatchSampler'),
-        ),
+        (dict(drop_last=True), None),
+        (dict(batch_sampler=OWN_SAMPLER), OWN_SAMPLER),
     ],
 )
 def test_no_batch_of_one_image(images, options, sampler):
-    config = load_config(SEARCH, dict(data_root=images, **options))
+    options = dict(data_root=images, train_dataloader=options)
+    config = load_config(SEARCH, options)
     assert config.train_dataloader.get('batch_sampler') == sampler
 
 

@@ -107,24 +107,21 @@ def test_the_text_of_a_config_without_a_file(tmp_path):
 
 
 def test_a_work_dir_that_is_a_file(tmp_path):
-    file = tmp_path / 'work'
-    file.write_text('a file')
-    config = config_of(file)
+    (tmp_path / 'work').write_text('a file')
     with pytest.raises(OutputError, match='work_dir must be a folder'):
-        run(config)
+        run(config_of(tmp_path / 'work'))
     assert content(tmp_path) == dict(work=b'a file')
 
 
 def test_a_logger_of_an_earlier_run_whose_folder_is_gone(tmp_path):
     config = Config(dict(work_dir=str(tmp_path / 'run')))
-    with own_instances():
+    with own_instances(), pytest.raises(ConfigError, match='^another$'):
         log = tmp_path / 'run' / 'session' / 'run.log'
         log.parent.mkdir(parents=True)
         MMLogger.get_instance('earlier', log_file=str(log))
         shutil.rmtree(tmp_path / 'run')
-        with pytest.raises(ConfigError, match='^another$'):
-            with left_as_it_was(config, lambda: False):
-                raise ConfigError('another')
+        with left_as_it_was(config, lambda: False):
+            raise ConfigError('another')
 
 
 @pytest.mark.parametrize('written', ['the same', 'other text'])

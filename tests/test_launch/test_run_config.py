@@ -2,7 +2,6 @@ import re
 
 import pytest
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.launch import run_config, run_steps
@@ -13,6 +12,10 @@ from tests.pictures import write_images
 WRAPPER = 'AmpOptimWrapper'
 
 
+def load(options=None, name='dsnas_supernet_1xb64_digits'):
+    return run_config.load_config(name, options)
+
+
 @pytest.fixture
 def images(tmp_path):
     for name in 'abc':
@@ -20,37 +23,26 @@ def images(tmp_path):
     return tmp_path
 
 
-def test_classes_are_counted_from_the_folders(images):
-    config = run_config.load_config(
-        'dsnas_supernet_1xb64_folder', dict(data_root=str(images))
-    )
-    assert config.model.architecture.head.num_classes == 3
-    for loader in LOADERS:
-        assert config[loader].dataset.data_root == str(images)
-
-
-def test_data_root_of_one_loader_alone(images):
-    config = run_config.load_config(
-        'dsnas_supernet_1xb64_folder',
-        {'train_dataloader.dataset.data_root': str(images)},
-    )
-    assert config.model.architecture.head.num_classes == 3
-    assert config.val_dataloader.dataset.data_root == 'data/images'
-
-
-def test_given_number_of_classes_is_kept(images):
-    config = run_config.load_config(
-        'dsnas_supernet_1xb64_folder',
-        {'data_root': str(images), 'model.architecture.head.num_classes': 7},
-    )
-    assert config.model.architecture.head.num_classes == 7
+@pytest.mark.parametrize(
+    'option, others, classes',
+    [
+        ('data_root', {}, 3),
+        ('train_dataloader.dataset.data_root', {}, 3),
+        ('data_root', {'model.architecture.head.num_classes': 7}, 7),
+    ],
+)
+def test_classes_are_counted_from_the_folders(images, option, others, classes):
+    options = {option: str(images), **others}
+    config = run_config.load_config('dsnas_supernet_1xb64_folder', options)
+    assert config.model.architecture.head.num_classes == classes
+    roots = [config[loader].dataset.data_root for loader in LOADERS]
+    others = roots[0] if option == 'data_root' else 'data/images'
+    assert roots == [str(images), others, others]
 
 
 def test_nothing_to_count_classes_in():
     with pytest.raises(ConfigError, match='num_classes of the model is None'):
-        run_config.load_config(
-            'dsnas_supernet_1xb64_digits', {'model.architecture.head.num_classes': None}
-        )
+        load({'model.architecture.head.num_classes': None})
 
 
 @pytest.mark.parametrize(
@@ -58,22 +50,20 @@ def test_nothing_to_count_classes_in():
     [('dsnas_supernet_1xb64_digits', 16, 0.25), ('dsnas_subnet_1xb64_digits', 128, 2)],
 )
 def test_scale_lr_leaves_alpha_alone(name, images, factor):
-    for given in (Given(), Given(auto_scale_lr=True)):
-        config = run_config.load_config(name)
-        config.train_dataloader.batch_size = images
-        wrapper = config.optim_wrapper
-        weights = wrapper.get('architecture', wrapper).optimizer
-        lr = weights.lr
-        config.auto_scale_lr.enable = not given.auto_scale_lr
-        run_steps.scale_lr(config, given)
-        assert weights.lr == pytest.approx(lr * factor)
-        assert wrapper.get('mutator') is None or wrapper.mutator.optimizer.lr == 0.02
-        assert not config.auto_scale_lr.enable
+    options = {'train_dataloader.batch_size': images, 'auto_scale_lr.enable': True}
+    config = run_config.load_config(name, options)
+    wrapper = config.optim_wrapper
+    weights = wrapper.get('architecture', wrapper).optimizer
+    lr = weights.lr
+    run_steps.scale_lr(config, Given())
+    assert weights.lr == pytest.approx(lr * factor)
+    assert wrapper.get('mutator') is None or wrapper.mutator.optimizer.lr == 0.02
+    assert not config.auto_scale_lr.enable
 
 
 def test_scale_lr_needs_a_base():
     with pytest.raises(ConfigError, match='auto_scale_lr = dict.base_batch_size'):
-        run_steps.scale_lr(Config(dict()), Given(auto_scale_lr=True))
+        run_steps.scale_lr(Config(dict(auto_scale_lr=dict(enable=True))), Given())
 
 
 @pytest.mark.parametrize(
@@ -96,28 +86,31 @@ def test_amp(monkeypatch, name, device, own, amp):
 
 def test_amp_of_a_child_needs_a_gpu(monkeypatch):
     monkeypatch.setattr(run_steps, 'get_device', lambda: 'cpu')
-    config = run_config.load_config('dsnas_subnet_1xb64_digits')
     with pytest.raises(ConfigError, match='--amp needs a GPU'):
-        run_steps.enable_amp(config, Given(amp=True))
+        run_steps.enable_amp(load(name='dsnas_subnet_1xb64_digits'), Given(amp=True))
 
 
 @pytest.mark.parametrize('device, ids', [('cpu', None), ('cuda', 'unset')])
 def test_device(monkeypatch, device, ids):
     monkeypatch.setattr(run_steps, 'get_device', lambda: device)
-    config = run_config.load_config('dsnas_supernet_1xb64_digits')
+    config = load({'train_dataloader.num_workers': 0})
+    config.val_dataloader.update(num_workers=1, persistent_workers=True)
     run_steps.use_device(config, Given())
     assert config.model_wrapper_cfg.get('device_ids', 'unset') == ids
     assert config.train_dataloader.pin_memory == (device != 'cpu')
+    # No worker can persist where there is none.
+    assert not config.train_dataloader.persistent_workers
+    assert config.val_dataloader.persistent_workers
 
 
-def test_work_dir():
-    config = run_config.load_config('dsnas_supernet_1xb64_digits')
+@pytest.mark.parametrize(
+    'options, folder',
+    [({}, 'work_dirs/dsnas_supernet_1xb64_digits'), (dict(work_dir='mine'), 'mine')],
+)
+def test_work_dir(options, folder):
+    config = load(options)
     run_steps.set_work_dir(config, Given())
-    assert config.work_dir == 'work_dirs/dsnas_supernet_1xb64_digits'
-    run_steps.set_work_dir(config, Given())
-    assert config.work_dir == 'work_dirs/dsnas_supernet_1xb64_digits'
-    run_steps.set_work_dir(config, Given(work_dir='mine'))
-    assert config.work_dir == 'mine'
+    assert config.work_dir == folder
 
 
 @pytest.mark.parametrize(
@@ -125,21 +118,10 @@ def test_work_dir():
     [({}, 'mine/latency.json'), (dict(file='a'), 'a'), (dict(file=None), None)],
 )
 def test_the_table_of_latencies_is_kept_in_the_work_dir(given, file):
-    options = {'model.resource_estimator.latency': given}
-    config = run_config.load_config('dsnas_supernet_1xb64_digits', options)
-    run_steps.set_work_dir(config, Given(work_dir='mine'))
+    options = {'model.resource_estimator.latency': given, 'work_dir': 'mine'}
+    config = load(options)
+    run_steps.set_work_dir(config, Given())
     assert config.model.resource_estimator.latency == dict(file=file)
-
-
-@pytest.fixture
-def logged():
-    """What is logged."""
-    lines = []
-    keep = lambda record: lines.append(record.getMessage()) or True  # noqa: E731
-    logger = MMLogger.get_current_instance()
-    logger.addFilter(keep)
-    yield lines
-    logger.removeFilter(keep)
 
 
 def test_option_that_no_one_reads():
@@ -147,7 +129,7 @@ def test_option_that_no_one_reads():
     with pytest.raises(ConfigError, match=message):
         run_config.load_config('dsnas_supernet_8xb128_in1k', {'dataroot': 'x'})
     with pytest.raises(ConfigError, match="no option 'data_root'"):
-        run_config.load_config('dsnas_supernet_1xb64_digits', {'data_root': 'x'})
+        load({'data_root': 'x'})
 
 
 @pytest.mark.parametrize(
@@ -163,29 +145,22 @@ def test_option_that_no_one_reads():
     ],
 )
 def test_option_that_only_serves_others(capsys, option, warns):
-    run_config.load_config('dsnas_supernet_1xb64_digits', {option: 3})
+    load({option: 3})
     told, warned = capsys.readouterr()
     assert (f'has {option!r}, which only serves' in warned) == warns
     assert not told
 
 
-def test_no_worker_can_persist_where_there_is_none():
-    config = run_config.load_config('dsnas_supernet_8xb128_in1k')
-    config.train_dataloader.num_workers = 0
-    run_steps.use_device(config, Given())
-    assert not config.train_dataloader.persistent_workers
-    assert config.val_dataloader.persistent_workers
-
-
 @pytest.mark.parametrize('crop', [224, 64])
-def test_costs_of_other_images_than_those_of_the_search(logged, crop):
-    config = run_config.load_config(
-        'dsnas_supernet_8xb128_in1k',
-        {'test_dataloader.dataset.pipeline.2.crop_size': crop},
+def test_costs_of_other_images_than_those_of_the_search(monkeypatch, crop):
+    told = []
+    monkeypatch.setattr(
+        run_steps, 'print_log', lambda text, *_, **__: told.append(text)
     )
+    options = {'test_dataloader.dataset.pipeline.2.crop_size': crop}
+    config = load(options, 'dsnas_supernet_8xb128_in1k')
     run_steps.check_input_shape(config, Given())
-    told = [line for line in logged if 'gives images of 64 x 64' in line]
-    assert len(told) == (crop == 64)
+    assert ['gives images of 64 x 64' in text for text in told] == [True] * (crop == 64)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +175,7 @@ def test_costs_of_other_images_than_those_of_the_search(logged, crop):
 def test_an_option_that_has_no_place_is_named(name, value):
     options = {'work_dir': 'x', name: value, 'model.mutator.init_mean': 0.0}
     with pytest.raises(ConfigError, match=f"has '{re.escape(name)}', but the config"):
-        run_config.load_config('dsnas_supernet_1xb64_digits', options)
+        load(options)
 
 
 def test_hooks_are_changed_removed_and_added_by_name():
@@ -210,7 +185,7 @@ def test_hooks_are_changed_removed_and_added_by_name():
         'default_hooks.timer': None,
         'default_hooks.recalibrate_bn.type': 'RecalibrateBNHook',
     }
-    config = run_config.load_config('dsnas_supernet_1xb64_digits', options)
+    config = load(options)
     hooks = config.default_hooks
     assert hooks.non_finite == dict(type='NonFiniteHook', max_consecutive=3)
     assert hooks.recalibrate_bn == dict(type='RecalibrateBNHook')
@@ -221,4 +196,4 @@ def test_hooks_are_changed_removed_and_added_by_name():
 def test_options_that_have_no_place_beside_each_other():
     options = {'vis_backends': 3, 'vis_backends.0.x': 3}
     with pytest.raises(ConfigError, match="'vis_backends' and 'vis_backends.0.x', but"):
-        run_config.load_config('dsnas_supernet_1xb64_digits', options)
+        load(options)

@@ -17,6 +17,13 @@ from tests.small_search import CLASSES, config_of, run
 AUGMENTS = 'model__architecture__train_cfg'
 HEAD = 'model__architecture__head__'
 STEP = dict(type='MultiStepLR', milestones=[1])
+PLATEAU = dict(
+    type='ReduceOnPlateauLR',
+    monitor='accuracy/top1',
+    threshold=1e3,
+    rule='greater',
+    patience=0,
+)
 
 
 @BATCH_AUGMENTS.register_module(force=True)
@@ -58,7 +65,8 @@ def _uncounted():
 
 
 def rates(runner):
-    return {k: w.get_lr()['lr'][0] for k, w in runner.optim_wrapper.items()}
+    wrappers = runner.optim_wrapper
+    return [wrappers[k].get_lr()['lr'][0] for k in ('architecture', 'mutator')]
 
 
 def saved(runner):
@@ -74,6 +82,9 @@ def weight_decays(runner):
     return sorted({group['weight_decay'] for group in groups})
 
 
+MY_CHECKPOINTS = dict(
+    type='CheckpointHook', interval=1, max_keep_ckpts=1, filename_tmpl='my_{}.pth'
+)
 # By what is given: what can be seen of it after 3 epochs of 2 steps.
 HONOURED = [
     # Batches are mixed in training alone, and once where a step has two passes.
@@ -100,32 +111,18 @@ HONOURED = [
         2,
     ),
     # One schedule, or a list, is that of both optimizers, as in mmengine.
-    (dict(param_scheduler=STEP), rates, dict(architecture=0.01, mutator=0.01)),
-    (dict(param_scheduler=[STEP]), rates, dict(architecture=0.01, mutator=0.01)),
-    (dict(param_scheduler=None), rates, dict(architecture=0.1, mutator=0.1)),
-    (
-        dict(param_scheduler=dict(architecture=STEP)),
-        rates,
-        dict(architecture=0.01, mutator=0.1),
-    ),
+    (dict(param_scheduler=STEP), rates, [0.01, 0.01]),
+    (dict(param_scheduler=[STEP]), rates, [0.01, 0.01]),
+    (dict(param_scheduler=None), rates, [0.1, 0.1]),
+    (dict(param_scheduler=dict(architecture=STEP)), rates, [0.01, 0.1]),
     (
         dict(param_scheduler=dict(mutator=[STEP], architecture=None)),
         rates,
-        dict(architecture=0.1, mutator=0.01),
+        [0.1, 0.01],
     ),
     (
-        dict(
-            param_scheduler=dict(
-                architecture=dict(
-                    type='ReduceOnPlateauLR',
-                    monitor='accuracy/top1',
-                    threshold=1e3,
-                    rule='greater',
-                    patience=0,
-                )
-            )
-        ),
-        lambda runner: rates(runner)['architecture'] < 0.1,
+        dict(param_scheduler=dict(architecture=PLATEAU)),
+        lambda runner: rates(runner)[0] < 0.1,
         True,
     ),
     # The Runner's other options
@@ -136,7 +133,7 @@ HONOURED = [
     (
         dict(auto_scale_lr=dict(enable=True, base_batch_size=16)),
         rates,
-        dict(architecture=0.05, mutator=0.1),
+        [0.05, 0.1],
     ),
     (
         {
@@ -146,18 +143,7 @@ HONOURED = [
         weight_decays,
         [0.0, 0.5],
     ),
-    (
-        dict(
-            default_hooks__checkpoint=dict(
-                type='CheckpointHook',
-                interval=1,
-                max_keep_ckpts=1,
-                filename_tmpl='my_{}.pth',
-            )
-        ),
-        saved,
-        {'my_3.pth'},
-    ),
+    (dict(default_hooks__checkpoint=MY_CHECKPOINTS), saved, {'my_3.pth'}),
     (dict(randomness=dict(seed=7)), lambda runner: runner.seed, 7),
 ]
 
@@ -172,7 +158,6 @@ def test_an_option_has_its_effect(tmp_path, options, see, expected):
     assert found == (pytest.approx(expected) if see is rates else expected)
 
 
-# By what is given: what the error names.
 def test_two_data_preprocessors_are_refused(tmp_path):
     """But not the same one twice."""
     own = dict(mean=[1.0] * 3, std=[1.0] * 3)

@@ -3,7 +3,6 @@
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 
 from mmdsnas.errors import CheckpointError, ConfigError, SubnetError
 from mmdsnas.launch import run_steps
@@ -15,16 +14,29 @@ from mmdsnas.subnets.metadata import last_lr
 SUBNET = {'backbone.layers.0.0': 'shuffle_3x3'}
 
 
-def child_config(**more):
-    optimizer = dict(type='SGD', lr=None)
+def child_config(lr=None, **more):
     return Config(
         dict(
             model=dict(type='sub_model', fix_subnet=None),
-            optim_wrapper=dict(optimizer=optimizer),
-            load_from=None,
-            **more,
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=lr)),
+            **{'load_from': None, **more},
         )
     )
+
+
+def start(config, **options):
+    """The config when its first checkpoint was read."""
+    run_steps.start_from_checkpoint(config, Given(options))
+    return config
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What the log is told."""
+    lines = []
+    for module in (run_steps, ending):
+        monkeypatch.setattr(module, 'print_log', lambda *a, **_: lines.append(a[0]))
+    return lines
 
 
 @pytest.fixture
@@ -53,81 +65,54 @@ def of_search(lr):
 )
 def test_last_learning_rate(saved, content):
     assert last_lr(content) == 0.3
-    config = child_config()
-    config.load_from = saved(**content)
-    run_steps.start_from_checkpoint(config, Given())
-    assert config.optim_wrapper.optimizer.lr == 0.3
-
-
-def test_learning_rate_that_is_given_stays(saved):
-    config = child_config()
-    config.optim_wrapper.optimizer.lr = 0.1
-    config.load_from = saved(meta=dict(lr=0.3))
-    run_steps.start_from_checkpoint(config, Given())
-    assert config.optim_wrapper.optimizer.lr == 0.1
+    for lr in (None, 0.1):
+        config = start(child_config(lr, load_from=saved(**content)))
+        assert config.optim_wrapper.optimizer.lr == (lr or 0.3)
 
 
 @pytest.mark.parametrize('from_file', [True, False])
 def test_learning_rate_that_nothing_tells(saved, from_file):
-    config = child_config()
-    config.load_from = saved(meta={}) if from_file else None
-    message = f'optim_wrapper.optimizer.lr is None.* but {config.load_from} has none'
+    path = saved(meta={}) if from_file else None
+    message = f'optim_wrapper.optimizer.lr is None.* but {path} has none'
     with pytest.raises(ConfigError, match=message):
-        run_steps.start_from_checkpoint(config, Given())
-
-
-def test_subnet(saved, tmp_path):
-    config = child_config()
-    config.load_from = saved(meta=dict(subnet=SUBNET, lr=0.1))
-    run_steps.start_from_checkpoint(config, Given({}))
-    assert dict(config.model.fix_subnet) == SUBNET
-    other = tmp_path / 'other.yaml'
-    other.write_text('backbone.layers.0.0: shuffle_5x5')
-    with pytest.raises(SubnetError, match='weights of another subnet'):
-        run_steps.start_from_checkpoint(config, Given({'model.fix_subnet': str(other)}))
+        start(child_config(load_from=path))
 
 
 @pytest.mark.parametrize('kind', ['child', 'search'])
-def test_child_of_a_search_that_is_not_finished(saved, monkeypatch, kind):
+def test_child_of_a_search_that_is_not_finished(saved, told, kind):
     """A second search takes other weights than those of the child."""
-    told = []
-    monkeypatch.setattr(ending, 'print_log', lambda text, *_: told.append(text))
     plan = dict(max_epochs=9, pretrain_epochs=1, finetune_epochs=5)
-    config = child_config()
+    meta = dict(subnet=SUBNET, lr=0.1, epoch=3, plan=plan)
+    config = child_config(0.1, load_from=saved(meta=meta))
     if kind == 'search':
         config.optim_wrapper = dict(architecture={}, mutator={})
-    config.load_from = saved(meta=dict(subnet=SUBNET, lr=0.1, epoch=3, plan=plan))
-    run_steps.start_from_checkpoint(config, Given({}))
+    start(config)
     assert len(told) == (kind == 'child') and all('3 of 9' in text for text in told)
 
 
 def test_checkpoint_that_is_not_there(tmp_path):
-    config = child_config()
-    config.load_from = str(tmp_path / 'no.pth')
     with pytest.raises(CheckpointError, match='no.pth does not exist'):
-        run_steps.start_from_checkpoint(config, Given())
+        start(child_config(load_from=str(tmp_path / 'no.pth')))
 
 
-def test_resume(tmp_path):
+def test_resume(tmp_path, told):
     """Without a checkpoint in the work dir the run starts as the config says."""
-    config = child_config(work_dir=str(tmp_path), resume=False)
-    config.load_from = 'search.pth'
-    run_steps.resume(config, Given(resume=True))
-    assert (config.resume, config.load_from) == (False, 'search.pth')
+    config = child_config(work_dir=str(tmp_path), resume=False, load_from='search.pth')
     latest = str(tmp_path / 'epoch_3.pth')
-    torch.save(dict(state_dict={}), latest)
-    (tmp_path / 'last_checkpoint').write_text(latest)
-    run_steps.resume(config, Given(resume=True))
-    assert (config.resume, config.load_from) == (True, latest)
-    run_steps.resume(config, Given(resume='epoch_2.pth'))
-    assert (config.resume, config.load_from) == (True, 'epoch_2.pth')
+    for given, found in ((True, None), (True, latest), ('epoch_2.pth', 'epoch_2.pth')):
+        run_steps.resume(config, Given(resume=given))
+        wanted = found or 'search.pth'
+        assert (config.resume, config.load_from) == (bool(found), wanted)
+        torch.save(dict(state_dict={}), latest)
+        (tmp_path / 'last_checkpoint').write_text(latest)
+    (text,) = told
+    assert f'no checkpoint in {tmp_path} to resume' in text
 
 
 def test_resume_of_weights_alone(saved):
-    config = child_config(work_dir='x')
-    run_steps.resume(config, Given(resume=saved(meta=dict(lr=0.1))))
+    config = child_config(resume=True, load_from=saved(meta=dict(lr=0.1)))
     with pytest.raises(CheckpointError, match='cannot be resumed, because it lacks'):
-        run_steps.start_from_checkpoint(config, Given({}))
+        start(config)
 
 
 def test_weights_of_another_model():
@@ -147,22 +132,23 @@ def of_search_file():
     return {name: torch.zeros(1) for name in names}
 
 
-def test_search_has_the_weights_of_every_subnet(tmp_path):
-    """Any may be named on the command line; else it is that of the search."""
-    path = str(tmp_path / 'search.pth')
-    meta = dict(subnet=SUBNET, lr=0.1)
-    torch.save(dict(state_dict=of_search_file(), meta=meta), path)
-    other = tmp_path / 'other.yaml'
-    other.write_text('backbone.layers.0.0: shuffle_5x5')
-    config = child_config()
-    config.load_from = path
-    config.model.fix_subnet = str(other)
-    run_steps.start_from_checkpoint(config, Given({'model.fix_subnet': str(other)}))
-    assert config.model.fix_subnet == str(other)
-    for in_the_file in (None, str(other)):
+@pytest.mark.parametrize('searching', [True, False])
+def test_subnet_of_a_checkpoint(tmp_path, searching):
+    """A search has the weights of every subnet; any may be named as an option."""
+    path, other = str(tmp_path / 'x.pth'), str(tmp_path / 'other.yaml')
+    weights = of_search_file() if searching else {}
+    torch.save(dict(state_dict=weights, meta=dict(subnet=SUBNET, lr=0.1)), path)
+    (tmp_path / 'other.yaml').write_text('backbone.layers.0.0: shuffle_5x5')
+    for in_the_file in (None, other):
+        config = child_config(load_from=path)
         config.model.fix_subnet = in_the_file
-        run_steps.start_from_checkpoint(config, Given({}))
-        assert dict(config.model.fix_subnet) == SUBNET
+        assert dict(start(config).model.fix_subnet) == SUBNET
+    config.model.fix_subnet = other
+    if searching:
+        assert start(config, **{'model.fix_subnet': other}).model.fix_subnet == other
+    else:
+        with pytest.raises(SubnetError, match='weights of another subnet'):
+            start(config, **{'model.fix_subnet': other})
 
 
 @pytest.mark.parametrize('searching', [True, False])
@@ -170,51 +156,25 @@ def test_resume_of_the_other_kind(tmp_path, searching):
     path = str(tmp_path / 'x.pth')
     weights = {'backbone.x': torch.zeros(1)} if searching else of_search_file()
     torch.save(dict(state_dict=weights, meta=dict(lr=0.1)), path)
-    config = child_config()
+    config = child_config(resume=True, load_from=path)
     if searching:
         config.optim_wrapper = dict(mutator=dict(), architecture=dict())
-    run_steps.resume(config, Given(resume=path))
     wanted, given = ('a search', 'a child') if searching else ('a child', 'a search')
-    message = f'--resume must be a checkpoint of {wanted}, .* is one of {given}; to beg'
-    with pytest.raises(ConfigError, match=message):
-        run_steps.start_from_checkpoint(config, Given({}))
-
-
-def test_resume_without_a_checkpoint_is_told(tmp_path):
-    config = child_config(work_dir=str(tmp_path), resume=False)
-    logger = MMLogger.get_current_instance()
-    lines = []
-    logger.addFilter(lambda record: lines.append(record.getMessage()) or True)
-    run_steps.resume(config, Given(resume=True))
-    assert any(f'no checkpoint in {tmp_path} to resume' in line for line in lines)
+    with pytest.raises(ConfigError, match=f'^--resume .*{wanted}, .* one of {given};'):
+        start(config)
 
 
 @pytest.mark.parametrize('given', [{}, dict(seed=None), dict(seed=5, deterministic=1)])
 def test_a_resumed_run_keeps_its_seed(saved, given):
     """Before the Runner is built, and with it the sampler that shuffles by it."""
-    path = saved(
-        optimizer={},
-        message_hub={},
-        meta=dict(epoch=1, iter=2, seed=7),
-    )
-    config = child_config(resume=True, randomness=given)
-    config.optim_wrapper.optimizer.lr = 0.1
-    config.load_from = path
-    run_steps.start_from_checkpoint(config, Given())
-    assert config.randomness == {**given, 'seed': 7}
-    config = child_config(randomness=given)
-    config.optim_wrapper.optimizer.lr = 0.1
-    config.load_from = path
-    run_steps.start_from_checkpoint(config, Given())
-    assert config.randomness == given
+    path = saved(optimizer={}, message_hub={}, meta=dict(epoch=1, iter=2, seed=7))
+    for more, wanted in ((dict(resume=True), {**given, 'seed': 7}), ({}, given)):
+        config = child_config(0.1, load_from=path, randomness=given, **more)
+        assert start(config).randomness == wanted
 
 
 @pytest.mark.parametrize('resumes', [True, False])
-def test_a_used_work_dir_is_told(saved, tmp_path, monkeypatch, resumes):
-    told = []
-    monkeypatch.setattr(run_steps, 'print_log', lambda text, *a, **k: told.append(text))
+def test_a_used_work_dir_is_told(tmp_path, told, resumes):
     (tmp_path / 'last_checkpoint').write_text('epoch_1.pth')
-    config = child_config(work_dir=str(tmp_path), resume=resumes)
-    config.optim_wrapper.optimizer.lr = 0.1
-    run_steps.start_from_checkpoint(config, Given())
-    assert [t for t in told if 'of another run' in t] == ([] if resumes else [told[0]])
+    start(child_config(0.1, work_dir=str(tmp_path), resume=resumes))
+    assert ['of another run' in text for text in told] == [True] * (not resumes)

@@ -148,16 +148,19 @@ def test_a_search_goes_on_where_it_was(results, tmp_path):
     assert all(torch.equal(weights[name], value) for name, value in wanted.items())
 
 
+SIZE = {'test_dataloader.dataset.pipeline.0.scale': (32, 32)}
+CHILD = 'dsnas_subnet_1xb64_digits'
+
+
 def test_data_without_classes_are_tested(results, tmp_path, monkeypatch):
     """As those that are not mmengine's; with them, other classes are refused."""
-    size = {'test_dataloader.dataset.pipeline.0.scale': (32, 32)}
-    work = ('dsnas_subnet_1xb64_digits', results[0].checkpoint, tmp_path)
+    work = (CHILD, results[0].checkpoint, tmp_path)
     others = {'test_dataloader.dataset.metainfo': dict(classes=tuple('abcdefghij'))}
     with own_instances():
         with pytest.raises(CheckpointError, match='is of the classes'):
-            mmdsnas.test(*work, options={**size, **others})
+            mmdsnas.test(*work, options={**SIZE, **others})
         monkeypatch.delattr(BaseDataset, 'metainfo')
-        metrics = mmdsnas.test(*work, options=size)
+        metrics = mmdsnas.test(*work, options=SIZE)
     assert metrics['accuracy/top1'] == results[0].accuracy
 
 
@@ -167,28 +170,18 @@ def test_a_test_tells_of_a_search_that_is_not_finished(results, tmp_path, monkey
     torch.save(child, tmp_path / 'part.pth')
     told = []
     monkeypatch.setattr(ending, 'print_log', lambda text, *_: told.append(text))
-    size = {'test_dataloader.dataset.pipeline.0.scale': (32, 32)}
-    config = 'dsnas_subnet_1xb64_digits'
     with own_instances():
-        mmdsnas.test(config, tmp_path / 'part.pth', tmp_path, options=size)
+        mmdsnas.test(CHILD, tmp_path / 'part.pth', tmp_path, options=SIZE)
     (text,) = told
     assert 'part.pth' in text and '2 of 3' in text
 
 
 def test_the_child_is_tested_alone(results):
-    names = (
-        'test_dataloader.dataset.pipeline.0.scale',
-        'test_dataloader.dataset.indices',
-    )
-    options = {name: SHORT[name] for name in names}
+    options = {**SIZE, 'test_dataloader.dataset.indices': 50}
     for result in results:
+        work = (CHILD, result.checkpoint, result.work_dir / 'test')
         with own_instances():
-            found = mmdsnas.test(
-                'dsnas_subnet_1xb64_digits',
-                result.checkpoint,
-                result.work_dir / 'test',
-                options=options,
-            )
+            found = mmdsnas.test(*work, options=options)
         assert result.test_metrics == found
         assert result.metrics['accuracy/top1'] == result.accuracy
         told = dict(summary([read_run(result.work_dir)]))
@@ -230,5 +223,5 @@ def test_the_child_is_tested_once(results, tmp_path, monkeypatch):
 
 def test_a_child_is_no_search(tmp_path):
     with pytest.raises(ConfigError, match='must be that of a search.*subnet_1xb64_d'):
-        search('dsnas_subnet_1xb64_digits', tmp_path / 'work')
+        search(CHILD, tmp_path / 'work')
     assert not (tmp_path / 'work').exists()

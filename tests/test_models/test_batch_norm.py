@@ -1,11 +1,10 @@
-import multiprocessing
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from mmengine.model import BaseModel
 
 from mmdsnas.models.batch_norm import batch_norms, recalibrate
+from tests.ranks import on_ranks
 
 
 class ConvNet(BaseModel):
@@ -98,28 +97,13 @@ def test_nothing_else_changes():
     assert {key.split('.')[0] for key in changed} == {'bn1', 'bn2'}
 
 
-def one_of_two(rank, path, results):
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{path}', rank=rank, world_size=2
-    )
+def of_rank():
     net = ConvNet()
-    recalibrate(net, batches(seed=rank))
-    results.put(found(net).tolist())
-    torch.distributed.destroy_process_group()
+    recalibrate(net, batches(seed=torch.distributed.get_rank()))
+    return found(net).tolist()
 
 
 def test_statistics_are_means_over_processes(tmp_path):
-    fork = multiprocessing.get_context('fork')
-    results = fork.Queue()
-    processes = [
-        fork.Process(target=one_of_two, args=(rank, tmp_path / 'store', results))
-        for rank in range(2)
-    ]
-    for process in processes:
-        process.start()
-    rows = [torch.tensor(results.get(timeout=60)) for _ in processes]
-    for process in processes:
-        process.join()
     wanted = sum(expected(ConvNet(), batches(seed=rank)) for rank in range(2)) / 2
-    for row in rows:
-        assert torch.allclose(row.double(), wanted, atol=1e-6)
+    for row in on_ranks(2, tmp_path, of_rank):
+        assert torch.allclose(torch.tensor(row).double(), wanted, atol=1e-6)

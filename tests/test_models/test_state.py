@@ -8,9 +8,8 @@ from mmengine.model import BaseModel
 from mmdsnas.engine.evaluation import no_side_effects
 from mmdsnas.errors import ConfigError
 from mmdsnas.models.batch_norm import recalibrate
-from mmdsnas.models.cost.untouched import untouched
 from mmdsnas.models.lazy import materialise
-from mmdsnas.models.state import state_kept
+from mmdsnas.models.state import state_kept, untouched
 from tests.toy import Apply, ToyNet, algorithm_of, smooth_block
 
 

@@ -4,7 +4,7 @@ import json
 import zlib
 from math import prod
 from pathlib import Path
-from typing import Dict, Mapping, Sequence
+from typing import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ def filled(salt: str, name: str, shape: Sequence[int]) -> Tensor:
 
 def official_weights(
     salt: str, shapes: Mapping[str, Sequence[int]] = REFERENCE['shapes']
-) -> Dict[str, Tensor]:
+) -> dict[str, Tensor]:
     """A state dict with the authors' names."""
     return {name: filled(salt, name, shape) for name, shape in shapes.items()}
 

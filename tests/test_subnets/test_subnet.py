@@ -169,31 +169,6 @@ def test_sub_model_is_the_child(tmp_path, kind):
     assert child(torch.zeros(1, 3, 32, 32)).shape == (1, 3)
 
 
-def test_sub_model_takes_the_runners_preprocessor():
-    child = MODELS.build(
-        dict(
-            type='sub_model',
-            cfg=classifier(),
-            fix_subnet=SUBNET,
-            data_preprocessor=dict(
-                type='mmcls.ClsDataPreprocessor', mean=[5.0] * 3, std=[2.0] * 3
-            ),
-        )
-    )
-    assert child.data_preprocessor.mean.flatten().tolist() == [5.0] * 3
-
-
 def test_sub_model_without_a_subnet_is_refused():
     with pytest.raises(ConfigError, match='model.fix_subnet must be the subnet file'):
         MODELS.build(dict(type='sub_model', cfg=classifier()))
-
-
-def test_sub_model_of_another_supernet_is_refused():
-    with pytest.raises(SubnetError, match="chooses 'middle'"):
-        MODELS.build(
-            dict(
-                type='sub_model',
-                cfg=classifier(),
-                fix_subnet={**SUBNET, 'backbone.layers.0.1': 'middle'},
-            )
-        )

@@ -10,35 +10,29 @@ NESTED = dict(
 
 
 @pytest.mark.parametrize(
-    'loader, found',
+    'dataset, found',
     [
-        (None, []),
-        (dict(dataset=object()), []),
-        (dict(dataset=INNER), [(INNER, 'dataset', ())]),
+        (None, {}),
+        (object(), {}),
+        (INNER, {'dataset': INNER}),
         (
-            dict(dataset=NESTED),
-            [
-                (INNER, 'dataset.dataset.datasets.0', ('Repeat', 'Concat')),
-                (
-                    OTHER,
-                    'dataset.dataset.datasets.1.dataset',
-                    ('Repeat', 'Concat', 'Each'),
-                ),
-            ],
+            NESTED,
+            {
+                'dataset.dataset.datasets.0': INNER,
+                'dataset.dataset.datasets.1.dataset': OTHER,
+            },
         ),
         # An option of its own by that name.
-        (
-            dict(dataset=dict(type='C', dataset='squad')),
-            [(dict(type='C', dataset='squad'), 'dataset', ())],
-        ),
+        (dict(type='C', dataset='x'), {'dataset': dict(type='C', dataset='x')}),
     ],
 )
-def test_the_innermost_ones_are_found(loader, found):
-    assert list(data_sets(loader)) == found
+def test_the_innermost_ones_are_found(dataset, found):
+    assert data_sets(dict(dataset=dataset)) == found
 
 
 def test_they_are_no_copies():
-    assert next(data_sets(dict(dataset=NESTED))).config is INNER
+    assert INNER in data_sets(dict(dataset=NESTED)).values() and not data_sets(None)
+    assert next(iter(data_sets(dict(dataset=NESTED)).values())) is INNER
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ def searched(tmp_path_factory):
     """The work directory of a search of three epochs, one in each stage."""
     folder = tmp_path_factory.mktemp('searched')
     scopes = DefaultScope._instance_dict.copy()
-    hooks = [dict(type=f'{n}Hook') for n in ('SearchLog', 'ExportChild', 'Report')]
+    names = ('SearchLog', 'RecordSubnet', 'ExportChild', 'Report')
+    hooks = [dict(type=f'{name}Hook') for name in names]
     stages = dict(pretrain_epochs=1, finetune_epochs=2)
     model = algorithm_of(normed_net(), cost=dict(limit=0.5), **stages)
     runner_of(folder, hooks, model, cfg=OPTIONS).train()

@@ -3,7 +3,6 @@
 import json
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Dict, List
 
 from mmdsnas.visualization.run_record import RunRecord
 
@@ -29,30 +28,26 @@ def train(step: int, per_epoch: int, **values) -> dict:
     return dict(**values, epoch=epoch, iter=step, step=step)
 
 
-def scalars(work_dir: Path) -> List[dict]:
+def scalars(work_dir: Path) -> list[dict]:
     """All lines of a run with one start, as they are in the file."""
     (file,) = work_dir.glob('*/vis_data/scalars.json')
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
 class Page(HTMLParser):
-    """A page in pieces.
+    """A page in pieces: tags with attributes, text, and headings with their levels.
 
-    Attributes:
-        tags (list): Every tag with its attributes.
-        text (str): All text.
-        tables (dict): By the id of figure or section: rows of cells, head first.
-        pictures (dict): By the id of a figure: the texts of its ``<desc>``.
-        headings (list): Level and text.
+    ``tables`` are rows of cells, head first, by the id of figure or section;
+    ``pictures`` the texts of ``<desc>`` by the id of a figure.
     """
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags, self.text = [], ''
-        self.tables: Dict[str, List[List[str]]] = {}
-        self.pictures: Dict[str, List[str]] = {}
-        self.headings: List[tuple] = []
-        self._open: List[tuple] = []
+        self.tables: dict[str, list[list[str]]] = {}
+        self.pictures: dict[str, list[str]] = {}
+        self.headings: list[tuple] = []
+        self._open: list[tuple] = []
         self.feed(text)
         self.close()
         assert not self._open, self._open
@@ -95,7 +90,7 @@ def page_of(path: Path) -> Page:
     return Page(path.read_text(encoding='utf-8'))
 
 
-def columns(table: List[List[str]]) -> Dict[str, List[float]]:
+def columns(table: list[list[str]]) -> dict[str, list[float]]:
     """A table of numbers by the heads of its columns."""
     head, *rows = table
     return {

@@ -8,25 +8,16 @@ import torch
 
 from mmdsnas.subnets.checkpoint import save_checkpoint
 from mmdsnas.visualization import report
-from tests.test_visualization.files import (
-    Page,
-    columns,
-    page_of,
-    scalars,
-    train,
-    write_session,
-)
+from tests.test_visualization import files
+from tests.test_visualization.files import columns, page_of, scalars, train
 
-PICTURES = [
-    *('child', 'toy-score', 'loss', 'probabilities', 'rewards', 'entropy'),
-    'cost-flops',
-]
+PICTURES = 'child toy-score loss probabilities rewards entropy cost-flops'.split()
 EVIL = '</title></svg><script>alert(1)</script><img src=//x.y onerror=a>\x00"\''
 
 
 def asks_for_nothing(path):
     text = path.read_text(encoding='utf-8')
-    for tag, attributes in Page(text).tags:
+    for tag, attributes in files.Page(text).tags:
         assert tag not in ('script', 'img', 'link', 'iframe', 'object', 'image')
         assert not {name for name in attributes if name.startswith('on')}
         assert not {'src', 'srcset'} & set(attributes)
@@ -111,9 +102,8 @@ def test_page_is_accessible_and_offline(searched, page):
     assert policy == "default-src 'none'; style-src 'unsafe-inline'"
     levels = [level for level, _ in page.headings]
     assert levels.count('h1') == 1 and levels[0] == 'h1' and levels[1] == 'h2'
-    images = [a for tag, a in page.tags if tag == 'svg']
     named = {a.get('id') for tag, a in page.tags if tag in ('title', 'desc')}
-    for image in images:
+    for image in [a for tag, a in page.tags if tag == 'svg']:
         assert image['role'] == 'img'
         assert set(image['aria-labelledby'].split()) <= named
     links = {a['href'][1:] for tag, a in page.tags if tag == 'a'}
@@ -138,27 +128,15 @@ def test_what_files_say_is_text(tmp_path):
     folder = tmp_path / 'a <b>&amp;'
     told = dict(config=EVIL, options=dict(model=dict(type=EVIL), data_root=EVIL))
     told.update(begin=EVIL, facts={'seed': EVIL, 'Python': EVIL, EVIL: EVIL})
-    write_session(folder, '20260101_0', lines, 2, limits=dict(flops=EVIL), **told)
+    files.write_session(folder, '20260101_0', lines, 2, limits=dict(flops=EVIL), **told)
     blocks = {EVIL: dict(candidate=EVIL, mflops=1.0)}
     meta = dict(blocks=blocks, mflops=2.0, dataset_meta=dict(classes=[EVIL]))
     save_checkpoint(dict(meta=meta, state_dict={}), folder / 'subnet.pth')
     path = report([folder, folder], tmp_path / 'out.html')
     asks_for_nothing(path)
+    allowed = set('svg title desc defs g path text clipPath rect use'.split())
     for file in (tmp_path / 'out').iterdir():
-        assert {e.tag.partition('}')[2] for e in ET.parse(file).iter()} <= {
-            *(
-                'svg',
-                'title',
-                'desc',
-                'defs',
-                'g',
-                'path',
-                'text',
-                'clipPath',
-                'rect',
-                'use',
-            )
-        }
+        assert {e.tag.partition('}')[2] for e in ET.parse(file).iter()} <= allowed
 
 
 def test_two_runs_have_columns_and_axes_in_common(searched, tmp_path):
@@ -169,7 +147,7 @@ def test_two_runs_have_columns_and_axes_in_common(searched, tmp_path):
     plan = dict(max_epochs=10, pretrain_epochs=2, finetune_epochs=4)
     told = dict(plan=plan, length=10, facts=dict(seed=11))
     options = dict(train_cfg=dict(max_epochs=10))
-    write_session(other, '20260101_0', lines, 2, options=options, **told)
+    files.write_session(other, '20260101_0', lines, 2, options=options, **told)
     out = tmp_path / 'both.html'
     page = page_of(report([searched, other], out))
     head, *rows = page.tables['summary']

@@ -20,21 +20,16 @@ from tests.test_visualization.files import columns, page_of, train, write_sessio
 def test_out_must_be_a_page_that_can_be_written(searched, tmp_path, monkeypatch):
     (tmp_path / 'folder.html').mkdir()
     for name in ('report.pdf', 'folder.html'):
-        with pytest.raises(
-            ConfigError, match='^--out must be a file that ends in .html'
-        ):
+        with pytest.raises(ConfigError, match='^--out must be .*.html'):
             report(searched, tmp_path / name)
     with pytest.raises(ConfigError, match='must be at least one folder'):
         report([])
     # All of it before the work.
     monkeypatch.setattr(sys.modules['mmdsnas.visualization.report'], 'read_run', None)
     (tmp_path / 'file').touch()
-    with pytest.raises(OutputError, match=r'--out\) must be a folder that can be writ'):
-        report(searched, tmp_path / 'file' / 'report.html')
-    with pytest.raises(
-        OutputError, match=f'be written, but is {tmp_path}/file: File e'
-    ):
-        report(searched, tmp_path / 'file.html')
+    for name in ('file/report.html', 'file.html'):
+        with pytest.raises(OutputError, match=f'--out.*, but is {tmp_path}/file'):
+            report(searched, tmp_path / name)
     # What is no run does not become a folder.
     with pytest.raises(DataError, match='is not a folder'):
         report(tmp_path / 'none')
@@ -71,10 +66,7 @@ def test_picture_that_cannot_be_removed(searched, tmp_path, monkeypatch):
         unlink(path, missing_ok)
 
     monkeypatch.setattr(Path, 'unlink', refuse)
-    message = (
-        'x/child-2.svg of an earlier report cannot be removed: Permission denied.$'
-    )
-    with pytest.raises(OutputError, match=message):
+    with pytest.raises(OutputError, match='x/child-2.svg of an earlier .*denied.$'):
         report(searched, out)
     # All else is there.
     assert 'Report: work<' in out.read_text()

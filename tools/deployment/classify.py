@@ -9,7 +9,7 @@ import argparse
 import json
 import os
 import sys
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ INTERPOLATIONS = dict(
 Network = Callable[[np.ndarray], np.ndarray]
 
 
-def load_network(path: str) -> Tuple[Network, Dict[str, Any]]:
+def load_network(path: str) -> tuple[Network, dict[str, Any]]:
     """Loads a file.
 
     Args:
@@ -42,7 +42,7 @@ def load_network(path: str) -> Tuple[Network, Dict[str, Any]]:
     return load(path)
 
 
-def _load_onnx(path: str) -> Tuple[Network, Dict[str, Any]]:
+def _load_onnx(path: str) -> tuple[Network, dict[str, Any]]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path)
@@ -50,7 +50,7 @@ def _load_onnx(path: str) -> Tuple[Network, Dict[str, Any]]:
     return lambda batch: session.run(None, {about['input']: batch})[0], about
 
 
-def _load_pt2(path: str) -> Tuple[Network, Dict[str, Any]]:
+def _load_pt2(path: str) -> tuple[Network, dict[str, Any]]:
     import torch
 
     extra = {METADATA: ''}
@@ -62,7 +62,7 @@ def _load_pt2(path: str) -> Tuple[Network, Dict[str, Any]]:
 LOADERS = {'.onnx': _load_onnx, '.pt2': _load_pt2}
 
 
-def resized(image: np.ndarray, step: Dict[str, Any]) -> np.ndarray:
+def resized(image: np.ndarray, step: dict[str, Any]) -> np.ndarray:
     """Does one step of what the network was tested with.
 
     Args:
@@ -97,7 +97,7 @@ def resized(image: np.ndarray, step: Dict[str, Any]) -> np.ndarray:
     return cv2.resize(image, size, interpolation=INTERPOLATIONS[how])
 
 
-def load_image(path: str, about: Dict[str, Any]) -> Optional[np.ndarray]:
+def load_image(path: str, about: dict[str, Any]) -> np.ndarray | None:
     """Loads an image as a network takes it.
 
     Args:
@@ -145,8 +145,8 @@ def printable(name: str) -> str:
 
 
 def labels(
-    logits: np.ndarray, several: Optional[Dict[str, Any]]
-) -> List[Tuple[int, float]]:
+    logits: np.ndarray, several: dict[str, Any] | None
+) -> list[tuple[int, float]]:
     """What a network says of an image.
 
     Args:

@@ -44,9 +44,10 @@ def main() -> None:
         print(f'The MD5 sum is that of {args.md5}.')
     checkpoint = load_safely(args.checkpoint, args.trust_checkpoint)
     architecture = empty_architecture(load_config(args.config).model)
-    converted = convert_official(checkpoint, architecture, args.checkpoint)
-    save_checkpoint(converted.checkpoint, out)
-    meta = converted.checkpoint['meta']
-    print(subnet_table(meta['subnet'], converted.probabilities))
+    ours, probabilities = convert_official(checkpoint, architecture, args.checkpoint)
+    save_checkpoint(ours, out)
+    meta = ours['meta']
+    print(subnet_table(meta['subnet'], probabilities))
     known = ''.join(f', {key} {meta[key]:g}' for key in ('epoch', 'lr') if key in meta)
-    print(f'This {converted.kind}{known} was written to {out}.')
+    kind = 'child' if probabilities is None else 'supernet'
+    print(f'This {kind}{known} was written to {out}.')

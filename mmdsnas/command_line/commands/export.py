@@ -1,7 +1,6 @@
 """Exports the child of a checkpoint to a file that runs without OpenMMLab."""
 
 import re
-from typing import Union
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.deployment import Comparison, ExportResult, export
@@ -10,7 +9,7 @@ from mmdsnas.deployment.formats import DEFAULT, FORMATS, INT8_FORMATS
 from mmdsnas.deployment.metadata import input_sentence
 
 
-def _images(text: str) -> Union[int, str]:
+def _images(text: str) -> int | str:
     # A folder whose name is a number needs a ./ before it.
     return int(text) if re.fullmatch('-?[0-9]+', text) else text
 
@@ -37,11 +36,7 @@ def _size(file) -> str:
 
 
 def _words(found: Comparison) -> str:
-    agreeing = (
-        'all'
-        if found.agreeing == found.images
-        else (f'{found.agreeing} of {found.images}')
-    )
+    agreeing = 'all' if found.agreeing == found.images else found.agreeing
     words = (
         f'{found.images} images, largest difference of logits {found.largest:.2g} '
         f'(they are up to {found.scale:.2g}), {agreeing} predictions agree'

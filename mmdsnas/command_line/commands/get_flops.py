@@ -1,13 +1,11 @@
 """Prints parameters and FLOPs of a network, in all and by stage."""
 
-from typing import Dict, Optional
-
 from mmengine.config import Config
 from mmengine.model import BaseModel
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.building import build_model, build_subnet
+from mmdsnas.launch.building import build_model
 from mmdsnas.launch.images import input_channels, input_size
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
@@ -22,25 +20,25 @@ COLUMNS = {
 }
 
 
-def networks(config: Config, subnet: Optional[str]) -> Dict[str, BaseModel]:
+def networks(config: Config, subnet: str | None) -> dict[str, BaseModel]:
     """What is to be counted, by title."""
     kind = config.model.type
     is_child = kind.endswith('sub_model')
-    if is_child and subnet is not None:
+    if subnet is not None:
+        if kind.endswith('DSNAS'):
+            return {f'The child {subnet}': build_model(config, subnet)}
+        if not is_child:
+            raise ConfigError(
+                '--subnet must be left out for a config without a supernet, whose '
+                f'model is a {kind}.'
+            )
         config.model.fix_subnet = subnet
-    elif subnet is not None and not kind.endswith('DSNAS'):
-        raise ConfigError(
-            '--subnet must be left out for a config without a supernet, whose '
-            f'model is a {kind}.'
-        )
-    elif subnet is not None:
-        return {f'The child {subnet}': build_subnet(config, subnet)}
     model = build_model(config)
     if not isinstance(model, DSNAS):
         return {'The child' if is_child else 'The network': model}
     titles = 'The cheapest path', 'The most expensive path'
     return {
-        title: build_subnet(config, subnet_of_path(model, path))
+        title: build_model(config, subnet_of_path(model, path))
         for title, path in zip(titles, model.cost_table.extreme_paths())
     }
 

@@ -3,13 +3,13 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any
 
 from mmengine.config import Config
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.building import build_model, build_subnet
+from mmdsnas.launch.building import build_model
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
 from mmdsnas.models.cost import LatencyMeter, random_paths
@@ -21,7 +21,8 @@ from mmdsnas.visualization.tables import cost_table, error_table
 SEED = 1
 
 
-def parse_args() -> argparse.Namespace:
+@show_user_errors
+def main() -> None:
     parser = config_parser(__doc__)
     parser.add_argument('--backend', help='pytorch or onnxruntime')
     parser.add_argument('--threads', type=int, help='threads on the CPU')
@@ -45,37 +46,13 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.paths < 1:
         parser.error(f'--paths must be at least 1, but is {args.paths}')
-    return args
-
-
-def load(args: argparse.Namespace) -> Tuple[Config, LatencyMeter]:
-    """Config of the search, and what measures its latencies."""
-    config = load_config(args.config, args.options)
-    model = config.model
-    if not model.type.endswith('DSNAS'):
-        raise ConfigError(
-            f'{args.config} must be the config of a search, whose model is a DSNAS, '
-            f'but its model is a {model.type}.'
-        )
-    estimator = dict(model.get('resource_estimator') or {})
-    given = dict(backend=args.backend, threads=args.threads, file=args.out)
-    given = {name: value for name, value in given.items() if value is not None}
-    latency = {**(estimator.pop('latency', None) or {}), **given}
-    # Latencies are measured below; no limit matters here.
-    model.update(resource_estimator=estimator, cost=None)
-    return config, LatencyMeter(config_input_shape(model), **latency)
-
-
-@show_user_errors
-def main() -> None:
-    args = parse_args()
     config, meter = load(args)
     model: DSNAS = build_model(config)
     mutator, supernet = model.mutator, model.architecture
     choices = {name: mutator.choices(name) for name in mutator.search_groups}
     paths = random_paths(choices, args.paths, SEED)
     subnets = [subnet_of_path(model, path) for path in paths]
-    children = {k: build_subnet(config, subnet) for k, subnet in enumerate(subnets)}
+    children = {k: build_model(config, subnet) for k, subnet in enumerate(subnets)}
 
     table, measured = meter.table_and_networks(supernet, children)
     costs = model.cost_table.measured('latency', table.blocks, table.fixed_part)
@@ -93,7 +70,25 @@ def main() -> None:
         write_report(args.report, setting['backend'], report)
 
 
-def write_report(path: str, backend: str, report: Dict[str, Any]) -> None:
+def load(args: argparse.Namespace) -> tuple[Config, LatencyMeter]:
+    """Config of the search, and what measures its latencies."""
+    config = load_config(args.config, args.options)
+    model = config.model
+    if not model.type.endswith('DSNAS'):
+        raise ConfigError(
+            f'{args.config} must be the config of a search, whose model is a DSNAS, '
+            f'but its model is a {model.type}.'
+        )
+    estimator = dict(model.get('resource_estimator') or {})
+    given = dict(backend=args.backend, threads=args.threads, file=args.out)
+    given = {name: value for name, value in given.items() if value is not None}
+    latency = {**(estimator.pop('latency', None) or {}), **given}
+    # Latencies are measured below; no limit matters here.
+    model.update(resource_estimator=estimator, cost=None)
+    return config, LatencyMeter(config_input_shape(model), **latency)
+
+
+def write_report(path: str, backend: str, report: dict[str, Any]) -> None:
     """Puts a report beside those of other backends that a file may have."""
     try:
         reports = json.loads(Path(path).read_text(encoding='utf-8'))

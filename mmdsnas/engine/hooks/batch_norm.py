@@ -1,7 +1,7 @@
 """Hooks for the statistics of BatchNorm."""
 
 from itertools import islice
-from typing import Any, Optional
+from typing import Any
 
 from mmengine.hooks import Hook
 from torch.utils.data import DataLoader
@@ -39,10 +39,9 @@ class AverageBNStatsHook(Hook):
 class ResetBNStatsHook(Hook):
     """Forgets the running statistics of BatchNorm when finetuning starts.
 
-    Up to there they are mixed over the sampled paths; from there on the child
-    alone is trained. The epoch is ``finetune_epochs`` of a search and the
-    first one where a child is trained alone. The authors' code does it with
-    ``--reset_bn_stat``. A run that is resumed later does not do it again.
+    Up to there they are mixed over the sampled paths. The epoch is ``finetune_epochs``
+    of a search and the first one where a child is trained alone. The authors' code
+    does it with ``--reset_bn_stat``. A run that is resumed later does not do it again.
 
     Args:
         affine (bool): Whether weights and biases of BatchNorm begin anew as
@@ -73,11 +72,10 @@ class ResetBNStatsHook(Hook):
 class RecalibrateBNHook(Hook):
     """Validates and tests with BatchNorm statistics of the child itself.
 
-    The running statistics of a supernet are mixed over its paths. Before a
-    validation or a test they are computed anew on batches of the training
-    data, and afterwards those of the training are put back. The child that
-    ``ExportChildHook`` writes has the new ones; checkpoints of the search have
-    those of the training. Training goes on as if nothing had happened.
+    Before a validation or a test they are computed anew on batches of the training
+    data, and afterwards those of the training, which are mixed over the paths of a
+    supernet, are put back. The child that ``ExportChildHook`` writes has the new ones;
+    checkpoints of the search have those of the training.
 
     The batches are the same every time: drawn and augmented by the run's seed.
 
@@ -99,8 +97,8 @@ class RecalibrateBNHook(Hook):
     @checked_options
     def __init__(self, num_batches: Count = 20) -> None:
         self.num_batches = num_batches
-        self._loader: Optional[DataLoader] = None
-        self._kept: Optional[Statistics] = None
+        self._loader: DataLoader | None = None
+        self._kept: Statistics | None = None
 
     def before_val_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
         """Computes statistics, when all hooks have had their say on weights."""

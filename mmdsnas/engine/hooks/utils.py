@@ -1,4 +1,4 @@
-from typing import Any, Dict, Mapping
+from typing import Any, Mapping
 
 import torch.nn as nn
 from mmengine.dist import get_rank
@@ -34,7 +34,7 @@ def named(algorithm: DSNAS, path: Mapping[str, str]) -> str:
     return ', '.join(f'{label[name]} {choice}' for name, choice in path.items())
 
 
-def plan_of(runner: Runner) -> Dict[str, Any]:
+def plan_of(runner: Runner) -> dict[str, Any]:
     """What a search is to do, for the ``meta`` that tells whether it is done."""
     algorithm, selection = algorithm_of(runner), HOOKS.get('SelectChildHook')
     return dict(

@@ -1,6 +1,6 @@
 from itertools import chain
 from logging import WARNING
-from typing import Any, Dict, List
+from typing import Any
 
 import torch.nn as nn
 from mmengine.logging import MMLogger
@@ -22,10 +22,6 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     every parameter: thousands in a supernet. The optimizer then steps them one
     by one, and every scheduler walks over them in every iteration.
 
-    Args:
-        optim_wrapper_cfg (dict): Config of the optimizer wrapper.
-        paramwise_cfg (dict, optional): See mmengine's constructor.
-
     Raises:
         ConfigError: A decay is to be multiplied that the optimizer does not have.
     """
@@ -41,7 +37,7 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         super()._validate_cfg()
 
     def add_params(
-        self, params: List[Dict], module: nn.Module, prefix: str = '', **kwargs
+        self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs
     ) -> None:
         """See mmengine's method, which calls itself; ``params`` gets merged groups."""
         if prefix:
@@ -54,13 +50,12 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             super().add_params(params, module, prefix, **kwargs)
         finally:
             logger.setLevel(level)
-        merged: Dict[tuple, Dict] = {}
+        merged: dict[tuple, dict] = {}
         for group in params:
             options = {key: value for key, value in group.items() if key != 'params'}
-            same = merged.setdefault(
-                tuple(sorted(options.items())), dict(params=[], **options)
-            )
-            same['params'] += group['params']
+            key = tuple(sorted(options.items()))
+            merged.setdefault(key, dict(params=[], **options))
+            merged[key]['params'] += group['params']
         params[:] = merged.values()
 
 
@@ -68,9 +63,7 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 class SearchOptimWrapperConstructor:
     """Builds the optimizers of weights and ``alpha``.
 
-    It takes the model apart as MMRazor's ``SeparateOptimWrapperConstructor`` does. The
-    parts, built by :class:`GroupedOptimWrapperConstructor`, are put in a
-    :class:`SearchOptimWrapperDict`, which mmengine's own ``train_step`` can use.
+    Each is built by :class:`GroupedOptimWrapperConstructor`.
 
     Args:
         optim_wrapper_cfg (dict): ``architecture`` and ``mutator``, each the
@@ -85,7 +78,7 @@ class SearchOptimWrapperConstructor:
 
     @checked_options
     def __init__(
-        self, optim_wrapper_cfg: Dict[str, Any], paramwise_cfg: None = None
+        self, optim_wrapper_cfg: dict[str, Any], paramwise_cfg: None = None
     ) -> None:
         config = dict(optim_wrapper_cfg)
         self.amp = config.pop('amp', None)
@@ -94,7 +87,7 @@ class SearchOptimWrapperConstructor:
                 'optim_wrapper must have the keys architecture and mutator '
                 f'(and may have amp), but has {", ".join(sorted(config))}.'
             )
-        self.constructors: Dict[str, GroupedOptimWrapperConstructor] = {}
+        self.constructors: dict[str, GroupedOptimWrapperConstructor] = {}
         for key in KEYS:
             part = dict(config[key])
             paramwise = part.pop('paramwise_cfg', None)

@@ -1,6 +1,6 @@
 from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
-from typing import Annotated, Any, Callable, Dict, Iterator, Literal, Optional, Union
+from typing import Annotated, Any, Callable, Iterator, Literal
 
 import torch
 import torch.nn as nn
@@ -25,32 +25,26 @@ _Interval = Annotated[int, Field(ge=1, le=2**31 - 1)]
 class SearchOptimWrapperDict(OptimWrapperDict):
     """Optimizers of weights and ``alpha`` that share one backward pass.
 
-    With the gates of DSNAS one backward pass fills the gradients of both, so
-    that ``update_params`` has a meaning here, unlike in mmengine's
-    ``OptimWrapperDict``, and the ``train_step`` of mmengine's ``BaseModel``
-    and ``MMDistributedDataParallel`` serve as they are. Accumulation of
-    gradients follows the wrapper of the weights.
+    With the gates of DSNAS one backward pass fills the gradients of both, so that
+    ``update_params`` has a meaning here, unlike in mmengine's ``OptimWrapperDict``, and
+    mmengine's ``train_step`` serves as it is. Gradients are accumulated as the wrapper
+    of the weights says.
 
     Args:
-        amp (dict, optional): Mixed precision: ``dtype``, one of
-            ``'bfloat16'`` and ``'float16'`` (by default float16 on CUDA,
-            bfloat16 elsewhere), and optional arguments of
-            ``torch.amp.GradScaler``, which float16 uses. mmengine's
-            ``AmpOptimWrapper`` refuses the CPU and scales one optimizer's
-            loss. None: off.
+        amp (dict, optional): Mixed precision: ``dtype``, ``'bfloat16'`` or
+            ``'float16'`` (by default float16 on CUDA, bfloat16 elsewhere), and optional
+            arguments of ``torch.amp.GradScaler``, which float16 uses. None: off.
         **optim_wrappers (OptimWrapper): ``architecture`` and ``mutator``.
 
     Attributes:
         loss_factor (float | Tensor): What the last loss, and with it every
             gradient, was multiplied by: accumulation and loss scale.
         before_step (callable, optional): Called before each step, with complete and
-            unscaled gradients: it adds the gradient of the search's constraints. Given
-            by the model in :meth:`optim_context`.
+            unscaled gradients: it adds the gradient of the search's constraints.
         only (str, optional): The one of them that moves its parameters; the
             gradients of the other are dropped. None: both do.
-        skipped (bool, optional): Whether the last iteration's step of all
-            optimizers was left out because a loss or a gradient was not finite.
-            None: no step was due.
+        skipped (bool, optional): Whether the last iteration's step was left out
+            because a loss or a gradient was not finite. None: no step was due.
 
     Raises:
         ConfigError: The wrappers accumulate differently or one scales its loss by
@@ -59,7 +53,7 @@ class SearchOptimWrapperDict(OptimWrapperDict):
 
     @checked_options
     def __init__(
-        self, amp: Optional[Dict[str, Any]] = None, **optim_wrappers: OptimWrapper
+        self, amp: dict[str, Any] | None = None, **optim_wrappers: OptimWrapper
     ) -> None:
         super().__init__(**optim_wrappers)
         if 'architecture' not in optim_wrappers:
@@ -82,20 +76,20 @@ class SearchOptimWrapperDict(OptimWrapperDict):
                 'accumulative_counts must be the same for all optimizers, because they '
                 f'share the backward pass, but is {given}.'
             )
-        self.loss_factor: Union[float, Tensor] = 1.0
-        self.before_step: Optional[Callable[[], None]] = None
-        self.only: Optional[str] = None
-        self.skipped: Optional[bool] = None
+        self.loss_factor: float | Tensor = 1.0
+        self.before_step: Callable[[], None] | None = None
+        self.only: str | None = None
+        self.skipped: bool | None = None
         self.device_type = get_device().split(':')[0]
-        self.amp_dtype: Optional[torch.dtype] = None
-        self.loss_scaler: Optional[torch.amp.GradScaler] = None
+        self.amp_dtype: torch.dtype | None = None
+        self.loss_scaler: torch.amp.GradScaler | None = None
         if amp is not None:
             self._set_up_amp(**amp)
 
     @checked_options
     def _set_up_amp(
         self,
-        dtype: Optional[Literal['bfloat16', 'float16']] = None,
+        dtype: Literal['bfloat16', 'float16'] | None = None,
         init_scale: Positive = 2.0**16,
         growth_factor: _Growth = 2.0,
         backoff_factor: Fraction = 0.5,
@@ -125,18 +119,13 @@ class SearchOptimWrapperDict(OptimWrapperDict):
     def update_params(
         self,
         loss: Tensor,
-        step_kwargs: Optional[Dict] = None,
-        zero_kwargs: Optional[Dict] = None,
+        step_kwargs: dict | None = None,
+        zero_kwargs: dict | None = None,
     ) -> None:
-        """One backward pass; a step of all optimizers where one is due.
+        """One backward pass from the sum of all losses; a step where one is due.
 
         A loss that is not finite makes every gradient so, on every rank once they
         are exchanged: all ranks leave out the same step, without asking each other.
-
-        Args:
-            loss (Tensor): Sum of all losses, shape ``()``.
-            step_kwargs (dict, optional): For the optimizers' ``step``.
-            zero_kwargs (dict, optional): For their ``zero_grad``.
         """
         self.loss_factor = self.lead.scale_loss(1.0)
         # 0 where the loss is finite, else NaN: 0 * inf is.
@@ -199,14 +188,14 @@ class SearchOptimWrapperDict(OptimWrapperDict):
             for parameter in [p for p in state if not p.requires_grad]:
                 del state[parameter]
 
-    def state_dict(self) -> Dict:
+    def state_dict(self) -> dict:
         """States of the optimizers, and of the loss scaler if there is one."""
         state = super().state_dict()
         if self.loss_scaler is not None:
             state['loss_scaler'] = self.loss_scaler.state_dict()
         return state
 
-    def load_state_dict(self, state_dict: Dict) -> None:
+    def load_state_dict(self, state_dict: dict) -> None:
         """Loads what :meth:`state_dict` returned, with or without a scaler."""
         state = dict(state_dict)
         scaler = state.pop('loss_scaler', None)

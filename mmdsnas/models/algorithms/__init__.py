@@ -1,4 +1,2 @@
 from .dsnas import DSNAS
 from .stages import Stage, StagedAlgorithm
-
-__all__ = ['DSNAS', 'Stage', 'StagedAlgorithm']

@@ -1,6 +1,6 @@
 from contextlib import contextmanager
-from functools import cached_property, partial
-from typing import Any, Callable, Dict, Iterator, List, Optional, Union
+from functools import partial
+from typing import Any, Callable, Iterator
 
 import torch
 import torch.nn as nn
@@ -13,15 +13,14 @@ from torch import Tensor
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS, OPTIM_WRAPPERS, TASK_UTILS
 from mmdsnas.utils.options import Natural, PartConfig, checked_options
-from ..architecture import build_architecture
+from ..architecture import build_architecture, part_of
 from ..batch_norm import batch_norms
 from ..cost import CostTerm, ResourceEstimator
 from ..gradient_estimators import BaseGradientEstimator, DSNASGradient, Task
 from ..lazy import materialise, weights_all_there
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, PathSample
-from ..mutators.constrained_argmax import ConstrainedArgmax
-from .parts import part_of
+from ..mutators.most_probable import ConstrainedArgmax
 from .stages import StagedAlgorithm
 
 
@@ -37,14 +36,11 @@ class DSNAS(StagedAlgorithm):
     finetune     up to the end               of the child only   fixed
     ===========  ==========================  ==================  =============
 
-    Every training iteration executes one path, drawn per rank. With the gates of the
-    gradient estimator behind the blocks, one backward pass of the loss fills the
-    gradients of weights and ``alpha``, so that mmengine's own step and distributed
+    Every training iteration executes one path, drawn per rank. One backward pass fills
+    the gradients of weights and ``alpha``, so that mmengine's own step and distributed
     wrapper serve as they are. Evaluation runs the most probable path, the child, unless
-    ``evaluating`` names another one.
-
-    ``SearchStageHook`` and ``HeldOutBatchHook`` tell where the run is by ``begin``;
-    where nothing does, every iteration is one of the search stage.
+    ``evaluating`` names another one. Hooks tell by ``begin`` where the run is; where
+    nothing does, every iteration is one of the search stage.
 
     Args:
         architecture (dict | BaseModel): The supernet: a model whose
@@ -79,18 +75,18 @@ class DSNAS(StagedAlgorithm):
     @checked_options
     def __init__(
         self,
-        architecture: Union[BaseModel, PartConfig],
+        architecture: BaseModel | PartConfig,
         mutator: Any = None,
         pretrain_epochs: Natural = 0,
         finetune_epochs: Natural = 80,
         resource_estimator: Any = None,
-        cost: Optional[Dict[str, Any]] = None,
+        cost: dict[str, Any] | None = None,
         gradient_estimator: Any = None,
         share_path: bool = False,
         channels_last: bool = False,
         norm_training: bool = False,
-        data_preprocessor: Optional[Union[Dict, nn.Module]] = None,
-        init_cfg: Optional[Dict] = None,
+        data_preprocessor: dict | nn.Module | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         is_module = isinstance(data_preprocessor, nn.Module)
         if isinstance(architecture, dict) and not is_module:
@@ -115,13 +111,12 @@ class DSNAS(StagedAlgorithm):
                 self.architecture, self.mutator.search_groups
             )
         self.cost_term = CostTerm(self.cost_table, **(cost or {}))
-        term = self.cost_term
         # None too: one that was built may have those of another search.
-        self.mutator.limits = (
-            ConstrainedArgmax(*term.constraints(), mean=term.adaptive)
-            if term.limits
-            else None
-        )
+        self.mutator.limits = None
+        if self.cost_term.limits:
+            self.mutator.limits = ConstrainedArgmax(
+                *self.cost_term.constraints(), mean=self.cost_term.adaptive
+            )
         example = estimator.example(self.architecture)
         copy_overwritten_outputs(self.architecture, example)
         kinds = BaseGradientEstimator, DSNASGradient
@@ -146,8 +141,8 @@ class DSNAS(StagedAlgorithm):
         return self
 
     def train_step(
-        self, data: Dict[str, Any], optim_wrapper: OptimWrapper
-    ) -> Dict[str, Tensor]:
+        self, data: dict[str, Any], optim_wrapper: OptimWrapper
+    ) -> dict[str, Tensor]:
         """See mmengine's method; there may be one optimizer or several.
 
         They are stepped together. A single one is too if the limit is adaptive, whose
@@ -166,13 +161,11 @@ class DSNAS(StagedAlgorithm):
     # Forward
 
     def loss(
-        self, inputs: Tensor, data_samples: Optional[List[BaseDataElement]] = None
-    ) -> Dict[str, Tensor]:
+        self, inputs: Tensor, data_samples: list[BaseDataElement] | None = None
+    ) -> dict[str, Tensor]:
         """Losses of one sampled path, of the child in eval mode.
 
-        Returns:
-            dict[str, Tensor]: The architecture's losses, prefixed ``task.``,
-            and ``cost.loss`` where a limit applies.
+        They are the architecture's, prefixed ``task.``, and ``cost.loss`` of a limit.
 
         Raises:
             ConfigError: The architecture has no losses, or nothing adds the gradient
@@ -185,30 +178,24 @@ class DSNAS(StagedAlgorithm):
         path = self.mutator.draw_path(*key)
         self.mutator.set_choices(path)
         trains_alpha = self.searching and self.trains_alpha
-        task = Task(
-            partial(self._task_losses, inputs, data_samples), lambda: self._norms
-        )
+        losses_of = partial(self._task_losses, inputs, data_samples)
+        task = Task(losses_of, self.architecture)
         if trains_alpha or (self.searching and self.gradient_estimator.mixes):
             losses = self.gradient_estimator(PathSample(self.mutator, path, key), task)
         else:
             losses = task()
         return {**losses, **self._cost_losses(path, trains_alpha)}
 
-    def _task_losses(self, inputs, data_samples) -> Dict[str, Tensor]:
+    def _task_losses(self, inputs, data_samples) -> dict[str, Tensor]:
         losses = self.architecture(inputs, data_samples, mode='loss')
         self.check_losses(losses)
         return {f'task.{name}': value for name, value in losses.items()}
 
-    @cached_property
-    def _norms(self) -> List[nn.Module]:
-        # Looked for when they are needed: a wrapper may have put others in place.
-        return batch_norms(self.architecture)
-
     # Limits on the cost
 
-    def _cost_losses(self, path, trains_alpha: bool) -> Dict[str, Tensor]:
+    def _cost_losses(self, path, trains_alpha: bool) -> dict[str, Tensor]:
         term = self.cost_term
-        if term.limit is None:
+        if not term.limits:
             return {}
         if not trains_alpha:
             # 0 and not absent: logs repeat the last value of what is absent.
@@ -227,11 +214,8 @@ class DSNAS(StagedAlgorithm):
     def constrained_step(self) -> Iterator[Callable[[], None]]:
         """While open, losses are computed for a step that keeps an adaptive limit.
 
-        ``SearchOptimWrapperDict`` opens it around the forward pass.
-
-        Yields:
-            callable: Adds the limit's part to the gradients of ``alpha``; called
-            between backward pass and step, when they are complete.
+        ``SearchOptimWrapperDict`` opens it around the forward pass, and calls what it
+        yields before the step: it adds the limit's part to ``alpha``'s gradients.
         """
         self._constrained = True
         try:

@@ -1,15 +1,17 @@
 from contextlib import contextmanager
 from enum import Enum
 from logging import WARNING
-from typing import Any, Dict, Iterator, Mapping, Optional
+from typing import Any, Iterator, Mapping
 
 import torch
 import torch.nn as nn
 from mmengine.logging import print_log
 from mmrazor.models.algorithms import BaseAlgorithm
+from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from mmdsnas.errors import ConfigError
-from .losses import check_losses
+from mmdsnas.utils.words import shown
 
 
 class Stage(Enum):
@@ -46,8 +48,8 @@ class StagedAlgorithm(BaseAlgorithm):
     def __init__(
         self,
         architecture,
-        data_preprocessor: Optional[nn.Module],
-        init_cfg: Optional[Dict],
+        data_preprocessor: nn.Module | None,
+        init_cfg: dict | None,
         pretrain_epochs: int,
         finetune_epochs: int,
     ) -> None:
@@ -62,12 +64,12 @@ class StagedAlgorithm(BaseAlgorithm):
         super().__init__(architecture, data_preprocessor, init_cfg, module_inplace=True)
         self.pretrain_epochs = pretrain_epochs
         self.finetune_epochs = finetune_epochs
-        self.stage: Optional[Stage] = None
+        self.stage: Stage | None = None
         self.iteration, self.seed, self.trains_alpha = 0, 0, True
         self._counts = True
-        self._evaluated: Optional[Mapping[str, str]] = None
+        self._evaluated: Mapping[str, str] | None = None
         # The stage whose losses were looked at; their kind is the same in all of it.
-        self._checked: Optional[Stage] = None
+        self._checked: Stage | None = None
 
     def stage_of(self, epoch: int) -> Stage:
         """The stage that an epoch, counted from 0, belongs to."""
@@ -86,11 +88,11 @@ class StagedAlgorithm(BaseAlgorithm):
     def begin(
         self,
         *,
-        epoch: Optional[int] = None,
-        iteration: Optional[int] = None,
-        seed: Optional[int] = None,
-        trains_alpha: Optional[bool] = None,
-    ) -> Dict[str, str]:
+        epoch: int | None = None,
+        iteration: int | None = None,
+        seed: int | None = None,
+        trains_alpha: bool | None = None,
+    ) -> dict[str, str]:
         """Tells the algorithm where the run is; what is None stays as it was.
 
         Args:
@@ -113,7 +115,7 @@ class StagedAlgorithm(BaseAlgorithm):
             self.trains_alpha = trains_alpha
         return {} if epoch is None else self._enter(epoch)
 
-    def _enter(self, epoch: int) -> Dict[str, str]:
+    def _enter(self, epoch: int) -> dict[str, str]:
         self.stage, mutator = self.stage_of(epoch), self.mutator
         if self.stage is Stage.PRETRAIN:
             return {}
@@ -149,7 +151,7 @@ class StagedAlgorithm(BaseAlgorithm):
         """Looks at the losses of the architecture, before the first step of a stage.
 
         Raises:
-            ConfigError: See ``losses.py``.
+            ConfigError: See the function :func:`check_losses`.
         """
         if self._checked is not None and self._checked is self.stage:
             return
@@ -182,3 +184,38 @@ class StagedAlgorithm(BaseAlgorithm):
         """Predictions of the child, see mmengine's ``mode='predict'``."""
         self.set_evaluated()
         return super()._predict(inputs, data_samples)
+
+
+def check_losses(losses: Any, trains: bool) -> None:
+    """Refuses losses that mmengine could not add up, or that should train and do not.
+
+    Raises:
+        ConfigError: They are no dict of tensors, or of lists of these; none of the
+            names has ``loss`` in it; or none of those that have has a gradient.
+    """
+    lists = {}
+    if isinstance(losses, Mapping):
+        lists = {n: v if isinstance(v, list) else [v] for n, v in losses.items()}
+    counted = {name: parts for name, parts in lists.items() if 'loss' in str(name)}
+    fit = [
+        isinstance(part, Tensor) and part.is_floating_point()
+        for parts in lists.values()
+        for part in parts or [None]
+    ]
+    if not counted or not all(fit):
+        raise ConfigError(
+            'model.architecture must return a dict of floating tensors, or lists of '
+            'them, with "loss" in the names of those that mmengine adds up, but '
+            f'returns {shown(tree_map(_kind, losses))}.'
+        )
+    parts = [part for parts in counted.values() for part in parts]
+    if trains and not any(part.requires_grad for part in parts):
+        raise ConfigError(
+            'model.architecture must return losses with a gradient, but '
+            f'{shown(list(counted))} has none: it depends on no weight that is '
+            'trained, or was detached.'
+        )
+
+
+def _kind(value: Any) -> str:
+    return str(value.dtype if isinstance(value, Tensor) else type(value).__name__)

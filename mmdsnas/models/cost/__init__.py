@@ -3,25 +3,7 @@ from .cost_term import CostTerm
 from .costs import COSTS, Amounts, Cost
 from .functional import expected_cost, sampled_cost
 from .latency import LatencyMeter
-from .limits import limits_of
 from .multipliers import Multipliers
 from .resource_estimator import INPUT_SHAPE, ResourceEstimator
 from .search_space import random_paths
 from .stages import costs_by_stage
-
-__all__ = [
-    'COSTS',
-    'INPUT_SHAPE',
-    'Amounts',
-    'Cost',
-    'CostTable',
-    'CostTerm',
-    'LatencyMeter',
-    'Multipliers',
-    'ResourceEstimator',
-    'costs_by_stage',
-    'expected_cost',
-    'limits_of',
-    'random_paths',
-    'sampled_cost',
-]

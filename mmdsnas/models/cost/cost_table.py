@@ -2,7 +2,7 @@ import operator
 import os
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
-from typing import Dict, Iterable, List, Mapping, Tuple
+from typing import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -38,12 +38,12 @@ class CostTable:
         fixed_part (dict[str, float]): Of what is not searched, such as stem and head.
     """
 
-    blocks: Dict[str, Dict[str, Amounts]]
-    groups: Dict[str, List[str]]
+    blocks: dict[str, dict[str, Amounts]]
+    groups: dict[str, list[str]]
     fixed_part: Amounts
 
     @cached_property
-    def by_group(self) -> Dict[str, Dict[str, Amounts]]:
+    def by_group(self) -> dict[str, dict[str, Amounts]]:
         """Costs by group and candidate, summed over the group's blocks."""
         return {
             group: {
@@ -54,11 +54,11 @@ class CostTable:
         }
 
     @property
-    def sizes(self) -> List[int]:
+    def sizes(self) -> list[int]:
         """Number of candidates of each group."""
         return [len(costs) for costs in self.by_group.values()]
 
-    def choices(self, path: Mapping[str, str]) -> Dict[str, str]:
+    def choices(self, path: Mapping[str, str]) -> dict[str, str]:
         """A path by block instead of by group."""
         return {b: path[g] for g, blocks in self.groups.items() for b in blocks}
 
@@ -79,12 +79,12 @@ class CostTable:
         rest = {**self.fixed_part, name: fixed_part}
         return replace(self, blocks=table, fixed_part=rest)
 
-    def by_block(self, path: Mapping[str, str]) -> Dict[str, Amounts]:
+    def by_block(self, path: Mapping[str, str]) -> dict[str, Amounts]:
         """Costs of a path, candidate by group, by block; ``''`` is the whole of it."""
         own = {b: self.blocks[b][c] for b, c in self.choices(path).items()}
         return {**own, '': self.cost(path)}
 
-    def labels(self) -> Dict[str, str]:
+    def labels(self) -> dict[str, str]:
         """What to call the groups: their blocks, without what all names share."""
         names = list(self.blocks)
         shared = os.path.commonprefix(names).rpartition('.')[0]
@@ -96,13 +96,13 @@ class CostTable:
 
     def cost_range(
         self, name: str = 'flops', fixed_part: bool = True
-    ) -> Tuple[float, float]:
+    ) -> tuple[float, float]:
         """The least and the most that a path costs, by the name of the cost."""
         columns = [[c[name] for c in g.values()] for g in self.by_group.values()]
         columns += [[self.fixed_part[name]]] if fixed_part else []
         return total(map(min, columns)), total(map(max, columns))
 
-    def extreme_paths(self) -> Tuple[Dict[str, str], Dict[str, str]]:
+    def extreme_paths(self) -> tuple[dict[str, str], dict[str, str]]:
         """The paths that cost fewest and most MFLOPs, candidate by group."""
         groups = self.by_group.items()
         mflops = {g: {c: cost['flops'] for c, cost in row.items()} for g, row in groups}

@@ -1,6 +1,6 @@
 import math
 from logging import WARNING
-from typing import Annotated, Dict, Literal, Mapping, Optional, Sequence, Tuple, Union
+from typing import Annotated, Literal, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,9 +15,8 @@ from mmdsnas.utils.options import NonNegative, Positive, checked_options
 from ..mutators.most_probable import most_probable_path
 from ..weights import take_what_fits
 from .cost_table import ROUNDING, CostTable, total_costs
-from .costs import Amounts
+from .costs import Amounts, in_words, limits_of
 from .functional import expected_cost, sampled_cost
-from .limits import in_words, limits_of, rest_of
 from .multipliers import Multipliers
 
 
@@ -56,10 +55,10 @@ class CostTerm(nn.Module):
     def __init__(
         self,
         table: CostTable,
-        limit: Union[
-            Positive, Annotated[Dict[str, Positive], Field(min_length=1)], None
-        ] = None,
-        weight: Optional[NonNegative] = None,
+        limit: Positive
+        | Annotated[dict[str, Positive], Field(min_length=1)]
+        | None = None,
+        weight: NonNegative | None = None,
         form: Literal['adaptive', 'expected', 'sampled'] = 'adaptive',
         count_fixed_part: bool = True,
     ) -> None:
@@ -77,19 +76,17 @@ class CostTerm(nn.Module):
                 f'but is {limit} with cost.form={form!r}.'
             )
         self.table = table
-        self.limit = limit
         self.weight = 1e-2 if weight is None else weight
         self.form = form
         self.count_fixed_part = count_fixed_part
-        self._check_limits()
+        if self.limits:
+            self._check_limits()
         self.register_buffer('costs', table.matrix('flops'), persistent=False)
-        self.multipliers: Optional[Multipliers] = None
+        self.multipliers: Multipliers | None = None
         if self.limits and form == 'adaptive':
             self.multipliers = Multipliers(
                 list(self.limits),
-                torch.stack([table.matrix(name) for name in self.limits]),
-                torch.tensor([self._base(n) for n in self.limits], dtype=torch.float64),
-                torch.tensor(list(self.limits.values()), dtype=torch.float64),
+                *map(torch.from_numpy, self.constraints()),
                 torch.tensor(table.sizes),
             )
 
@@ -104,7 +101,7 @@ class CostTerm(nn.Module):
 
     def _check_limits(self) -> None:
         """Refuses limits that no path is within; warns of those that all are within."""
-        own = self.count_fixed_part
+        own, least = self.count_fixed_part, {}
         for name, limit in self.limits.items():
             if name not in self.table.fixed_part:
                 raise ConfigError(
@@ -112,27 +109,21 @@ class CostTerm(nn.Module):
                     f'it is to be measured, e.g. {name}=dict(), but nothing measured '
                     'it.'
                 )
-            cheapest, costliest = self.table.cost_range(name, own)
-            what = f'cost.limit is {in_words({name: limit})}, but the'
-            if limit < cheapest:
-                raise ConfigError(
-                    f'{what} cheapest path of this search space costs '
-                    f'{in_words({name: cheapest}, own)}.'
-                )
-            if limit > costliest:
+            least[name], most = self.table.cost_range(name, own)
+            if limit > most:
                 told = (
-                    f'{what} most expensive path of this search space costs '
-                    f'{in_words({name: costliest}, own)}: the limit has no effect.'
+                    f'cost.limit is {in_words({name: limit})}, but the most expensive '
+                    f'path of this search space costs {in_words({name: most}, own)}: '
+                    'the limit has no effect.'
                 )
                 print_log(told, 'current', WARNING)
-        if len(self.limits) < 2:
-            return
-        costs, rest = self.constraints()
-        there = np.arange(costs.shape[-1]) < np.array(self.table.sizes)[:, None]
-        if most_probable_path(np.where(there, 0.0, -np.inf), costs, rest) is None:
+        sizes = np.array(self.table.sizes)[:, None]
+        padding = np.where(np.arange(sizes.max()) < sizes, 0.0, -np.inf)
+        if most_probable_path(padding, *self.constraints()) is None:
             raise ConfigError(
-                f'cost.limit is {in_words(self.limits, own)}, but no path of this '
-                'search space is within all of them.'
+                f'cost.limit is {in_words(self.limits)}, but no path of this search '
+                'space is within: the cheapest path costs at least '
+                f'{in_words(least, own)}.'
             )
 
     def allows(self, path: Mapping[str, str]) -> bool:
@@ -141,16 +132,13 @@ class CostTerm(nn.Module):
         return all(costs[name] <= limit for name, limit in self.limits.items())
 
     def check_network(self, costs: Mapping[str, Amounts]) -> None:
-        """Refuses a network that was counted as a whole and is not within the limits.
+        """Refuses a network whose counted costs are above a limit.
 
         What is measured has a limit on the table's sum alone: measurements vary, and
         a child that was found must not be lost to the next one.
 
-        Args:
-            costs (Mapping[str, dict]): See ``ResourceEstimator.network_costs``.
-
         Raises:
-            ConfigError: It costs more, by more than rounding.
+            ConfigError: It costs more than a limit, by more than rounding.
         """
         blocks = total_costs(cost for name, cost in costs.items() if name)
         found = costs[''] if self.count_fixed_part else blocks
@@ -163,17 +151,17 @@ class CostTerm(nn.Module):
                     'written, so that it is not.'
                 )
 
-    def constraints(self) -> Tuple[np.ndarray, np.ndarray]:
-        """The limits as numbers on the searched groups alone; there must be one.
+    def constraints(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The limits as numbers; there must be one.
 
         Returns:
             tuple: Costs of the candidates, shape ``(num_limits, num_groups,
-            max_choices)``, and what their sum may be, shape ``(num_limits, )``:
-            exactly those paths are within that :meth:`allows` allows.
+            max_choices)``, the limits of a path's sum, shape ``(num_limits, )``, and
+            what counts besides the blocks.
         """
         costs = [self.table.matrix(name).numpy() for name in self.limits]
-        rest = [rest_of(limit, self._base(n)) for n, limit in self.limits.items()]
-        return np.stack(costs), np.array(rest)
+        rest = [self._base(name) for name in self.limits]
+        return np.stack(costs), np.array([*self.limits.values()]), np.array(rest)
 
     @torch.no_grad()
     def add_constraint_grad(
@@ -181,13 +169,11 @@ class CostTerm(nn.Module):
     ) -> None:
         """Adds the gradient of the constraints, with their multipliers, to ``alpha``.
 
-        There must be multipliers, which move with it, so that it is called once for
-        each step, with gradients that are averaged over ranks and micro-batches, and
-        unscaled.
+        There must be multipliers, which move with it. So it is called once for each
+        step, with unscaled gradients, averaged over ranks and micro-batches.
 
         Args:
-            alphas (Sequence[nn.Parameter]): Of all groups; those that are trained get
-                a gradient where they have none.
+            alphas (Sequence[nn.Parameter]): Of all groups.
             probs (Tensor): Their probabilities, shape ``(num_groups, max_choices)``.
         """
         grads = [a.new_zeros(len(a)) if a.grad is None else a.grad for a in alphas]
@@ -197,7 +183,7 @@ class CostTerm(nn.Module):
                 alpha.grad = grad.add_(row[: len(grad)])
 
     def forward(self, probs: Tensor, path: Mapping[str, str]) -> Tensor:
-        """The weighted penalty, 0 while the limit is kept.
+        """The weighted penalty, shape ``()``; 0 while the limit is kept.
 
         That of the adaptive form, the multipliers times the shares by which the limits
         are exceeded, is for the logs and has no gradient (see
@@ -206,11 +192,8 @@ class CostTerm(nn.Module):
         Args:
             probs (Tensor): Of all groups, shape ``(num_groups, max_choices)``.
             path (Mapping[str, str]): The sampled path.
-
-        Returns:
-            Tensor: Shape ``()``.
         """
-        if self.limit is None:
+        if not self.limits:
             return probs.new_zeros(())
         if self.multipliers is not None:
             excess = self.multipliers.excess(probs.detach())

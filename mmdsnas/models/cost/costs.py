@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable, Dict, Optional, Type
+from typing import Any, Callable, Mapping
 
 from mmrazor.models.task_modules.estimators.counters.flops_params_counter import (
     get_counter_type,
@@ -10,10 +10,12 @@ from mmrazor.models.task_modules.estimators.counters.flops_params_counter import
 )
 from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 
+from mmdsnas.errors import ConfigError
+from mmdsnas.utils.words import shown
 from .latency import LatencyMeter
 
 # Amounts of costs by their names, each in its unit; what was not measured is absent.
-Amounts = Dict[str, float]
+Amounts = dict[str, float]
 # Option -> beginnings of the names of MMRazor's counters whose FLOPs count.
 LAYERS = {
     'all': ('',),
@@ -61,15 +63,15 @@ class Cost:
     heading: str
     digits: int = 3
     scale: float = 1.0
-    count: Optional[Callable[..., Optional[float]]] = None
-    meter: Optional[Type[Any]] = None
+    count: Callable[..., float | None] | None = None
+    meter: type[Any] | None = None
 
     def shown(self, amount: float) -> str:
         """An amount as it stands in tables, without the unit."""
         return f'{amount:.{self.digits}f}'
 
 
-def _counted(name: str, estimator, module, args, output) -> Optional[float]:
+def _counted(name: str, estimator, module, args, output) -> float | None:
     """What MMRazor's counter of a module counts, None where there is none."""
     if not is_supported_instance(module):
         return None
@@ -84,7 +86,7 @@ def _counted(name: str, estimator, module, args, output) -> Optional[float]:
 
 
 # FLOPs are multiply-adds, as in MMRazor. A limit that is a number is one on them.
-COSTS: Dict[str, Cost] = {
+COSTS: dict[str, Cost] = {
     cost.name: cost
     for cost in (
         Cost(
@@ -105,3 +107,25 @@ COSTS: Dict[str, Cost] = {
         ),
     )
 }
+
+
+def limits_of(limit: None | float | Mapping[str, float]) -> dict[str, float]:
+    """The limits by cost, in the order of ``COSTS``; a number is one on FLOPs.
+
+    Raises:
+        ConfigError: A limit is on something else than one of ``COSTS``.
+    """
+    if limit is None:
+        return {}
+    given = dict(limit) if isinstance(limit, Mapping) else dict(flops=limit)
+    if not set(given) <= set(COSTS):
+        raise ConfigError(
+            f'cost.limit must be among {", ".join(COSTS)}, but is {shown(limit)}.'
+        )
+    return {name: float(given[name]) for name in COSTS if name in given}
+
+
+def in_words(amounts: Mapping[str, float], fixed_part: bool = True) -> str:
+    """``7 MFLOPs and 0.5 million parameters``."""
+    words = ' and '.join(f'{n:.6g} {COSTS[name].unit}' for name, n in amounts.items())
+    return words if fixed_part else f'{words} (blocks only, count_fixed_part=False)'

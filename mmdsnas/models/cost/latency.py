@@ -1,28 +1,42 @@
 import copy
 import statistics
+from functools import partial
 from logging import WARNING
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, Literal, Mapping, Optional, Tuple, Union
+from typing import Annotated, Any, Literal, Mapping
 
 import torch
 import torch.nn as nn
-from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError
 from torch import Tensor
 
-from mmdsnas.errors import UserError
-from mmdsnas.utils.files import check_writable
+from mmdsnas.errors import ConfigError
+from mmdsnas.utils.files import check_writable, write_atomically
 from mmdsnas.utils.options import InputShape, Text, checked_options
 from mmdsnas.utils.progress import progress
+from mmdsnas.utils.ranks import on_rank_0
 from ..mutables import blocks_of
 from .latency_backends import BACKENDS, Call, hardware
-from .latency_file import LatencyTable, read_latencies, write_latencies
 from .search_space import Inputs, block_inputs, digest, random_paths
 from .stopwatch import median_times
 
 # Random children whose measured latency tells that of the fixed part.
 CHILDREN = 5
+
+
+class LatencyTable(BaseModel):
+    """Measured latencies of a supernet in ms, as a JSON file keeps them.
+
+    They are those of the blocks, by block and candidate, and of what every path
+    contains; ``setting`` is what they depend on, see ``LatencyMeter.setting``.
+    """
+
+    model_config = ConfigDict(extra='forbid', strict=True, allow_inf_nan=False)
+
+    setting: dict[str, Any]
+    blocks: dict[str, dict[str, NonNegativeFloat]]
+    fixed_part: NonNegativeFloat
 
 
 class Nothing(nn.Module):
@@ -59,11 +73,11 @@ class LatencyMeter:
         self,
         input_shape: InputShape,
         backend: Literal['pytorch', 'onnxruntime'] = 'pytorch',
-        device: Optional[Literal['cpu', 'cuda']] = None,
+        device: Literal['cpu', 'cuda'] | None = None,
         threads: Annotated[int, Field(ge=1, le=1024)] = 1,
         batch_size: Annotated[int, Field(ge=1, le=1024)] = 1,
         repeats: Annotated[int, Field(ge=1, le=1000)] = 100,
-        file: Union[Text, Path, None] = None,
+        file: Text | Path | None = None,
     ) -> None:
         self.input_shape = (batch_size, *input_shape[1:])
         self.backend_name = backend
@@ -73,7 +87,7 @@ class LatencyMeter:
         self.file = file
         self.stopwatch = median_times
 
-    def setting(self, model: nn.Module) -> Dict[str, Any]:
+    def setting(self, model: nn.Module) -> dict[str, Any]:
         """What the latencies of a supernet depend on, as plain values."""
         return dict(
             backend=self.backend_name,
@@ -84,7 +98,7 @@ class LatencyMeter:
             input_shape=list(self.input_shape),
             repeats=self.repeats,
             search_space=digest(model),
-            **self.backend.versions(),
+            **self.backend.versions,
         )
 
     def table(self, model: nn.Module) -> LatencyTable:
@@ -94,29 +108,17 @@ class LatencyMeter:
     @torch.no_grad()
     def table_and_networks(
         self, model: nn.Module, networks: Mapping[Any, nn.Module]
-    ) -> Tuple[LatencyTable, Dict[Any, float]]:
-        """The latencies of a supernet, and of networks without alternatives by key.
+    ) -> tuple[LatencyTable, dict[Any, float]]:
+        """The latencies of a supernet, and of networks without alternatives, by key.
 
         The table comes from the file where that is of the same setting. The main
         process measures; all get the same. The supernet stays as it was.
 
-        Returns:
-            tuple: The table, and the networks' milliseconds by key.
-
         Raises:
             UserError: The file cannot be used, or the backend not execute the model.
         """
-        answer: List[Any] = [None]
-        if is_main_process():
-            try:
-                answer = [self._read_or_measure(model, networks)]
-            except UserError as error:
-                # The others wait for it.
-                answer = [error]
-        broadcast_object_list(answer)
-        if isinstance(answer[0], UserError):
-            raise answer[0]
-        return answer[0]
+        measure = partial(self._read_or_measure, model, networks)
+        return on_rank_0(measure, 'measure latencies')
 
     def _read_or_measure(self, model, networks):
         setting = self.setting(model)
@@ -141,7 +143,8 @@ class LatencyMeter:
         # Before minutes of measuring.
         check_writable(path.parent, 'the folder of resource_estimator.latency.file')
         table, times = self._measure(model, networks, setting)
-        write_latencies(path, table)
+        with write_atomically(path) as temporary:
+            temporary.write_text(f'{table.model_dump_json(indent=2)}\n', 'utf-8')
         return table, times
 
     def _measure(self, model, networks, setting):
@@ -170,7 +173,7 @@ class LatencyMeter:
         found = dict(setting=setting, blocks=table, fixed_part=max(0.0, rest))
         return LatencyTable(**found), {key: times[key] for key in networks}
 
-    def _candidate_calls(self, model: nn.Module) -> Dict[Any, Call]:
+    def _candidate_calls(self, model: nn.Module) -> dict[Any, Call]:
         """By block and candidate (None: does nothing), all calls of the block."""
         inputs = block_inputs(model, self._inputs(model))
         return {
@@ -179,18 +182,18 @@ class LatencyMeter:
             for choice, module in [*block._candidates.items(), (None, Nothing())]
         }
 
-    def _network_calls(self, networks: Mapping[Any, nn.Module]) -> Dict[Any, Call]:
+    def _network_calls(self, networks: Mapping[Any, nn.Module]) -> dict[Any, Call]:
         calls = {}
         for key, network in progress(networks.items(), 'Preparing networks'):
             network = copy.deepcopy(network).to(self.backend.device).eval()
             calls[key] = self._call(network, [((self._inputs(network),), {})])
         return calls
 
-    def _call(self, module: nn.Module, inputs: List[Inputs]) -> Call:
+    def _call(self, module: nn.Module, inputs: list[Inputs]) -> Call:
         calls = [self.backend.prepare(module, *given) for given in inputs]
         return calls[0] if len(calls) == 1 else lambda: [call() for call in calls]
 
-    def _times(self, calls: Mapping[Any, Call]) -> Dict[Any, float]:
+    def _times(self, calls: Mapping[Any, Call]) -> dict[Any, float]:
         return self.stopwatch(calls, self.repeats, self.threads) if calls else {}
 
     def _inputs(self, model: nn.Module) -> Tensor:
@@ -209,3 +212,19 @@ def _child(model: nn.Module, path: Mapping[str, str]) -> nn.Module:
     for name, block in blocks_of(child).items():
         block.fix_chosen(path[name])
     return child
+
+
+def read_latencies(path: Path) -> LatencyTable | None:
+    """Reads a file of latencies, None if there is none; refuses what is none."""
+    try:
+        return LatencyTable.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        reason = f'cannot be read: {error.strerror}'
+    except ValidationError as error:
+        reason = f'is another one: {error.errors()[0]["msg"]}'
+    raise ConfigError(
+        'resource_estimator.latency.file must be a file of measured latencies, or one '
+        f'that does not exist yet, but {path} {reason}.'
+    )

@@ -1,7 +1,7 @@
 """What executes a network whose latency is measured.
 
 A backend is built of ``device`` and ``threads``. Its ``device`` is what it runs on,
-``versions()`` is what latencies depend on, by package, and ``prepare(module, args,
+``versions`` is what latencies depend on, by package, and ``prepare(module, args,
 kwargs)`` gives what executes a module once, which is on the device and in eval mode.
 """
 
@@ -11,7 +11,7 @@ import re
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable
 
 import torch
 import torch.nn as nn
@@ -30,18 +30,16 @@ class PyTorchBackend:
         ConfigError: There is no such device.
     """
 
-    def __init__(self, device: Optional[str], threads: int) -> None:
+    def __init__(self, device: str | None, threads: int) -> None:
         self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         if self.device == 'cuda' and not torch.cuda.is_available():
             raise ConfigError(
                 "resource_estimator.latency.device must be None or 'cpu' where torch "
                 "finds no GPU, but is 'cuda'."
             )
+        self.versions = dict(torch=torch.__version__)
 
-    def versions(self) -> Dict[str, str]:
-        return dict(torch=torch.__version__)
-
-    def prepare(self, module: nn.Module, args: Tuple, kwargs: Dict[str, Any]) -> Call:
+    def prepare(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> Call:
         return partial(module, *args, **kwargs)
 
 
@@ -51,12 +49,12 @@ class OfTensors(nn.Module):
     What is no tensor among its inputs stays as it is.
     """
 
-    def __init__(self, module: nn.Module, args: Tuple, kwargs: Dict[str, Any]) -> None:
+    def __init__(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
         super().__init__()
         self.module, self.given = module, (args, kwargs)
         self.tensors = tuple(tensors_of(self.given))
 
-    def forward(self, *tensors: Tensor) -> Tuple[Tensor, ...]:
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Executes the module, and leaves the tensors of its output."""
         given = iter(tensors)
         args, kwargs = map_tensors(lambda _: next(given), self.given)
@@ -73,7 +71,7 @@ class OnnxRuntimeBackend:
 
     device = 'cpu'
 
-    def __init__(self, device: Optional[str], threads: int) -> None:
+    def __init__(self, device: str | None, threads: int) -> None:
         if device not in (None, 'cpu'):
             raise ConfigError(
                 "resource_estimator.latency.device must be None or 'cpu' with "
@@ -88,13 +86,10 @@ class OnnxRuntimeBackend:
                 "onnx is not installed (pip install 'mmdsnas[onnx]'), but is "
                 "'onnxruntime'."
             ) from error
-        self.version = __version__
+        self.versions = dict(torch=torch.__version__, onnxruntime=__version__)
         self.threads = threads
 
-    def versions(self) -> Dict[str, str]:
-        return dict(torch=torch.__version__, onnxruntime=self.version)
-
-    def prepare(self, module: nn.Module, args: Tuple, kwargs: Dict[str, Any]) -> Call:
+    def prepare(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> Call:
         import onnxruntime
 
         # Made here: a search is copied with what measured its latencies, and these

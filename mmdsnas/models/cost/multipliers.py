@@ -39,8 +39,8 @@ class Multipliers(nn.Module):
         measures (Sequence[str]): Names of the limited measures.
         costs (Tensor): Of the candidates, float64, shape
             ``(num_measures, num_groups, max_choices)``, padding is 0.
-        bases (Tensor): What counts besides, shape ``(num_measures, )``.
         limits (Tensor): Shape ``(num_measures, )``.
+        bases (Tensor): What counts besides, of the same shape.
         sizes (Tensor): Number of candidates, shape ``(num_groups, )``.
     """
 
@@ -48,8 +48,8 @@ class Multipliers(nn.Module):
         self,
         measures: Sequence[str],
         costs: Tensor,
-        bases: Tensor,
         limits: Tensor,
+        bases: Tensor,
         sizes: Tensor,
     ) -> None:
         super().__init__()
@@ -76,11 +76,8 @@ class Multipliers(nn.Module):
     def excess(self, probs: Tensor) -> Tensor:
         """The share by which each expected cost exceeds its limit, negative below it.
 
-        Args:
-            probs (Tensor): Shape ``(num_groups, max_choices)``.
-
-        Returns:
-            Tensor: Shape ``(num_measures, )``.
+        ``probs`` are of shape ``(num_groups, max_choices)``, the result of
+        ``(num_measures, )``.
         """
         expected = (probs * self.relative.to(probs.dtype)).sum((1, 2))
         return self.base.to(probs.dtype) + expected - 1
@@ -89,12 +86,8 @@ class Multipliers(nn.Module):
     def step(self, probs: Tensor, grads: Tensor) -> Tensor:
         """Moves the multipliers once and gives the gradient that the limits add.
 
-        Args:
-            probs (Tensor): Shape ``(num_groups, max_choices)``, padding is 0.
-            grads (Tensor): Task gradients of ``alpha``, the same shape.
-
-        Returns:
-            Tensor: Of ``alpha``, the same shape.
+        It has the shape of ``probs``, ``(num_groups, max_choices)``, as have the task
+        gradients of ``alpha``, ``grads``.
         """
         self.steps += 1
         square = grads.square().sum(-1) / self.sizes.to(grads.dtype)

@@ -1,7 +1,7 @@
 """Whether the costs of a table are those of the networks that run."""
 
 from math import isclose
-from typing import Callable, Dict, Mapping
+from typing import Callable, Mapping
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.words import shown
@@ -11,17 +11,13 @@ from .search_space import covering_paths
 
 
 def check_networks(
-    table: CostTable, count: Callable[[Mapping[str, str]], Dict[str, Amounts]]
+    table: CostTable, count: Callable[[Mapping[str, str]], dict[str, Amounts]]
 ) -> None:
     """Refuses a search space in which the costs of a path are not a sum.
 
     Each candidate of each block is in one of the few networks that are counted, which
-    are also the cheapest and the most expensive one.
-
-    Args:
-        table (CostTable): Counted costs of the search space.
-        count (callable): Counts the network of a path, candidate by block; gives what
-            ``CostTable.by_block`` does.
+    are also the cheapest and the most expensive one. ``count`` counts the network of a
+    path, candidate by block, and gives what ``CostTable.by_block`` does.
 
     Raises:
         ConfigError: A network fails, or costs anything else than its path.

@@ -1,6 +1,6 @@
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Dict, Iterable, List, Literal, Mapping, Optional, Tuple, Union
+from typing import Any, Iterable, Literal, Mapping
 
 import torch
 import torch.nn as nn
@@ -12,17 +12,17 @@ from mmdsnas.registry import TASK_UTILS
 from mmdsnas.utils.foreign import telling
 from mmdsnas.utils.options import InputShape, checked_options
 from ..mutables import OneHotMutableOP, all_candidates, blocks_of, one_path
+from ..state import untouched
 from .cost_table import CostTable, total
 from .costs import COSTS, LAYERS, Amounts
 from .network_check import check_networks
 from .uncounted import uncounted_modules, warn_of_uncounted
-from .untouched import untouched
 
 # Of one image, where a config has none.
 INPUT_SHAPE = (1, 3, 224, 224)
 
 # What modules add, by the name of a cost: its numbers, not scaled, by module.
-Counts = Dict[str, Dict[nn.Module, float]]
+Counts = dict[str, dict[nn.Module, float]]
 
 
 @TASK_UTILS.register_module()
@@ -43,9 +43,6 @@ class ResourceEstimator(MMRazorResourceEstimator):
         **kwargs: See MMRazor's ``ResourceEstimator``; other measured costs have an
             option like ``latency``.
 
-    Attributes:
-        meters (dict[str, Any]): What measures, by the name of the cost.
-
     Examples:
         >>> estimator = ResourceEstimator(input_shape=(1, 3, 32, 32))
         >>> table = estimator.cost_table(architecture, mutator.search_groups)
@@ -57,12 +54,13 @@ class ResourceEstimator(MMRazorResourceEstimator):
         self,
         input_shape: InputShape = INPUT_SHAPE,
         count: Literal['all', 'conv_linear', 'conv'] = 'all',
-        latency: Optional[Dict[str, Any]] = None,
+        latency: dict[str, Any] | None = None,
         **kwargs,
     ) -> None:
         self.count = count
         kwargs['latency'] = latency
-        self.meters: Dict[str, Any] = {}
+        # What measures, by the name of the cost.
+        self.meters: dict[str, Any] = {}
         for name, cost in COSTS.items():
             options = kwargs.pop(name, None) if cost.meter else None
             if options is not None:
@@ -72,9 +70,9 @@ class ResourceEstimator(MMRazorResourceEstimator):
     def estimate(
         self,
         model: nn.Module,
-        flops_params_cfg: Optional[dict] = None,
-        latency_cfg: Optional[dict] = None,
-    ) -> Dict[str, Union[float, str]]:
+        flops_params_cfg: dict | None = None,
+        latency_cfg: dict | None = None,
+    ) -> dict[str, float | str]:
         """See MMRazor's method."""
         flops_params_cfg = {'input_shape': self.input_shape, **(flops_params_cfg or {})}
         with untouched(model):
@@ -90,15 +88,12 @@ class ResourceEstimator(MMRazorResourceEstimator):
         return result
 
     def cost_table(
-        self, model: nn.Module, groups: Mapping[str, List[OneHotMutableOP]]
+        self, model: nn.Module, groups: Mapping[str, list[OneHotMutableOP]]
     ) -> CostTable:
-        """Counts every candidate of every group in one forward pass; measures others.
+        """Counts all candidates of a supernet in one forward pass, and measures them.
 
-        Counts are exact, not rounded as those of ``estimate``.
-
-        Args:
-            model (nn.Module): The supernet.
-            groups (Mapping[str, list[OneHotMutableOP]]): The mutator's search groups.
+        Counts are exact, not rounded as those of ``estimate``; ``groups`` are the
+        mutator's search groups.
 
         Raises:
             ConfigError: The model does not accept ``input_shape``, candidates of a
@@ -132,11 +127,8 @@ class ResourceEstimator(MMRazorResourceEstimator):
 
     def module_costs(
         self, model: nn.Module, names: Iterable[str]
-    ) -> Dict[str, Amounts]:
-        """Counts modules, by their names in a model, in one forward pass.
-
-        Returns:
-            dict[str, dict[str, float]]: Costs by name, in the order of the model.
+    ) -> dict[str, Amounts]:
+        """Costs of modules, by their names in a model, counted in one forward pass.
 
         Raises:
             ConfigError: The model does not accept ``input_shape``.
@@ -149,14 +141,11 @@ class ResourceEstimator(MMRazorResourceEstimator):
 
     def network_costs(
         self, model: nn.Module, path: Mapping[str, str]
-    ) -> Dict[str, Amounts]:
+    ) -> dict[str, Amounts]:
         """Counts the network of a path, candidate by block, in a supernet.
 
         Returns:
             dict[str, dict[str, float]]: Costs by block; ``''`` is the whole network.
-
-        Raises:
-            ConfigError: The network does not accept ``input_shape``.
         """
         names = {f'{block}._candidates.{c}': block for block, c in path.items()}
         with one_path(blocks_of(model), path):
@@ -169,7 +158,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
         counters = {name: cost.count for name, cost in COSTS.items() if cost.count}
         counts: Counts = {name: {} for name in counters}
 
-        def note(module: nn.Module, args: Tuple, output: Any) -> None:
+        def note(module: nn.Module, args: tuple, output: Any) -> None:
             for name, count in counters.items():
                 number = count(self, module, args, output)
                 if number is not None:

@@ -2,7 +2,7 @@ import hashlib
 import random
 import re
 from contextlib import ExitStack
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Mapping, Sequence
 
 import torch.nn as nn
 from torch import Tensor
@@ -10,12 +10,12 @@ from torch import Tensor
 from ..mutables import blocks_of
 
 # What a module is called with: arguments by place, and by name.
-Inputs = Tuple[Tuple[Any, ...], Dict[str, Any]]
+Inputs = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def random_paths(
     choices: Mapping[str, Sequence[str]], num: int, seed: int
-) -> List[Dict[str, str]]:
+) -> list[dict[str, str]]:
     """Draws paths uniformly, each candidate by block or group, as in ``choices``."""
     draw = random.Random(seed)
     return [
@@ -23,7 +23,7 @@ def random_paths(
     ]
 
 
-def covering_paths(choices: Mapping[str, Sequence[str]]) -> List[Dict[str, str]]:
+def covering_paths(choices: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     """The fewest paths that have every candidate of every block or group."""
     num = max(map(len, choices.values()))
     return [
@@ -32,12 +32,12 @@ def covering_paths(choices: Mapping[str, Sequence[str]]) -> List[Dict[str, str]]
     ]
 
 
-def block_inputs(model: nn.Module, inputs: Tensor) -> Dict[str, List[Inputs]]:
+def block_inputs(model: nn.Module, inputs: Tensor) -> dict[str, list[Inputs]]:
     """The arguments of each call of the blocks in one forward pass, by block.
 
     The model is a supernet in eval mode, whose choices change.
     """
-    found: Dict[str, List[Inputs]] = {}
+    found: dict[str, list[Inputs]] = {}
     with ExitStack() as hooks:
         for name, block in blocks_of(model).items():
             block.current_choice = block.choices[0]

@@ -1,4 +1,4 @@
-from typing import Dict, List, Sequence, Tuple
+from typing import Sequence
 
 import torch.nn as nn
 
@@ -6,12 +6,12 @@ from .costs import Amounts
 from .resource_estimator import ResourceEstimator
 
 
-def stage_names(model: nn.Module) -> List[str]:
+def stage_names(model: nn.Module) -> list[str]:
     """Names of the parts of a network that are worth a line each.
 
     What stands in a list counts one by one, and a backbone is taken apart.
     """
-    names: List[str] = []
+    names: list[str] = []
     for name, child in model.named_children():
         apart = name == 'backbone' or isinstance(child, nn.ModuleList)
         names += [f'{name}.{n}' for n in stage_names(child)] if apart else [name]
@@ -20,17 +20,12 @@ def stage_names(model: nn.Module) -> List[str]:
 
 def costs_by_stage(
     model: nn.Module, input_shape: Sequence[int], counts: Sequence[str]
-) -> Tuple[Dict[str, List[Amounts]], List[Amounts]]:
-    """Costs of a network in all and stage by stage.
+) -> tuple[dict[str, list[Amounts]], list[Amounts]]:
+    """Costs of a network without alternatives, by stage and of the whole.
 
-    Args:
-        model (nn.Module): A network without alternatives, e.g. a child.
-        input_shape (Sequence[int]): Shape of one input with batch size 1.
-        counts (Sequence[str]): Which layers count, see ``ResourceEstimator``.
-
-    Returns:
-        tuple: By stage the costs in the order of ``counts``, where there are any,
-        and those of the whole network.
+    They are in the order of ``counts``, which say what layers count. See
+    ``ResourceEstimator`` for these and ``input_shape``. Stages that cost nothing are
+    left out.
     """
     names = ['', *stage_names(model)]
     columns = [

@@ -1,6 +1,6 @@
 import math
 from logging import WARNING
-from typing import Any, Callable, Dict, Hashable, List, Mapping, TypeVar
+from typing import Any, Callable, Hashable, Mapping, TypeVar
 
 from mmengine.logging import print_log
 from torch.utils.benchmark import Measurement, Timer
@@ -20,7 +20,7 @@ BUSY = 0.25
 
 def median_times(
     calls: Mapping[Key, Callable[[], Any]], repeats: int, threads: int = 1, **options
-) -> Dict[Key, float]:
+) -> dict[Key, float]:
     """Times functions side by side.
 
     In each round every function is measured once, after a warm-up, so that a
@@ -28,13 +28,9 @@ def median_times(
 
     Args:
         calls (Mapping[Key, callable]): What is timed.
-        repeats (int): Number of rounds.
+        repeats (int): Number of rounds, over which the result is the median, in ms.
         threads (int): Threads of torch.
-        **options: Of torch's ``Timer``, e.g. another clock; its own one waits for
-            the GPU.
-
-    Returns:
-        dict[Key, float]: Milliseconds of one call, the median over the rounds.
+        **options: Of torch's ``Timer``; its clock waits for the GPU.
     """
     options.update(stmt='call()', num_threads=threads)
     timers = {k: Timer(globals=dict(call=c), **options) for k, c in calls.items()}
@@ -42,7 +38,7 @@ def median_times(
     for key, timer in timers.items():
         seconds = max(timer.timeit(1).mean, SECONDS / MOST_CALLS)
         numbers[key] = max(1, math.ceil(SECONDS / seconds))
-    rounds: Dict[Key, List[Measurement]] = {key: [] for key in timers}
+    rounds: dict[Key, list[Measurement]] = {key: [] for key in timers}
     for _ in progress(range(repeats), 'Measuring latencies'):
         for key, timer in timers.items():
             rounds[key].append(timer.timeit(numbers[key]))

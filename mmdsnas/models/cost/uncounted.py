@@ -2,7 +2,7 @@ from collections import defaultdict
 from contextlib import ExitStack
 from functools import partial
 from logging import WARNING
-from typing import Dict, Mapping, Sequence
+from typing import Mapping, Sequence
 
 import torch.nn as nn
 from mmengine.logging import print_log
@@ -26,7 +26,7 @@ FREE = (
 
 def uncounted_modules(
     model: nn.Module, inputs: Tensor, counted: Mapping[nn.Module, float]
-) -> Dict[str, str]:
+) -> dict[str, str]:
     """Finds what MMRazor's counters do not see in one forward pass.
 
     These are executed modules that have no counter and either no children or
@@ -35,14 +35,14 @@ def uncounted_modules(
     output. Other functions that a module with children calls are not named.
 
     Args:
-        model (nn.Module): The model, in eval mode.
+        model (nn.Module): In eval mode.
         inputs (Tensor): Its input.
         counted (Mapping[nn.Module, float]): Multiply-adds of modules by MMRazor.
 
     Returns:
-        dict[str, str]: Type of the module -> name of one such module.
+        dict[str, str]: Name of one such module by its type.
     """
-    outputs: Dict[str, int] = defaultdict(int)
+    outputs: dict[str, int] = defaultdict(int)
 
     def note(module, args, output, name: str) -> None:
         outputs[name] += sum(tensor.numel() for tensor in tensors_of(output))
@@ -53,7 +53,7 @@ def uncounted_modules(
             hooks.callback(handle.remove)
         model(inputs)
 
-    unseen: Dict[str, str] = {}
+    unseen: dict[str, str] = {}
     for name in outputs:
         module = model.get_submodule(name)
         owns = any(True for _ in module.parameters(recurse=False))
@@ -95,7 +95,7 @@ def warn_of_uncounted(uncounted: Mapping[str, str], idle: Sequence[str]) -> None
         print_log(told, 'current', WARNING)
 
 
-def _own_flops(counter: FlopCounterMode, root: str) -> Dict[str, float]:
+def _own_flops(counter: FlopCounterMode, root: str) -> dict[str, float]:
     """Multiply-adds of each module without those of modules inside it."""
     own = {
         name[len(root) + 1 :]: sum(ops.values()) / 2  # it counts both

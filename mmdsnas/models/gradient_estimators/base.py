@@ -1,18 +1,17 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import partial
-from typing import Callable, ContextManager, Dict, List, Optional, Sequence
+from typing import Callable, ContextManager, Sequence
 
 import torch.nn as nn
 from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..batch_norm import forward_only
+from ..batch_norm import batch_norms, forward_only
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.path_sample import PathSample
 from ..weights import take_what_fits
 
-Losses = Dict[str, Tensor]
+Losses = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -22,11 +21,11 @@ class Task:
     Args:
         losses (callable): Executes the supernet as its blocks stand: the sampled path,
             or what the gates make of it.
-        layers (callable): Gives the supernet's BatchNorm layers.
+        supernet (nn.Module): What it executes.
     """
 
     losses: Callable[[], Losses]
-    layers: Callable[[], Sequence[_BatchNorm]]
+    supernet: nn.Module
 
     def __call__(self) -> Losses:
         """Executes it once."""
@@ -34,7 +33,7 @@ class Task:
 
     def forward_only(self) -> ContextManager[None]:
         """While open, it has no graph and leaves no trace in running statistics."""
-        return forward_only(self.layers())
+        return forward_only(batch_norms(self.supernet))
 
 
 class BaseGradientEstimator(nn.Module, ABC):
@@ -60,7 +59,7 @@ class BaseGradientEstimator(nn.Module, ABC):
 
     def __init__(self) -> None:
         super().__init__()
-        self.block_rewards: Optional[Tensor] = None
+        self.block_rewards: Tensor | None = None
         self.progress = 0.0
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
@@ -77,9 +76,7 @@ class BaseGradientEstimator(nn.Module, ABC):
             ``alpha`` is computed.
         """
 
-    def keep_rewards(
-        self, scores: Tensor, sample: Optional[PathSample] = None
-    ) -> Tensor:
+    def keep_rewards(self, scores: Tensor, sample: PathSample | None = None) -> Tensor:
         """Lets the gradient of scores, by block, be kept as ``block_rewards``.
 
         With a ``sample`` the scores are by group.
@@ -98,20 +95,16 @@ class GateEstimator(BaseGradientEstimator):
     """An estimator that is in the gates of the blocks alone."""
 
     @abstractmethod
-    def gates(self, sample: PathSample) -> List[Gate]:
+    def gates(self, sample: PathSample) -> list[Gate]:
         """What executes each block in this iteration, given it and its inputs."""
 
     def scored_gates(
         self, gate: Gate, sample: PathSample, scores: Tensor, *others: Sequence[int]
-    ) -> List[Gate]:
-        """Gates that give the scores their rewards, which are kept.
+    ) -> list[Gate]:
+        """Gates that give the scores, by group, their rewards, which are kept.
 
-        Args:
-            gate (callable): Takes a candidate of each path, the score, the block and
-                its inputs.
-            sample (PathSample): What was drawn, the first path.
-            scores (Tensor): Shape ``(num_groups, )``, with their graph.
-            *others (list[int]): Further paths, index of a candidate by group.
+        A gate takes a candidate of each path, the score, the block and its inputs.
+        Paths are the sampled one and ``others``, index of a candidate by group.
         """
         by_block = self.keep_rewards(sample.by_block(scores)).unbind()
         names = [sample.candidates(path) for path in (sample.chosen, *others)]

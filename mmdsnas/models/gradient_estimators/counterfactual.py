@@ -1,5 +1,7 @@
+"""Estimators that execute a second candidate beside the sampled one, forward only."""
+
 from contextlib import contextmanager
-from typing import Any, Iterator, List
+from typing import Any, Iterator
 
 from torch import Tensor
 
@@ -69,7 +71,29 @@ class CounterfactualGradient(GateEstimator):
     depend on the scale of the block's output.
     """
 
-    def gates(self, sample: PathSample) -> List[Gate]:
+    def gates(self, sample: PathSample) -> list[Gate]:
         other = sample.other()
         scores = (sample.log_prob(sample.chosen) - sample.log_prob(other)) / 2
+        return self.scored_gates(comparing_gate, sample, scores, other)
+
+
+@TASK_UTILS.register_module()
+class ProxylessGradient(GateEstimator):
+    """Binary gates of ProxylessNAS (Cai et al., ICLR 2019, section 3.2).
+
+    Each block has two paths, the sampled one ``k`` and another one ``j`` drawn from
+    the rest of ``p``, whose output is computed without a graph. With ``q`` the
+    softmax of the two logits, ``alpha_k`` gets ``q_k q_j (<dL/dy, y_k> -
+    <dL/dy, y_j>)`` and ``alpha_j`` the negative of it.
+
+    Not taken over: the draw of two paths without replacement, of which ``q`` makes one
+    the active one (here it is drawn from ``p``, and the other from the rest); the
+    rescaling of the two logits after a step, which keeps the other probabilities
+    exactly where they were, and the alternation of weight steps and steps of ``alpha``
+    on held-out batches (see ``HeldOutBatchHook``).
+    """
+
+    def gates(self, sample: PathSample) -> list[Gate]:
+        other = sample.other(different=True)
+        scores = (sample.log_prob(sample.chosen) - sample.log_prob(other)).sigmoid()
         return self.scored_gates(comparing_gate, sample, scores, other)

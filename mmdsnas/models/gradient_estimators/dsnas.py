@@ -1,5 +1,3 @@
-from typing import List
-
 from mmdsnas.registry import TASK_UTILS
 from ..mutables.one_hot_mutable_op import Gate, one_hot_gate
 from ..mutators.path_sample import PathSample
@@ -19,5 +17,5 @@ class DSNASGradient(GateEstimator):
     reason.
     """
 
-    def gates(self, sample: PathSample) -> List[Gate]:
+    def gates(self, sample: PathSample) -> list[Gate]:
         return self.scored_gates(one_hot_gate, sample, sample.log_prob(sample.chosen))

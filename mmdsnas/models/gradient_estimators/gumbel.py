@@ -1,5 +1,3 @@
-from typing import List
-
 import torch
 from torch import Tensor
 
@@ -11,7 +9,12 @@ from .base import GateEstimator
 
 
 class GumbelEstimator(GateEstimator):
-    """An estimator with a temperature that changes linearly over the search stage."""
+    """An estimator with a temperature that changes linearly over the search stage.
+
+    Args:
+        tau_start (float): Temperature at the start of the search stage.
+        tau_end (float): And at its end.
+    """
 
     def __init__(self, tau_start: float, tau_end: float) -> None:
         super().__init__()
@@ -36,19 +39,14 @@ class GDASGradient(GumbelEstimator):
     One candidate is executed. Backward, ``alpha`` gets the gradient of the soft
     sample ``s = softmax((log p + Gumbel noise) / temperature)`` at the sampled
     candidate, ``<dL/dy, y_k> grad s_k``: straight-through, without the candidates
-    that were not executed, as in the paper's acceleration. The temperature falls
-    linearly with the epochs of the search stage.
-
-    Args:
-        tau_start (float): Temperature at the start of the search stage.
-        tau_end (float): And at its end.
+    that were not executed, as in the paper's acceleration.
     """
 
     @checked_options
     def __init__(self, tau_start: Positive = 10.0, tau_end: Positive = 0.1) -> None:
         super().__init__(tau_start, tau_end)
 
-    def gates(self, sample: PathSample) -> List[Gate]:
+    def gates(self, sample: PathSample) -> list[Gate]:
         soft = self.soft_sample(sample)
         chosen = torch.tensor(sample.chosen).to(soft.device, non_blocking=True)
         scores = soft.gather(1, chosen[:, None]).squeeze(1)

@@ -1,7 +1,7 @@
 """Estimators that execute all candidates of a block and mix their outputs."""
 
 from functools import partial
-from typing import Any, List
+from typing import Any
 
 from torch import Tensor
 
@@ -50,7 +50,7 @@ class DARTSGradient(GateEstimator):
 
     mixes = True
 
-    def gates(self, sample: PathSample) -> List[Gate]:
+    def gates(self, sample: PathSample) -> list[Gate]:
         weights = sample.by_block(sample.log_probs.exp())
         return [partial(mixing_gate, row) for row in weights]
 
@@ -60,12 +60,7 @@ class SNASGradient(GumbelEstimator):
     """All candidates, weighed by a soft sample (Xie et al., SNAS, ICLR 2019).
 
     The weights are ``softmax((log p + Gumbel noise) / temperature)``, a
-    reparameterised sample; ``alpha`` gets the gradient through it. The temperature
-    falls linearly with the epochs of the search stage.
-
-    Args:
-        tau_start (float): Temperature at the start of the search stage.
-        tau_end (float): And at its end.
+    reparameterised sample; ``alpha`` gets the gradient through it.
     """
 
     mixes = True
@@ -74,6 +69,6 @@ class SNASGradient(GumbelEstimator):
     def __init__(self, tau_start: Positive = 1.0, tau_end: Positive = 0.1) -> None:
         super().__init__(tau_start, tau_end)
 
-    def gates(self, sample: PathSample) -> List[Gate]:
+    def gates(self, sample: PathSample) -> list[Gate]:
         weights = sample.by_block(self.soft_sample(sample))
         return [partial(mixing_gate, row) for row in weights]

@@ -1,18 +1,5 @@
 from .blocks import all_candidates, blocks_of, one_path
 from .elastic_mutable_op import ElasticMutableOP
-from .in_place import copy_overwritten_outputs, in_place_readers
+from .in_place import copy_overwritten_outputs
 from .one_hot_mutable_op import OneHotMutableOP
 from .outputs import map_tensors, outline, tensors_of
-
-__all__ = [
-    'ElasticMutableOP',
-    'OneHotMutableOP',
-    'all_candidates',
-    'blocks_of',
-    'copy_overwritten_outputs',
-    'in_place_readers',
-    'map_tensors',
-    'one_path',
-    'outline',
-    'tensors_of',
-]

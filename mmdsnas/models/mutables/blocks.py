@@ -2,23 +2,24 @@
 
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Dict, Iterator, Mapping
+from typing import Any, Iterator, Mapping
 
 import torch.nn as nn
+from torch.utils._pytree import tree_flatten
 
 from mmdsnas.errors import ConfigError, UserError
 from .one_hot_mutable_op import OneHotMutableOP
 from .outputs import outline
 
 
-def blocks_of(model: nn.Module) -> Dict[str, OneHotMutableOP]:
+def blocks_of(model: nn.Module) -> dict[str, OneHotMutableOP]:
     """The searchable blocks of a model by their names in it."""
     modules = model.named_modules()
     return {name: m for name, m in modules if isinstance(m, OneHotMutableOP)}
 
 
 @contextmanager
-def all_candidates(blocks: Mapping[str, OneHotMutableOP]) -> Iterator[Dict[str, int]]:
+def all_candidates(blocks: Mapping[str, OneHotMutableOP]) -> Iterator[dict[str, int]]:
     """While open, every block executes all its candidates and hands on the last's.
 
     Yields:
@@ -44,10 +45,6 @@ def one_path(
 
     It is the network that is exported, and no copy: a function that a module holds
     would still call the original.
-
-    Args:
-        blocks (Mapping[str, OneHotMutableOP]): By name.
-        path (Mapping[str, str]): Candidate by block.
     """
     with _restored(blocks) as free:
         for name, block in free.items():
@@ -59,7 +56,7 @@ def one_path(
 @contextmanager
 def _restored(
     blocks: Mapping[str, OneHotMutableOP],
-) -> Iterator[Dict[str, OneHotMutableOP]]:
+) -> Iterator[dict[str, OneHotMutableOP]]:
     """The blocks with candidates left, without gates; put back at the end."""
     free = {name: block for name, block in blocks.items() if not block.is_fixed}
     kept = [(b, b._candidates, b.current_choice, b.gate) for b in free.values()]
@@ -75,7 +72,7 @@ def _restored(
 
 
 def _compared(
-    name: str, calls: Dict[str, int], block: OneHotMutableOP, *args: Any, **kwargs: Any
+    name: str, calls: dict[str, int], block: OneHotMutableOP, *args: Any, **kwargs: Any
 ) -> Any:
     """A gate that executes all candidates."""
     calls[name] += 1
@@ -87,14 +84,15 @@ def _compared(
             raise
         # Whatever a candidate raises, its user must know which it was.
         except Exception as error:
-            given = ', '.join(map(outline, [*args, *kwargs.values()]))
+            given = ', '.join(map(str, outline([*args, *kwargs.values()])))
             raise RuntimeError(
                 f'candidate {choice} of block {name} fails with the input {given}: '
                 f'{type(error).__name__}: {error}'
             ) from error
         found = outline(y)
         first = first or (choice, found)
-        if found != first[1]:
+        # A named tuple is equal to a tuple, but a mixture cannot map over both.
+        if tree_flatten(found) != tree_flatten(first[1]):
             mode = ' in training mode' if block.training else ''
             raise ConfigError(
                 f'block {name}: candidate {choice} gives {found}{mode}, but {first[0]} '

@@ -1,4 +1,4 @@
-from typing import Any, Iterator, List, Sequence, Tuple
+from typing import Any, Iterator, Sequence
 
 import torch.nn as nn
 from torch import Size, Tensor
@@ -11,7 +11,7 @@ from .one_hot_mutable_op import OneHotMutableOP
 
 # Normalization is each candidate's own: what it normalizes differs.
 OWN = (_NormBase, nn.GroupNorm, nn.LayerNorm)
-Index = Tuple[slice, ...]
+Index = tuple[slice, ...]
 
 
 def part_index(whole: Sequence[int], part: Sequence[int]) -> Index:
@@ -63,12 +63,12 @@ class WeightPart(nn.Module):
         """The part, a view of the larger weight."""
         return self.weight[self.index]
 
-    def right_inverse(self, value: Tensor) -> Tuple[()]:
+    def right_inverse(self, value: Tensor) -> tuple[()]:
         """Nothing is stored: the part has no values of its own."""
         return ()
 
 
-def weight_parts(module: nn.Module) -> Iterator[Tuple[nn.Module, str, WeightPart]]:
+def weight_parts(module: nn.Module) -> Iterator[tuple[nn.Module, str, WeightPart]]:
     """The weights of a module that are parts of others: owner, name, and part."""
     for inner in list(module.modules()):
         if parametrize.is_parametrized(inner):
@@ -129,7 +129,7 @@ class ElasticMutableOP(OneHotMutableOP):
             # Nothing reads the module meanwhile, so that other shapes do no harm.
             parametrize.register_parametrization(module, name, part)
 
-    def parameters_of(self, choice: str) -> List[nn.Parameter]:
+    def parameters_of(self, choice: str) -> list[nn.Parameter]:
         """The parameters that executing a candidate reads."""
         candidate = self.candidate(choice)
         parts = [part.weight for _, _, part in weight_parts(candidate)]

@@ -1,27 +1,20 @@
 """The gate of a block as a function of plain tensors."""
 
-from typing import Optional, Tuple
-
 import torch
 from torch import Tensor
 
 
 def inner_product(a: Tensor, b: Tensor) -> Tensor:
-    """Inner product of two tensors, accumulated in at least float32.
+    """Inner product of two tensors of one shape, whatever their strides.
 
-    Args:
-        a (Tensor): Any shape and strides.
-        b (Tensor): The same shape as ``a``.
-
-    Returns:
-        Tensor: Shape ``()``; float64 if ``a`` or ``b`` is, else float32.
+    It is accumulated in float64 if one of them is, else in float32; shape ``()``.
     """
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
     a, b = _same_order(a, b)
     return torch.dot(a.to(dtype), b.to(dtype))
 
 
-def _same_order(a: Tensor, b: Tensor) -> Tuple[Tensor, Tensor]:
+def _same_order(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Both tensors as vectors, without a copy where their layouts agree."""
     if a.dim() == 4 and b.is_contiguous(memory_format=torch.channels_last):
         # A permuted view of a channels-last map is contiguous.
@@ -37,7 +30,7 @@ class _Gate(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx, grad_y: Tensor) -> Tuple[Tensor, Optional[Tensor], None]:
+    def backward(ctx, grad_y: Tensor) -> tuple[Tensor, Tensor | None, None]:
         (direction,) = ctx.saved_tensors
         reward = None
         if ctx.needs_input_grad[1]:
@@ -45,7 +38,7 @@ class _Gate(torch.autograd.Function):
         return grad_y, reward, None
 
 
-def gate(y: Tensor, score: Tensor, direction: Optional[Tensor] = None) -> Tensor:
+def gate(y: Tensor, score: Tensor, direction: Tensor | None = None) -> Tensor:
     """Gate of a block: the identity, with a reward behind it.
 
     In the forward pass ``y`` comes out as it is. In the backward pass the gradient

@@ -1,15 +1,15 @@
 """Finds operations that would overwrite what a gate keeps for backward."""
 
 import copy
-from contextlib import ExitStack
 from logging import WARNING
-from typing import Dict, List
+from typing import Any
 
 import torch
 import torch.nn as nn
 from mmengine.logging import print_log
 from torch import Tensor
 from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.module import register_module_forward_hook
 
 from mmdsnas.errors import UserError
 from mmdsnas.utils.foreign import FOREIGN
@@ -19,11 +19,7 @@ from .outputs import check_output, tensors_of
 
 
 def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
-    """Lets blocks hand out a copy where their output is overwritten.
-
-    Args:
-        model (nn.Module): The supernet.
-        inputs (Tensor): One batch.
+    """Lets blocks of a supernet hand out a copy where their output is overwritten.
 
     Raises:
         ConfigError: Candidates of a block do not fit each other in training mode.
@@ -36,7 +32,7 @@ def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
         module.training = not isinstance(module, _NormBase)
     try:
         with torch.random.fork_rng(devices=[]):
-            found = in_place_readers(probe, inputs)
+            found = overwritten_blocks(probe, inputs)
     except UserError:
         raise
     except FOREIGN as error:
@@ -46,26 +42,22 @@ def copy_overwritten_outputs(model: nn.Module, inputs: Tensor) -> None:
             'current',
             level=WARNING,
         )
-        found = in_place_readers(probe.eval(), inputs)
-    for name, reader in found.items():
+        found = overwritten_blocks(probe.eval(), inputs)
+    for name in found:
         blocks_of(model)[name].copy_output = True
         print_log(
-            f'{reader} works in place on the output of block {name}, which '
-            'hands out a copy therefore.',
+            f'something works in place on the output of block {name}, which hands out '
+            'a copy therefore.',
             'current',
         )
 
 
 @torch.no_grad()
-def in_place_readers(model: nn.Module, inputs: Tensor) -> Dict[str, str]:
-    """Finds the blocks with a candidate whose output is changed afterwards.
+def overwritten_blocks(model: nn.Module, inputs: Tensor) -> list[str]:
+    """Names of the blocks with a candidate whose output is changed afterwards.
 
     One forward pass in which every block executes all its candidates. torch
     counts the writes to a tensor, so that a write by a function is seen too.
-
-    Returns:
-        dict[str, str]: Name of the block -> name of the module in whose
-        forward its output was changed.
 
     Raises:
         ConfigError: A candidate gives something that no gate can take.
@@ -73,35 +65,20 @@ def in_place_readers(model: nn.Module, inputs: Tensor) -> Dict[str, str]:
     blocks = blocks_of(model)
     names = {module: name for name, module in model.named_modules()}
     candidates = {op for block in blocks.values() for op in block.candidates()}
-    handed_on: List[Tensor] = []
-    watched: List[tuple] = []
-    running: List[str] = []
-    found: Dict[str, str] = {}
+    given: list[Tensor] = []
+    watched: list[tuple[str, Tensor, int]] = []
 
-    def blame(name: str) -> None:
-        for block, y, version in watched:
-            if y._version != version:
-                found.setdefault(block, name or type(model).__name__)
-
-    def before(module, args) -> None:
-        if running:
-            blame(running[-1])
-        running.append(names[module])
-
-    def after(module, args, output) -> None:
-        blame(running.pop())
+    def watch(module: nn.Module, args: Any, output: Any) -> None:
         if module in candidates:
             check_output(output, names[module])
-            handed_on.extend(tensors_of(output))
+            given.extend(tensors_of(output))
         if isinstance(module, OneHotMutableOP):
             # From here on: what candidates do to each other's input counts
             # for nothing, one of them is executed.
-            watched.extend((names[module], y, y._version) for y in handed_on)
-            handed_on.clear()
+            watched.extend((names[module], y, y._version) for y in given)
+            given.clear()
 
-    with ExitStack() as hooks, all_candidates(blocks):
-        for module in names:
-            hooks.callback(module.register_forward_pre_hook(before).remove)
-            hooks.callback(module.register_forward_hook(after).remove)
+    with register_module_forward_hook(watch), all_candidates(blocks):
         model(inputs)
-    return found
+    changed = {name for name, y, version in watched if y._version != version}
+    return [name for name in blocks if name in changed]

@@ -1,37 +1,21 @@
 from functools import partial
-from typing import Annotated, Any, Callable, Dict, Iterable, Optional, Union
+from typing import Annotated, Any, Callable, Iterable
 
 import torch
 import torch.nn as nn
 from mmrazor.models.mutables import OneShotMutableOP
 from mmrazor.models.mutables.mutable_module import DiffMutableModule
-from pydantic import AfterValidator
+from pydantic import Field
 from torch import Tensor
 from torch.distributions import Categorical
 
 from mmdsnas.errors import ConfigError, NoChoiceError, SubnetError
 from mmdsnas.registry import MODELS
 from mmdsnas.utils.options import Text, checked_options
-from mmdsnas.utils.words import shown
 from .functional import gate
 from .outputs import map_tensors
 
-
-def _named(candidates: Union[Dict, nn.ModuleDict]) -> Union[Dict, nn.ModuleDict]:
-    if not candidates:
-        raise ValueError('have at least 1 candidate')
-    for name in candidates:
-        try:
-            nn.ModuleDict().add_module(name, None)
-        except KeyError as error:
-            what = f'have other names than {shown(name)}: {error.args[0]}'
-            raise ValueError(what) from error
-    return candidates
-
-
-Candidates = Annotated[
-    Union[nn.ModuleDict, Dict[str, Union[nn.Module, Dict]]], AfterValidator(_named)
-]
+Candidates = Annotated[nn.ModuleDict | dict[str, nn.Module | dict], Field(min_length=1)]
 # Takes the block and its inputs.
 Gate = Callable[..., Any]
 
@@ -50,22 +34,20 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
     and fixes inside the forward pass and multiplies the feature map.
 
     Args:
-        candidates (dict[str, dict] | nn.ModuleDict): Candidate operations, or
-            their configs, by name. All map the same input shape to the same
-            output shape.
+        candidates (dict[str, dict] | nn.ModuleDict): Candidate operations, or their
+            configs, by name, of which all give outputs of one shape.
         module_kwargs (dict, optional): Arguments that every candidate config
             gets, e.g. ``in_channels``; searchable backbones pass them.
-        alias (str, optional): Name of the block in subnet files; blocks with
-            the same alias form one search group.
+        alias (str, optional): Name in subnet files; blocks that share it form one
+            search group.
         init_cfg (dict, optional): See mmengine's ``BaseModule``.
 
     Attributes:
-        gate (callable, optional): Executes the block in place of its current
-            choice: takes the block and its inputs, and returns the block's output.
-            A gradient estimator puts it there for one forward pass,
-            ``set_forward_args`` for all.
-        copy_output (bool): Whether gate and block get copies of their own,
-            because something works in place on the candidate's output.
+        gate (callable, optional): Executes the block in place of its current choice:
+            takes the block and its inputs, and returns its output. A gradient
+            estimator puts it there for one forward pass, ``set_forward_args`` for all.
+        copy_output (bool): Whether gate and block get copies of their own, because
+            something works in place on the candidate's output.
 
     Raises:
         ConfigError: There is no candidate, or one cannot be built.
@@ -82,17 +64,17 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
     def __init__(
         self,
         candidates: Candidates,
-        module_kwargs: Optional[Dict] = None,
-        alias: Optional[Text] = None,
-        init_cfg: Optional[Dict] = None,
+        module_kwargs: dict | None = None,
+        alias: Text | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(candidates, module_kwargs, alias, init_cfg)
-        self.gate: Optional[Gate] = None
+        self.gate: Gate | None = None
         self.copy_output = False
 
     @staticmethod
     def _build_ops(
-        candidates: Dict[str, Dict], module_kwargs: Optional[Dict] = None
+        candidates: dict[str, dict], module_kwargs: dict | None = None
     ) -> nn.ModuleDict:
         # MMRazor's writes module_kwargs into configs that blocks share.
         built = nn.ModuleDict()
@@ -116,17 +98,12 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
         return self._candidates[choice]
 
     def forward(
-        self, *args: Any, arch_param: Optional[Tensor] = None, **kwargs: Any
+        self, *args: Any, arch_param: Tensor | None = None, **kwargs: Any
     ) -> Any:
         """Executes one candidate: the gate's, else the current choice.
 
-        With neither all candidates are executed, which serves cost counters only.
-
-        Args:
-            *args (Any): Inputs of the candidates.
-            arch_param (Tensor, optional): Draws a candidate in place of the gate, see
-                ``forward_arch_param``.
-            **kwargs (Any): Inputs that are given by name.
+        With an ``arch_param`` one is drawn instead, see ``forward_arch_param``; with
+        nothing of these all are executed, which serves cost counters only.
         """
         if self.is_fixed:
             return self._candidates[self._chosen](*args, **kwargs)
@@ -141,27 +118,17 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
     def set_forward_args(self, arch_param: nn.Parameter) -> None:
         """Lets every forward pass draw a candidate, until a mutator takes over.
 
-        For a block that is used without an algorithm. The draw follows torch's random
-        numbers; in a search the mutator draws a path of all blocks instead.
-
-        Raises:
-            ConfigError: ``arch_param`` has not the shape ``(num_choices, )``.
+        For a block that is used without an algorithm; see ``forward_arch_param``.
         """
         self.gate = self._drawing(arch_param)
 
     def forward_arch_param(
         self, x: Any, arch_param: Tensor, *args: Any, **kwargs: Any
     ) -> Any:
-        """Draws a candidate and executes it; one that remained is not drawn.
+        """Draws a candidate, by torch's random numbers, and executes it.
 
-        ``arch_param`` gets the paper's gradient, ``<dL/dy, y> * (onehot - p)``, in the
-        backward pass. MMRazor's gets none there.
-
-        Args:
-            x (Any): First input of the candidates.
-            arch_param (Tensor): ``alpha``, shape ``(num_choices, )``.
-            *args (Any): Further inputs.
-            **kwargs (Any): Further inputs by name.
+        In the backward pass ``arch_param``, shape ``(num_choices, )``, gets the paper's
+        gradient, ``<dL/dy, y> * (onehot - p)``. MMRazor's gets none there.
 
         Raises:
             ConfigError: ``arch_param`` has another shape.
@@ -208,11 +175,7 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
         self.current_choice = chosen
 
     def export_chosen(self) -> str:
-        """The candidate that a subnet file gets.
-
-        Raises:
-            NoChoiceError: There is none.
-        """
+        """The candidate for a subnet file; ``NoChoiceError`` if there is none."""
         choice = self._chosen if self.is_fixed else self.current_choice
         if choice is None:
             raise NoChoiceError(
@@ -221,7 +184,7 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
             )
         return choice
 
-    def sample_choice(self, arch_param: Optional[Tensor] = None) -> str:
+    def sample_choice(self, arch_param: Tensor | None = None) -> str:
         """The most probable candidate, see MMRazor's differentiable mutables.
 
         Without ``arch_param`` the draw is uniform, as in its one-shot mutables.

@@ -1,7 +1,8 @@
-from typing import Any, Callable, List
+from typing import Any, Callable
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
 
 from mmdsnas.errors import ConfigError
 
@@ -12,61 +13,37 @@ PLAIN = (type(None), bool, int, float, complex, str, torch.dtype, torch.device)
 def map_tensors(function: Callable[..., Any], *outputs: Any) -> Any:
     """Applies a function to every tensor of an operation's output.
 
-    Args:
-        function (callable): Takes one tensor of each of ``outputs``.
-        *outputs (Any): Of one structure: a tensor, or a list, tuple or dict with
-            such; other values stay as they are in the first.
-
-    Returns:
-        Any: The same structure with what the function returned.
+    With several outputs, all of one structure, it gets a tensor of each. Other values
+    stay as they are in the first.
     """
-    first = outputs[0]
-    if isinstance(first, Tensor):
+    if isinstance(outputs[0], Tensor):
         return function(*outputs)
-    if isinstance(first, dict):
-        return {key: map_tensors(function, *(y[key] for y in outputs)) for key in first}
-    if isinstance(first, (list, tuple)):
-        parts = [map_tensors(function, *each) for each in zip(*outputs, strict=True)]
-        return type(first)(*parts) if hasattr(first, '_fields') else type(first)(parts)
-    return first
+    return tree_map(
+        lambda y, *others: function(y, *others) if isinstance(y, Tensor) else y,
+        *outputs,
+    )
 
 
-def leaves_of(output: Any) -> List[Any]:
-    """What lists, tuples and dicts hold, however nested."""
-    if isinstance(output, dict):
-        output = list(output.values())
-    if not isinstance(output, (list, tuple)):
-        return [output]
-    return [leaf for part in output for leaf in leaves_of(part)]
-
-
-def tensors_of(output: Any) -> List[Tensor]:
+def tensors_of(output: Any) -> list[Tensor]:
     """The tensors of an operation's input or output, however nested."""
-    return [leaf for leaf in leaves_of(output) if isinstance(leaf, Tensor)]
+    return [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
 
 
-def outline(output: Any) -> str:
-    """Structure of an operation's input or output, with each tensor's shape and type.
-
-    It is equal for outputs of which one can stand in the other's place.
+def outline(output: Any) -> Any:
+    """An operation's input or output with shape and type in place of each tensor.
 
     Examples:
         >>> outline((torch.zeros(1, 16), None))
-        'tuple of [(1, 16) float32, NoneType]'
+        ('(1, 16) float32', 'NoneType')
     """
-    if isinstance(output, Tensor):
-        dtype = str(output.dtype).removeprefix('torch.')
-        place = '' if output.device.type == 'cpu' else f' on {output.device}'
-        return f'{tuple(output.shape)} {dtype}{place}'
-    kind = type(output).__name__
-    if isinstance(output, dict):
-        # In which order a dict was filled does not matter.
-        parts = sorted(f'{key!r}: {outline(part)}' for key, part in output.items())
-    elif isinstance(output, (list, tuple)):
-        parts = [outline(part) for part in output]
-    else:
-        return kind
-    return f'{kind} of [{", ".join(parts)}]'
+    return tree_map(_in_words, output)
+
+
+def _in_words(leaf: Any) -> str:
+    if not isinstance(leaf, Tensor):
+        return type(leaf).__name__
+    place = '' if leaf.device.type == 'cpu' else f' on {leaf.device}'
+    return f'{tuple(leaf.shape)} {str(leaf.dtype).removeprefix("torch.")}{place}'
 
 
 def check_output(output: Any, name: str) -> None:
@@ -76,7 +53,7 @@ def check_output(output: Any, name: str) -> None:
         ConfigError: It is or has something else than tensors, plain values, and
             lists, tuples and dicts of these, or it has no tensor.
     """
-    leaves = leaves_of(output)
+    leaves = tree_leaves(output)
     odd = [leaf for leaf in leaves if not isinstance(leaf, (Tensor, *PLAIN))]
     if odd or not tensors_of(output):
         kind = type(odd[0] if odd else output).__name__

@@ -1,14 +1,14 @@
-from typing import Annotated, Dict, Mapping, Optional, Sequence
+from typing import Annotated, Mapping, Sequence
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from mmdsnas.registry import MODELS
-from mmdsnas.utils.options import Text, checked_options
+from mmdsnas.utils.options import Items, Text, checked_options
 from . import functional as F
-from .constrained_argmax import ConstrainedArgmax
 from .grouped_mutator import GroupedMutator, Path
+from .most_probable import ConstrainedArgmax
 
 
 @MODELS.register_module()
@@ -23,8 +23,8 @@ class DifferentiableMutator(GroupedMutator):
     argmax; the random draw is :meth:`draw_path`.
 
     Args:
-        custom_groups (list[list[str]], optional): Names or aliases of blocks
-            that share one ``alpha``.
+        custom_groups (list[list[str]], optional): Aliases of blocks, or names of blocks
+            without, that share one ``alpha``.
         init_mean (float): Mean of the initial ``alpha``. Defaults to 0.
         init_std (float): Its standard deviation. Defaults to 1e-3.
         fix_threshold (float, optional): Early fixing (section 3.4 of the
@@ -44,17 +44,17 @@ class DifferentiableMutator(GroupedMutator):
     @checked_options
     def __init__(
         self,
-        custom_groups: Optional[Sequence[Sequence[Text]]] = None,
+        custom_groups: Sequence[Items[Text]] | None = None,
         init_mean: Annotated[float, Field(ge=-100, le=100)] = 0.0,
         init_std: Annotated[float, Field(ge=0, le=100)] = 1e-3,
-        fix_threshold: Optional[Annotated[float, Field(gt=0, le=1)]] = None,
-        init_cfg: Optional[Dict] = None,
+        fix_threshold: Annotated[float, Field(gt=0, le=1)] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(custom_groups, init_cfg)
         self.init_mean = init_mean
         self.init_std = init_std
         self.fix_threshold = fix_threshold
-        self.limits: Optional[ConstrainedArgmax] = None
+        self.limits: ConstrainedArgmax | None = None
 
     # Paths
 
@@ -62,16 +62,9 @@ class DifferentiableMutator(GroupedMutator):
     def draw_path(self, seed: int, iteration: int, rank: int, stream: int = 0) -> Path:
         """Draws a path: one candidate for each group, from its distribution.
 
-        Args:
-            seed (int): Seed of the run.
-            iteration (int): Training iteration, from 0.
-            rank (int): Rank of the process.
-            stream (int): Draws for another purpose than training get another
-                stream.
-
         Returns:
-            dict[str, str]: Candidate by group, a function of ``alpha`` and
-            the arguments alone; a fixed group has its fixed candidate.
+            dict[str, str]: Candidate by group, a function of ``alpha`` and the
+            arguments alone, see ``uniforms``; a fixed group has its fixed candidate.
         """
         path = self.fixed
         if free := self.free:
@@ -90,11 +83,10 @@ class DifferentiableMutator(GroupedMutator):
 
     @torch.no_grad()
     def derive_child(self) -> Path:
-        """The most probable path within the limits.
+        """The child: the most probable path within the limits.
 
         Without a limit in the way it is the argmax of each group, ties going to the
-        first candidate. Validation, finetuning and export all take the child from
-        here.
+        first candidate.
 
         Raises:
             ConfigError: What is fixed leaves no path within the limits.
@@ -110,10 +102,7 @@ class DifferentiableMutator(GroupedMutator):
     def child_of(self, state_dict: Mapping[str, Tensor], prefix: str = '') -> Path:
         """The child that :meth:`derive_child` would give with a checkpoint.
 
-        Args:
-            state_dict (Mapping[str, Tensor]): Has this mutator's parameters and
-                buffers.
-            prefix (str): What their names start with.
+        Names of this mutator's parameters and buffers start with ``prefix`` in it.
         """
         alphas = [state_dict[f'{prefix}_arch_params.{n}'] for n in self._names]
         logits, fixed = F.pad_logits(alphas), state_dict[f'{prefix}_fixed']
@@ -124,12 +113,8 @@ class DifferentiableMutator(GroupedMutator):
         return {n: self.choices(n)[k] for n, k in zip(self._names, chosen)}
 
     @torch.no_grad()
-    def confidence(self) -> Dict[str, float]:
-        """Softmax of ``alpha`` at the child's candidate, by group.
-
-        Unlike ``probs`` it keeps telling how clear the choice was when a
-        group is fixed.
-        """
+    def confidence(self) -> dict[str, float]:
+        """Softmax of ``alpha`` at the candidates of the child, of fixed groups too."""
         child = self.derive_child()
         logits = F.pad_logits([self.arch_params[name] for name in child])
         probs = logits.softmax(-1).tolist()
@@ -154,18 +139,16 @@ class DifferentiableMutator(GroupedMutator):
         free = self.free
         if self.fix_threshold is None or not free:
             return {}
-        probs = self.probs(free)
+        probs, child = self.probs(), self.derive_child()
         decided = (F.margin(probs) >= self.fix_threshold).tolist()
-        best, child = probs.argmax(-1).tolist(), self.derive_child()
         settled = {
-            name: child[name]
-            for name, done, k in zip(free, decided, best)
-            if done and child[name] == self.choices(name)[k]
+            g: k
+            for g, (name, k) in enumerate(zip(child, probs.argmax(-1).tolist()))
+            if name in free and decided[g] and child[name] == self.choices(name)[k]
         }
+        groups = list(settled)
         if self.limits is not None and self.limits.mean:
-            group = {name: self._names.index(name) for name in settled}
-            chosen = {g: self.choices(n).index(settled[n]) for n, g in group.items()}
-            kept = self.limits.fixable(self.probs().cpu().numpy(), chosen)
-            settled = {name: settled[name] for name, g in group.items() if g in kept}
-        self.fix(settled)
-        return settled
+            groups = self.limits.fixable(probs.cpu().numpy(), settled)
+        fixed = {self._names[g]: child[self._names[g]] for g in groups}
+        self.fix(fixed)
+        return fixed

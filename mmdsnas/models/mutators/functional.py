@@ -5,7 +5,7 @@ candidates is filled up with logits of minus infinity, whose probability and
 gradient are zero.
 """
 
-from typing import List, Sequence
+from typing import Sequence
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ def uniforms(
     return np.random.Generator(np.random.PCG64(key)).random(num)
 
 
-def draw(probs: np.ndarray, uniform: np.ndarray) -> List[int]:
+def draw(probs: np.ndarray, uniform: np.ndarray) -> list[int]:
     """Draws one candidate of every group, by inverting the distribution.
 
     Args:

@@ -1,4 +1,4 @@
-from typing import Dict, Iterator, List, Mapping, Optional
+from typing import Iterator, Mapping
 
 import torch
 import torch.nn as nn
@@ -6,20 +6,19 @@ from mmrazor.models.mutators import NasMutator
 from torch import Tensor
 
 from mmdsnas.errors import CheckpointError, ConfigError
-from ..mutables import OneHotMutableOP, blocks_of
+from ..mutables import blocks_of
 from ..weights import why_unfit
 from . import functional as F
-from .search_groups import check_search_space, resolve_custom_groups
+from .search_groups import check_search_space, search_groups_of
 
-Path = Dict[str, str]
+Path = dict[str, str]
 
 
 class GroupedMutator(NasMutator):
     """The search groups of a supernet, their ``alpha``, and what is fixed.
 
-    It subclasses MMRazor's ``NasMutator`` for the building of groups and for the names
-    that its hooks and checkpoints use. Its arguments are those of
-    ``DifferentiableMutator``.
+    It subclasses MMRazor's ``NasMutator`` for the names that its hooks and checkpoints
+    use. Its arguments are those of ``DifferentiableMutator``.
     """
 
     init_mean: float
@@ -40,17 +39,9 @@ class GroupedMutator(NasMutator):
             ConfigError: The supernet cannot be searched, or the groups do not fit it.
         """
         check_search_space(supernet)
-        groups = resolve_custom_groups(supernet, self._custom_groups)
-        self.mutable_units: List[nn.Module] = []
-        self._search_groups = self.build_search_groups(supernet, groups)
+        self.mutable_units: list[nn.Module] = []
+        self._search_groups = search_groups_of(supernet, self._custom_groups)
         self._names = list(self.search_groups)
-        self.prepare_arch_params()
-
-    def prepare_arch_params(self) -> None:
-        """Creates ``alpha`` and the record of what is fixed.
-
-        Unlike MMRazor's it leaves the forward of the blocks alone.
-        """
         first = {name: blocks[0] for name, blocks in self.search_groups.items()}
         self._choices = {name: block.choices for name, block in first.items()}
         self._arch_params = nn.ParameterDict()
@@ -63,7 +54,7 @@ class GroupedMutator(NasMutator):
         self.register_buffer('_fixed', remained.long() - 1)
         self._apply_fixed()
 
-    def choices(self, name: str) -> List[str]:
+    def choices(self, name: str) -> list[str]:
         """Names of the candidates that a group has an ``alpha`` for."""
         return self._choices[name]
 
@@ -73,21 +64,12 @@ class GroupedMutator(NasMutator):
         return dict(self._fixed_path)
 
     @property
-    def free(self) -> List[str]:
+    def free(self) -> list[str]:
         """Names of the groups that are not fixed, in order."""
         return [name for name in self._names if name not in self._fixed_path]
 
-    @property
-    def free_blocks(self) -> List[OneHotMutableOP]:
-        """The blocks of the free groups, group by group."""
-        return [block for n in self.free for block in self.search_groups[n]]
-
     def set_choices(self, choices: Path) -> None:
-        """Lets every block execute a path's candidate, and draw none itself.
-
-        Args:
-            choices (dict[str, str]): Candidate by group; a fixed group keeps its own.
-        """
+        """Lets every block that is not fixed execute its candidate of a path."""
         choices = {**choices, **self._fixed_path}
         for name, blocks in self.search_groups.items():
             for block in blocks:
@@ -95,11 +77,8 @@ class GroupedMutator(NasMutator):
 
     # Distribution
 
-    def probs(self, names: Optional[List[str]] = None) -> Tensor:
-        """Probabilities of the candidates, differentiable.
-
-        Args:
-            names (list[str], optional): Groups; all by default.
+    def probs(self, names: list[str] | None = None) -> Tensor:
+        """Probabilities of the candidates of groups, by default all; differentiable.
 
         Returns:
             Tensor: Shape ``(len(names), max_choices)``, padding is 0; a fixed
@@ -115,35 +94,24 @@ class GroupedMutator(NasMutator):
             logits.append(alpha)
         return F.pad_logits(logits).softmax(-1)
 
-    def log_probs(self, names: List[str]) -> Tensor:
-        """Log-probabilities of the candidates of free groups, differentiable.
-
-        Returns:
-            Tensor: Shape ``(len(names), max_choices)``, padding is minus infinity.
-        """
+    def log_probs(self, names: list[str]) -> Tensor:
+        """Log-probabilities of free groups, like ``probs``; padding is -infinity."""
         return F.pad_logits([self.arch_params[n] for n in names]).log_softmax(-1)
 
     # Fixing
 
     def fix(self, path: Mapping[str, str]) -> None:
-        """Fixes groups: only these candidates are executed from now on.
-
-        Args:
-            path (Mapping[str, str]): Candidate by group.
+        """Fixes groups: only these candidates, by group, are executed from now on.
 
         Raises:
             ConfigError: A group or its candidate is unknown.
         """
         fixed = self._fixed.tolist()
         for name, choice in path.items():
-            if name not in self._names:
+            if choice not in self._choices.get(name, ()):
                 raise ConfigError(
-                    f'{name!r} is no search group; there are {", ".join(self._names)}.'
-                )
-            if choice not in self.choices(name):
-                raise ConfigError(
-                    f'{choice!r} is not a candidate of {name}, which has '
-                    f'{", ".join(self.choices(name))}.'
+                    f'{choice!r} is no candidate of a search group {name!r}; there are '
+                    f'{self._choices}.'
                 )
             fixed[self._names.index(name)] = self.choices(name).index(choice)
         self._fixed.copy_(torch.tensor(fixed))
@@ -182,12 +150,12 @@ class GroupedMutator(NasMutator):
         super()._load_from_state_dict(state_dict, prefix, *args)
         self._apply_fixed()
 
-    def _prepare(self, state_dict: Dict[str, Tensor], prefix: str) -> None:
+    def _prepare(self, state_dict: dict[str, Tensor], prefix: str) -> None:
         """Adapts what MMRazor saved and checks which groups are fixed.
 
         MMRazor has no record of what is fixed, and before its version 1.0.0 its groups
-        were ``arch_params.0``, ... instead of ``_arch_params.module_0``, ... Names and
-        values that do not fit stay as they are, for the usual report of them.
+        were ``arch_params.0``, ... instead of ``_arch_params.module_0``, ... What does
+        not fit stays as it is, for the usual report.
         """
         none = torch.full((len(self._names),), -1)
         fixed = state_dict.setdefault(f'{prefix}_fixed', none)
@@ -198,15 +166,10 @@ class GroupedMutator(NasMutator):
                         f'{prefix}_fixed must be -1 or the index of one of the '
                         f'{len(choices)} candidates of {name}, but is {k}.'
                     )
-        own = {f'{prefix}_arch_params.{n}': a for n, a in self.arch_params.items()}
-        older = {f'{prefix}arch_params.{i}': key for i, key in enumerate(own)}
-        if (
-            {n for n in state_dict if n.startswith(f'{prefix}arch_params.')} == {*older}
-            and not any(n.startswith(f'{prefix}_arch_params.') for n in state_dict)
-            and not any(why_unfit(state_dict[o], own[key]) for o, key in older.items())
-        ):
-            state_dict.update({key: state_dict.pop(o) for o, key in older.items()})
-        for key, alpha in own.items():
+        for i, (name, alpha) in enumerate(self.arch_params.items()):
+            key, older = f'{prefix}_arch_params.{name}', f'{prefix}arch_params.{i}'
+            if key not in state_dict and not why_unfit(state_dict.get(older), alpha):
+                state_dict[key] = state_dict.pop(older)
             saved = state_dict.get(key)
             if why_unfit(saved, alpha) is None and not saved.isfinite().all():
                 raise CheckpointError(f'{key} must be finite, but is {saved.tolist()}.')

@@ -1,10 +1,16 @@
 """The most probable path within limits on its cost, as an integer program."""
 
-from typing import List, Optional
+from typing import Any, Mapping
 
 import numpy as np
 from scipy.optimize import LinearConstraint, milp
+from torch import Tensor
 
+from mmdsnas.errors import ConfigError
+
+# By how much of a limit early fixing may bring a mean cost above it: at a limit the
+# mean swings around it.
+SLACK = 0.01
 # The largest coefficient of a row, far above the solver's tolerance, which is 1e-6.
 SCALE = 1e4
 # How many paths that are above a limit by less than that tolerance are excluded one by
@@ -13,14 +19,14 @@ EXCLUDED, MARGIN = 50, 1e-9
 
 
 def most_probable_path(
-    log_probs: np.ndarray, costs: np.ndarray, limits: np.ndarray
-) -> Optional[List[int]]:
+    log_probs: np.ndarray, costs: np.ndarray, limits: np.ndarray, rest: Any = 0.0
+) -> list[int] | None:
     """The path of the largest probability whose costs are within all limits.
 
     An integer program with a binary variable for each candidate: one candidate of each
     group, and one row for each limit. The solver compares with a tolerance; therefore
     the costs of its path are added up once more, in float64 from the first group to
-    the last, and compared by ``<=``. A path above a limit is excluded, and the program
+    the rest, and compared by ``<=``. A path above a limit is excluded, and the program
     is solved again.
 
     Args:
@@ -28,23 +34,24 @@ def most_probable_path(
         costs (np.ndarray): Shape ``(M, G, K)``, one matrix for each measure, in any
             units; what stands at the padding does not matter.
         limits (np.ndarray): Shape ``(M, )``.
+        rest (np.ndarray | float): What counts besides, shape ``(M, )``.
 
     Returns:
         list[int], optional: Index of the candidate of each group; None if no path is
         within the limits. Without a limit in the way it is the first largest of every
         group; of several equally probable paths within a limit it is always the same.
     """
-    log_probs, costs, limits = (
-        np.asarray(values, dtype=np.float64) for values in (log_probs, costs, limits)
+    log_probs, costs, limits, rest = (
+        np.asarray(v, dtype=np.float64) for v in (log_probs, costs, limits, rest)
     )
     best = log_probs.argmax(1)
-    if (path_costs(costs, best) <= limits).all():
+    if (path_costs(costs, best) + rest <= limits).all():
         return best.tolist()
     groups, slots = np.nonzero(np.isfinite(log_probs))
     gains = log_probs[groups, slots] - log_probs.max(1)[groups]
-    rows, limits_scaled = _scaled(costs[:, groups, slots], limits)
+    rows, limits_scaled = _scaled(costs[:, groups, slots], limits - rest)
     one_each = (groups == np.arange(len(log_probs))[:, None]).astype(float)
-    excluded: List[LinearConstraint] = []
+    excluded: list[LinearConstraint] = []
     while True:
         margin = MARGIN * np.abs(limits_scaled) if len(excluded) > EXCLUDED else 0.0
         solved = milp(
@@ -63,21 +70,13 @@ def most_probable_path(
             return None
         taken = solved.x > 0.5
         path = slots[taken]
-        if (path_costs(costs, path) <= limits).all():
+        if (path_costs(costs, path) + rest <= limits).all():
             return path.tolist()
         excluded.append(LinearConstraint(taken.astype(float), ub=len(path) - 1))
 
 
 def path_costs(costs: np.ndarray, path: np.ndarray) -> np.ndarray:
-    """Costs of a path, added up from the first group to the last.
-
-    Args:
-        costs (np.ndarray): Shape ``(M, G, K)``.
-        path (np.ndarray): Index of the candidates, shape ``(G, )``.
-
-    Returns:
-        np.ndarray: Shape ``(M, )``.
-    """
+    """Costs ``(M, )`` of a path ``(G, )``, added up from first to last group."""
     return costs[:, range(costs.shape[1]), path].cumsum(-1)[:, -1]
 
 
@@ -86,3 +85,77 @@ def _scaled(rows: np.ndarray, limits: np.ndarray):
     sizes = np.abs(rows).max(1) / SCALE
     sizes[sizes == 0] = 1.0
     return rows / sizes[:, None], limits / sizes
+
+
+class ConstrainedArgmax:
+    """The most probable path within limits, given what is fixed.
+
+    The last answer is kept: evaluation asks for it at every batch.
+
+    Args:
+        costs (np.ndarray): See :func:`most_probable_path`, as for the next two.
+        limits (np.ndarray): What a path may cost.
+        rest (np.ndarray | float): What counts besides.
+        mean (bool): Whether early fixing keeps the mean cost within the limits too.
+    """
+
+    def __init__(
+        self,
+        costs: np.ndarray,
+        limits: np.ndarray,
+        rest: Any = 0.0,
+        mean: bool = False,
+    ) -> None:
+        self.costs, self.limits, self.rest, self.mean = costs, limits, rest, mean
+        self._last: tuple[bytes, list[int]] | None = None
+
+    def __call__(self, logits: Tensor, fixed: Tensor) -> list[int]:
+        """Index of the candidate of each group.
+
+        Args:
+            logits (Tensor): Shape ``(G, K)``, filled up with minus infinity.
+            fixed (Tensor): Index of the fixed candidates, -1 where none is.
+
+        Raises:
+            ConfigError: What is fixed leaves no path within the limits.
+        """
+        log_probs = logits.detach().cpu().double().log_softmax(-1).numpy()
+        settled = fixed.cpu().numpy()
+        if (settled >= 0).all():
+            # A latency that was measured again must not refuse a finished search.
+            return settled.tolist()
+        # The values themselves, so that no way of changing them is overlooked.
+        key = log_probs.tobytes() + settled.tobytes()
+        if self._last is None or self._last[0] != key:
+            others = np.arange(log_probs.shape[1]) != settled[:, None]
+            allowed = np.where((settled >= 0)[:, None] & others, -np.inf, log_probs)
+            path = most_probable_path(allowed, self.costs, self.limits, self.rest)
+            if path is None:
+                raise ConfigError(
+                    'model.cost.limit must leave a path, but with the '
+                    f'{(settled >= 0).sum()} of {len(settled)} choices that are fixed '
+                    'already every path costs more.'
+                )
+            self._last = key, path
+        return list(self._last[1])
+
+    def fixable(self, probs: np.ndarray, chosen: Mapping[int, int]) -> list[int]:
+        """Groups that can be fixed without a mean cost above a limit.
+
+        The surest are fixed first. None is while a mean is above its limit: what is
+        left to be searched might have no way back.
+
+        ``probs`` are of all groups; ``chosen`` has the index of a candidate by group.
+        """
+        costs = np.where(probs > 0, self.costs, 0.0)
+        means = (probs * costs).sum(-1)
+        most, kept = (self.limits - self.rest) * (1 + SLACK), []
+        if (means.sum(1) > most).any():
+            return []
+        for group in sorted(chosen, key=lambda g: -probs[g, chosen[g]]):
+            fixed = means.copy()
+            fixed[:, group] = costs[:, group, chosen[group]]
+            if (fixed.sum(1) <= most).all():
+                means = fixed
+                kept.append(group)
+        return sorted(kept)

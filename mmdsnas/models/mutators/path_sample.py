@@ -1,7 +1,7 @@
 from contextlib import contextmanager
 from enum import IntEnum
 from functools import cached_property
-from typing import Iterator, List, Mapping, Sequence
+from typing import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class PathSample:
         self, mutator, path: Mapping[str, str], key: Sequence[int] = (0, 0, 0)
     ) -> None:
         free = mutator.free
-        self.groups: List[List[OneHotMutableOP]] = [
+        self.groups: list[list[OneHotMutableOP]] = [
             mutator.search_groups[name] for name in free
         ]
         self.blocks = [block for members in self.groups for block in members]
@@ -66,18 +66,14 @@ class PathSample:
     def by_block(self, values: Tensor) -> Tensor:
         """Repeats what groups have for each of their blocks, whose gradients add up.
 
-        Args:
-            values (Tensor): Shape ``(num_groups, ...)``.
-
-        Returns:
-            Tensor: Shape ``(num_blocks, ...)``.
+        From shape ``(num_groups, ...)`` it becomes ``(num_blocks, ...)``.
         """
         if len(self.blocks) == len(self.groups):
             return values
         index = torch.tensor(self._group_of_block)
         return values[index.to(values.device, non_blocking=True)]
 
-    def candidates(self, chosen: Sequence[int]) -> List[str]:
+    def candidates(self, chosen: Sequence[int]) -> list[str]:
         """Names of candidates by block, from their indices by group."""
         pairs = zip(self.blocks, self._group_of_block)
         return [block.choices[chosen[group]] for block, group in pairs]
@@ -95,13 +91,11 @@ class PathSample:
         for block, choice in zip(self.blocks, self.candidates(chosen)):
             block.current_choice = choice
 
-    def other(self, different: bool = False) -> List[int]:
-        """A second draw, the same in every call.
+    def other(self, different: bool = False) -> list[int]:
+        """A second draw, the same in every call, independent of the sampled path.
 
-        Args:
-            different (bool): Whether it must differ from the sampled path in every
-                group that has two candidates or more: drawn from ``p`` without the
-                sampled candidate. Otherwise it is independent of the sampled path.
+        A ``different`` one is from ``p`` without the sampled candidates: it differs in
+        every group that has two candidates or more.
         """
         probs = self.probs
         if different:

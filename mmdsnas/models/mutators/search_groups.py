@@ -1,6 +1,6 @@
-"""Checks of a search space, made before anything is built on it."""
+"""What is searched in a supernet, and together with what."""
 
-from typing import List
+from typing import Sequence
 
 import torch.nn as nn
 from mmrazor.models.mutables.base_mutable import BaseMutable
@@ -47,63 +47,48 @@ def check_search_space(supernet: nn.Module) -> None:
             )
 
 
-def resolve_custom_groups(
-    supernet: nn.Module, custom_groups: List[List[str]]
-) -> List[List[str]]:
-    """Refuses groups that do not fit the supernet.
+def search_groups_of(
+    supernet: nn.Module, custom_groups: Sequence[Sequence[str]]
+) -> dict[str, list[OneHotMutableOP]]:
+    """The blocks that share one ``alpha``, by the names that MMRazor gives them.
+
+    First the custom groups, then the blocks with an alias, then the others.
 
     Args:
         supernet (nn.Module): The model to be searched.
-        custom_groups (list[list[str]]): Names or aliases of blocks.
-
-    Returns:
-        list[list[str]]: The groups with names alone, which MMRazor needs: it
-        takes the last item of a group for a name.
+        custom_groups (Sequence[Sequence[str]]): Aliases, or names of blocks without.
 
     Raises:
-        ConfigError: A group is empty or names an unknown block, a block is in
-            two groups, or blocks of a group have different candidates.
+        ConfigError: A group has something else, or what another one has, or blocks of
+            a group have different candidates.
     """
     blocks = blocks_of(supernet)
-    by_alias = {}
+    aliases = [block.alias for block in blocks.values() if block.alias is not None]
+    left: dict[str, list[str]] = {alias: [] for alias in aliases}
     for name, block in blocks.items():
-        if block.alias is not None:
-            by_alias.setdefault(block.alias, []).append(name)
-    group_of, resolved = {}, []
-    for i, group in enumerate(custom_groups):
-        option = f'mutator.custom_groups[{i}]'
-        if not group:
+        if block.alias is None and name in left:
             raise ConfigError(
-                f'{option} is empty; a group lists the names or '
-                'aliases of one or more blocks.'
+                f'the alias {name!r} must not be the name of another block.'
             )
-        for item in group:
-            if item not in blocks and item not in by_alias:
-                known = ', '.join([*by_alias, *blocks])
+        left.setdefault(block.alias or name, []).append(name)
+    groups: list[list[str]] = []
+    for i, items in enumerate(custom_groups):
+        groups.append([])
+        for item in items:
+            if item not in left:
                 raise ConfigError(
-                    f'{option} names {item!r}, which is no block; there are {known}.'
+                    f'mutator.custom_groups[{i}] must list aliases of blocks, or names '
+                    f'of blocks without, each of them once, but has {item!r}; left '
+                    f'are {", ".join(left) or "none"}.'
                 )
-            for name in by_alias.get(item, [item]):
-                if name in group_of:
-                    raise ConfigError(
-                        f'{option} holds block {name}, which '
-                        f'custom_groups[{group_of[name]}] holds already.'
-                    )
-                if name == item and blocks[name].alias is not None:
-                    raise ConfigError(
-                        f'{option} names block {name} by its module name, but '
-                        f'it has the alias {blocks[name].alias!r}; use that.'
-                    )
-                group_of[name] = i
-        resolved.append([name for name, k in group_of.items() if k == i])
-    shared = {f'custom_groups[{i}]': names for i, names in enumerate(resolved)}
-    shared |= {f'the blocks with alias {a!r}': names for a, names in by_alias.items()}
-    for group, (first, *others) in shared.items():
+            groups[-1] += left.pop(item)
+    groups += left.values()
+    for first, *others in groups:
         for name in others:
             if blocks[name].choices != blocks[first].choices:
                 raise ConfigError(
-                    f'{group} share one alpha, so they need the same candidates, but '
-                    f'{first} has {", ".join(blocks[first].choices)} and {name} has '
-                    f'{", ".join(blocks[name].choices)}.'
+                    'blocks of a group share one alpha, so they need the same '
+                    f'candidates, but {first} has {", ".join(blocks[first].choices)} '
+                    f'and {name} has {", ".join(blocks[name].choices)}.'
                 )
-    return resolved
+    return {f'module_{i}': [blocks[n] for n in g] for i, g in enumerate(groups)}

@@ -53,11 +53,3 @@ def test_mutation_and_crossover():
     differ = [n for n in first if first[n] != second[n]]
     of_first = sum(child[n] == first[n] for n in differ)
     assert of_first == pytest.approx(len(differ) / 2, abs=80)
-
-
-def test_a_seed_is_all_that_the_draws_depend_on():
-    def draws(seed):
-        space = space_of(4, 4, 4, 4, 4, limit=5, seed=seed)
-        return [space.draw() for _ in range(5)]
-
-    assert draws(1) == draws(1) != draws(2)

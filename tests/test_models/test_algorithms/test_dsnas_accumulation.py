@@ -21,22 +21,18 @@ def net():
     return ToyNet(blocks, stem=Norm(torch.relu)).double()
 
 
-def gradients(parts, cost=None, task=True):
+def gradients(parts, cost=None):
     """Gradients that both optimizers step along, by name.
 
     Args:
         parts (int): Micro-batches of one step.
         cost (dict, optional): The cost term.
-        task (bool): Whether the task's loss counts.
     """
     algorithm = algorithm_of(net(), cost=cost)
     algorithm.begin(epoch=0)
     with_frozen_statistics(algorithm)
     path = dict(zip(algorithm.mutator.search_groups, ['dear', 'cheap', 'dear']))
     algorithm.mutator.draw_path = lambda *_: path
-    if not task:
-        losses = algorithm.loss
-        algorithm.loss = lambda *args: dict(loss=losses(*args)['cost.loss'])
     part = dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=parts)
     config = dict(architecture=part, mutator=copy.deepcopy(part))
     wrapper = SearchOptimWrapperConstructor(config)(algorithm)
@@ -83,16 +79,3 @@ def test_a_limit_presses_once_on_the_whole_gradient(parts):
         added = pressure[names.index(name)] if name in names else 0
         assert (grad - task[name] - added).abs().max() <= 1e-12
     assert (pressure.abs().amax(1) > 1e-6).all()
-
-
-@pytest.mark.parametrize('form', ['expected', 'sampled'])
-def test_the_cost_term_counts_once(form):
-    """However many parts there are; it adds to the gradient of ``alpha`` alone."""
-    task, both = gradients(4), gradients(4, cost_of(form))
-    cost = gradients(1, cost_of(form), task=False)
-    assert all('_arch_params' in name for name in cost) and len(cost) == 3
-    for name, grad in both.items():
-        wanted = task[name] + cost.get(name, 0)
-        assert (grad - wanted).abs().max() <= 1e-12
-        if name in cost:
-            assert cost[name].abs().max() > 1e-3

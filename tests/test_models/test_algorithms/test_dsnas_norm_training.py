@@ -32,12 +32,8 @@ def test_only_the_layers_of_batch_norm_stay(norm):
     training = [module for module in algorithm.modules() if module.training]
     assert training == batch_norms(algorithm) and len(training) == 2
     # By itself the network is evaluated as usual.
-    assert not any(m.training for m in algorithm.architecture.eval().modules())
-
-
-def test_none_stays_by_default():
-    algorithm = search(False).eval()
-    assert not any(module.training for module in algorithm.modules())
+    for network in (algorithm.architecture.eval(), search(False).eval()):
+        assert not any(module.training for module in network.modules())
 
 
 @pytest.mark.parametrize('norm_training', [False, True])

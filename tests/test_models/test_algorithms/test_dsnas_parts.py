@@ -39,18 +39,13 @@ ROWS = [0, 1, 0], [0, 0, 1], [1, 0, 0]
 @pytest.mark.parametrize(
     'option', ['mutator', 'resource_estimator', 'gradient_estimator']
 )
-@pytest.mark.parametrize('value', [nn.Tanh(), 3, 'x', [1], DSNAS, NasMutator()])
+@pytest.mark.parametrize('value', [nn.Tanh(), 3, 'x', DSNAS, NasMutator()])
 def test_a_part_of_another_class(option, value):
     options = {'resource_estimator': SHAPE, option: value}
     with pytest.raises(TypeError, match=f'{option} should be .* but is a') as caught:
         DSNAS(smooth_net(), **options)
     assert isinstance(caught.value, (UserError, ValueError))
-
-
-def test_a_config_of_another_class():
-    with pytest.raises(
-        WrongTypeError, match='mutator should be .*DifferentiableMutator'
-    ):
+    with pytest.raises(WrongTypeError, match='mutator should be'):
         algorithm_of(smooth_net(), mutator=dict(type='mmrazor.NasMutator'))
 
 

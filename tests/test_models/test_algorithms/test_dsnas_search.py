@@ -113,20 +113,6 @@ def chosen_after_a_search(seed, cost=None):
     return list(algorithm.mutator.derive_child().values())
 
 
-def test_the_candidates_are_equal_but_for_their_cost():
-    algorithm = equal_candidates()
-    x = torch.randn(4, WIDTH)
-    for op, costs in zip(
-        algorithm.architecture.blocks, algorithm.cost_table.blocks.values(), strict=True
-    ):
-        outputs = [candidate(x) for candidate in op._candidates.values()]
-        assert all(torch.equal(y, outputs[0]) for y in outputs)
-        unit = costs['short']['flops']
-        assert unit * 1e6 == pytest.approx(WIDTH * WIDTH)
-        assert costs['middle']['flops'] == pytest.approx(2 * unit)
-        assert costs['long']['flops'] == pytest.approx(4 * unit)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize('form', ['expected', 'sampled'])
 def test_the_cheap_candidate_wins_in_every_block(form):

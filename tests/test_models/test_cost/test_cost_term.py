@@ -5,9 +5,8 @@ import pytest
 import torch
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.models import CostTable, CostTerm, ResourceEstimator
+from mmdsnas.models import CostTable, CostTerm
 from mmdsnas.models.cost import expected_cost, sampled_cost
-from tests.toy import ToyNet, all_paths, block, prepared, set_alpha, smooth_block
 
 COSTS = dict(a=[1.0, 4.0], b=[2.0, 0.5, 8.0], c=[3.0])
 ALPHA = ([0.3, -0.2], [0.1, 0.5, -0.9], [1.0])
@@ -47,37 +46,6 @@ def test_the_expected_cost_is_the_mean_over_all_paths():
     wanted = sum(p * cost for _, p, cost in paths())
     found = expected_cost(probs(), make_table().matrix('flops').double())
     assert abs(found - wanted) <= 1e-12
-
-
-def test_the_expected_cost_of_a_supernet_is_the_mean_over_all_paths():
-    torch.manual_seed(0)
-    net = ToyNet(
-        [
-            block(one=torch.nn.Linear(6, 6), none=torch.nn.Identity()),
-            smooth_block('x'),
-            smooth_block('x'),
-            block(**{f'c{k}': torch.nn.Linear(6, 6, bias=k > 1) for k in range(3)}),
-        ]
-    )
-    mutator = prepared(net)
-    set_alpha(mutator, [0.4, -0.3, 0.2], [-0.5, 0.5], [0.3, 0.1, -1.0])
-    table = ResourceEstimator((1, 1, 6)).cost_table(net, mutator.search_groups)
-    rows = [
-        alpha.detach().double().softmax(-1).numpy() for alpha in mutator.parameters()
-    ]
-    mean = 0.0
-    for path in all_paths(mutator):
-        p = math.prod(
-            row[mutator.choices(name).index(path[name])]
-            for name, row in zip(path, rows, strict=True)
-        )
-        mean += p * table.cost(path)['flops']
-    limit = sum(table.cost_range()) / 2
-    for count_fixed_part in (True, False):
-        term = CostTerm(table, limit=limit, count_fixed_part=count_fixed_part)
-        wanted = mean - (0 if count_fixed_part else table.fixed_part['flops'])
-        found = (1 + term.multipliers.excess(mutator.probs()).item()) * limit
-        assert found == pytest.approx(wanted, rel=1e-6)
 
 
 @pytest.mark.parametrize('chosen', [(0, 0, 0), (1, 2, 0), (0, 1, 0)])
@@ -227,33 +195,6 @@ def test_a_limit_above_the_dearest_path(warned):
     assert 'cost.limit is 35.5' in with_fixed and 'costs 35 MFLOPs:' in with_fixed
     assert 'no effect' in with_fixed
     assert 'cost.limit is 16' in without and 'costs 15 MFLOPs (blocks only' in without
-
-
-@pytest.mark.parametrize(
-    ('options', 'match'),
-    [
-        (
-            dict(form='mean'),
-            "form of CostTerm must be 'adaptive', .* 'sampled', but is 'mean'",
-        ),
-        (dict(form=None), 'form of CostTerm must .*, but is None'),
-        (dict(weight=-1e-3), r'weight of .* at least 0, but is -0\.001'),
-        (dict(limit=float('nan')), 'limit of .* a finite number .*but is nan'),
-    ],
-)
-def test_options_out_of_range(options, match):
-    with pytest.raises(ConfigError, match=match):
-        CostTerm(make_table(), **options)
-
-
-def test_the_sentence_on_a_limit_is_true_for_small_costs():
-    table = CostTable(
-        blocks=dict(a=dict(x=dict(flops=4e-4))),
-        groups=dict(a=['a']),
-        fixed_part=dict(flops=0.0),
-    )
-    with pytest.raises(ConfigError, match='0.0004 MFLOPs'):
-        CostTerm(table, limit=1e-4)
 
 
 def test_nothing_of_it_is_in_the_state():

@@ -16,7 +16,7 @@ def build(costs, limits, bases=None):
     sizes = torch.full((costs.size(1),), costs.size(2))
     names = ['flops', 'params'][: len(costs)]
     limits = torch.as_tensor(limits, dtype=torch.float64)
-    return Multipliers(names, costs, bases.double(), limits, sizes).double()
+    return Multipliers(names, costs, limits, bases.double(), sizes).double()
 
 
 def test_the_excess_is_that_of_the_mean_over_the_limit():

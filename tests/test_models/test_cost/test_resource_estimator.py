@@ -183,14 +183,6 @@ def test_the_model_is_left_as_it_was(what):
     assert all(map(torch.equal, net.state_dict().values(), state.values()))
 
 
-def test_mmrazors_own_estimate_leaves_eval_mode_behind():
-    """Which the test above would notice."""
-    net = build(small_shufflenet()).train()
-    before = snapshot(net)
-    MMRazorResourceEstimator(SMALL).estimate(net, dict(input_shape=SMALL))
-    assert snapshot(net) != before
-
-
 def test_the_estimate_is_mmrazors_for_its_own_input_shape():
     net = build(small_shufflenet())
     wanted = MMRazorResourceEstimator().estimate(
@@ -228,12 +220,6 @@ def test_one_warning_names_what_is_not_counted(warned):
     assert 'SiLU at blocks.0._candidates.a.function' in sentence
     assert 'Own (about' in sentence and 'at blocks.0._candidates.b.0' in sentence
     assert 'Hardswish' not in sentence and 'TASK_UTILS' in sentence
-
-
-def test_nothing_to_warn_of(warned):
-    net = build(small_shufflenet())
-    ResourceEstimator(SMALL).cost_table(net, prepared(net).search_groups)
-    assert warned() == []
 
 
 # Bad input
@@ -276,26 +262,3 @@ def test_an_input_shape_that_the_architecture_cannot_take():
         ConfigError, match=r'\(1, 4, 32, 32\) its forward fails: .*chan'
     ):
         ResourceEstimator((1, 4, 32, 32)).cost_table(net, groups)
-
-
-@pytest.mark.parametrize(
-    'stem',
-    [
-        nn.BatchNorm2d(3),  # ValueError
-        Apply(lambda x: x.flatten(5)),  # IndexError
-        Apply(lambda x: (_ for _ in ()).throw(AssertionError('no'))),
-    ],
-    ids=['ValueError', 'IndexError', 'AssertionError'],
-)
-def test_an_architecture_that_refuses_with_another_error(stem):
-    net = ToyNet([smooth_block()], stem=stem)
-    with pytest.raises(ConfigError) as info:
-        counts(net)
-    assert 'input_shape' in str(info.value)
-
-
-def test_as_strings():
-    net = ToyNet([smooth_block()])
-    estimator = ResourceEstimator(VECTOR, as_strings=True)
-    table = estimator.cost_table(net, prepared(net).search_groups)
-    assert table.fixed_part['flops'] * 1e6 == pytest.approx(18)

@@ -7,7 +7,6 @@ from mmdsnas.models import ResourceEstimator
 from mmdsnas.models.cost.uncounted import uncounted_modules
 from tests.toy import (
     Cut,
-    Layer,
     Standardised,
     ToyNet,
     block,
@@ -58,37 +57,72 @@ def named(module, shape=(1, 3, 8, 8)):
         return uncounted_modules(module.eval(), torch.zeros(shape), {})
 
 
-# Named
+class ScaledSequence(nn.Sequential):
+    """A container with a parameter."""
+
+    def __init__(self, *modules):
+        super().__init__(*modules)
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return super().forward(x) * self.scale
 
 
-@pytest.mark.parametrize('act', [nn.SiLU, nn.GELU, nn.Hardswish, nn.Sigmoid])
-def test_an_activation_that_mmrazor_does_not_know(act):
-    found = named(nn.Sequential(nn.Conv2d(3, 3, 1), act(), nn.ReLU(), act()))
-    assert found == {act.__name__: '1'}  # the type once, with its first place
+class Product(nn.Module):
+    """A matrix product, with or without modules inside."""
+
+    def __init__(self, *inner):
+        super().__init__()
+        self.inner = nn.Sequential(*inner)
+        if not inner:
+            del self.inner
+
+    def forward(self, x):
+        return getattr(self, 'inner', nn.Identity())(x) @ torch.ones(8, 100)
 
 
-def test_a_leaf_with_parameters():
-    assert named(nn.Sequential(nn.ReLU(), Scale())) == {'Scale': '1'}
+class MyConv(nn.Conv2d):
+    """Counted as its base is."""
 
 
-def test_a_convolution_outside_any_counted_module():
-    flops = 4 * 3 * 3 * 3 * 6 * 6 / 1e6  # not those of the convolution inside
-    found = named(nn.Sequential(nn.Conv2d(3, 3, 1), Functional()))
-    assert found == {f'Functional (about {flops:.3f} MFLOPs in its forward)': '1'}
+COUNTED = [
+    *(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU6(), nn.MaxPool2d(2)),
+    *(nn.Upsample(scale_factor=2), nn.ConvTranspose2d(4, 4, 2), nn.GroupNorm(2, 4)),
+    *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)),
+]
+FREE = [nn.Identity(), nn.Dropout(), nn.ZeroPad2d(1), nn.Sequential(), nn.Flatten()]
 
 
-def test_a_matrix_product_in_the_forward_of_the_root():
-    class Root(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.inner = nn.Linear(100, 100)
+@pytest.mark.parametrize(
+    ('modules', 'wanted'),
+    [
+        # The type once, with its first place.
+        *(
+            ([nn.Conv2d(3, 3, 1), act(), nn.ReLU(), act()], {act.__name__: '1'})
+            for act in (nn.SiLU, nn.GELU, nn.Hardswish, nn.Sigmoid)
+        ),
+        ([nn.ReLU(), Scale()], {'Scale': '1'}),
+        ([nn.ReLU(), Scaled()], {'Scaled': '1'}),
+        ([nn.ReLU(), ScaledSequence(nn.ReLU())], {'ScaledSequence': '1'}),
+        # Its own convolution alone: 4 x 3 x 3 x 3 products for 6 x 6 outputs.
+        (
+            [nn.Conv2d(3, 3, 1), Functional()],
+            {'Functional (about 0.004 MFLOPs in its forward)': '1'},
+        ),
+        # 3 x 8 rows, with children and without.
+        ([Product(nn.ReLU())], {'Product (about 0.019 MFLOPs in its forward)': '0'}),
+        ([Product()], {'Product (about 0.019 MFLOPs in its forward)': '0'}),
+        ([nn.ReLU(), MyConv(3, 4, 1)], {}),
+        ([nn.Conv2d(3, 4, 3, padding=1), *FREE], {}),
+        (COUNTED, {}),
+    ],
+)
+def test_types_that_are_named(modules, wanted):
+    assert named(nn.Sequential(*modules)) == wanted
 
-        def forward(self, x):
-            return self.inner(x) @ torch.ones(100, 1000)
 
-    assert named(Root(), (2, 100)) == {
-        'Root (about 0.200 MFLOPs in its forward)': 'the root'
-    }
+def test_the_root_is_named():
+    assert list(named(Product(nn.ReLU())).values()) == ['the root']
 
 
 def test_deep_inside_and_in_a_candidate():
@@ -99,31 +133,6 @@ def test_deep_inside_and_in_a_candidate():
     assert kind.startswith('Functional') and where == '1._candidates.deep.0.1'
     net[1].current_choice = 'plain'
     assert named(net) == {}
-
-
-def test_a_product_inside_a_leaf_is_named_once():
-    class Leaf(nn.Module):
-        def forward(self, x):
-            return x @ torch.ones(8, 8)
-
-    (kind,) = named(nn.Sequential(nn.ReLU(), Leaf()))
-    assert kind.startswith('Leaf (about')
-
-
-def test_parameters_beside_children():
-    assert named(nn.Sequential(nn.ReLU(), Scaled())) == {'Scaled': '1'}
-
-
-def test_parameters_of_a_container():
-    class Scaled(nn.Sequential):
-        def __init__(self, *modules):
-            super().__init__(*modules)
-            self.scale = nn.Parameter(torch.ones(1))
-
-        def forward(self, x):
-            return super().forward(x) * self.scale
-
-    assert named(nn.Sequential(nn.ReLU(), Scaled(nn.ReLU()))) == {'Scaled': '1'}
 
 
 @pytest.mark.parametrize('kind', ['attention', 'encoder'])
@@ -176,9 +185,6 @@ def test_a_layer_whose_input_is_given_by_name_is_counted():
     assert not any(module._forward_pre_hooks for module in net.modules())
 
 
-# Not named
-
-
 def test_a_module_that_is_never_executed():
     class Net(ToyNet):
         def features(self, x):
@@ -188,49 +194,6 @@ def test_a_module_that_is_never_executed():
     assert named(net, (1, 6)) == {}
 
 
-@pytest.mark.parametrize(
-    'free',
-    [nn.Identity(), nn.Dropout(), nn.Flatten(), nn.ZeroPad2d(1), nn.PixelUnshuffle(2)],
-)
-def test_what_computes_nothing(free):
-    assert named(nn.Sequential(nn.Conv2d(3, 3, 1), free)) == {}
-
-
-def test_an_empty_container_computes_nothing():
-    assert named(nn.Sequential(nn.Conv2d(3, 3, 1), nn.Sequential())) == {}
-
-
-def test_what_is_counted():
-    net = nn.Sequential(
-        nn.Conv2d(3, 4, 3, padding=1, groups=1),
-        nn.BatchNorm2d(4),
-        nn.ReLU6(),
-        nn.MaxPool2d(2),
-        nn.Upsample(scale_factor=2),
-        nn.ConvTranspose2d(4, 4, 2),
-        nn.GroupNorm(2, 4),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(4, 5),
-    )
-    assert named(net) == {}
-
-
-def test_a_subclass_of_a_counted_module_is_counted():
-    class MyConv(nn.Conv2d):
-        pass
-
-    assert named(nn.Sequential(nn.ReLU(), MyConv(3, 4, 1))) == {}
-
-
 @pytest.mark.parametrize('config', [small_shufflenet(), small_mobilenet()])
 def test_nothing_in_the_supernets_of_mmrazor(config):
     assert named(build(config), (1, 3, 32, 32)) == {}
-
-
-def test_the_hooks_are_taken_off_also_after_an_error():
-    net = ToyNet([Layer(torch.tanh)])
-    named(net, (1, 6))
-    with pytest.raises(RuntimeError):
-        named(net, (1, 7))
-    assert not any(module._forward_hooks for module in net.modules())

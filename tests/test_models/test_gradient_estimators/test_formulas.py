@@ -18,7 +18,6 @@ from mmdsnas.models import (
     ScoreFunctionGradient,
     SNASGradient,
 )
-from mmdsnas.models.gradient_estimators.counterfactual import comparing_gate
 from mmdsnas.models.gradient_estimators.mixtures import mixing_gate
 from mmdsnas.models.mutables import map_tensors
 from mmdsnas.models.mutators import PathSample
@@ -183,13 +182,6 @@ def test_a_pair_leaves_loss_and_weights_gradient_alone(net):
             assert (got[name] - parameter.grad).abs().max() <= 1e-14, name
 
 
-def test_the_counterfactual_by_its_formula(net):
-    found = gradient(CounterfactualGradient(), mutator_of(net), net, PATH, OTHER)
-    wanted = rewards(net, PATH, OTHER) * (one_hot(PATH) - one_hot(OTHER)) / 2
-    close(found, wanted)
-    assert (found[1] == 0).all()  # a block whose two draws agree
-
-
 def test_the_counterfactual_is_exact_on_average_where_the_loss_is_linear():
     ops = dict(
         a=Apply(lambda x: 2 * x), b=Apply(lambda x: x - 1), c=Apply(lambda x: x + x**2)
@@ -207,15 +199,6 @@ def test_the_counterfactual_is_exact_on_average_where_the_loss_is_linear():
     x = net.stem(inputs).detach()
     loss = torch.stack([(op(x) @ weights).mean() for op in ops.values()])
     close(mean[0], PROBS[0] * (loss - (PROBS[0] * loss).sum()))
-
-
-def test_binary_gates_by_their_formula(net):
-    found = gradient(ProxylessGradient(), mutator_of(net), net, PATH, (0, 1, 2))
-    pair = torch.stack([one_hot(PATH), one_hot((0, 1, 2))])
-    p_k, p_j = (PROBS * pair).sum(-1)
-    q_k = p_k / (p_k + p_j)
-    reward = rewards(net, PATH, (0, 1, 2))
-    close(found, reward * (q_k * (1 - q_k))[:, None] * (pair[0] - pair[1]))
 
 
 def soft_sample(net, tau, key):
@@ -289,12 +272,6 @@ def test_losses_may_be_lists():
     close(found, (3.0 - 1.0) * (one_hot(chosen) - probs))
 
 
-def test_all_candidates_are_mixed_by_their_probabilities(net):
-    alpha = torch.tensor(ALPHA, dtype=torch.float64, requires_grad=True)
-    (wanted,) = torch.autograd.grad(loss_of(net, alpha.softmax(-1)), alpha)
-    close(gradient(DARTSGradient(), mutator_of(net), net, PATH), wanted)
-
-
 def normed(net):
     """Stem and candidates with BatchNorm, which the task's graph goes through."""
 
@@ -325,15 +302,6 @@ def test_what_is_executed_aside_leaves_no_statistics(estimator):
         states.append(dict(net.named_buffers()))
     assert all(torch.equal(states[0][n], states[1][n]) for n in states[0])
     assert states[0]['stem.1.num_batches_tracked'] == 1
-
-
-def test_an_overwritten_tensor_of_several_is_refused():
-    pair = block(
-        fine=Apply(lambda x: x[0] + x[1]), writes=Apply(lambda x: x[0] + x[1].relu_())
-    )
-    x, score = (torch.ones(2), torch.ones(2)), torch.zeros((), requires_grad=True)
-    with pytest.raises(ConfigError, match="'writes' of a block must not work in place"):
-        comparing_gate('fine', 'writes', score, pair, x)
 
 
 @pytest.mark.parametrize('estimator', [CounterfactualGradient, DARTSGradient])

@@ -1,5 +1,7 @@
 """Candidates of a block that do not fit each other are refused."""
 
+import collections
+
 import pytest
 import torch
 import torch.nn as nn
@@ -12,6 +14,9 @@ from tests.toy import Apply, Layer, ToyNet, algorithm_of, block, prepared, smoot
 
 def conv(cin=3, cout=4, stride=1, kernel=3):
     return nn.Conv2d(cin, cout, kernel, stride, kernel // 2)
+
+
+Pair = collections.namedtuple('Pair', 'a b')
 
 
 class Images(ToyNet):
@@ -84,6 +89,12 @@ IMAGE = (3, 8, 8)
             IMAGE,
             ['NoneType'],
         ),
+        # A mixture would fail: it maps over one kind of tuple.
+        (
+            dict(a=Apply(lambda x: (x, x)), b=Apply(lambda x: Pair(x, x))),
+            IMAGE,
+            ['Pair('],
+        ),
         # The third one, of which the first two know nothing.
         (
             dict(a=conv(), b=conv(kernel=5), c=conv(kernel=1, cout=5)),
@@ -91,7 +102,7 @@ IMAGE = (3, 8, 8)
             ['candidate c', 'but a gives'],
         ),
     ],
-    ids='stride width odd dtype device number keys none third'.split(),
+    ids='stride width odd dtype device number keys none named third'.split(),
 )
 def test_candidates_that_do_not_fit(candidates, shape, words):
     # What comes behind takes none of it, and is not what is blamed.

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn as nn
 from mmrazor.models.mutables.mutable_module import DiffMutableModule
-from mmrazor.structures import export_fix_subnet, load_fix_subnet
+from mmrazor.structures import export_fix_subnet
 
 from mmdsnas.errors import ConfigError, NoChoiceError, SubnetError
 from mmdsnas.models.mutables import all_candidates
@@ -179,15 +179,3 @@ def test_candidates_are_removed_once(again):
     with pytest.raises(AttributeError):
         op.is_fixed = True
     assert op.choices == ['ten']
-
-
-@pytest.mark.parametrize('choice', ['sine', 'square'])
-@pytest.mark.parametrize('as_file', [False, True])
-def test_mmrazors_load_fix_subnet_takes_a_dict_and_a_file(choice, as_file, tmp_path):
-    net = ToyNet([smooth_block()])
-    source = {'blocks.0': dict(chosen=choice)}
-    if as_file:
-        (tmp_path / 'subnet.yaml').write_text(f'blocks.0: {{chosen: {choice}}}')
-        source = str(tmp_path / 'subnet.yaml')
-    load_fix_subnet(net, source)
-    assert net.blocks[0].choices == [choice]

@@ -4,7 +4,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.models.mutables import in_place_readers
+from mmdsnas.models.mutables import blocks_of
+from mmdsnas.models.mutables.in_place import overwritten_blocks
 from tests.toy import (
     Apply,
     Layer,
@@ -20,9 +21,9 @@ from tests.toy import (
 )
 
 
-def readers(net, shape=(2, 6)):
+def overwritten(net, shape=(2, 6)):
     dtype = next(net.parameters()).dtype
-    return in_place_readers(net.eval(), torch.ones(shape, dtype=dtype))
+    return overwritten_blocks(net.eval(), torch.ones(shape, dtype=dtype))
 
 
 def in_place_net():
@@ -42,30 +43,16 @@ class AddsOne(ToyNet):
 
 
 def test_a_module_behind_a_block():
-    assert readers(in_place_net()) == {'blocks.1': 'tail'}
+    assert overwritten(in_place_net()) == ['blocks.1']
 
 
 def test_a_write_through_a_view():
     tail = Apply(lambda x: x.view(-1, 2).add_(1).view(x.shape))
-    assert readers(smooth_net(None, tail=tail)) == {'blocks.0': 'tail'}
+    assert overwritten(smooth_net(None, tail=tail)) == ['blocks.0']
 
 
 def test_a_function_in_the_forward_of_the_parent():
-    assert list(readers(AddsOne([smooth_block()]).double())) == ['blocks.0']
-
-
-def test_the_parent_is_named():
-    class Parent(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.op, self.next = smooth_block(), nn.Tanh()
-
-        def forward(self, x):
-            x = self.op(x)
-            x += 1
-            return self.next(x)
-
-    assert readers(ToyNet([], tail=Parent()).double()) == {'tail.op': 'tail'}
+    assert overwritten(AddsOne([smooth_block()]).double()) == ['blocks.0']
 
 
 @pytest.mark.parametrize('order', [('a', 'b', 'c'), ('b', 'c', 'a'), ('c', 'a', 'b')])
@@ -79,9 +66,7 @@ def test_a_candidate_of_the_next_block_whichever_is_sampled(order):
     net = ToyNet([smooth_block(), second]).double()
     for op in net.blocks:
         op.current_choice = op.choices[-1]
-    found = readers(net)
-    assert list(found) == ['blocks.0']
-    assert found['blocks.0'] == 'blocks.1._candidates.a.0'
+    assert overwritten(net) == ['blocks.0']
     assert [op.current_choice for op in net.blocks] == ['square', order[-1]]
 
 
@@ -92,28 +77,30 @@ def test_several_outputs():
             return first + second.mul_(2)
 
     net = Net([block(a=Apply(lambda x: (x + 1, x + 2)))]).double()
-    assert list(readers(net)) == ['blocks.0']
+    assert overwritten(net) == ['blocks.0']
 
 
 # What is not found
 
 
-def test_nothing_where_nothing_works_in_place():
-    assert readers(smooth_net()) == {}
+def in_place(last):
+    return nn.Sequential(nn.ReLU(inplace=True), last)
 
 
-def test_in_place_operations_inside_a_candidate_are_its_own():
-    inner = nn.Sequential(nn.Linear(6, 6), nn.ReLU(inplace=True))
-    net = ToyNet([block(a=inner, b=Layer(torch.tanh)), smooth_block()])
-    assert readers(net.double()) == {}
-
-
-def test_candidates_of_one_block_do_not_disturb_each_other():
-    op = block(
-        skip=nn.Identity(),
-        layer=nn.Sequential(nn.ReLU(inplace=True), Layer(torch.tanh)),
-    )
-    assert readers(ToyNet([op], stem=nn.Linear(6, 6)).double()) == {}
+@pytest.mark.parametrize(
+    'net',
+    [
+        smooth_net(),
+        # A candidate's own operations, and those of its neighbours on their input.
+        ToyNet(
+            [block(a=in_place(nn.Linear(6, 6)), b=Layer(torch.tanh)), smooth_block()]
+        ),
+        ToyNet([block(skip=nn.Identity(), layer=in_place(Layer(torch.tanh)))]),
+    ],
+)
+def test_nothing_that_overwrites_an_output(net):
+    net.stem = nn.Linear(6, 6)
+    assert overwritten(net.double()) == []
 
 
 @pytest.mark.slow
@@ -122,16 +109,9 @@ def test_nothing_in_the_backbones_of_mmrazor(config):
     """They hold many modules that work in place, none on a block's output."""
     net = build(config)
     assert any(getattr(module, 'inplace', False) for module in net.modules())
-    assert readers(net, (2, 3, 32, 32)) == {}
-    algorithm = searching(net, resource_estimator=dict(input_shape=(1, 3, 32, 32)))
-    assert not any(b.copy_output for b in algorithm.mutator.free_blocks)
-
-
-def test_the_last_stage_of_mobilenet_is_found_where_it_is_written():
-    """The detection works on a deep model too."""
-    net = build(small_mobilenet())
-    net.backbone.conv2.conv.register_forward_pre_hook(lambda m, x: x[0].mul_(1))
-    assert list(readers(net, (2, 3, 32, 32))) == ['backbone.layer2.2']
+    assert overwritten(net, (2, 3, 32, 32)) == []
+    searching(net, resource_estimator=dict(input_shape=(1, 3, 32, 32)))
+    assert not any(b.copy_output for b in blocks_of(net).values())
 
 
 def test_the_model_is_left_as_it_was():
@@ -139,7 +119,7 @@ def test_the_model_is_left_as_it_was():
     net.blocks[0].current_choice = 'sine'
     net.blocks[1].current_choice = 'tanh'
     hooks = [dict(module._forward_hooks) for module in net.modules()]
-    readers(net)
+    overwritten(net)
     assert [dict(module._forward_hooks) for module in net.modules()] == hooks
     assert [op.current_choice for op in net.blocks[:2]] == ['sine', 'tanh']
 
@@ -178,17 +158,14 @@ def test_the_gradients_are_those_of_the_model_that_does_not_work_in_place():
     assert torch.equal(*found)
 
 
-def test_a_function_that_works_in_place_in_training_only():
-    class Tail(nn.Module):
-        def forward(self, x):
-            return F.dropout(x, 0.5, self.training, inplace=True)
-
-    assert rewards(smooth_net(None, tail=Tail())) is not None
+class DropsInPlace(nn.Module):
+    def forward(self, x):
+        return F.dropout(x, 0.5, self.training, inplace=True)
 
 
-def test_an_operation_that_works_in_place_in_training_only():
-    net = smooth_net(None, tail=nn.Dropout(0.5, inplace=True))
-    assert rewards(net) is not None
+@pytest.mark.parametrize('tail', [DropsInPlace(), nn.Dropout(0.5, inplace=True)])
+def test_what_works_in_place_in_training_only(tail):
+    assert rewards(smooth_net(None, tail=tail)) is not None
 
 
 def test_a_candidate_that_hands_on_its_input_which_is_changed_later():

@@ -4,8 +4,8 @@ import torch
 import torch.nn as nn
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.models.mutators import constrained_argmax
-from mmdsnas.models.mutators.constrained_argmax import ConstrainedArgmax
+from mmdsnas.models.mutators import most_probable
+from mmdsnas.models.mutators.most_probable import ConstrainedArgmax
 from tests.toy import ToyNet, block, prepared, set_alpha
 
 COSTS = np.array([[[1.0, 4.0], [1.0, 4.0], [1.0, 4.0]]])
@@ -15,7 +15,7 @@ def limited(limit, mean=False, **kwargs):
     """Three blocks of a cheap candidate (1) and a dear one (4)."""
     net = ToyNet([block(cheap=nn.Identity(), dear=nn.Tanh()) for _ in range(3)])
     mutator = prepared(net, **kwargs)
-    mutator.limits = ConstrainedArgmax(COSTS, np.array([limit]), mean)
+    mutator.limits = ConstrainedArgmax(COSTS, np.array([limit]), mean=mean)
     return mutator
 
 
@@ -59,9 +59,9 @@ def test_a_finished_search_has_its_child_whatever_the_limit_is_now():
 
 def test_it_is_computed_again_only_after_a_change(monkeypatch):
     calls = []
-    original = constrained_argmax.most_probable_path
+    original = most_probable.most_probable_path
     monkeypatch.setattr(
-        constrained_argmax,
+        most_probable,
         'most_probable_path',
         lambda *args: calls.append(args) or original(*args),
     )

@@ -75,25 +75,6 @@ def test_without_a_limit_in_the_way_ties_go_to_the_first():
     assert most_probable_path(log_probs, costs, np.array([2.0])) == [1, 2]
 
 
-def test_many_groups():
-    """Against a dynamic program over whole costs, one cell for each sum."""
-    rng = np.random.default_rng(0)
-    for groups, candidates in ((20, 4), (40, 8)):
-        log_probs = np.log(rng.dirichlet(np.ones(candidates), groups))
-        costs = rng.integers(1, 50, (groups, candidates))
-        limit = int(costs.min(1).sum() * 0.6 + costs.mean(1).sum() * 0.4)
-        best = np.full(limit + 1, -np.inf)
-        best[0] = 0.0
-        for row, prices in zip(log_probs, costs, strict=True):
-            moved = np.full((candidates, limit + 1), -np.inf)
-            for k, price in enumerate(prices):
-                moved[k, price:] = best[: limit + 1 - price] + row[k]
-            best = moved.max(0)
-        found = most_probable_path(log_probs, costs[None].astype(float), [limit])
-        score, cost = totals(log_probs, costs[None], found)
-        assert cost <= limit and score == pytest.approx(best.max(), abs=1e-9)
-
-
 def test_paths_that_only_the_tolerance_allows_do_not_hold_it_up():
     """Any ten of twenty cost a rounding error too much: 184,756 paths."""
     log_probs = np.log([[0.4, 0.6]] * 20)

@@ -59,14 +59,6 @@ def test_blocks_of_a_group_share_what_it_has():
     assert values.grad.tolist() == [2, 1]
 
 
-def test_fixed_groups_are_not_in_a_draw():
-    mutator = mutator_of()
-    mutator.fix(dict(module_1='c2'))
-    draw = draw_of(mutator)
-    assert [len(block.choices) for block in draw.blocks] == [2, 1, 5]
-    assert draw.log_probs.shape == (3, 5)
-
-
 def test_the_second_draw_is_independent_of_the_first():
     """By the distribution, whatever the first is, and the same in every call."""
     mutator = mutator_of()

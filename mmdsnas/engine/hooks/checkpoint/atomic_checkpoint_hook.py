@@ -2,7 +2,7 @@ import os.path as osp
 from collections import deque
 from logging import WARNING
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, get_file_backend, register_backend
@@ -29,14 +29,14 @@ class WholeFileBackend(LocalBackend):
     """
 
     def __init__(self) -> None:
-        self.superseded: List[str] = []
+        self.superseded: list[str] = []
 
-    def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
-        """Writes a file; an ``OutputError`` says why it cannot be written."""
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Writes a file, or says by an ``OutputError`` why it cannot."""
         with write_atomically(filepath) as temporary:
             temporary.write_bytes(obj)
 
-    def remove(self, filepath: Union[str, Path]) -> None:
+    def remove(self, filepath: str | Path) -> None:
         """Notes a file that is to be removed."""
         self.superseded.append(str(filepath))
 
@@ -64,6 +64,16 @@ class AtomicCheckpointHook(CheckpointHook):
     backend leaves them. Options are those of mmengine's hook.
     """
 
+    def _init_rule(self, rules: list[str | None], key_indicators: list[str]) -> None:
+        try:
+            super()._init_rule(rules, key_indicators)
+        except (KeyError, ValueError) as error:
+            raise ConfigError(
+                'default_hooks.checkpoint.save_best must be auto or a metric, and rule '
+                'greater or less where the name of the metric does not tell it, but '
+                f'they are {shown(key_indicators)} and {shown(rules)}.'
+            ) from error
+
     def before_train(self, runner) -> None:
         """Takes over the files of the run before, and removes its leftovers."""
         if not self.by_epoch and isinstance(runner.train_loop, EpochBasedTrainLoop):
@@ -79,7 +89,7 @@ class AtomicCheckpointHook(CheckpointHook):
         if KEPT in hub.runtime_info:
             kept = hub.get_info(KEPT)
             # They become a part of file names.
-            ids = [i for i in kept if type(i) is int] if isinstance(kept, list) else []
+            ids = [i for i in kept if type(i) is int] if type(kept) is list else []
             hub.update_info(KEPT, ids)
         super().before_train(runner)
         if isinstance(self.file_backend, WholeFileBackend):
@@ -98,37 +108,32 @@ class AtomicCheckpointHook(CheckpointHook):
             return
         for key in [key for key in hub.runtime_info if key.startswith('best_ckpt')]:
             hub.update_info(key, self._own_best(hub.get_info(key)))
-        if len(self.key_indicators) == 1:
-            self.best_ckpt_path = hub.get_info('best_ckpt')
-        else:
-            for name in self.key_indicators:
-                self.best_ckpt_path_dict[name] = hub.get_info(f'best_ckpt_{name}')
+        self.best_ckpt_path = hub.get_info('best_ckpt')
+        self.best_ckpt_path_dict = {
+            name: hub.get_info(f'best_ckpt_{name}') for name in self.key_indicators
+        }
         old = map(self._own_best, hub.get_info(SUPERSEDED) or [])
         if is_main_process():
             self.file_backend.superseded += [path for path in old if path is not None]
 
-    def _own_best(self, path: Any) -> Optional[str]:
+    def _own_best(self, path: Any) -> str | None:
         """A best model in the own folder, also where that has been moved."""
         name = osp.basename(path) if isinstance(path, str) else ''
         own = osp.join(self.out_dir, name)
-        if name.startswith('best_') and (
-            osp.abspath(path) == osp.abspath(own) or osp.isfile(own)
-        ):
+        there = osp.isfile(own) or name and osp.abspath(path) == osp.abspath(own)
+        if name.startswith('best_') and there:
             return own
         if path is not None:
-            print_log(
-                f'The checkpoint names {shown(path)} as its best, which is not in '
-                f'{self.out_dir}: that file is left alone.',
-                'current',
-                WARNING,
-            )
+            told = f'The checkpoint names {shown(path)} as its best, which is not in '
+            told += f'{self.out_dir}: that file is left alone.'
+            print_log(told, 'current', WARNING)
         return None
 
-    def _save_best_checkpoint(self, runner, metrics: Dict[str, Any]) -> None:
+    def _save_best_checkpoint(self, runner, metrics: dict[str, Any]) -> None:
         super()._save_best_checkpoint(runner, metrics)
         self._end_saving(runner.message_hub)
 
-    def _save_checkpoint_with_step(self, runner, step: int, meta: Dict) -> None:
+    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         hub, files = runner.message_hub, self.file_backend
         surplus = []
         if self.max_keep_ckpts > 0:

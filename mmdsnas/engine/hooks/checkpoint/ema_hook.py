@@ -1,5 +1,5 @@
 from contextlib import contextmanager
-from typing import Dict, Iterator
+from typing import Iterator
 
 import torch
 from mmengine.hooks import EMAHook as _EMAHook
@@ -36,8 +36,8 @@ class EMAHook(_EMAHook):
         if self.ema_model.update_buffers:
             average_statistics(batch_norms(self.ema_model.module))
 
-    def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
-        """See mmengine's hook: the averaged weights become ``state_dict``."""
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """See the base class: the averaged weights become ``state_dict``."""
         self._follow()
         super().before_save_checkpoint(runner, checkpoint)
 

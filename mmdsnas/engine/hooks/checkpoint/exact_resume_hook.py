@@ -1,9 +1,6 @@
-"""Hooks by which a resumed run goes on as if it had never been interrupted."""
-
-from typing import Dict
-
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop
 
 from mmdsnas.models import DSNAS
@@ -12,7 +9,6 @@ from mmdsnas.registry import HOOKS
 from mmdsnas.subnets import check_classes
 from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.utils.random_state import seed_all
-from ...optimizers import restart_accumulation
 from ..utils import model_of
 from .run_state import changed, check_search_space, rescale_progress, run_state
 
@@ -26,21 +22,18 @@ VALIDATED = 'last_epoch_checked'
 class ExactResumeHook(Hook):
     """Makes a resumed run go on as if it had never been interrupted.
 
-    An epoch begins with random states that are a function of the seed, the epoch and
-    the rank, and with no gradients that wait for a step; see ``run_state.py`` for all
-    that there is. A checkpoint of another model is refused; where the run cannot be the
-    same, e.g. on another number of ranks, the log says what changed.
+    ``run_state.py`` says by what. A checkpoint of another model is refused; where the
+    run cannot be the same, e.g. on another number of ranks, the log says what changed.
     """
 
     def before_train(self, runner) -> None:
         """Says what cannot be exact."""
-        loader = runner.train_dataloader
         if not _by_epoch(runner):
             runner.logger.warning(
                 'train_cfg counts iterations: after a resume the images have another '
                 'order and another augmentation.'
             )
-        if loader.num_workers and loader.persistent_workers:
+        if runner.train_dataloader.persistent_workers:
             runner.logger.warning(
                 'train_dataloader.persistent_workers is True: the random states of '
                 'workers that live on are not known after an interruption, so that a '
@@ -53,12 +46,11 @@ class ExactResumeHook(Hook):
             seed_all([runner.seed, runner.epoch, get_rank()])
             restart_accumulation(runner.optim_wrapper, len(runner.train_dataloader))
 
-    def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Adds what a resume depends on."""
-        meta = checkpoint['meta']
-        meta['run'] = run_state(runner, meta['epoch'])
+        checkpoint['meta']['run'] = run_state(runner, checkpoint['meta']['epoch'])
 
-    def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Compares it with the run that goes on.
 
         Raises:
@@ -74,25 +66,23 @@ class ExactResumeHook(Hook):
             check_search_space(saved['search_space'], own['search_space'], path)
         data = getattr(runner.train_dataloader.dataset, 'metainfo', {})
         check_classes(checkpoint, data.get('classes'), path)
+        weights = model.state_dict(), without_module(checkpoint['state_dict'])
         wanted, given = (
-            {k: w for k, w in weights.items() if not k.startswith(CHANGEABLE)}
-            for weights in (
-                model.state_dict(),
-                without_module(checkpoint['state_dict']),
-            )
+            {k: w for k, w in part.items() if not k.startswith(CHANGEABLE)}
+            for part in weights
         )
         check_weights(wanted, given, path)
-        effective, void = changed(saved, own)
+        effective, void = map('; '.join, changed(saved, own))
         if effective:
             runner.logger.warning(
                 'This run is not bit for bit the one that was interrupted: '
-                f'{"; ".join(effective)}.'
+                f'{effective}.'
             )
         if void:
             runner.logger.warning(
                 'A resumed run keeps optimizers and schedules of its checkpoint; '
-                f'without effect: {"; ".join(void)}. A new run with load_from takes '
-                'the weights alone.'
+                f'without effect: {void}. A new run with load_from takes the weights '
+                'alone.'
             )
         now = own['setting']['iterations_per_epoch']
         before = saved['setting'].get('iterations_per_epoch', now)
@@ -112,18 +102,16 @@ class ResumeValidationHook(Hook):
     it would leave that out, and with it the child, or the best checkpoint.
     """
 
-    def __init__(self) -> None:
-        self._resumed = self._training = False
+    _resumed = _training = False
 
-    def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Notes that the run goes on with a checkpoint."""
         self._resumed = runner._resume
 
     def before_train(self, runner) -> None:
         """Validates, if the epoch is due and the checkpoint has no result of it."""
-        self._training = True
-        loop, epoch = runner.train_loop, runner.epoch
-        resumed, self._resumed = self._resumed, False
+        loop, epoch, resumed = runner.train_loop, runner.epoch, self._resumed
+        self._training, self._resumed = True, False
         if not resumed or runner.val_loop is None:
             return
         loop._decide_current_val_interval()
@@ -142,6 +130,21 @@ class ResumeValidationHook(Hook):
         # runner.val() alone has no epoch.
         if self._training:
             runner.message_hub.update_info(VALIDATED, runner.epoch)
+
+
+def restart_accumulation(wrapper: OptimWrapper, num_iters: int) -> None:
+    """Lets the accumulation of gradients begin anew in an epoch of so many iterations.
+
+    The last step of an epoch then takes what is left, with its own mean, as mmengine
+    does at the end of a run. Gradients that wait for a step over the end of an epoch
+    are other ones on every rank, and in no checkpoint.
+    """
+    several = isinstance(wrapper, OptimWrapperDict)
+    for part in wrapper.values() if several else [wrapper]:
+        # mmengine's initialize_count_status sets these, and warns in every epoch.
+        part._inner_count = 0
+        part._max_counts = num_iters
+        part._remainder_counts = num_iters % part._accumulative_counts
 
 
 def _by_epoch(runner) -> bool:

@@ -2,7 +2,7 @@
 
 import os.path as osp
 from logging import INFO, WARNING
-from typing import Any, Dict, List
+from typing import Any
 
 import torch
 from mmengine.dist import is_main_process, master_only
@@ -32,23 +32,22 @@ from .ema_hook import averaged_weights
 class ExportChildHook(Hook):
     """Leaves the child in the work directory, and a table at the end.
 
-    ``subnet.pth`` (weights) and ``subnet.yaml`` (MMRazor's subnet format) are
-    those of the last validation, and are written anew by each, so that an
-    interrupted run leaves a child too.
+    ``subnet.pth`` (weights) and ``subnet.yaml`` (MMRazor's subnet format) are written
+    by each validation, so that an interrupted run leaves a child too.
 
     Where a run validates, and ``test_dataloader`` has another data set than
     ``val_dataloader``, the child is evaluated on that when the training is over: once,
     alone, as ``subnet.pth`` has it, whose ``meta`` then has ``test_metrics``.
     """
 
-    def __init__(self) -> None:
-        self._training = False
+    _training = False
 
     def before_train(self, runner) -> None:
         """Notes where the run starts."""
         self._training = True
         self._start_epoch = self._exported_epoch = runner.epoch
         self._meta: Metadata = {}
+        self._files = [osp.join(runner.work_dir, n) for n in (SUBNET_PTH, SUBNET_YAML)]
 
     def after_val_epoch(self, runner, metrics=None) -> None:
         """Writes the child that was just validated."""
@@ -64,21 +63,21 @@ class ExportChildHook(Hook):
                 'there are.'
             )
         # A finished run that is resumed keeps the child of its validation.
-        files = self._files(runner)
+        files = self._files
         there = on_rank_0(lambda: all(map(osp.isfile, files)), 'look for the child')
         if self._exported_epoch != runner.epoch or not there:
             with averaged_weights(runner):
                 self._export(runner, {})
         if has_test_data(runner):
-            checkpoint = evaluate_child(runner, files[1])
+            checkpoint = evaluate_child(runner, files[0])
             if checkpoint is not None:
-                self._save(runner, checkpoint)
+                self._save(checkpoint)
         # Of rank 0 alone.
         if self._meta:
             level = INFO if what_is_missing(self._meta) is None else WARNING
-            runner.logger.log(level, child_table(self._meta, files))
+            runner.logger.log(level, child_table(self._meta, files[::-1]))
 
-    def _export(self, runner, metrics: Dict[str, float]) -> None:
+    def _export(self, runner, metrics: dict[str, float]) -> None:
         self._exported_epoch = runner.epoch
         if not is_main_process():
             return
@@ -92,20 +91,16 @@ class ExportChildHook(Hook):
         )
         checkpoint = child_checkpoint(algorithm_of(runner), extra)
         if runner.epoch == self._start_epoch:
-            _keep_test(checkpoint, self._files(runner)[1])
-        self._save(runner, checkpoint)
-
-    def _files(self, runner) -> List[str]:
-        return [osp.join(runner.work_dir, name) for name in (SUBNET_YAML, SUBNET_PTH)]
+            _keep_test(checkpoint, self._files[0])
+        self._save(checkpoint)
 
     @master_only
-    def _save(self, runner, checkpoint: Dict[str, Any]) -> None:
-        yaml, pth = self._files(runner)
-        save_child(checkpoint, pth, yaml)
+    def _save(self, checkpoint: dict[str, Any]) -> None:
+        save_child(checkpoint, *self._files)
         self._meta = checkpoint['meta']
 
 
-def _keep_test(checkpoint: Dict[str, Any], path: str) -> None:
+def _keep_test(checkpoint: dict[str, Any], path: str) -> None:
     """Takes over the metrics of a test of the same child.
 
     A finished run that is resumed validates its child, and writes its file, again.
@@ -113,7 +108,6 @@ def _keep_test(checkpoint: Dict[str, Any], path: str) -> None:
     try:
         before = load_checkpoint(path)
     except CheckpointError:
-        # There is none, or a damaged one, which says nothing.
         return
     old, new = before['state_dict'], checkpoint['state_dict']
     same = old.keys() == new.keys() and all(torch.equal(old[k], new[k]) for k in new)
@@ -130,7 +124,7 @@ class RecordSubnetHook(Hook):
     tools then build the child without being told which one, and without a config.
     """
 
-    def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Puts ``subnet``, ``child_config`` and the others into ``meta``."""
         model, meta = model_of(runner), checkpoint['meta']
         if isinstance(model, DSNAS):

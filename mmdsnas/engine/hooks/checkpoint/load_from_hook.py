@@ -1,5 +1,4 @@
 from logging import INFO, WARNING
-from typing import Dict
 
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop
@@ -16,7 +15,7 @@ from mmdsnas.models.weights import (
 )
 from mmdsnas.registry import HOOKS
 from mmdsnas.subnets import child_of_search, is_of_search
-from mmdsnas.subnets.child import SEARCH_PREFIX
+from mmdsnas.subnets.subnet import SEARCH_PREFIX
 from ..utils import model_of
 from .ema_hook import SEARCHED
 
@@ -32,7 +31,7 @@ class LoadFromHook(Hook):
     model is refused; mmengine itself would warn and train from scratch.
     """
 
-    def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Replaces what the checkpoint has by what the model takes of it.
 
         Raises:
@@ -40,21 +39,20 @@ class LoadFromHook(Hook):
         """
         model, path = model_of(runner), runner._load_from
         own, weights = model.state_dict(), without_module(checkpoint['state_dict'])
+        begins = isinstance(runner._train_loop, BaseLoop) and not runner._resume
         if not isinstance(model, DSNAS) and is_of_search(checkpoint):
             weights = checkpoint['state_dict'] = child_of_search(weights, own)
             check_weights(own, weights, path)
-            return
         # A test, and a resumed run, take all.
-        begins = isinstance(runner._train_loop, BaseLoop) and not runner._resume
-        if begins and isinstance(model, DSNAS):
+        elif begins and isinstance(model, DSNAS):
             checkpoint['state_dict'] = _begin_anew(runner, own, weights)
         elif not own.keys() & weights.keys():
             raise _other_model(path, weights)
 
 
 def _begin_anew(
-    runner, own: Dict[str, Tensor], given: Dict[str, Tensor]
-) -> Dict[str, Tensor]:
+    runner, own: dict[str, Tensor], given: dict[str, Tensor]
+) -> dict[str, Tensor]:
     """The architecture's weights that fit, and what the model has of all others."""
     if not own.keys() & given.keys():
         given = {f'{SEARCH_PREFIX}{name}': w for name, w in given.items()}
@@ -67,17 +65,17 @@ def _begin_anew(
     if not fit:
         raise _other_model(runner._load_from, given)
     left = differences(wanted, given)
+    unfit = f', nor what does not fit: {shortened(left)}' if left else ''
     runner.logger.log(
         WARNING if left else INFO,
         f'The search begins anew on {len(fit)} of {len(wanted)} weights, those of '
         f'load_from={runner._load_from}; alpha, fixed blocks and multipliers of limits '
-        'are not taken over'
-        + (f', nor what does not fit: {shortened(left)}.' if left else '.'),
+        f'are not taken over{unfit}.',
     )
     return {**own, **fit}
 
 
-def _other_model(path: str, weights: Dict[str, Tensor]) -> CheckpointError:
+def _other_model(path: str, weights: dict[str, Tensor]) -> CheckpointError:
     return CheckpointError(
         f'checkpoint {path} has no weight of this model, but e.g. '
         f'{next(iter(weights), "none at all")}; files of the authors are converted by '

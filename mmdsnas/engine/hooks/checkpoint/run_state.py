@@ -22,7 +22,7 @@ waiting gradients          there are none: accumulation ends with an epoch
 What all this presumes is in ``meta['run']``, see :func:`run_state`.
 """
 
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Iterator
 
 import torch
 from mmengine.device import get_device
@@ -54,8 +54,7 @@ def run_state(runner: Runner, epochs: int) -> RunState:
     )
     found = (runner.cfg.get('own_images') or {}).get('found')
     if found:
-        images = found.get('images') or {}
-        setting['images'] = {k: dict(plain(counts)) for k, counts in images.items()}
+        setting['images'] = {k: dict(plain(n)) for k, n in found['images'].items()}
     parts = {n: runner.cfg.get(n) for n in ('optim_wrapper', 'param_scheduler')}
     state = dict(setting=setting, options=dict(_flat(plain(parts))))
     model = model_of(runner)
@@ -82,7 +81,7 @@ def run_state(runner: Runner, epochs: int) -> RunState:
     return state
 
 
-def _flat(value: Any, name: str = '') -> Iterator[Tuple[str, Any]]:
+def _flat(value: Any, name: str = '') -> Iterator[tuple[str, Any]]:
     if isinstance(value, (dict, list)):
         parts = value.items() if isinstance(value, dict) else enumerate(value)
         for key, part in parts:
@@ -91,11 +90,8 @@ def _flat(value: Any, name: str = '') -> Iterator[Tuple[str, Any]]:
         yield name, value
 
 
-def changed(saved: RunState, now: RunState) -> Tuple[List[str], List[str]]:
-    """What makes a resumed run another one, in words; and options without effect.
-
-    A resumed run has optimizers and schedules from its checkpoint.
-    """
+def changed(saved: RunState, now: RunState) -> tuple[list[str], list[str]]:
+    """What makes a resumed run another one, in words; and options without effect."""
     effective = changed_values(saved['setting'], now['setting'])
     void = []
     for told in changed_values(saved['options'], now['options']):
@@ -105,7 +101,7 @@ def changed(saved: RunState, now: RunState) -> Tuple[List[str], List[str]]:
     return effective, void
 
 
-def changed_values(saved: Dict[str, Any], now: Dict[str, Any]) -> List[str]:
+def changed_values(saved: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs between two dicts, in words: ``'lr was 0.1 and is 0.2'``."""
     return [
         f'{name} was {saved.get(name)} and is {now.get(name)}'
@@ -115,7 +111,7 @@ def changed_values(saved: Dict[str, Any], now: Dict[str, Any]) -> List[str]:
 
 
 def check_search_space(
-    saved: Dict[str, SearchGroup], own: Dict[str, SearchGroup], path: str
+    saved: dict[str, SearchGroup], own: dict[str, SearchGroup], path: str
 ) -> None:
     """Raises a ``CheckpointError`` with the first difference of search groups."""
     if saved == own:
@@ -131,11 +127,11 @@ def check_search_space(
     raise CheckpointError(f'checkpoint {path} is of another search space: {told[0]}.')
 
 
-def rescale_progress(checkpoint: Dict[str, Any], iterations_per_epoch: int) -> None:
+def rescale_progress(checkpoint: dict[str, Any], iterations_per_epoch: int) -> None:
     """Counts a checkpoint's iterations in those of epochs of another length.
 
-    It is changed in place. The schedules that count iterations keep what the run's
-    config says of their length, and go on where they would be after as many epochs.
+    The schedules that count iterations keep what the run's config says of their length,
+    and go on where they would be after as many epochs.
     """
     meta = checkpoint['meta']
     before, meta['iter'] = meta['iter'], meta['epoch'] * iterations_per_epoch

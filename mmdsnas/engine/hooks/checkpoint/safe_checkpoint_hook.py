@@ -1,4 +1,4 @@
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ class SafeCheckpointHook(Hook):
     hook saves them as tensors and rebuilds them when a checkpoint is loaded.
     """
 
-    def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Replaces what is neither a tensor nor a plain value."""
         hub, scalars = checkpoint['message_hub'], {}
         for name, buffer in hub['log_scalars'].items():
@@ -30,11 +30,10 @@ class SafeCheckpointHook(Hook):
             )
         checkpoint['message_hub'] = plain({**hub, 'log_scalars': scalars})
         checkpoint['meta'] = plain(checkpoint['meta'])
-        if 'param_schedulers' in checkpoint:
-            schedulers = checkpoint['param_schedulers']
+        if (schedulers := checkpoint.get('param_schedulers')) is not None:
             checkpoint['param_schedulers'] = _without_functions(schedulers)
 
-    def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Rebuilds the log history, where there is one."""
         drop_code(checkpoint)
         scalars = (checkpoint.get('message_hub') or {}).get('log_scalars', {})

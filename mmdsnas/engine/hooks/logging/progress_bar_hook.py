@@ -1,18 +1,11 @@
 import atexit
 import sys
 import time
-from typing import Optional
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from rich import progress
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from mmdsnas.registry import HOOKS
 
@@ -30,19 +23,18 @@ class ProgressBarHook(Hook):
     and pipes get the lines of the log as they are.
     """
 
-    def __init__(self) -> None:
-        self._bar: Optional[Progress] = None
+    _bar: progress.Progress | None = None
 
     def before_train(self, runner) -> None:
         """Puts the bar below what is printed from now on."""
         if not (is_main_process() and sys.stdout.isatty()):
             return
-        self._bar = Progress(
-            TextColumn('epoch {task.fields[epoch]}/' + str(runner.max_epochs)),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn('steps, left:'),
-            TimeRemainingColumn(),
+        self._bar = progress.Progress(
+            progress.TextColumn('epoch {task.fields[epoch]}/' + str(runner.max_epochs)),
+            progress.BarColumn(bar_width=None),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn('steps, left:'),
+            progress.TimeRemainingColumn(),
             console=Console(file=sys.stdout),
             # A thread that draws could hold a lock when data workers are forked.
             auto_refresh=False,
@@ -53,11 +45,8 @@ class ProgressBarHook(Hook):
             '', total=runner.max_iters, completed=runner.iter, epoch=runner.epoch + 1
         )
         # The bar's own stdout puts lines above it.
-        self._moved = [
-            handler
-            for handler in runner.logger.handlers
-            if getattr(handler, 'stream', None) is sys.stdout
-        ]
+        handlers = runner.logger.handlers
+        self._moved = [h for h in handlers if getattr(h, 'stream', 0) is sys.stdout]
         self._bar.start()
         # A run that is killed would leave the terminal without a cursor, and one that
         # fails would leave the bar.

@@ -3,7 +3,7 @@ import time
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Iterator
 
 import mmengine
 import torch
@@ -37,7 +37,7 @@ class ReportHook(Hook):
     def __init__(self, interval: Natural = 10) -> None:
         self.interval = interval
         # Of the training; tests have an end of the run too.
-        self._record: Optional[RunRecord] = None
+        self._record: RunRecord | None = None
 
     def before_train(self, runner) -> None:
         """Writes what the run is."""
@@ -47,9 +47,7 @@ class ReportHook(Hook):
         is_search = isinstance(model, DSNAS)
         device = next(model.parameters()).device
         name = torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU'
-        facts = dict(
-            seed=runner.seed,
-            device=name,
+        versions = dict(
             mmdsnas=__version__,
             PyTorch=torch.__version__,
             MMEngine=mmengine.__version__,
@@ -65,7 +63,7 @@ class ReportHook(Hook):
             per_epoch=len(loop.dataloader) if by_epoch else 1,
             plan=plan_of(runner) if is_search else {},
             limits=dict(model.cost_term.limits) if is_search else {},
-            facts=plain(facts),
+            facts=plain(dict(seed=runner.seed, device=name, **versions)),
             config=cfg.pretty_text,
             options=plain(cfg.to_dict()),
         )

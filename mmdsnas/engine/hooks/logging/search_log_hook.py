@@ -1,5 +1,4 @@
 import math
-from typing import Dict, List, Optional, Tuple
 
 import torch
 from mmengine.hooks import Hook, LoggerHook
@@ -17,12 +16,11 @@ from ..utils import algorithm_of
 class SearchLogHook(Hook):
     """Adds the state of the search to mmengine's logs.
 
-    At every logging interval: numbers of the search in the log, and numbers by block in
-    the visualizer's files alone (see ``search_numbers``, and
-    docs/en/user_guides/logs.md for all names). At the end of an epoch: the
-    probabilities of all candidates in the visualizer's files, and in the log the
-    child block by block with its probabilities, its costs, and the mean absolute
-    reward of each block, which tells the blocks whose ``alpha`` follows noise.
+    At every logging interval: :func:`search_numbers`, those by block in the
+    visualizer's files alone. At the end of an epoch: the probabilities of all
+    candidates in these files, and in the log the child with its probabilities and
+    costs, and the mean absolute reward of each block, which tells the blocks whose
+    ``alpha`` follows noise.
 
     Args:
         interval (int, optional): Iterations between two logs; by default that
@@ -30,10 +28,11 @@ class SearchLogHook(Hook):
     """
 
     @checked_options
-    def __init__(self, interval: Optional[Count] = None) -> None:
+    def __init__(self, interval: Count | None = None) -> None:
         self.interval = interval
-        self._probs_before: Optional[Tensor] = None
-        self._reward_sum = self._num_rewards = None
+        self._probs_before: Tensor | None = None
+        # Absolute rewards and how many they are, by block; none in an epoch without.
+        self._sum = self._number = None
 
     def before_train(self, runner) -> None:
         """Takes over the interval of mmengine's logger."""
@@ -43,7 +42,7 @@ class SearchLogHook(Hook):
 
     def before_train_epoch(self, runner) -> None:
         """Begins a new mean of the rewards."""
-        self._reward_sum = self._num_rewards = None
+        self._sum = self._number = None
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         """Keeps the distribution before a step that is logged."""
@@ -69,7 +68,7 @@ class SearchLogHook(Hook):
         # Not by the message hub, which would make long lines of text of them.
         runner.visualizer.add_scalars(by_block, step=runner.iter + 1)
 
-    def _add_rewards(self, algorithm: DSNAS, loss_factor) -> Optional[Tensor]:
+    def _add_rewards(self, algorithm: DSNAS, loss_factor) -> Tensor | None:
         rewards = algorithm.gradient_estimator.block_rewards
         if rewards is None:
             return None
@@ -78,11 +77,10 @@ class SearchLogHook(Hook):
         size = rewards.abs()
         # The loss scaler's overflows are part of the game; they do not count.
         finite = size.isfinite()
-        if self._reward_sum is None:
-            self._reward_sum = torch.zeros_like(size)
-            self._num_rewards = torch.zeros_like(size)
-        self._reward_sum += size.where(finite, 0)
-        self._num_rewards += finite
+        if self._sum is None:
+            self._sum, self._number = torch.zeros_like(size), torch.zeros_like(size)
+        self._sum += size.where(finite, 0)
+        self._number += finite
         return rewards
 
     def after_train_epoch(self, runner) -> None:
@@ -100,8 +98,8 @@ class SearchLogHook(Hook):
             f'Child after epoch {runner.epoch + 1}: {", ".join(told)}, '
             f'{len(mutator.fixed)} of {len(child)} choices fixed: {groups}'
         )
-        if self._reward_sum is not None:
-            mean = (self._reward_sum / self._num_rewards).tolist()
+        if self._sum is not None:
+            mean = (self._sum / self._number).tolist()
             searched = searched_blocks(algorithm)
             runner.logger.info(
                 'Mean absolute reward of the blocks still searched: '
@@ -109,7 +107,7 @@ class SearchLogHook(Hook):
             )
 
 
-def searched_blocks(algorithm: DSNAS) -> List[str]:
+def searched_blocks(algorithm: DSNAS) -> list[str]:
     """Names of the blocks still searched, in the order of their rewards."""
     groups = algorithm.cost_table.groups
     return [block for name in algorithm.mutator.free for block in groups[name]]
@@ -117,8 +115,8 @@ def searched_blocks(algorithm: DSNAS) -> List[str]:
 
 @torch.no_grad()
 def search_numbers(
-    algorithm: DSNAS, before: Tensor, rewards: Optional[Tensor] = None
-) -> Tuple[Dict[str, float], Dict[str, float]]:
+    algorithm: DSNAS, before: Tensor, rewards: Tensor | None = None
+) -> tuple[dict[str, float], dict[str, float]]:
     """Reads all numbers of one log back from the device at once.
 
     Args:
@@ -127,15 +125,12 @@ def search_numbers(
         rewards (Tensor, optional): Of the blocks still searched, in it.
 
     Returns:
-        tuple[dict[str, float], dict[str, float]]: Of the search as a whole:
-        ``expected_mflops`` and ``sampled_mflops``, ``entropy`` (mean over the groups,
-        nats) and ``fixed_blocks`` (how many); of limits also the mean cost and
-        ``multiplier_<cost>``. By block: ``entropy/<block>``, ``kl/<block>`` (how far
-        the step went, nats), ``reward/<block>`` if finite, and ``total_entropy``.
+        tuple[dict[str, float], dict[str, float]]: Of the search as a whole, and by
+        block; docs/en/user_guides/logs.md says what each is.
     """
     table, mutator = algorithm.cost_table, algorithm.mutator
     term, probs = algorithm.cost_term, mutator.probs()
-    names, none = list(dict.fromkeys(('flops', *term.limits))), probs.new_empty(0)
+    names, none = list({'flops': 0, **term.limits}), probs.new_empty(0)
     parts = [
         torch.stack([expected_cost(probs, table.matrix(n).to(probs)) for n in names]),
         F.entropy(probs),
@@ -151,7 +146,7 @@ def search_numbers(
         **{COSTS[n].expected: table.fixed_part[n] + m for n, m in zip(names, means)},
         'sampled_mflops': table.cost(mutator.current_choices)['flops'],
         'entropy': sum(entropy) / len(entropy),
-        'fixed_blocks': len(table.blocks) - len(mutator.free_blocks),
+        'fixed_blocks': len(table.blocks) - len(searched_blocks(algorithm)),
     }
     state.update({f'multiplier_{n}': v for n, v in zip(term.limits, multipliers)})
     by_block = {'total_entropy': sum(entropy)}
@@ -166,7 +161,7 @@ def search_numbers(
 
 
 @torch.no_grad()
-def probabilities(algorithm: DSNAS) -> Dict[str, float]:
+def probabilities(algorithm: DSNAS) -> dict[str, float]:
     """``prob/<block>/<candidate>`` of every candidate; 0 and 1 in a fixed block."""
     mutator, groups = algorithm.mutator, algorithm.cost_table.groups
     return {

@@ -1,9 +1,9 @@
 import os
 from collections import Counter
 from datetime import timedelta
-from typing import Any, Iterable, List, Mapping
+from typing import Any, Iterable, Mapping
 
-from mmengine.dist import get_world_size, master_only
+from mmengine.dist import master_only
 from mmengine.hooks import Hook
 
 from mmdsnas.datasets.folder_contents import BROKEN, IN_NO_CLASS, NO_IMAGE
@@ -58,8 +58,9 @@ class SearchPlanHook(Hook):
             f'{len(train)} steps an epoch'
         )
         if self.time_steps and epochs:
-            seconds = timedelta(seconds=round(self._seconds(runner, epochs)))
-            lines.append(f'  about {seconds}, by a few steps timed here')
+            seconds = seconds_of(runner, epochs, measure(runner, epochs))
+            told = timedelta(seconds=round(seconds))
+            lines.append(f'  about {told}, by a few steps timed here')
         runner.logger.info('\n'.join(['The plan:', RULE, *lines, RULE]))
         end = max(runner.epoch, runner.max_epochs)
         missing = what_is_missing(dict(epoch=end, plan=plan_of(runner)))
@@ -72,31 +73,11 @@ class SearchPlanHook(Hook):
                 'fixed before the first epoch, so that this run does not search them.'
             )
 
-    def _seconds(self, runner, epochs: range) -> float:
-        algorithm, train = algorithm_of(runner), runner.train_dataloader
-        stages = [algorithm.stage_of(epoch) for epoch in epochs]
-        first = {stage: epochs[stages.index(stage)] for stage in stages}
-        images = validations = 0.0
-        if runner.val_loop is not None:
-            images = len(runner.val_dataloader.dataset) / get_world_size()
-            validations = 1 / runner.train_loop.val_interval
-        return seconds_of(
-            measure(algorithm, runner.optim_wrapper, train, first),
-            Counter(stages),
-            len(train),
-            train.batch_sampler.batch_size,
-            images,
-            train.num_workers,
-            validations,
-        )
 
+def found_lines(found: Mapping[str, Any], channels: int) -> list[str]:
+    """Says what a folder of images holds, by ``own_images.found`` of a config.
 
-def found_lines(found: Mapping[str, Any], channels: int) -> List[str]:
-    """Says what a folder of images holds.
-
-    Args:
-        found (Mapping): ``own_images.found`` of a config that was fitted.
-        channels (int): What the network gets of each image.
+    The network gets so many channels of each image.
     """
     images = {split: dict(by_class) for split, by_class in found['images'].items()}
     folders = found['folders']
@@ -105,21 +86,19 @@ def found_lines(found: Mapping[str, Any], channels: int) -> List[str]:
         for name in images['train']
     ]
     number = {split: sum(by_class.values()) for split, by_class in images.items()}
-    held_out = 'held out of each class, since there is no folder val'
-    parts = [
-        f'{number["train"]} to train on',
-        f'{number["val"]} to validate on, '
-        + (f'in the folder {folders["val"]}' if 'val' in folders else held_out),
-    ]
+    where = 'held out of each class, since there is no folder val'
+    if 'val' in folders:
+        where = f'in the folder {folders["val"]}'
+    parts = f'{number["train"]} to train on; {number["val"]} to validate on, {where}'
     if 'test' in images:
-        parts.append(f'{number["test"]} to test on, in the folder {folders["test"]}')
+        parts += f'; {number["test"]} to test on, in the folder {folders["test"]}'
     kinds = ', '.join(f'{n} {KINDS[kind]}' for kind, n in found['channels'].items())
     height, width = found['size']
     folder = printable(found['folder'])
     lines = [
         f'{sum(number.values())} images of {len(counts)} classes in {folder}',
         f'  {", ".join(counts)}',
-        f'  {"; ".join(parts)}',
+        f'  {parts}',
         f'  {kinds}; median size {height} x {width}',
     ]
     if set(found['channels']) != {str(channels)}:
@@ -138,18 +117,18 @@ def printable(name: str) -> str:
     return ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def plan_lines(algorithm: DSNAS, epochs: Iterable[int]) -> List[str]:
+def plan_lines(algorithm: DSNAS, epochs: Iterable[int]) -> list[str]:
     """Says what a search chooses from, within which limit, in how many epochs."""
     cheapest, costliest = algorithm.cost_table.cost_range()
     limits = algorithm.cost_term.limits.items()
-    limits = [f'{n:g} {COSTS[name].unit}' for name, n in limits]
+    limit = ' and '.join(f'{n:g} {COSTS[name].unit}' for name, n in limits)
     blocks = algorithm.cost_table.blocks
     choices = sorted({len(candidates) for candidates in blocks.values()})
     stages = Counter(map(algorithm.stage_of, epochs))
     return [
         f'A search of {len(blocks)} blocks with {" to ".join(map(str, choices))} '
         f'candidates each, of networks of {cheapest:.3g} to {costliest:.3g} MFLOPs, '
-        + (f'with a limit of {" and ".join(limits)}' if limits else 'without a limit'),
+        + (f'with a limit of {limit}' if limit else 'without a limit'),
         f'  {stages.total()} epochs: '
         + ', '.join(f'{stages[stage]} {stage.value}' for stage in Stage),
     ]

@@ -1,5 +1,5 @@
 from contextlib import nullcontext
-from typing import Any, List, Optional, Sized
+from typing import Any, ContextManager, Sized
 
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_world_size
@@ -30,8 +30,7 @@ class DataCheckHook(Hook):
         training (bool): Whether the training has begun.
     """
 
-    def __init__(self) -> None:
-        self.training = False
+    training = False
 
     def before_train(self, runner) -> None:
         """Raises a ``ConfigError`` if network, data and metrics do not fit."""
@@ -43,20 +42,19 @@ class DataCheckHook(Hook):
             if isinstance(model, DSNAS):
                 # Nothing has told it yet.
                 model.stage = model.stage_of(runner.epoch)
-            no_loss = 'the network has no loss of the images of train_dataloader'
             if batch is not None:
-                with telling(no_loss):
+                with telling('the network has no loss of images of train_dataloader'):
                     data = model.data_preprocessor(batch, True)
                     model._run_forward(data, mode='loss')
         with no_side_effects(model):
             if runner.val_loop is not None:
                 metrics = try_evaluation(model, runner.val_loop, 'val')
                 _check_save_best(runner, list(metrics))
-            if any(isinstance(hook, ExportChildHook) for hook in runner.hooks):
+            exports = any(isinstance(hook, ExportChildHook) for hook in runner.hooks)
+            if exports and has_test_data(runner):
                 with telling('the test of the child cannot be built from its config'):
-                    loop = runner.test_loop if has_test_data(runner) else None
-                if loop is not None:
-                    try_evaluation(model, loop, 'test')
+                    loop = runner.test_loop
+                try_evaluation(model, loop, 'test')
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
         """Notes that the training has begun."""
@@ -73,13 +71,14 @@ def _try_single(model: BaseModel, loader: DataLoader) -> None:
     if batch is None:
         return
     # Some of a backbone may be frozen.
-    norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training]
-    found: List[_BatchNorm] = []
+    modules = model.named_modules()
+    norms = {m: n for n, m in modules if isinstance(m, _BatchNorm) and m.training}
+    found: list[str] = []
 
     def look(layer: _BatchNorm, inputs: Any) -> None:
         shared = isinstance(layer, SyncBatchNorm) and get_world_size() > 1
         if inputs[0].numel() == inputs[0].shape[1] and not shared:
-            found.append(layer)
+            found.append(norms[layer])
 
     handles = [layer.register_forward_pre_hook(look) for layer in norms]
     with no_side_effects(model):
@@ -87,31 +86,32 @@ def _try_single(model: BaseModel, loader: DataLoader) -> None:
         for module in model.modules():
             module.training = False
         with telling('the network cannot take an image of train_dataloader'):
-            data, paths = model.data_preprocessor(batch, False), [nullcontext()]
-            if isinstance(model, DSNAS):
-                # Each of its candidates once.
-                own = {n: model.mutator.choices(n) for n in model.mutator.search_groups}
-                most = max(map(len, own.values()), default=1)
-                paths = [
-                    model.evaluating({n: c[min(k, len(c) - 1)] for n, c in own.items()})
-                    for k in range(most)
-                ]
-            for executed in paths:
+            data = model.data_preprocessor(batch, False)
+            for executed in _all_candidates(model):
                 with executed:
                     model._run_forward(data, mode='tensor')
     for handle in handles:
         handle.remove()
     if found:
-        name = next(name for name, m in model.named_modules() if m is found[0])
         batches = loader.batch_sampler
         images = len(getattr(batches, 'sampler', loader.dataset))
         raise ConfigError(
             f'train_dataloader gives a batch of one image ({images} '
-            f'images by {batches.batch_size}), of which the BatchNorm layer {name} '
+            f'images by {batches.batch_size}), of which the BatchNorm layer {found[0]} '
             'gets one value a channel, which it cannot train on: set another '
             'batch_size of at least 2, or drop_last=True, or '
             "batch_sampler=dict(type='NoSingleImageBatchSampler')."
         )
+
+
+def _all_candidates(model: BaseModel) -> list[ContextManager]:
+    """Contexts in which a model executes each of its candidates at least once."""
+    if not isinstance(model, DSNAS):
+        return [nullcontext()]
+    own = {n: model.mutator.choices(n) for n in model.mutator.search_groups}
+    most = max(map(len, own.values()), default=1)
+    paths = [{n: c[min(k, len(c) - 1)] for n, c in own.items()} for k in range(most)]
+    return [model.evaluating(path) for path in paths]
 
 
 def _training_images(loader: DataLoader, number: int) -> Any:
@@ -119,7 +119,7 @@ def _training_images(loader: DataLoader, number: int) -> Any:
         return some_images(loader, number)
 
 
-def smallest_batch(loader: DataLoader) -> Optional[int]:
+def smallest_batch(loader: DataLoader) -> int | None:
     """Images of the smallest batch of an epoch, in this process; None if unknown."""
     batches = loader.batch_sampler
     # A batch sampler of another kind has its own last batch, or no size at all.
@@ -132,7 +132,7 @@ def smallest_batch(loader: DataLoader) -> Optional[int]:
     return len(sampler) % size or size
 
 
-def _check_save_best(runner, metrics: List[str]) -> None:
+def _check_save_best(runner, metrics: list[str]) -> None:
     for hook in runner.hooks if metrics else []:
         for name in getattr(hook, 'key_indicators', None) or []:
             if name not in ('auto', *metrics):

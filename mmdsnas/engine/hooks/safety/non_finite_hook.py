@@ -63,12 +63,9 @@ class NonFiniteHook(Hook):
             raise NonFiniteError(self._report(runner, count))
 
     def _report(self, runner, count: int) -> str:
-        algorithm = algorithm_of(runner)
+        algorithm, wrappers = algorithm_of(runner), runner.optim_wrapper.items()
         path = named(algorithm, algorithm.mutator.current_choices)
-        rates = ', '.join(
-            f'{name} {wrapper.param_groups[0]["lr"]:g}'
-            for name, wrapper in runner.optim_wrapper.items()
-        )
+        rates = ', '.join(f'{n} {w.param_groups[0]["lr"]:g}' for n, w in wrappers)
         last = runner.message_hub.get_info('last_ckpt', 'none yet')
         return (
             f'the loss or a gradient was not finite {count} times in a row, up to '

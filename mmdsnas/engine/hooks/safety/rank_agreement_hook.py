@@ -1,5 +1,5 @@
 import hashlib
-from typing import Any, Dict
+from typing import Any
 
 from mmengine.dist import all_gather_object, get_world_size
 from mmengine.hooks import Hook
@@ -14,9 +14,8 @@ from ..utils import algorithm_of
 class RankAgreementHook(Hook):
     """Ends a distributed search whose ranks do not search the same.
 
-    All ranks make the same steps from the same gradients, so that ``alpha``, what
-    is fixed and the child are the same on all of them, bit for bit. Once an epoch
-    they are compared, by a digest of ``alpha``.
+    All ranks make the same steps from the same gradients. After an epoch ``alpha``,
+    what is fixed and the child must be the same on all of them, bit for bit.
     """
 
     def after_train_epoch(self, runner) -> None:
@@ -35,14 +34,12 @@ class RankAgreementHook(Hook):
                 )
 
 
-def digests(algorithm: DSNAS) -> Dict[str, Any]:
+def digests(algorithm: DSNAS) -> dict[str, Any]:
     """What all ranks must have in common, by its name; of ``alpha`` a digest."""
     mutator = algorithm.mutator
-    alpha = hashlib.sha256()
-    for logits in mutator.arch_params.values():
-        alpha.update(logits.detach().cpu().numpy().tobytes())
+    alpha = [p.detach().cpu().numpy().tobytes() for p in mutator.arch_params.values()]
     return {
-        'alpha': alpha.hexdigest(),
+        'alpha': hashlib.sha256(b''.join(alpha)).hexdigest(),
         'the fixed blocks': mutator.fixed,
         'the child': mutator.derive_child(),
     }

@@ -8,7 +8,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import Stage
 from mmdsnas.registry import HOOKS
-from ...optimizers import SearchOptimWrapperDict
+from ...optimizers.search_optim_wrapper_dict import SearchOptimWrapperDict
 from ..checkpoint.ema_hook import EMAHook
 from ..utils import algorithm_of, common_seed, named
 

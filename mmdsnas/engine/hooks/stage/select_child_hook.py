@@ -1,6 +1,7 @@
+import math
 from itertools import islice
 from numbers import Number
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Mapping
 
 import numpy as np
 from mmengine.hooks import Hook
@@ -53,9 +54,9 @@ class SelectChildHook(Hook):
     @checked_options
     def __init__(
         self,
-        strategy: Union[PartConfig, BaseSelection],
-        dataloader: Optional[Dict] = None,
-        evaluator: Union[Dict, Items[Dict], None] = None,
+        strategy: PartConfig | BaseSelection,
+        dataloader: dict | None = None,
+        evaluator: dict | Items[dict] | None = None,
         metric: Text = 'accuracy/top1',
         num_batches: Count = 20,
     ) -> None:
@@ -96,13 +97,13 @@ class SelectChildHook(Hook):
         algorithm, most = algorithm_of(runner), self.strategy.max_scores
         mutator, seed = algorithm.mutator, common_seed(runner)
         child, free = mutator.derive_child(), mutator.free
-        space = PathSpace(
-            {n: mutator.choices(n) if n in free else [c] for n, c in child.items()},
-            algorithm.cost_term.allows,
-            child,
-            np.random.default_rng([seed, 0, 0, Stream.SELECTION]),
-        )
-        batches: List[Any] = []
+        choices = {
+            n: mutator.choices(n) if n in free else [c] for n, c in child.items()
+        }
+        rng = np.random.default_rng([seed, 0, 0, Stream.SELECTION])
+        space = PathSpace(choices, algorithm.cost_term.allows, child, rng)
+        most = min(most, math.prod(map(len, choices.values())))
+        batches: list[Any] = []
         if most:
             with random_states_kept(runner.seed):
                 loader = train_loader(runner, 'SelectChildHook')
@@ -112,7 +113,7 @@ class SelectChildHook(Hook):
             found = evaluate_path(algorithm, path, batches, self._loop, runner.seed)
             return self._score(found)
 
-        scores = PathScores(measure, min(most, space.size), runner.logger.info)
+        scores = PathScores(measure, most, runner.logger.info)
         return self.strategy.select(space, scores)
 
     def _score(self, metrics: Mapping[str, Any]) -> float:
@@ -127,14 +128,11 @@ class SelectChildHook(Hook):
 
     def _build_loop(self, runner) -> ValLoop:
         data, evaluator, loop = self.dataloader, self.evaluator, runner.val_loop
-        if loop is None:
-            if data is None or evaluator is None:
-                raise ConfigError(
-                    'SelectChildHook must have a dataloader and an evaluator where the '
-                    'config has no validation to take them from.'
-                )
-            return ValLoop(runner, data, evaluator)
-        if data is None and evaluator is None:
-            return loop
-        data, evaluator = data or loop.dataloader, evaluator or loop.evaluator
-        return ValLoop(runner, data, evaluator, fp16=loop.fp16)
+        if loop is not None:
+            data, evaluator = data or loop.dataloader, evaluator or loop.evaluator
+        elif data is None or evaluator is None:
+            raise ConfigError(
+                'SelectChildHook must have a dataloader and an evaluator where the '
+                'config has no validation to take them from.'
+            )
+        return ValLoop(runner, data, evaluator, fp16=loop is not None and loop.fp16)

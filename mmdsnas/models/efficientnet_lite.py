@@ -1,6 +1,6 @@
 from functools import partial
 from math import ceil
-from typing import Any, Dict, List, Literal
+from typing import Any, Literal
 
 from mmcls.models.backbones import EfficientNet
 from mmcls.models.utils import InvertedResidual, make_divisible
@@ -65,7 +65,7 @@ class EfficientNetLite(EfficientNet):
 
 
 def _rename(
-    names: Dict[str, str], state_dict: Dict[str, Tensor], prefix: str, *_: Any
+    names: dict[str, str], state_dict: dict[str, Tensor], prefix: str, *_: Any
 ) -> None:
     """Gives published weights the names that they have here."""
     for key in [k for k in state_dict if k.startswith(prefix)]:
@@ -77,7 +77,7 @@ def _rename(
             del state_dict[key]
 
 
-def _layers(width: float, depth: float) -> List[List[List[int]]]:
+def _layers(width: float, depth: float) -> list[list[list[int]]]:
     """Stages as mmcls's ``EfficientNet`` describes them."""
     layers = [[[3, 32, 0, 2, 0, -1]]]
     for stage, (kernel, channels, stride, expansion, number) in enumerate(STAGES):

@@ -1,8 +1,7 @@
 """Images decoded no larger than they are needed."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Sequence
 
 import cv2
 import mmcv
@@ -15,7 +14,7 @@ from pydantic import AfterValidator, Field
 from mmdsnas.errors import CorruptImageError
 from mmdsnas.registry import TRANSFORMS
 from mmdsnas.utils.options import Count, Positive, checked_options
-from ..decoding import decode, jpeg_size
+from .decoding import decode, jpeg_size
 
 # By how much an edge is divided; the largest first.
 _FLAGS = {
@@ -67,23 +66,21 @@ class LoadResized(LoadImageFromFile):
         # Of smaller images no part can be reduced.
         if size is not None and min(size) >= 2 * self.scale:
             state = np.random.get_state()
-            if self._load_reduced(results, content, size):
-                return results
+            reduced = self._reduced(content, size)
+            if reduced is not None:
+                return {**results, **reduced, 'ori_shape': size}
             np.random.set_state(state)
         img = mmcv.imfrombytes(content, flag=self.color_type, backend='cv2')
         if img is None:
             raise CorruptImageError(
                 f'The image "{results["img_path"]}" cannot be decoded with cv2'
             )
-        results['img'] = img
-        results['img_shape'] = results['ori_shape'] = img.shape[:2]
-        return self.resize(results)
+        shapes = dict.fromkeys(('img_shape', 'ori_shape'), img.shape[:2])
+        return self.resize({**results, 'img': img, **shapes})
 
-    def _load_reduced(
-        self, results: dict, content: bytes, size: tuple[int, int]
-    ) -> bool:
-        """Loads an image as small as it may be, if that works."""
-        (top, left, height, width), target = self.choose(size)
+    def _reduced(self, content: bytes, size: tuple[int, int]) -> dict | None:
+        """What is made of an image decoded as small as it may be, if that works."""
+        (top, left, height, width), target, added = self.choose(size)
         spare = min(height // target[0], width // target[1])
         factor = next((f for f in _FLAGS if f <= spare), 1)
         flag = _FLAGS[factor]
@@ -91,25 +88,22 @@ class LoadResized(LoadImageFromFile):
             flag |= cv2.IMREAD_IGNORE_ORIENTATION
         img = decode(content, flag)
         if img is None or img.shape[:2] != tuple(-(-edge // factor) for edge in size):
-            return False
-        part = img[_reduced(top, height, factor), _reduced(left, width, factor)]
-        results['img'] = mmcv.imresize(
+            return None
+        part = img[_range_of(top, height, factor), _range_of(left, width, factor)]
+        img = mmcv.imresize(
             part, target[::-1], interpolation=self.resize.interpolation, backend='cv2'
         )
-        results['ori_shape'] = size
-        self.note(results, size)
-        return True
+        return dict(img=img, **added)
 
     @abstractmethod
-    def choose(self, size: tuple[int, int]) -> tuple[Box, tuple[int, int]]:
-        """Chooses a part by the image's height and width, and the part's new ones."""
+    def choose(self, size: tuple[int, int]) -> tuple[Box, tuple[int, int], dict]:
+        """Chooses a part by the image's height and width, and the part's new ones.
 
-    @abstractmethod
-    def note(self, results: dict, size: tuple[int, int]) -> None:
-        """Adds what mmcls's transform adds beside ``img``; ``size`` is of the whole."""
+        The last is what mmcls's transform adds beside ``img``.
+        """
 
 
-def _reduced(start: int, length: int, factor: int) -> slice:
+def _range_of(start: int, length: int, factor: int) -> slice:
     """The nearest range of an edge that is divided by a factor."""
     half = factor // 2
     return slice((start + half) // factor, (start + length + half) // factor)
@@ -141,11 +135,7 @@ class LoadRandomResizedCrop(LoadResized):
             share of the image's. Defaults to (0.08, 1.0).
         aspect_ratio_range (Sequence[float]): The part's width divided by its height,
             smallest and largest. Defaults to (3/4, 4/3).
-        color_type (str): See :class:`LoadResized`. Defaults to ``'color'``.
-        backend_args (dict, optional): Of mmengine's file backend. Defaults to None.
-
-    Raises:
-        ConfigError: An option is not an allowed value.
+        color_type, backend_args: See :class:`LoadResized`.
 
     Example:
         >>> train_pipeline = [
@@ -167,15 +157,11 @@ class LoadRandomResizedCrop(LoadResized):
         crop = RandomResizedCrop(scale, crop_ratio_range, aspect_ratio_range)
         super().__init__(crop, scale, color_type=color_type, backend_args=backend_args)
 
-    def choose(self, size: tuple[int, int]) -> tuple[Box, tuple[int, int]]:
+    def choose(self, size: tuple[int, int]) -> tuple[Box, tuple[int, int], dict]:
         """Draws a part, see the base class."""
         # mmcls looks at the shape alone; this image has no memory of its own.
-        image = np.broadcast_to(np.uint8(0), size)
-        return self.resize.rand_crop_params(image), self.resize.scale
-
-    def note(self, results: dict, size: tuple[int, int]) -> None:
-        """Adds the shape, see the base class."""
-        results['img_shape'] = results['img'].shape
+        image, scale = np.broadcast_to(np.uint8(0), size), self.resize.scale
+        return self.resize.rand_crop_params(image), scale, dict(img_shape=(*scale, 3))
 
 
 @TRANSFORMS.register_module()
@@ -187,11 +173,7 @@ class LoadResizeEdge(LoadResized):
 
     Args:
         scale (int): Length of the short edge in pixels.
-        color_type (str): See :class:`LoadResized`. Defaults to ``'color'``.
-        backend_args (dict, optional): Of mmengine's file backend. Defaults to None.
-
-    Raises:
-        ConfigError: An option is not an allowed value.
+        color_type, backend_args: See :class:`LoadResized`.
     """
 
     @checked_options
@@ -204,16 +186,16 @@ class LoadResizeEdge(LoadResized):
         edge = ResizeEdge(scale)
         super().__init__(edge, scale, color_type=color_type, backend_args=backend_args)
 
-    def choose(self, size: tuple[int, int]) -> tuple[Box, tuple[int, int]]:
+    def choose(self, size: tuple[int, int]) -> tuple[Box, tuple[int, int], dict]:
         """Takes the whole image, see the base class."""
-        scale, (height, width) = self.scale, size
         # In floats, as mmcls computes it.
-        if width < height:
-            return (0, 0, *size), (int(scale * height / width), scale)
-        return (0, 0, *size), (scale, int(scale * width / height))
-
-    def note(self, results: dict, size: tuple[int, int]) -> None:
-        """Adds shape and scale, see the base class."""
-        height, width = results['img_shape'] = results['img'].shape[:2]
-        results['scale'] = (width, height)
-        results['scale_factor'] = (width / size[1], height / size[0])
+        height, width = (int(self.scale * edge / min(size)) for edge in size)
+        return (
+            (0, 0, *size),
+            (height, width),
+            dict(
+                img_shape=(height, width),
+                scale=(width, height),
+                scale_factor=(width / size[1], height / size[0]),
+            ),
+        )

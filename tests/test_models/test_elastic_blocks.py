@@ -6,8 +6,8 @@ from mmcls.models.utils import SELayer
 from mmengine.runner import load_checkpoint
 
 from mmdsnas.errors import CheckpointError, ConfigError
-from mmdsnas.models.backbones import EfficientNetLite, elastic_blocks
-from mmdsnas.models.backbones.elastic_blocks import convolutions, sort_channels
+from mmdsnas.models import EfficientNetLite, elastic_blocks
+from mmdsnas.models.elastic_blocks import convolutions, sort_channels
 from mmdsnas.models.mutables import blocks_of
 from mmdsnas.registry import MODELS
 

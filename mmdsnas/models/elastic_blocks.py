@@ -2,7 +2,7 @@
 
 import copy
 from functools import partial
-from typing import Annotated, Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Annotated, Any, Sequence
 
 import torch
 import torch.nn as nn
@@ -14,9 +14,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.registry import MODELS
 from mmdsnas.utils.options import PartConfig, checked_options
-from ..mutables import ElasticMutableOP
-from ..mutables.elastic_mutable_op import part_index
-from ..weights import differences, shortened
+from .mutables import ElasticMutableOP
+from .mutables.elastic_mutable_op import part_index
+from .weights import differences, shortened
 
 BLOCKS = (InvertedResidual, MobileNetV2Block)
 # Channels are multiples of it: what CPUs and accelerators compute in one go.
@@ -30,7 +30,7 @@ Kernel = Annotated[int, Field(ge=1, le=15)]
 @MODELS.register_module()
 @checked_options
 def elastic_blocks(
-    backbone: Union[nn.Module, PartConfig],
+    backbone: nn.Module | PartConfig,
     expansions: Sequence[Expansion] = (4, 3, 2),
     kernels: Sequence[Kernel] = (3, 5),
     skip: bool = True,
@@ -78,7 +78,7 @@ def elastic_blocks(
 
 def _candidates(
     block: nn.Module, expansions: Sequence[float], kernels: Sequence[int], skip: bool
-) -> Dict[str, nn.Module]:
+) -> dict[str, nn.Module]:
     expand, depthwise, project = convolutions(block)
     inputs, middle = (expand or depthwise).in_channels, depthwise.out_channels
     kernel = depthwise.kernel_size[0]
@@ -102,7 +102,7 @@ def _candidates(
 
 def convolutions(
     block: nn.Module,
-) -> Tuple[Optional[nn.Conv2d], nn.Conv2d, nn.Conv2d]:
+) -> tuple[nn.Conv2d | None, nn.Conv2d, nn.Conv2d]:
     """Expanding, depthwise and projecting convolution of an inverted residual block.
 
     Raises:
@@ -167,7 +167,7 @@ def sort_channels(block: nn.Module) -> None:
             tensor.copy_(tensor[order])
 
 
-def _middle_norms(block: nn.Module) -> List[_BatchNorm]:
+def _middle_norms(block: nn.Module) -> list[_BatchNorm]:
     # Each convolution has one; the last's are the output's channels.
     return [m for m in block.modules() if isinstance(m, _BatchNorm)][:-1]
 
@@ -181,8 +181,8 @@ def _cut(module: nn.Module, name: str, shape: Sequence[int]) -> None:
 
 
 def _share_out(
-    blocks: Dict[str, ElasticMutableOP],
-    state_dict: Dict[str, Any],
+    blocks: dict[str, ElasticMutableOP],
+    state_dict: dict[str, Any],
     prefix: str,
     *_: Any,
 ) -> None:

@@ -1,3 +1,0 @@
-from .bias_free_cls_head import BiasFreeClsHead
-
-__all__ = ['BiasFreeClsHead']

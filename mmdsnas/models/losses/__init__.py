@@ -1,3 +1,0 @@
-from .smooth_cross_entropy import SmoothCrossEntropy
-
-__all__ = ['SmoothCrossEntropy']

@@ -1,3 +1,0 @@
-from .official_blocks import OfficialShuffleBlock, OfficialShuffleXception
-
-__all__ = ['OfficialShuffleBlock', 'OfficialShuffleXception']
