@@ -145,7 +145,7 @@ def test(
             data = runner.test_loop.dataloader.dataset
         model = getattr(runner.model, 'module', runner.model)
         if is_of_search(loaded) and not isinstance(model, DSNAS):
-            weights = child_of_search(loaded['state_dict'], model.state_dict())
+            weights = child_of_search(loaded['state_dict'], model)
             loaded['state_dict'] = weights
         # Data sets that are not mmengine's have none.
         classes = getattr(data, 'metainfo', {}).get('classes')

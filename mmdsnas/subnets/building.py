@@ -114,7 +114,7 @@ def build_child(
         use_recorded_subnet(model, checkpoint, options or {})
         child = MODELS.build(model)
     if is_of_search(checkpoint):
-        weights = child_of_search(checkpoint['state_dict'], child.state_dict())
+        weights = child_of_search(checkpoint['state_dict'], child)
         checkpoint = {**checkpoint, 'state_dict': weights}
     load_weights(child, checkpoint, path)
     warn_of_unfinished(checkpoint, path)

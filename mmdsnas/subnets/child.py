@@ -5,7 +5,8 @@ from typing import Any, Mapping
 
 from torch import Tensor, nn
 
-from mmdsnas.models import COSTS, DSNAS, OneHotMutableOP
+from mmdsnas.models import COSTS, DSNAS
+from mmdsnas.models.mutables import blocks_of
 from mmdsnas.models.weights import without_module
 from mmdsnas.utils.plain import plain
 from mmdsnas.versions import __version__
@@ -23,15 +24,16 @@ def child_state_dict(architecture: nn.Module, subnet: Subnet) -> dict[str, Tenso
     They are those of the supernet without the candidates that are not in the child.
     """
     check_subnet(architecture, subnet)
-    dropped = tuple(
-        f'{name}._candidates.{choice}.'
-        for name, module in architecture.named_modules()
-        if isinstance(module, OneHotMutableOP)
-        for choice in module.choices
-        if choice != subnet[module.alias or name]
-    )
-    weights = architecture.state_dict().items()
-    return {k: w.detach().cpu() for k, w in weights if not k.startswith(dropped)}
+    weights = architecture.state_dict()
+    shared: dict[str, Tensor] = {}
+    dropped: list[str] = []
+    for name, block in blocks_of(architecture).items():
+        chosen = subnet[block.alias or name]
+        shared |= block.shared_weights(chosen, weights, f'{name}.')
+        others = (choice for choice in block.choices if choice != chosen)
+        dropped += [f'{name}._candidates.{choice}.' for choice in others]
+    own = {k: w for k, w in weights.items() if not k.startswith(tuple(dropped))}
+    return {k: w.detach().cpu() for k, w in {**own, **shared}.items()}
 
 
 def child_checkpoint(algorithm: DSNAS, extra: Metadata | None = None) -> dict[str, Any]:
@@ -89,11 +91,15 @@ def is_of_search(checkpoint: Mapping[str, Any]) -> bool:
 
 
 def child_of_search(
-    weights: Mapping[str, Tensor], child: Mapping[str, Tensor]
+    weights: Mapping[str, Tensor], child: nn.Module
 ) -> dict[str, Tensor]:
-    """Takes from the weights of a search those that the state dict of a child has.
+    """Takes from the weights of a search those that a child has.
 
     They have the names of the child; what is missing is left out.
     """
-    names = {f'{SEARCH_PREFIX}{name}': name for name in child}
+    weights = dict(weights)
+    for name, block in blocks_of(child).items():
+        own = f'{SEARCH_PREFIX}{name}.'
+        weights |= block.shared_weights(block.export_chosen(), weights, own)
+    names = {f'{SEARCH_PREFIX}{name}': name for name in child.state_dict()}
     return {names[key]: weights[key] for key in weights if key in names}

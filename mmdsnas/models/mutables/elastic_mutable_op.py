@@ -1,5 +1,6 @@
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
+import torch
 import torch.nn as nn
 from torch import Size, Tensor
 from torch.nn.modules.batchnorm import _NormBase
@@ -61,7 +62,9 @@ class WeightPart(nn.Module):
 
     def forward(self) -> Tensor:
         """The part, a view of the larger weight."""
-        return self.weight[self.index]
+        part = self.weight[self.index]
+        # torch lets a view require a gradient also where it is made without a graph.
+        return part if torch.is_grad_enabled() else part.detach()
 
     def right_inverse(self, value: Tensor) -> tuple[()]:
         """Nothing is stored: the part has no values of its own."""
@@ -107,14 +110,19 @@ class ElasticMutableOP(OneHotMutableOP):
 
     def __init__(self, candidates: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(candidates, *args, **kwargs)
-        first, *others = self.choices
-        owner = dict(self.candidate(first).named_modules())
+        self._owner, *others = self.choices
+        # Indices of the shared weights in those of the first candidate, by name.
+        self._shared: dict[str, dict[str, Index]] = {}
+        owner = dict(self.candidate(self._owner).named_modules())
         for choice in others:
+            self._shared[choice] = shared = {}
             for path, module in self.candidate(choice).named_modules():
                 if path in owner and not isinstance(module, OWN):
-                    self._share(owner[path], module, f'{choice}.{path}')
+                    shared.update(self._share(owner[path], module, choice, path))
 
-    def _share(self, whole: nn.Module, module: nn.Module, where: str) -> None:
+    def _share(
+        self, whole: nn.Module, module: nn.Module, choice: str, path: str
+    ) -> Iterator[tuple[str, Index]]:
         for name, weight in list(module.named_parameters(recurse=False)):
             if getattr(whole, name, None) is None:
                 continue
@@ -122,18 +130,28 @@ class ElasticMutableOP(OneHotMutableOP):
                 part = WeightPart(whole, name, weight.shape)
             except ValueError as error:
                 raise ConfigError(
-                    f'candidate {where} of an ElasticMutableOP must have a part of the '
-                    f'weights of the first candidate, {self.choices[0]}, but its '
-                    f'{name} does not: {error}.'
+                    f'candidate {choice} of an ElasticMutableOP must have parts of the '
+                    f'weights of the first candidate, {self._owner}, but {path}.{name} '
+                    f'is none: {error}.'
                 ) from error
-            # Nothing reads the module meanwhile, so that other shapes do no harm.
             parametrize.register_parametrization(module, name, part)
+            yield '.'.join(filter(None, (path, name))), part.index
 
     def parameters_of(self, choice: str) -> list[nn.Parameter]:
-        """The parameters that executing a candidate reads."""
-        candidate = self.candidate(choice)
-        parts = [part.weight for _, _, part in weight_parts(candidate)]
-        return [*candidate.parameters(), *parts]
+        """See ``OneHotMutableOP``; what is shared is among them as a whole."""
+        parts = [part.weight for _, _, part in weight_parts(self.candidate(choice))]
+        return [*super().parameters_of(choice), *parts]
+
+    def shared_weights(
+        self, choice: str, state_dict: Mapping[str, Tensor], prefix: str
+    ) -> dict[str, Tensor]:
+        """See ``OneHotMutableOP``; the weights are copies."""
+        head, found = f'{prefix}_candidates.', {}
+        for name, index in self._shared.get(choice, {}).items():
+            whole = state_dict.get(f'{head}{self._owner}.{name}')
+            if whole is not None:
+                found[f'{head}{choice}.{name}'] = whole.detach()[index].clone()
+        return found
 
     def fix_chosen(self, chosen: str) -> None:
         """See ``OneHotMutableOP``; the candidate gets weights of its own."""

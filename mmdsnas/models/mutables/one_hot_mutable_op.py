@@ -1,5 +1,5 @@
 from functools import partial
-from typing import Annotated, Any, Callable, Iterable
+from typing import Annotated, Any, Callable, Iterable, Mapping
 
 import torch
 import torch.nn as nn
@@ -96,6 +96,25 @@ class OneHotMutableOP(OneShotMutableOP, DiffMutableModule):
     def candidate(self, choice: str) -> nn.Module:
         """A candidate operation by its name."""
         return self._candidates[choice]
+
+    def parameters_of(self, choice: str) -> list[nn.Parameter]:
+        """The parameters that executing a candidate reads."""
+        return list(self._candidates[choice].parameters())
+
+    def shared_weights(
+        self, choice: str, state_dict: Mapping[str, Tensor], prefix: str
+    ) -> dict[str, Tensor]:
+        """Weights of a candidate that stand in a state dict under another one's name.
+
+        Args:
+            choice (str): The candidate.
+            state_dict (Mapping[str, Tensor]): Of the supernet.
+            prefix (str): What the names of this block start with.
+
+        Returns:
+            dict[str, Tensor]: By the candidate's own names; here there are none.
+        """
+        return {}
 
     def forward(
         self, *args: Any, arch_param: Tensor | None = None, **kwargs: Any

@@ -118,17 +118,19 @@ class GroupedMutator(NasMutator):
         self._apply_fixed()
 
     def freeze_unselected(self) -> None:
-        """Freezes the candidates that no path can have any more.
+        """Freezes what no path executes any more, but leaves it in the state dict.
 
-        They stay in the state dict. Only for good: once all groups are fixed.
+        Only for good: once all groups are fixed.
         """
-        for candidate in self._unselected():
-            candidate.requires_grad_(False)
+        for parameter in self._unselected():
+            parameter.requires_grad_(False)
 
-    def _unselected(self) -> Iterator[nn.Module]:
+    def _unselected(self) -> Iterator[nn.Parameter]:
         for name, choice in self._fixed_path.items():
             for block in self.search_groups[name]:
-                yield from (block.candidate(c) for c in block.choices if c != choice)
+                # Candidates may share weights.
+                used = set(block.parameters_of(choice))
+                yield from (p for p in block.parameters() if p not in used)
 
     def _apply_fixed(self) -> None:
         """Lets alpha, blocks and gradients follow what ``_fixed`` says."""
@@ -142,8 +144,8 @@ class GroupedMutator(NasMutator):
             self.arch_params[name].grad = None
             for block in self.search_groups[name]:
                 block.current_choice, block.gate = choice, None
-        for candidate in self._unselected():
-            candidate.zero_grad()
+        for parameter in self._unselected():
+            parameter.grad = None
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         self._prepare(state_dict, prefix)

@@ -7,8 +7,10 @@ import torch.nn.functional as F
 from mmcls.models.utils import InvertedResidual
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.models.mutables import ElasticMutableOP
+from mmdsnas.models.mutables import ElasticMutableOP, OneHotMutableOP, blocks_of
 from mmdsnas.models.mutables.elastic_mutable_op import part_index
+from mmdsnas.subnets import child_checkpoint, child_of_search
+from tests.toy import ToyNet, algorithm_of
 
 
 def block(**others):
@@ -137,3 +139,49 @@ def test_parameters_of_a_candidate():
 def test_a_candidate_that_is_no_part_is_refused(wrong):
     with pytest.raises(ConfigError, match='wrong.*large.*weight'):
         block(wrong=wrong)
+
+
+def searched(cls=ElasticMutableOP):
+    torch.manual_seed(0)
+    large, small = (nn.Sequential(nn.Linear(6, n), nn.Linear(n, 6)) for n in (8, 4))
+    net = ToyNet(
+        [cls(nn.ModuleDict(dict(large=large, small=small, skip=nn.Identity())))]
+    )
+    return algorithm_of(net)
+
+
+def test_costs_are_those_of_candidates_with_weights_of_their_own():
+    elastic, own = searched(), searched(OneHotMutableOP)
+    assert elastic.cost_table.blocks == own.cost_table.blocks
+
+
+@pytest.mark.parametrize('choice', ['large', 'small', 'skip'])
+def test_what_a_child_shares_is_trained_on(choice):
+    algorithm = searched()
+    mutator, (block,) = algorithm.mutator, blocks_of(algorithm).values()
+    shared = [p for p in block.candidate('large').parameters()]
+    for parameter in shared:
+        parameter.grad = torch.ones_like(parameter)
+    mutator.fix({name: choice for name in mutator.search_groups})
+    mutator.freeze_unselected()
+    kept = choice != 'skip'
+    assert {p.requires_grad for p in shared} == {kept}
+    assert {p.grad is not None for p in shared} == {kept}
+
+
+@pytest.mark.parametrize('choice', ['large', 'small', 'skip'])
+def test_a_child_has_its_part_of_the_weights(choice):
+    algorithm = searched()
+    mutator, (name,) = algorithm.mutator, blocks_of(algorithm.architecture)
+    mutator.fix({group: choice for group in mutator.search_groups})
+    checkpoint = child_checkpoint(algorithm)
+    child = copy.deepcopy(algorithm.architecture)
+    child.get_submodule(name).fix_chosen(choice)
+    expected = {k: v.clone() for k, v in child.state_dict().items()}
+    assert checkpoint['state_dict'].keys() == expected.keys()
+    of_search = child_of_search(algorithm.state_dict(), child)
+    for found in (checkpoint['state_dict'], of_search):
+        assert all(torch.equal(found[key], expected[key]) for key in expected)
+    # A file of the child has no more than the child.
+    size = sum(w.untyped_storage().nbytes() for w in of_search.values())
+    assert size == sum(w.numel() * w.element_size() for w in expected.values())

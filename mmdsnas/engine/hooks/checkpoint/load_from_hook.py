@@ -41,7 +41,7 @@ class LoadFromHook(Hook):
         own, weights = model.state_dict(), without_module(checkpoint['state_dict'])
         begins = isinstance(runner._train_loop, BaseLoop) and not runner._resume
         if not isinstance(model, DSNAS) and is_of_search(checkpoint):
-            weights = checkpoint['state_dict'] = child_of_search(weights, own)
+            weights = checkpoint['state_dict'] = child_of_search(weights, model)
             check_weights(own, weights, path)
         # A test, and a resumed run, take all.
         elif begins and isinstance(model, DSNAS):
