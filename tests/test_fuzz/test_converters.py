@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from mmdsnas import load_child
 from mmdsnas.errors import UserError
 from mmdsnas.models.weights import check_weights
 from mmdsnas.registry import MODELS
@@ -185,9 +186,12 @@ def take_child(source, child) -> None:
     checkpoint = load_checkpoint(source)
     last_lr(checkpoint)
     recorded_subnet(checkpoint)
-    own = torch.load(child, weights_only=True)['state_dict']
     if is_of_search(checkpoint):
-        weights = child_of_search(checkpoint['state_dict'], own)
+        model = load_child(child)
+        weights, own = (
+            child_of_search(checkpoint['state_dict'], model),
+            model.state_dict(),
+        )
         check_weights(own, weights, source)
 
 

@@ -12,6 +12,7 @@ from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.words import shown
+from ..mutables.elastic_mutable_op import weight_parts
 from .latency import LatencyMeter
 
 # Amounts of costs by their names, each in its unit; what was not measured is absent.
@@ -79,6 +80,9 @@ def _counted(name: str, estimator, module, args, output) -> float | None:
     counts = name != '__flops__' or counter.startswith(LAYERS[estimator.count])
     if not counts or counter in estimator.flops_params_cfg.get('disabled_counters', ()):
         return 0.0
+    if name == '__params__' and (shared := list(weight_parts(module))):
+        parts = (part().numel() for _, _, part in shared)
+        return float(sum(parts) + sum(p.numel() for p in module.parameters()))
     # A counter leaves its numbers on the module.
     module.__flops__ = module.__params__ = 0.0
     RAZOR_TASK_UTILS.get(counter)().add_count_hook(module, args, output)
