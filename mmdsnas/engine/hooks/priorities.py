@@ -6,8 +6,10 @@ Hooks of one number do not depend on each other. mmengine's own have theirs in m
 PRIORITY = {
     # Before anything trains: network and data fit each other.
     'DataCheckHook': 0,
+    # Before SelectChildHook, which chooses by alpha.
+    'ScoreCandidatesHook': 0,
     # Before SearchStageHook, which fixes what is left.
-    'SelectChildHook': 0,
+    'SelectChildHook': 5,
     'RuntimeInfoHook': 10,
     # Gone before another hook prints its results at the end.
     'ProgressBarHook': 10,

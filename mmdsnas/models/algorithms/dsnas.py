@@ -1,6 +1,6 @@
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Literal
 
 import torch
 import torch.nn as nn
@@ -21,7 +21,8 @@ from ..lazy import materialise, weights_all_there
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, PathSample
 from ..mutators.most_probable import ConstrainedArgmax
-from .stages import StagedAlgorithm
+from .stages import Stage, StagedAlgorithm
+from .teacher import Teacher, outputs_of
 
 
 @MODELS.register_module()
@@ -54,6 +55,13 @@ class DSNAS(StagedAlgorithm):
             dict of several limits), ``weight``, ``form``, ``count_fixed_part``.
             None: no limit. The child is always within the limit.
         gradient_estimator (dict): How ``alpha`` gets its gradient.
+        pretrain_path (str): What the pretrain stage trains and evaluates: paths that
+            are ``'sampled'``, or that of the ``'first'`` candidates, for a pretrained
+            network, see ``elastic_blocks``.
+        distillation (dict, optional): In the finetune stage the child learns from the
+            path of first candidates as the pretrain stage left it, too. Options of
+            MMRazor's ``KLDivergence``: ``loss_weight``, ``tau``; or the config of
+            another loss of two logits.
         share_path (bool): Whether all ranks draw the same path, rather than each
             its own: the estimate of ``alpha``'s gradient is then noisier.
         channels_last (bool): Whether the weights of convolutions lie in memory with
@@ -82,6 +90,8 @@ class DSNAS(StagedAlgorithm):
         resource_estimator: Any = None,
         cost: dict[str, Any] | None = None,
         gradient_estimator: Any = None,
+        pretrain_path: Literal['sampled', 'first'] = 'sampled',
+        distillation: dict[str, Any] | None = None,
         share_path: bool = False,
         channels_last: bool = False,
         norm_training: bool = False,
@@ -123,6 +133,10 @@ class DSNAS(StagedAlgorithm):
         self.gradient_estimator = part_of(
             'gradient_estimator', gradient_estimator, TASK_UTILS, *kinds
         )
+        self.pretrain_path = pretrain_path
+        self.teacher = None
+        if distillation is not None:
+            self.teacher = Teacher(self.architecture, distillation)
         self.share_path = share_path
         self.norm_training = norm_training
         self._constrained = False
@@ -175,7 +189,7 @@ class DSNAS(StagedAlgorithm):
             self.set_evaluated()
             return self._task_losses(inputs, data_samples)
         key = self.seed, self.next_iteration(), 0 if self.share_path else get_rank()
-        path = self.mutator.draw_path(*key)
+        path = self.first_path() or self.mutator.draw_path(*key)
         self.mutator.set_choices(path)
         trains_alpha = self.searching and self.trains_alpha
         losses_of = partial(self._task_losses, inputs, data_samples)
@@ -187,9 +201,14 @@ class DSNAS(StagedAlgorithm):
         return {**losses, **self._cost_losses(path, trains_alpha)}
 
     def _task_losses(self, inputs, data_samples) -> dict[str, Tensor]:
-        losses = self.architecture(inputs, data_samples, mode='loss')
+        teaches = self.teacher and self.training and self.stage is Stage.FINETUNE
+        with outputs_of(self.head) if teaches else nullcontext() as logits:
+            losses = self.architecture(inputs, data_samples, mode='loss')
         self.check_losses(losses)
-        return {f'task.{name}': value for name, value in losses.items()}
+        losses = {f'task.{name}': value for name, value in losses.items()}
+        if teaches:
+            losses['distillation.loss'] = self.teacher(inputs, logits[-1])
+        return losses
 
     # Limits on the cost
 

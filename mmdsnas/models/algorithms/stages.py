@@ -119,6 +119,8 @@ class StagedAlgorithm(BaseAlgorithm):
         self.stage, mutator = self.stage_of(epoch), self.mutator
         if self.stage is Stage.PRETRAIN:
             return {}
+        if self.teacher is not None and epoch == self.pretrain_epochs:
+            self.teacher.keep(self.architecture)
         if self.stage is Stage.SEARCH:
             last = max(self.finetune_epochs - self.pretrain_epochs - 1, 1)
             self.gradient_estimator.progress = (epoch - self.pretrain_epochs) / last
@@ -173,7 +175,15 @@ class StagedAlgorithm(BaseAlgorithm):
 
     def set_evaluated(self) -> None:
         """Lets the blocks execute the child, or the path of :meth:`evaluating`."""
-        self.mutator.set_choices(self._evaluated or self.mutator.derive_child())
+        path = self._evaluated or self.first_path() or self.mutator.derive_child()
+        self.mutator.set_choices(path)
+
+    def first_path(self) -> dict[str, str] | None:
+        """The path of first candidates, while the pretrain stage is that of them."""
+        if self.stage is not Stage.PRETRAIN or self.pretrain_path != 'first':
+            return None
+        mutator = self.mutator
+        return {name: mutator.choices(name)[0] for name in mutator.search_groups}
 
     def _forward(self, inputs, data_samples=None):
         """Output of the child, see mmengine's ``mode='tensor'``."""

@@ -1,4 +1,4 @@
-from typing import Iterator, Mapping
+from typing import Iterator, Mapping, Sequence
 
 import torch
 import torch.nn as nn
@@ -97,6 +97,13 @@ class GroupedMutator(NasMutator):
     def log_probs(self, names: list[str]) -> Tensor:
         """Log-probabilities of free groups, like ``probs``; padding is -infinity."""
         return F.pad_logits([self.arch_params[n] for n in names]).log_softmax(-1)
+
+    @torch.no_grad()
+    def set_logits(self, logits: Mapping[str, Sequence[float]]) -> None:
+        """Sets ``alpha`` of groups to log-probabilities, up to a constant."""
+        for name, values in logits.items():
+            alpha = self.arch_params[name]
+            alpha.copy_(torch.as_tensor(values).to(alpha))
 
     # Fixing
 
