@@ -1,6 +1,6 @@
 """The most probable path within limits on its cost, as an integer program."""
 
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 from scipy.optimize import LinearConstraint, milp
@@ -19,7 +19,11 @@ EXCLUDED, MARGIN = 50, 1e-9
 
 
 def most_probable_path(
-    log_probs: np.ndarray, costs: np.ndarray, limits: np.ndarray, rest: Any = 0.0
+    log_probs: np.ndarray,
+    costs: np.ndarray,
+    limits: np.ndarray,
+    rest: Any = 0.0,
+    besides: Sequence[Sequence[int]] = (),
 ) -> list[int] | None:
     """The path of the largest probability whose costs are within all limits.
 
@@ -35,6 +39,7 @@ def most_probable_path(
             units; what stands at the padding does not matter.
         limits (np.ndarray): Shape ``(M, )``.
         rest (np.ndarray | float): What counts besides, shape ``(M, )``.
+        besides (Sequence[Sequence[int]]): Paths that are left out.
 
     Returns:
         list[int], optional: Index of the candidate of each group; None if no path is
@@ -45,15 +50,22 @@ def most_probable_path(
         np.asarray(v, dtype=np.float64) for v in (log_probs, costs, limits, rest)
     )
     best = log_probs.argmax(1)
-    if (path_costs(costs, best) + rest <= limits).all():
+    within = (path_costs(costs, best) + rest <= limits).all()
+    if within and best.tolist() not in besides:
         return best.tolist()
     groups, slots = np.nonzero(np.isfinite(log_probs))
     gains = log_probs[groups, slots] - log_probs.max(1)[groups]
     rows, limits_scaled = _scaled(costs[:, groups, slots], limits - rest)
     one_each = (groups == np.arange(len(log_probs))[:, None]).astype(float)
-    excluded: list[LinearConstraint] = []
+
+    def other_than(path: Sequence[int]) -> LinearConstraint:
+        taken = slots == np.asarray(path)[groups]
+        return LinearConstraint(taken.astype(float), ub=len(log_probs) - 1)
+
+    excluded = [other_than(path) for path in besides]
     while True:
-        margin = MARGIN * np.abs(limits_scaled) if len(excluded) > EXCLUDED else 0.0
+        above = len(excluded) - len(besides)
+        margin = MARGIN * np.abs(limits_scaled) if above > EXCLUDED else 0.0
         solved = milp(
             -_scaled(gains[None], np.zeros(1))[0][0],
             integrality=np.ones(len(groups)),
@@ -68,11 +80,10 @@ def most_probable_path(
         if solved.x is None:
             assert solved.status == 2, solved.message  # infeasible
             return None
-        taken = solved.x > 0.5
-        path = slots[taken]
+        path = slots[solved.x > 0.5]
         if (path_costs(costs, path) + rest <= limits).all():
             return path.tolist()
-        excluded.append(LinearConstraint(taken.astype(float), ub=len(path) - 1))
+        excluded.append(other_than(path))
 
 
 def path_costs(costs: np.ndarray, path: np.ndarray) -> np.ndarray:
