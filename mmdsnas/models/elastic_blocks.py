@@ -37,8 +37,9 @@ def elastic_blocks(
 ) -> nn.Module:
     """Makes the inverted residual blocks of a network searchable.
 
-    The candidates of a block are the block itself, smaller ones that share its weights
-    (see ``ElasticMutableOP``), and the identity where it has a shortcut. Weights of the
+    The candidates of a block are the block itself (``full``), smaller ones that share
+    its weights, see ``ElasticMutableOP`` (``e4``: expansion 4; ``e4_k3``: with a kernel
+    of 3, too), and the identity where it has a shortcut (``skip``). Weights of the
     network as it was, of ``init_cfg`` or ``load_from``, are loaded as they are: the
     middle channels of each block are then sorted by their importance, the sum of the
     absolute weights that project them (Cai et al. 2020, section 3.3), and every
@@ -82,19 +83,18 @@ def _candidates(
     expand, depthwise, project = convolutions(block)
     inputs, middle = (expand or depthwise).in_channels, depthwise.out_channels
     kernel = depthwise.kernel_size[0]
-    sizes = {middle / inputs: middle}
-    if expand is not None:
-        sizes |= {
-            e: make_divisible(e * inputs, DIVISOR) for e in sorted(expansions)[::-1]
-        }
-    candidates = {}
-    for expansion, channels in sizes.items():
-        for k in (kernel, *sorted(kernels, reverse=True)):
-            same_centre = k <= kernel and (kernel - k) % 2 == 0
-            name = f'e{expansion:g}_k{k}'.replace('.', '_')
-            if channels <= middle and same_centre and name not in candidates:
-                whole = channels == middle and k == kernel
-                candidates[name] = block if whole else shrunk(block, channels, k)
+    sizes = {'full': middle}
+    for expansion in sorted(expansions, reverse=True) if expand is not None else ():
+        channels = make_divisible(expansion * inputs, DIVISOR)
+        if channels < middle:
+            sizes[f'e{expansion:g}'.replace('.', '_')] = channels
+    smaller = [k for k in sorted(kernels)[::-1] if k < kernel and (kernel - k) % 2 == 0]
+    candidates = {'full': block}
+    for name, channels in sizes.items():
+        if name != 'full':
+            candidates[name] = shrunk(block, channels, kernel)
+        for k in smaller:
+            candidates[f'{name}_k{k}'] = shrunk(block, channels, k)
     if skip and inputs == project.out_channels and set(depthwise.stride) == {1}:
         candidates['skip'] = nn.Identity()
     return candidates

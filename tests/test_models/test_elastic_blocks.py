@@ -67,14 +67,14 @@ def test_choices():
     blocks = blocks_of(network)
     # The first block has no expansion, and the last three differ in width or stride.
     assert len(blocks) == 15 and 'layers.1.0' not in blocks
-    sizes = [f'e{e}_k{k}' for e in (6, 4, 3, 2) for k in (5, 3)]
+    sizes = ['full', 'full_k3', 'e4', 'e4_k3', 'e3', 'e3_k3', 'e2', 'e2_k3']
     assert blocks['layers.3.1'].choices == [*sizes, 'skip']
     assert blocks['layers.3.0'].choices == sizes
-    assert blocks['layers.2.1'].choices == ['e6_k3', 'e4_k3', 'e3_k3', 'e2_k3', 'skip']
+    assert blocks['layers.2.1'].choices == ['full', 'e4', 'e3', 'e2', 'skip']
     for name, block in blocks.items():
         whole = convolutions(plain.get_submodule(name))[1].out_channels
-        for choice in block.choices[:-1]:
-            if choice != 'skip':
+        for choice in block.choices:
+            if choice[0] == 'e':
                 _, depthwise, _ = convolutions(block.candidate(choice))
                 assert depthwise.out_channels % 8 == 0
                 wanted = whole * float(choice[1]) / 6
@@ -84,9 +84,9 @@ def test_choices():
 @pytest.mark.parametrize(
     'options, choices',
     [
-        (dict(expansions=[3]), ['e6_k5', 'e6_k3', 'e3_k5', 'e3_k3', 'skip']),
-        (dict(expansions=[], kernels=[], skip=True), ['e6_k5', 'skip']),
-        (dict(expansions=[8, 5], kernels=[5, 4, 7], skip=False), ['e6_k5', 'e5_k5']),
+        (dict(expansions=[3]), ['full', 'full_k3', 'e3', 'e3_k3', 'skip']),
+        (dict(expansions=[], kernels=[], skip=True), ['full', 'skip']),
+        (dict(expansions=[8, 5], kernels=[5, 4, 7], skip=False), ['full', 'e5']),
     ],
 )
 def test_options(options, choices):

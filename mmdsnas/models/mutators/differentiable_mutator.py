@@ -1,5 +1,6 @@
 from typing import Annotated, Mapping, Sequence
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -111,6 +112,18 @@ class DifferentiableMutator(GroupedMutator):
         else:
             chosen = torch.where(fixed < 0, logits.argmax(-1), fixed).tolist()
         return {n: self.choices(n)[k] for n, k in zip(self._names, chosen)}
+
+    @torch.no_grad()
+    def most_probable(self, number: int) -> list[Path]:
+        """The most probable paths within the limits, the child first."""
+        logits = F.pad_logits([self.arch_params[name] for name in self._names])
+        limits = self.limits or ConstrainedArgmax(
+            np.zeros((0, *logits.shape)), np.zeros(0)
+        )
+        return [
+            {n: self.choices(n)[k] for n, k in zip(self._names, chosen)}
+            for chosen in limits.ranked(logits, self._fixed, number)
+        ]
 
     @torch.no_grad()
     def confidence(self) -> dict[str, float]:

@@ -72,7 +72,11 @@ def most_probable_path(
             bounds=(0, 1),
             constraints=[
                 LinearConstraint(one_each, 1, 1),
-                LinearConstraint(rows, ub=limits_scaled - margin),
+                *(
+                    [LinearConstraint(rows, ub=limits_scaled - margin)]
+                    if len(rows)
+                    else []
+                ),
                 *excluded,
             ],
             options=dict(mip_rel_gap=0),
@@ -96,6 +100,14 @@ def _scaled(rows: np.ndarray, limits: np.ndarray):
     sizes = np.abs(rows).max(1) / SCALE
     sizes[sizes == 0] = 1.0
     return rows / sizes[:, None], limits / sizes
+
+
+def _allowed(logits: Tensor, fixed: Tensor) -> np.ndarray:
+    """Log-probabilities, minus infinity beside a fixed candidate."""
+    log_probs = logits.detach().cpu().double().log_softmax(-1).numpy()
+    settled = fixed.cpu().numpy()[:, None]
+    others = np.arange(log_probs.shape[1]) != settled
+    return np.where((settled >= 0) & others, -np.inf, log_probs)
 
 
 class ConstrainedArgmax:
@@ -130,16 +142,14 @@ class ConstrainedArgmax:
         Raises:
             ConfigError: What is fixed leaves no path within the limits.
         """
-        log_probs = logits.detach().cpu().double().log_softmax(-1).numpy()
         settled = fixed.cpu().numpy()
         if (settled >= 0).all():
             # A latency that was measured again must not refuse a finished search.
             return settled.tolist()
         # The values themselves, so that no way of changing them is overlooked.
-        key = log_probs.tobytes() + settled.tobytes()
+        allowed = _allowed(logits, fixed)
+        key = allowed.tobytes() + settled.tobytes()
         if self._last is None or self._last[0] != key:
-            others = np.arange(log_probs.shape[1]) != settled[:, None]
-            allowed = np.where((settled >= 0)[:, None] & others, -np.inf, log_probs)
             path = most_probable_path(allowed, self.costs, self.limits, self.rest)
             if path is None:
                 raise ConfigError(
@@ -149,6 +159,19 @@ class ConstrainedArgmax:
                 )
             self._last = key, path
         return list(self._last[1])
+
+    def ranked(self, logits: Tensor, fixed: Tensor, number: int) -> list[list[int]]:
+        """The most probable paths, as many as there are of ``number``."""
+        paths = [self(logits, fixed)]
+        allowed = _allowed(logits, fixed)
+        while len(paths) < number:
+            path = most_probable_path(
+                allowed, self.costs, self.limits, self.rest, besides=paths
+            )
+            if path is None:
+                break
+            paths.append(path)
+        return paths
 
     def fixable(self, probs: np.ndarray, chosen: Mapping[int, int]) -> list[int]:
         """Groups that can be fixed without a mean cost above a limit.
