@@ -1,6 +1,7 @@
-"""What a network loses by each of its candidates alone."""
+"""How far the outputs of paths are from those of a trained network."""
 
-from typing import Any, Sequence
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -13,38 +14,52 @@ from mmdsnas.models.state import state_kept
 from mmdsnas.utils.progress import progress
 
 
-@torch.no_grad()
-def candidate_scores(
-    algorithm: DSNAS, reference: Path, batches: Sequence[Any]
-) -> dict[str, list[float]]:
-    """Scores candidates by replacing one block (Puzzle, arXiv 2411.19146, section 3).
-
-    The score of a candidate is the KL divergence of the outputs of the path with it
-    from those of the reference, in nats, as the mean over the images; BatchNorm
-    normalizes by the batch.
+@contextmanager
+def output_distance(
+    algorithm: DSNAS, batches: Sequence[Any]
+) -> Iterator[Callable[[Path], float]]:
+    """While open, measures paths by their outputs.
 
     Args:
         algorithm (DSNAS): The search; it is as before afterwards.
-        reference (dict[str, str]): The path that a single candidate is put into.
-        batches (Sequence): Of training images, as a data loader gives them.
+        batches (Sequence): Of images, as a data loader gives them.
 
-    Returns:
-        dict[str, list[float]]: By group, in the order of its candidates.
+    Yields:
+        callable: Gives the KL divergence, in nats, of the outputs of a path from those
+        of the path of first candidates, as the mean over the images. BatchNorm
+        normalizes by the batch.
     """
-    mutator = algorithm.mutator
-    tried = [(name, c) for name in mutator.free for c in mutator.choices(name)]
-    scores: dict[str, list[float]] = {name: [] for name in mutator.free}
-    with state_kept(algorithm):
+    with torch.no_grad(), state_kept(algorithm):
         algorithm.eval()
         inputs = [algorithm.data_preprocessor(batch, False) for batch in batches]
-        wanted = _log_probs(algorithm, reference, inputs)
+        wanted = _log_probs(algorithm, algorithm.first_path(), inputs)
+
+        def distance(path: Path) -> float:
+            found = _log_probs(algorithm, path, inputs)
+            return float(
+                F.kl_div(found, wanted, reduction='batchmean', log_target=True)
+            )
+
+        yield distance
+
+
+def candidate_scores(
+    algorithm: DSNAS, batches: Sequence[Any]
+) -> dict[str, list[float]]:
+    """Scores candidates by replacing one block (Puzzle, arXiv 2411.19146, section 3).
+
+    The score of a candidate is the :func:`output_distance` of the path of first
+    candidates with it in its group.
+
+    Returns:
+        dict[str, list[float]]: By free group, in the order of its candidates.
+    """
+    mutator, first = algorithm.mutator, algorithm.first_path()
+    tried = [(name, c) for name in mutator.free for c in mutator.choices(name)]
+    scores: dict[str, list[float]] = {name: [] for name in mutator.free}
+    with output_distance(algorithm, batches) as distance:
         for name, choice in progress(tried, 'Scoring candidates'):
-            if choice == reference[name]:
-                scores[name].append(0.0)
-                continue
-            found = _log_probs(algorithm, {**reference, name: choice}, inputs)
-            loss = F.kl_div(found, wanted, reduction='batchmean', log_target=True)
-            scores[name].append(float(loss))
+            scores[name].append(distance({**first, name: choice}))
     return scores
 
 

@@ -189,7 +189,8 @@ class DSNAS(StagedAlgorithm):
             self.set_evaluated()
             return self._task_losses(inputs, data_samples)
         key = self.seed, self.next_iteration(), 0 if self.share_path else get_rank()
-        path = self.first_path() or self.mutator.draw_path(*key)
+        draw = self.mutator.draw_path
+        path = self.first_path() if self.trains_first else draw(*key)
         self.mutator.set_choices(path)
         trains_alpha = self.searching and self.trains_alpha
         losses_of = partial(self._task_losses, inputs, data_samples)

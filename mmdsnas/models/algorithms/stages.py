@@ -175,15 +175,23 @@ class StagedAlgorithm(BaseAlgorithm):
 
     def set_evaluated(self) -> None:
         """Lets the blocks execute the child, or the path of :meth:`evaluating`."""
-        path = self._evaluated or self.first_path() or self.mutator.derive_child()
+        path = self._evaluated
+        if path is None:
+            path = (
+                self.first_path() if self.trains_first else self.mutator.derive_child()
+            )
         self.mutator.set_choices(path)
 
-    def first_path(self) -> dict[str, str] | None:
-        """The path of first candidates, while the pretrain stage is that of them."""
-        if self.stage is not Stage.PRETRAIN or self.pretrain_path != 'first':
-            return None
+    @property
+    def trains_first(self) -> bool:
+        """Whether the stage is one that trains the path of first candidates alone."""
+        return self.stage is Stage.PRETRAIN and self.pretrain_path == 'first'
+
+    def first_path(self) -> dict[str, str]:
+        """The path of first candidates, in groups that are not fixed."""
         mutator = self.mutator
-        return {name: mutator.choices(name)[0] for name in mutator.search_groups}
+        first = {name: mutator.choices(name)[0] for name in mutator.search_groups}
+        return {**first, **mutator.fixed}
 
     def _forward(self, inputs, data_samples=None):
         """Output of the child, see mmengine's ``mode='tensor'``."""

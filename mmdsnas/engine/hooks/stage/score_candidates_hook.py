@@ -40,9 +40,7 @@ class ScoreCandidatesHook(Hook):
         with averaged_weights(runner), random_states_kept(runner.seed):
             loader = train_loader(runner, 'ScoreCandidatesHook')
             batches = list(islice(loader, self.num_batches))
-            first = {name: mutator.choices(name)[0] for name in mutator.search_groups}
-            path = {**first, **mutator.fixed}
-            scores = candidate_scores(algorithm, path, batches)
+            scores = candidate_scores(algorithm, batches)
         mutator.set_logits(
             {name: [-s / self.scale for s in own] for name, own in scores.items()}
         )
