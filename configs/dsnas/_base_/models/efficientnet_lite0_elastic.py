@@ -31,4 +31,3 @@ model = dict(
     pretrain_path='first',
     distillation=dict(loss_weight=1.0),
 )
-default_hooks = dict(score_candidates=dict(type='ScoreCandidatesHook'))
