@@ -1,5 +1,5 @@
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Callable, Iterator
 
 import torch
@@ -179,7 +179,7 @@ class DSNAS(StagedAlgorithm):
         self.mutator.set_choices(path)
         trains_alpha = self.searching and self.trains_alpha
         losses_of = partial(self._task_losses, inputs, data_samples)
-        task = Task(losses_of, self.architecture)
+        task = Task(losses_of, lambda: self._norms)
         if trains_alpha or (self.searching and self.gradient_estimator.mixes):
             losses = self.gradient_estimator(PathSample(self.mutator, path, key), task)
         else:
@@ -190,6 +190,11 @@ class DSNAS(StagedAlgorithm):
         losses = self.architecture(inputs, data_samples, mode='loss')
         self.check_losses(losses)
         return {f'task.{name}': value for name, value in losses.items()}
+
+    @cached_property
+    def _norms(self) -> list[nn.Module]:
+        # Looked for when they are needed: a wrapper may have put others in place.
+        return batch_norms(self.architecture)
 
     # Limits on the cost
 
