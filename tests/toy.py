@@ -10,6 +10,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmdsnas.models import DSNAS, DifferentiableMutator, OneHotMutableOP
+from mmdsnas.models.batch_norm import batch_norms
 from mmdsnas.models.gradient_estimators import Task
 from mmdsnas.registry import MODELS
 
@@ -156,7 +157,7 @@ def searching(net: BaseModel, **kwargs) -> DSNAS:
 
 def task_of(net: ToyNet) -> Task:
     """A toy's losses of one batch, as a gradient estimator asks for them."""
-    return Task(lambda: net(*batch(), mode='loss'), net)
+    return Task(lambda: net(*batch(), mode='loss'), lambda: batch_norms(net))
 
 
 def all_paths(mutator: DifferentiableMutator) -> list[dict[str, str]]:

@@ -22,7 +22,8 @@ class Digits(GrayImagesMixin, BaseDataset):
             ``'train'``, or ``'test'`` if ``test_mode`` is True.
         val_ratio (float): Part of each class that is held out as ``test``.
             Defaults to 0.2.
-        test_mode, **kwargs: See :class:`mmcls.datasets.BaseDataset`.
+        test_mode (bool): See :class:`mmcls.datasets.BaseDataset`, as for other
+            arguments.
     """
 
     METAINFO = {'classes': tuple('0123456789')}

@@ -55,7 +55,8 @@ class FashionMNIST(GrayImagesMixin, _FashionMNIST):
         num_samples (int, optional): Take only so many samples of the split,
             equally many of each class (as far as the number allows), the
             first ones in the file. None takes all.
-        test_mode, **kwargs: See :class:`mmcls.datasets.BaseDataset`.
+        test_mode (bool): See :class:`mmcls.datasets.BaseDataset`, as for other
+            arguments.
 
     Raises:
         ConfigError: ``num_samples`` is more than there are.

@@ -20,8 +20,8 @@ from mmdsnas.subnets.checkpoint import load_checkpoint
 from mmdsnas.utils.data_sets import pipeline_of
 from mmdsnas.utils.files import check_writable, write_atomically
 from .comparison import Comparison, compare
+from .description import describe
 from .formats import DEFAULT, FORMATS, INT8_FORMATS, ChildFormat, Run
-from .metadata import describe
 from .network import Network, eval_copy, reference, trace
 
 # A part of the largest logit: float32 in another order of additions gives 1e-6 to

@@ -40,6 +40,9 @@ class Given:
     resume: bool | str | Path = False
     amp: bool = False
     auto_scale_lr: bool = False
+    # The checkpoint of a test, and the folder for its pictures.
+    tested: dict[str, Any] | None = None
+    show_dir: str | Path | None = None
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
 

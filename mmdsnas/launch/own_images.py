@@ -46,7 +46,7 @@ SIZED = {
 }
 
 
-class Plan(NamedTuple):
+class TrainingPlan(NamedTuple):
     """How a network is trained: pixels of an image's edge, epochs, images of a step."""
 
     input_size: int
@@ -54,7 +54,7 @@ class Plan(NamedTuple):
     batch_size: int
 
 
-def plan_for(num_images: int, size: Sequence[int]) -> Plan:
+def plan_for(num_images: int, size: Sequence[int]) -> TrainingPlan:
     """What suits an amount of data, if nothing else is known of it.
 
     The input is the images' median short edge, rounded up to a multiple of 32, from
@@ -69,7 +69,7 @@ def plan_for(num_images: int, size: Sequence[int]) -> Plan:
     edge = STRIDE * math.ceil(min(size) / STRIDE)
     batch = 2 ** int(math.log2(max(num_images / STEPS, 1)))
     epochs = math.ceil(IMAGES_SEEN / num_images)
-    return Plan(
+    return TrainingPlan(
         input_size=int(np.clip(edge, SMALLEST, LARGEST)),
         epochs=int(np.clip(epochs, FEWEST_EPOCHS, MOST_EPOCHS)),
         batch_size=int(np.clip(batch, SMALLEST_BATCH, LARGEST_BATCH)),
@@ -107,7 +107,9 @@ def fit_to_images(config: Config, given: Given) -> Config:
                 dataset.left_out = found.left_out[BROKEN]
         num_images = _images_of_an_epoch(config, found)
         wanted = {**own, 'input_size': input_size}
-        wanted = {n: wanted[n] for n in Plan._fields if wanted.get(n) is not None}
+        wanted = {
+            n: wanted[n] for n in TrainingPlan._fields if wanted.get(n) is not None
+        }
         plan = plan_for(num_images, found.size)._replace(**wanted)
         record = dict(val_ratio=own.get('val_ratio'), found=_record(found, folder))
         config.own_images = {**plan._asdict(), **record}
@@ -168,7 +170,7 @@ def _record(found: FolderContents, data_root: str) -> dict[str, Any]:
     return dict(folder=folder, **found._asdict())
 
 
-def _fit_data(config: Config, plan: Plan, num_images: int) -> None:
+def _fit_data(config: Config, plan: TrainingPlan, num_images: int) -> None:
     _resize(config, plan.input_size)
     loader = config.train_dataloader
     loader.batch_size = plan.batch_size
@@ -196,7 +198,7 @@ def _set_input_shape(config: Config, input_size: int) -> None:
         config.model.resource_estimator.input_shape = shape
 
 
-def _fit_schedule(config: Config, plan: Plan) -> None:
+def _fit_schedule(config: Config, plan: TrainingPlan) -> None:
     model, wrapper = config.model, config.optim_wrapper
     every = math.ceil(plan.epochs / VALIDATIONS)
     config.train_cfg.update(max_epochs=plan.epochs, val_interval=every)

@@ -21,6 +21,7 @@ from .run_steps import (
     set_work_dir,
     start_from_checkpoint,
     use_device,
+    use_tested,
 )
 
 Step = Callable[[Config, Given], Config]
@@ -45,6 +46,7 @@ TRAIN: Sequence[Step] = (
     enable_amp,
     scale_lr,
 )
+TEST: Sequence[Step] = (*RUN, use_tested)
 
 
 def prepared(name: str | Path | Config, steps: Sequence[Step], given: Given) -> Config:

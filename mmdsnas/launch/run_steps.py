@@ -197,5 +197,14 @@ def scale_lr(config: Config, given: Given) -> Config:
     return config
 
 
+def use_tested(config: Config, given: Given) -> Config:
+    """Gives a test the subnet of its checkpoint, and the folder for its pictures."""
+    use_recorded_subnet(config.model, given.tested, given.options)
+    if given.show_dir is not None:
+        shows = dict(type='mmcls.VisualizationHook', enable=True, interval=1)
+        config.default_hooks.visualization = {**shows, 'out_dir': str(given.show_dir)}
+    return config
+
+
 def _warn(text: str) -> None:
     print_log(text, 'current', level=WARNING)

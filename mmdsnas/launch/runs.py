@@ -13,7 +13,6 @@ from mmdsnas.subnets import (
     child_of_search,
     is_of_search,
     recorded_input_size,
-    use_recorded_subnet,
     warn_of_unfinished,
 )
 from mmdsnas.subnets.checkpoint_files import Checkpoints
@@ -21,7 +20,7 @@ from mmdsnas.utils.files import check_writable
 from .building import build_runner, build_training, building
 from .given_options import Given
 from .refusals import left_as_it_was
-from .run_config import RUN, TRAIN, prepared
+from .run_config import TEST, TRAIN, prepared
 
 # What a mistake raises, but neither the memory, the disk nor another rank.
 MISTAKES = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
@@ -127,17 +126,11 @@ def test(
     options = dict(options or {}, launcher=launcher, load_from=None, resume=False)
     if work_dir is not None:
         options['work_dir'] = work_dir
-    given = Given(options, recorded_input_size(loaded), local_rank=local_rank)
-    config = prepared(config, RUN, given)
-    if show_dir is not None:
-        config.default_hooks.visualization = dict(
-            type='mmcls.VisualizationHook',
-            enable=True,
-            interval=1,
-            out_dir=str(show_dir),
-        )
-    with building(config):
-        use_recorded_subnet(config.model, loaded, options)
+    size = recorded_input_size(loaded)
+    given = Given(
+        options, size, local_rank=local_rank, tested=loaded, show_dir=show_dir
+    )
+    config = prepared(config, TEST, given)
     check_writable(config.work_dir, 'work_dir')
     with checkpoints.for_mmengine():
         runner = build_runner(config)

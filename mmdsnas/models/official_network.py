@@ -111,22 +111,7 @@ class OfficialShuffleBlock(BaseOP):
 
 @MODELS.register_module()
 class OfficialShuffleXception(OfficialShuffleBlock):
-    """Xception block of the authors: three times depthwise, pointwise.
-
-    Args:
-        **kwargs: See ``OfficialShuffleBlock``; kernels are 3 x 3.
-    """
-
-    @checked_options
-    def __init__(
-        self,
-        in_channels: Channels,
-        out_channels: Channels,
-        stride: Literal[1, 2] = 1,
-        norm_cfg: dict | None = None,
-        init_cfg: dict | None = None,
-    ) -> None:
-        super().__init__(in_channels, out_channels, stride, 3, norm_cfg, init_cfg)
+    """Xception block of the authors: three times depthwise, pointwise."""
 
     def _main_branch(self, cin: int, mid: int, cout: int) -> list[nn.Module]:
         return [

@@ -1,4 +1,3 @@
-from .building import build_child, recorded_subnet, sub_model, use_recorded_subnet
 from .child import (
     child_checkpoint,
     child_of_search,
@@ -6,6 +5,7 @@ from .child import (
     is_of_search,
     save_child,
 )
+from .child_network import build_child, recorded_subnet, sub_model, use_recorded_subnet
 from .ending import how_it_ended, warn_of_unfinished, what_is_missing
 from .metadata import check_classes, recorded_classes, recorded_input_size
 from .recorded_config import child_config, config_input_shape, recorded_child_config

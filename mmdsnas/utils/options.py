@@ -65,11 +65,11 @@ def checked_options(function: Callable) -> Callable:
         Callable: Raises a ``ConfigError`` that names all options that are wrong. Its
         ``adapters()`` are pydantic's, by argument.
     """
-    owner = function.__qualname__.split('.')[0]
+    own_name = function.__qualname__.split('.')[0]
     signature = inspect.signature(function)
-    parameters = signature.parameters.values()
-    names = [p.name for p in parameters if p.kind not in _REST and p.name != 'self']
-    takes_others = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    parameters = signature.parameters
+    names = [n for n, p in parameters.items() if p.kind not in _REST and n != 'self']
+    takes_others = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     @functools.cache
     def adapters() -> dict[str, TypeAdapter]:
@@ -80,6 +80,8 @@ def checked_options(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def checked(*args, **kwargs):
+        # A subclass is named where the constructor is that of its base.
+        owner = type(args[0]).__name__ if 'self' in parameters else own_name
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .child import Blocks
-from .history import Curve, Stage
+from .found_child import Blocks
+from .history import Curve, StageSpan
 from .svg import COLOURS, INK, MUTED, SHADE, text_of, tip
 
 # In units of which a text is 11 high; how wide one of its characters is.
@@ -32,7 +32,7 @@ class Epochs(NamedTuple):
 
     length: float
     unit: str
-    stages: Sequence[Stage]
+    stages: Sequence[StageSpan]
 
     def draw(self, below: Axes, above: Axes, height: float) -> None:
         """Draws the axis, and names of stages, where there is room, high above it."""

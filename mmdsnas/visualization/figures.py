@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any, Callable, Iterable, Sequence
 
 from mmdsnas.models.cost import COSTS
-from .child import NUMBERS
 from .drawing import Epochs, Line, child_rows, line_chart
+from .found_child import NUMBERS
 from .history import Curve, Run
 from .rows import alike, mean_size, probability_rows, reward_rows
 from .svg import COLOURS

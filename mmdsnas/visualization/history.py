@@ -11,7 +11,7 @@ from mmdsnas.errors import DataError
 from mmdsnas.models.cost import COSTS
 from mmdsnas.subnets import what_is_missing
 from mmdsnas.subnets.metadata import number
-from .child import Child, read_child
+from .found_child import Child, read_child
 from .run_record import RunRecord
 from .sessions import EARLIER, Records, Session, merged, read_starts
 
@@ -35,7 +35,7 @@ class Curve(NamedTuple):
         return Curve(*([statistics.fmean(c[p]) for p in parts] for c in curve))
 
 
-class Stage(NamedTuple):
+class StageSpan(NamedTuple):
     """A stage of a search: its name, and the epochs in which it begins and ends."""
 
     name: str
@@ -101,14 +101,14 @@ class Run:
         return {m: given[m] for m in COSTS if number(given.get(m)) is not None}
 
     @cached_property
-    def stages(self) -> list[Stage]:
+    def stages(self) -> list[StageSpan]:
         """Those of a search, without the empty ones."""
         plan, names = self.record.plan, ('pretrain', 'search', 'finetune')
         ends = [number(plan.get(f'{name}_epochs')) for name in names[::2]]
         if None in ends:
             return []
         bounds = [0, *(min(end, self.length) for end in ends), self.length]
-        stages = [Stage(*parts) for parts in zip(names, bounds, bounds[1:])]
+        stages = [StageSpan(*parts) for parts in zip(names, bounds, bounds[1:])]
         return [stage for stage in stages if stage.begin < stage.end]
 
     @cached_property

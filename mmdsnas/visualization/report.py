@@ -85,10 +85,10 @@ def report(
 def _remove_others(folder: Path, names: Container[str]) -> None:
     """Removes the pictures of an earlier report, and no file of somebody else."""
     paths = [path for path in folder.glob('*.svg') if path.is_file()]
-    for path in paths:
+    for path in [path for path in paths if path.stem not in names]:
         try:
             text = path.read_text(encoding='utf-8', errors='replace')
-            if path.stem not in names and label(path.stem) in text[:1000]:
+            if label(path.stem) in text[:1000]:
                 path.unlink()
         except OSError as error:
             raise OutputError(

@@ -3,7 +3,7 @@
 from typing import Any, Iterable, Sequence
 
 from mmdsnas.models.cost import COSTS
-from .child import UNITS
+from .found_child import UNITS
 from .history import Run
 
 PACKAGES = ('mmdsnas', 'PyTorch', 'MMEngine', 'Python')

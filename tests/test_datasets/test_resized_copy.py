@@ -1,7 +1,5 @@
 """Copies of data sets with smaller images."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,8 +11,9 @@ from mmdsnas.datasets.resized_copy import copy_file, copy_resized
 from mmdsnas.errors import DataError
 from tests.jpegs import jpeg
 from tests.pictures import huge_png
+from tests.tools import run_tool
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'resize_images.py'
+TOOL = 'dataset_converters/resize_images.py'
 
 
 def test_the_short_edge_is_reduced_and_the_shape_kept(tmp_path):
@@ -132,11 +131,8 @@ def test_the_tool(tmp_path):
     (source / 'b.jpg').write_bytes(b'')
 
     def run(*options):
-        return subprocess.run(
-            [sys.executable, TOOL, source, tmp_path / 'to', '--workers', '1', *options],
-            capture_output=True,
-            text=True,
-        )
+        args = source, tmp_path / 'to', '--workers', '1', *options
+        return run_tool(TOOL, *args, cwd=tmp_path, folder=tmp_path)
 
     wrong = run('--quality', '101')
     assert wrong.returncode

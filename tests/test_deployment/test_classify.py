@@ -17,7 +17,7 @@ from torch import nn
 
 from mmdsnas.datasets.class_folders import list_images
 from mmdsnas.deployment import Images, Packer, export_child
-from mmdsnas.deployment.metadata import input_sentence
+from mmdsnas.deployment.description import input_sentence
 from mmdsnas.registry import MODELS
 from tests.jpegs import damage, jpeg
 from tests.pictures import huge_png

@@ -2,7 +2,7 @@ import pytest
 from mmengine.config import Config
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.own_images import Plan, plan_for
+from mmdsnas.launch.own_images import TrainingPlan, plan_for
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.utils.data_sets import LOADERS
 from mmdsnas.utils.paths import find_config
@@ -30,13 +30,13 @@ def images(tmp_path):
     'num_images, size, plan',
     [
         # Of the digits, enlarged to 64 x 64: what their own config has.
-        (1438, (64, 64), Plan(64, 45, 64)),
-        (160, (28, 28), Plan(64, 80, 16)),
-        (1, (1, 1), Plan(64, 80, 16)),
-        (511, (65, 300), Plan(96, 80, 16)),
-        (512, (300, 96), Plan(96, 80, 32)),
-        (1600, (97, 97), Plan(128, 40, 64)),
-        (10**6, (3000, 4000), Plan(128, 20, 64)),
+        (1438, (64, 64), TrainingPlan(64, 45, 64)),
+        (160, (28, 28), TrainingPlan(64, 80, 16)),
+        (1, (1, 1), TrainingPlan(64, 80, 16)),
+        (511, (65, 300), TrainingPlan(96, 80, 16)),
+        (512, (300, 96), TrainingPlan(96, 80, 32)),
+        (1600, (97, 97), TrainingPlan(128, 40, 64)),
+        (10**6, (3000, 4000), TrainingPlan(128, 20, 64)),
     ],
 )
 def test_what_suits_an_amount_of_data(num_images, size, plan):

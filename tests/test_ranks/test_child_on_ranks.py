@@ -19,9 +19,18 @@ def load(folder):
     return str(told.value)
 
 
+class OnItsOwnMachine(ExportChildHook):
+    """Another rank does not see the files of rank 0."""
+
+    def before_train(self, runner):
+        super().before_train(runner)
+        if runner.rank:
+            self._files = [f'{path}.absent' for path in self._files]
+
+
 def export(folder, rank_sees):
     """How often the averaged weights of a search are asked for when it ends."""
-    asked, hook = [], ExportChildHook()
+    asked, hook = [], ExportChildHook() if rank_sees else OnItsOwnMachine()
     averaged = export_child_hook.averaged_weights
 
     def counted(runner):
@@ -30,10 +39,6 @@ def export(folder, rank_sees):
 
     export_child_hook.averaged_weights = counted
     runner = runner_of(folder, [hook], launcher='pytorch', model_wrapper_cfg=WRAPPER)
-    files = hook._files
-    # A machine of its own has not the files of rank 0.
-    if runner.rank and not rank_sees:
-        hook._files = lambda runner: [f'{path}.absent' for path in files(runner)]
     runner.train()
     return asked
 

@@ -1,11 +1,10 @@
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import tools
+from tests.tools import ROOT  # noqa: F401
+
 DIGITS = 'dsnas_supernet_1xb64_digits'
 # Three epochs, one of each stage, on 128 of the digits.
 SHORT = (
@@ -26,7 +25,7 @@ SMALL_TEST = SHORT[8:9]
 
 
 @pytest.fixture(scope='session')
-def run_tool():
+def run_tool(tmp_path_factory):
     """Runs a command-line tool from a folder other than the checkout.
 
     Returns:
@@ -34,14 +33,10 @@ def run_tool():
         returns the finished process. ``fails=True`` if it is to fail.
     """
 
+    folder = tmp_path_factory.mktemp('printed')
+
     def run(tool, *args, cwd, fails=False, env=None):
-        done = subprocess.run(
-            [sys.executable, str(ROOT / 'tools' / tool), *map(str, args)],
-            cwd=cwd,
-            capture_output=True,
-            text=True,
-            env={**os.environ, 'PYTHONPATH': str(ROOT), **(env or {})},
-        )
+        done = tools.run_tool(tool, *args, cwd=cwd, folder=folder, env=env)
         assert (done.returncode != 0) == fails, done.stdout + done.stderr
         return done
 

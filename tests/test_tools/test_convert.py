@@ -104,4 +104,4 @@ def test_print_config_shows_what_is_inherited(run_tool, tmp_path):
         cwd=tmp_path,
     )
     assert "default_scope = 'mmdsnas'" in done.stdout
-    assert done.stdout.count("data_root='somewhere'") == 3
+    assert done.stdout.count("'data_root': 'somewhere'") == 3

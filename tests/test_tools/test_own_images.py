@@ -51,7 +51,7 @@ def test_a_folder_of_images(run_tool, tmp_path):
     )
     (accuracy,) = re.findall(r'^accuracy/top1: (.*)', done.stdout, re.M)
     assert float(accuracy) == round(meta['metrics']['accuracy/top1'], 4)
-    assert "dict(type='mmcls.CenterCrop', crop_size=80)" in done.stdout
+    assert "{'type': 'mmcls.CenterCrop', 'crop_size': 80}" in done.stdout
 
     # Other classes are refused.
     (tmp_path / OWN / DARK).rename(tmp_path / OWN / 'shady')

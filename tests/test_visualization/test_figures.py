@@ -8,7 +8,7 @@ import pytest
 
 from mmdsnas.visualization.drawing import Epochs, Line, child_rows, line_chart
 from mmdsnas.visualization.figures import table_of
-from mmdsnas.visualization.history import Curve, Stage
+from mmdsnas.visualization.history import Curve, StageSpan
 from mmdsnas.visualization.rows import (
     alike,
     mean_size,
@@ -18,7 +18,7 @@ from mmdsnas.visualization.rows import (
 )
 from mmdsnas.visualization.svg import COLOURS, INK, svg_of, text_of
 
-EPOCHS = Epochs(5, 'epoch', [Stage('pretrain', 0, 2), Stage('search', 2, 5)])
+EPOCHS = Epochs(5, 'epoch', [StageSpan('pretrain', 0, 2), StageSpan('search', 2, 5)])
 STYLE = dict(color=COLOURS[0])
 
 

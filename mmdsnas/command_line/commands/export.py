@@ -4,9 +4,9 @@ import re
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.deployment import Comparison, ExportResult, export
+from mmdsnas.deployment.description import input_sentence
 from mmdsnas.deployment.exporting import CHECKED, TOLERANCE
 from mmdsnas.deployment.formats import DEFAULT, FORMATS, INT8_FORMATS
-from mmdsnas.deployment.metadata import input_sentence
 
 
 def _images(text: str) -> int | str:

@@ -1,5 +1,5 @@
 from contextlib import contextmanager, nullcontext
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Callable, Iterator, Literal
 
 import torch
@@ -194,7 +194,7 @@ class DSNAS(StagedAlgorithm):
         self.mutator.set_choices(path)
         trains_alpha = self.searching and self.trains_alpha
         losses_of = partial(self._task_losses, inputs, data_samples)
-        task = Task(losses_of, self.architecture)
+        task = Task(losses_of, lambda: self._norms)
         if trains_alpha or (self.searching and self.gradient_estimator.mixes):
             losses = self.gradient_estimator(PathSample(self.mutator, path, key), task)
         else:
@@ -210,6 +210,11 @@ class DSNAS(StagedAlgorithm):
         if teaches:
             losses['distillation.loss'] = self.teacher(inputs, logits[-1])
         return losses
+
+    @cached_property
+    def _norms(self) -> list[nn.Module]:
+        # Looked for when they are needed: a wrapper may have put others in place.
+        return batch_norms(self.architecture)
 
     # Limits on the cost
 

@@ -150,11 +150,7 @@ class StagedAlgorithm(BaseAlgorithm):
         return iteration
 
     def check_losses(self, losses: Any) -> None:
-        """Looks at the losses of the architecture, before the first step of a stage.
-
-        Raises:
-            ConfigError: See the function :func:`check_losses`.
-        """
+        """Calls the function of this name before the first step of a stage."""
         if self._checked is not None and self._checked is self.stage:
             return
         trains = self.training and torch.is_grad_enabled()

@@ -6,4 +6,4 @@ from .latency import LatencyMeter
 from .multipliers import Multipliers
 from .resource_estimator import INPUT_SHAPE, ResourceEstimator
 from .search_space import random_paths
-from .stages import costs_by_stage
+from .stage_costs import costs_by_stage

@@ -5,8 +5,9 @@ from typing import Callable, ContextManager, Sequence
 
 import torch.nn as nn
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..batch_norm import batch_norms, forward_only
+from ..batch_norm import forward_only
 from ..mutables.one_hot_mutable_op import Gate
 from ..mutators.path_sample import PathSample
 from ..weights import take_what_fits
@@ -21,11 +22,11 @@ class Task:
     Args:
         losses (callable): Executes the supernet as its blocks stand: the sampled path,
             or what the gates make of it.
-        supernet (nn.Module): What it executes.
+        layers (callable): Gives the supernet's BatchNorm layers.
     """
 
     losses: Callable[[], Losses]
-    supernet: nn.Module
+    layers: Callable[[], Sequence[_BatchNorm]]
 
     def __call__(self) -> Losses:
         """Executes it once."""
@@ -33,7 +34,7 @@ class Task:
 
     def forward_only(self) -> ContextManager[None]:
         """While open, it has no graph and leaves no trace in running statistics."""
-        return forward_only(batch_norms(self.supernet))
+        return forward_only(self.layers())
 
 
 class BaseGradientEstimator(nn.Module, ABC):

@@ -5,11 +5,10 @@ from functools import partial
 from typing import Any, Iterator, Mapping
 
 import torch.nn as nn
-from torch.utils._pytree import tree_flatten
 
 from mmdsnas.errors import ConfigError, UserError
 from .one_hot_mutable_op import OneHotMutableOP
-from .outputs import outline
+from .outputs import alike, outline
 
 
 def blocks_of(model: nn.Module) -> dict[str, OneHotMutableOP]:
@@ -91,8 +90,7 @@ def _compared(
             ) from error
         found = outline(y)
         first = first or (choice, found)
-        # A named tuple is equal to a tuple, but a mixture cannot map over both.
-        if tree_flatten(found) != tree_flatten(first[1]):
+        if not alike(found, first[1]):
             mode = ' in training mode' if block.training else ''
             raise ConfigError(
                 f'block {name}: candidate {choice} gives {found}{mode}, but {first[0]} '

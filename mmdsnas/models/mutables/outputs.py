@@ -1,3 +1,4 @@
+from operator import eq
 from typing import Any, Callable
 
 import torch
@@ -37,6 +38,15 @@ def outline(output: Any) -> Any:
         ('(1, 16) float32', 'NoneType')
     """
     return tree_map(_in_words, output)
+
+
+def alike(outline_: Any, other: Any) -> bool:
+    """Whether of two outlines the outputs can stand in each other's place."""
+    try:
+        return all(tree_leaves(tree_map(eq, outline_, other)))
+    except ValueError:
+        # Another structure; a named tuple is no tuple, but the order of a dict is free.
+        return False
 
 
 def _in_words(leaf: Any) -> str:

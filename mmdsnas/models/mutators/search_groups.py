@@ -67,9 +67,7 @@ def search_groups_of(
     left: dict[str, list[str]] = {alias: [] for alias in aliases}
     for name, block in blocks.items():
         if block.alias is None and name in left:
-            raise ConfigError(
-                f'the alias {name!r} must not be the name of another block.'
-            )
+            raise ConfigError(f'alias {name!r} must not be the name of another block.')
         left.setdefault(block.alias or name, []).append(name)
     groups: list[list[str]] = []
     for i, items in enumerate(custom_groups):

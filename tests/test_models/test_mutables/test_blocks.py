@@ -8,7 +8,15 @@ import torch.nn as nn
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import ResourceEstimator
-from mmdsnas.models.mutables import all_candidates, blocks_of, one_path, outline
+from mmdsnas.models.mutables import (
+    all_candidates,
+    blocks_of,
+    map_tensors,
+    one_path,
+    outline,
+    tensors_of,
+)
+from mmdsnas.models.mutables.outputs import alike
 from tests.toy import Apply, Layer, ToyNet, algorithm_of, block, prepared, smooth_block
 
 
@@ -160,11 +168,31 @@ def test_a_candidate_that_needs_more_than_one_image_in_training_is_searched(warn
     assert any('candidate picky of block blocks.0' in text for text in warned())
 
 
-def test_a_dict_may_be_filled_in_any_order():
-    x = torch.zeros(2)
-    assert outline(dict(a=x, b=[x])) == outline(dict(b=[x], a=x))
-    assert outline([x]) != outline((x,)) != outline((x, x))
-    assert outline(dict(a=x, b=3)) == outline(dict(a=x + 1, b=4))
+@pytest.mark.parametrize(
+    ('one', 'other', 'fit'),
+    [
+        (lambda x: dict(a=x, b=[x]), lambda x: dict(b=[x], a=x), True),
+        (lambda x: dict(a=x, b=3), lambda x: dict(a=x + 1, b=4), True),
+        (lambda x: [x], lambda x: (x,), False),
+        (lambda x: (x, x), lambda x: Pair(x, x), False),
+        (lambda x: dict(a=x), lambda x: dict(b=x), False),
+        (lambda x: dict(a=(x, None)), lambda x: dict(a=(x, 3)), False),
+    ],
+)
+def test_outputs_that_can_stand_in_each_other_s_place(one, other, fit):
+    """In a block, and where a mixture adds them up: the order of a dict is free."""
+    x = torch.ones(2)
+    assert alike(outline(one(x)), outline(other(x))) is fit
+    back = Apply(lambda y: tensors_of(y)[0])
+    net = ToyNet([block(one=Apply(one), other=Apply(other)), back])
+    if fit:
+        prepared(net)
+        added = map_tensors(torch.add, one(x), other(x))
+        assert all(tensor.sum() >= 4 for tensor in tensors_of(added))
+        assert algorithm_of(net).mutator.free
+    else:
+        with pytest.raises(ConfigError, match='other gives'):
+            algorithm_of(net)
 
 
 # What is executed meanwhile

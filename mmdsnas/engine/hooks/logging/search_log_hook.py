@@ -16,7 +16,7 @@ from ..utils import algorithm_of
 class SearchLogHook(Hook):
     """Adds the state of the search to mmengine's logs.
 
-    At every logging interval: :func:`search_numbers`, those by block in the
+    At every logging interval: ``search_numbers``, those by block in the
     visualizer's files alone. At the end of an epoch: the probabilities of all
     candidates in these files, and in the log the child with its probabilities and
     costs, and the mean absolute reward of each block, which tells the blocks whose

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmdsnas.subnets.checkpoint import save_checkpoint
-from mmdsnas.visualization.child import read_child
+from mmdsnas.visualization.found_child import read_child
 
 FIRST = dict(done=2.9, validated=2)
 SECOND = dict(FIRST, begun='20260102_000000')

@@ -4,7 +4,7 @@ from mmengine.registry import init_default_scope
 
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models.cost import costs_by_stage
-from mmdsnas.models.cost.stages import stage_names
+from mmdsnas.models.cost.stage_costs import stage_names
 from mmdsnas.registry import MODELS
 
 
