@@ -15,8 +15,8 @@ from .hooks.priorities import PRIORITY as _PRIORITY
 from .hooks.safety.data_check_hook import DataCheckHook
 from .hooks.safety.non_finite_hook import NonFiniteHook
 from .hooks.safety.rank_agreement_hook import RankAgreementHook
+from .hooks.stage.choose_child_hook import ChooseChildHook
 from .hooks.stage.held_out_batch_hook import HeldOutBatchHook
-from .hooks.stage.score_candidates_hook import ScoreCandidatesHook
 from .hooks.stage.search_stage_hook import SearchStageHook
 from .hooks.stage.select_child_hook import SelectChildHook
 from .optimizers.constructors import (

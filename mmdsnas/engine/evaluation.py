@@ -22,7 +22,7 @@ from mmdsnas.models.state import state_kept
 from mmdsnas.subnets import build_child, child_config
 from mmdsnas.subnets.checkpoint import load_checkpoint
 from mmdsnas.subnets.metadata import meta_of
-from mmdsnas.utils.data_sets import data_sets
+from mmdsnas.utils.data_sets import data_sets, pipeline_of
 from mmdsnas.utils.foreign import telling
 from mmdsnas.utils.plain import plain
 from mmdsnas.utils.random_state import random_states_kept
@@ -66,7 +66,7 @@ def evaluate_path(
         loop (ValLoop): Data, evaluator and precision.
         seed (int): Of what a data loader draws.
     """
-    with random_states_kept(seed), state_kept(algorithm), algorithm.evaluating(path):
+    with random_states_kept(seed), state_kept(algorithm), algorithm.executing(path):
         recalibrate(algorithm, batches)
         algorithm.eval()
         return evaluate(algorithm.val_step, loop)
@@ -165,12 +165,24 @@ def evaluate_child(runner: Runner, path: str) -> dict[str, Any] | None:
         return None
     # Not by what the file says: the run's classes need not be registered, and the
     # file may have lain there before.
-    config = child_config(runner.cfg)
+    edge = meta_of(checkpoint)['input_shape'][-1]
+    config = child_config(runner.cfg, edge)
     if config is None:
         why = 'its config does not say how it is built.'
         runner.logger.warning(f'The child is not tested: {why}')
         return None
     child = build_child(Config(config), checkpoint, path)
     child.to(next(runner.model.parameters()).device)
-    metrics = plain(evaluate(child.val_step, runner.test_loop))
+    metrics = plain(evaluate(child.val_step, _test_loop(runner, config)))
     return {**checkpoint, 'meta': {**meta_of(checkpoint), KEY: metrics}}
+
+
+def _test_loop(runner: Runner, config: dict[str, Any]) -> ValLoop:
+    """The test of a run, with the images as its child has them."""
+    loop, loader = runner.test_loop, copy.deepcopy(runner.cfg.test_dataloader)
+    pipeline = config['test_dataloader']['dataset']['pipeline']
+    if pipeline == plain(pipeline_of(loader)):
+        return loop
+    for part in data_sets(loader).values():
+        part['pipeline'] = pipeline
+    return ValLoop(runner, loader, loop.evaluator, fp16=loop.fp16)

@@ -1,72 +1,133 @@
 """How far the outputs of paths are from those of a trained network."""
 
-from contextlib import contextmanager
-from typing import Any, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
+from mmengine.dist import all_reduce
 from torch import Tensor
 
 from mmdsnas.models import DSNAS
 from mmdsnas.models.batch_norm import batch_norms, forward_only
+from mmdsnas.models.mutables import blocks_of
 from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.models.state import state_kept
 from mmdsnas.utils.progress import progress
 
+# Outputs of the blocks of a path, block by block in the order of their calls.
+Outputs = dict[torch.nn.Module, Any]
 
-@contextmanager
-def output_distance(
-    algorithm: DSNAS, batches: Sequence[Any]
-) -> Iterator[Callable[[Path], float]]:
-    """While open, measures paths by their outputs.
+
+class OutputDistance:
+    """Measures paths by what the outputs of a trained network lose.
+
+    The distance of a path is the KL divergence of its outputs from those that the path
+    of first candidates had, of images as they come; its mean over the images, and over
+    the processes, in nats. BatchNorm normalizes by the batch. Paths are measured while
+    :meth:`still` is open.
 
     Args:
-        algorithm (DSNAS): The search; it is as before afterwards.
+        algorithm (DSNAS): The search.
         batches (Sequence): Of images, as a data loader gives them.
-
-    Yields:
-        callable: Gives the KL divergence, in nats, of the outputs of a path from those
-        of the path of first candidates, as the mean over the images. BatchNorm
-        normalizes by the batch.
     """
-    with torch.no_grad(), state_kept(algorithm):
-        algorithm.eval()
-        inputs = [algorithm.data_preprocessor(batch, False) for batch in batches]
-        wanted = _log_probs(algorithm, algorithm.first_path(), inputs)
 
-        def distance(path: Path) -> float:
-            found = _log_probs(algorithm, path, inputs)
-            return float(
-                F.kl_div(found, wanted, reduction='batchmean', log_target=True)
-            )
+    def __init__(self, algorithm: DSNAS, batches: Sequence[Any]) -> None:
+        self.algorithm = algorithm
+        self._blocks = list(blocks_of(algorithm.architecture).values())
+        self._norms = batch_norms(algorithm.architecture)
+        with self.still():
+            self._inputs = [
+                algorithm.data_preprocessor(batch, False)['inputs'] for batch in batches
+            ]
+            first, edge = algorithm.first_path(), self._inputs[0].shape[-1]
+            self._wanted = self._log_probs(first, edge)
 
-        yield distance
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """While open, nothing is trained; the search is as before afterwards."""
+        with torch.no_grad(), state_kept(self.algorithm), forward_only(self._norms):
+            self.algorithm.eval()
+            for layer in self._norms:
+                layer.train()
+            yield
+
+    def __call__(self, path: Path, input_size: int) -> float:
+        """Distance of a path that gets images of an edge."""
+        return self._distance(self._log_probs(path, input_size))
+
+    def of_candidates(self, input_size: int) -> dict[str, list[float]]:
+        """Scores candidates by replacing one (Puzzle, arXiv 2411.19146, section 3).
+
+        The score of a candidate is the distance of the path of first candidates with it
+        in its group. What is computed before its block is computed once.
+
+        Returns:
+            dict[str, list[float]]: By group, in the order of its candidates.
+        """
+        mutator, first = self.algorithm.mutator, self.algorithm.first_path()
+        kept: list[Outputs] = [{} for _ in self._inputs]
+        whole = self._distance(self._log_probs(first, input_size, noted=kept))
+        order = list(kept[0])
+        scores = {group: [whole] for group in mutator.search_groups}
+        tried = [(g, c) for g in mutator.free for c in mutator.choices(g)[1:]]
+        for group, choice in progress(tried, f'Scoring at {input_size} pixels'):
+            start = min(map(order.index, mutator.search_groups[group]))
+            known = [{b: outputs[b] for b in order[:start]} for outputs in kept]
+            path = {**first, group: choice}
+            found = self._log_probs(path, input_size, known=known)
+            scores[group].append(self._distance(found))
+        return scores
+
+    def _distance(self, log_probs: Tensor) -> float:
+        far = F.kl_div(log_probs, self._wanted, reduction='batchmean', log_target=True)
+        all_reduce(far, 'mean')
+        return float(far)
+
+    def _log_probs(
+        self,
+        path: Path,
+        input_size: int,
+        noted: Sequence[Outputs] = (),
+        known: Sequence[Outputs] = (),
+    ) -> Tensor:
+        """Log-probabilities of the classes, float64, ``(num_images, num_classes)``.
+
+        Args:
+            path (dict[str, str]): Candidate by group.
+            input_size (int): Edge of the images.
+            noted (Sequence[dict]): Gets the outputs of the blocks, by batch.
+            known (Sequence[dict]): Has those that need not be computed.
+        """
+        logits = []
+        for k, inputs in enumerate(self._inputs):
+            with ExitStack() as opened:
+                opened.enter_context(self.algorithm.executing(path, input_size))
+                if noted:
+                    opened.enter_context(_noting(self._blocks, noted[k]))
+                if known:
+                    opened.enter_context(_replaying(known[k]))
+                logits.append(self.algorithm(inputs, mode='tensor'))
+        return torch.cat(logits).double().log_softmax(-1)
 
 
-def candidate_scores(
-    algorithm: DSNAS, batches: Sequence[Any]
-) -> dict[str, list[float]]:
-    """Scores candidates by replacing one block (Puzzle, arXiv 2411.19146, section 3).
+@contextmanager
+def _noting(blocks: Sequence[torch.nn.Module], noted: Outputs) -> Iterator[None]:
+    def note(block: torch.nn.Module, _: Any, output: Any) -> None:
+        noted[block] = output
 
-    The score of a candidate is the :func:`output_distance` of the path of first
-    candidates with it in its group.
-
-    Returns:
-        dict[str, list[float]]: By free group, in the order of its candidates.
-    """
-    mutator, first = algorithm.mutator, algorithm.first_path()
-    tried = [(name, c) for name in mutator.free for c in mutator.choices(name)]
-    scores: dict[str, list[float]] = {name: [] for name in mutator.free}
-    with output_distance(algorithm, batches) as distance:
-        for name, choice in progress(tried, 'Scoring candidates'):
-            scores[name].append(distance({**first, name: choice}))
-    return scores
+    with ExitStack() as hooks:
+        for block in blocks:
+            hooks.callback(block.register_forward_hook(note).remove)
+        yield
 
 
-def _log_probs(algorithm: DSNAS, path: Path, inputs: Sequence[Any]) -> Tensor:
-    layers = batch_norms(algorithm.architecture)
-    with algorithm.evaluating(path), forward_only(layers):
-        for layer in layers:
-            layer.train()
-        logits = [algorithm._run_forward(batch, mode='tensor') for batch in inputs]
-    return torch.cat(logits).double().log_softmax(-1)
+@contextmanager
+def _replaying(known: Outputs) -> Iterator[None]:
+    """While open, blocks give what is known instead of computing it."""
+    with ExitStack() as opened:
+        for block, output in known.items():
+            # A copy, which may be written to.
+            block.forward = lambda *_, y=output, **__: y.clone()
+            opened.callback(delattr, block, 'forward')
+        yield

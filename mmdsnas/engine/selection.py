@@ -1,6 +1,5 @@
 """How a child is chosen among the paths of a trained supernet."""
 
-import itertools
 import math
 import time
 from abc import ABC, abstractmethod
@@ -34,31 +33,12 @@ class PathSpace:
         allows (Callable): Whether a path is within the limits.
         start (dict[str, str]): A path within them, where a walk begins.
         generator (np.random.Generator): What all draws come from.
-        ranked (Callable): Gives so many of the most probable paths within the limits.
     """
 
     choices: Mapping[str, Sequence[str]]
     allows: Callable[[Path], bool]
     start: Path
     generator: np.random.Generator
-    ranked: Callable[[int], list[Path]] = lambda number: []
-
-    def obvious(self) -> list[Path]:
-        """The paths within the limits that one would make by hand.
-
-        One candidate stands wherever a block has it, and another one in the other
-        blocks; where a block has neither, its first.
-        """
-        names = list(dict.fromkeys(c for own in self.choices.values() for c in own))
-        found = {}
-        for pair in itertools.product(names, repeat=2):
-            path = {
-                group: next((c for c in pair if c in own), own[0])
-                for group, own in self.choices.items()
-            }
-            if self.allows(path):
-                found[tuple(path.values())] = path
-        return list(found.values())
 
     def draw(self) -> Path:
         """A path within the limits, drawn uniformly.
@@ -166,29 +146,6 @@ class RandomSelection(BaseSelection):
         """See the base class."""
         paths = [space.draw() for _ in range(self.num_paths)]
         return max(paths, key=score) if self.max_scores else paths[0]
-
-
-@TASK_UTILS.register_module()
-class ProbableSelection(BaseSelection):
-    """The best of the most probable paths and of the obvious ones, all measured.
-
-    What single replacements cost does not simply add up. So some paths within the
-    limits are measured whole, and the networks that one would make by hand with them,
-    see ``PathSpace.obvious``: what is chosen is never worse than these by the measure.
-
-    Args:
-        num_paths (int): How many of the most probable paths are measured.
-    """
-
-    @checked_options
-    def __init__(self, num_paths: Count = 20) -> None:
-        self.num_paths = num_paths
-        # Of a bound that few spaces reach; more are measured where it is too small.
-        self.max_scores = num_paths
-
-    def select(self, space: PathSpace, score: Score) -> Path:
-        """See the base class."""
-        return max([*space.ranked(self.num_paths), *space.obvious()], key=score)
 
 
 @TASK_UTILS.register_module()

@@ -133,7 +133,9 @@ def search(
     return SearchResult(
         # By the config of the run, whose classes the caller names: the file may have
         # lain there before a finished run was resumed.
-        child=complete_child(Config(child_config(runner.cfg)), checkpoint, path),
+        child=complete_child(
+            Config(child_config(runner.cfg, meta['input_shape'][-1])), checkpoint, path
+        ),
         subnet=dict(meta['subnet']),
         cost={c.key: meta[c.key] for c in COSTS.values() if c.key in meta},
         accuracy=(meta.get('metrics') or {}).get('accuracy/top1'),

@@ -19,7 +19,7 @@ from mmdsnas import registry
 from mmdsnas.errors import CheckpointError
 from mmdsnas.models.cost import INPUT_SHAPE
 from mmdsnas.utils.config_values import type_name, values_in, values_of
-from mmdsnas.utils.data_sets import pipeline_of
+from mmdsnas.utils.data_sets import pipeline_of, resized_pipeline
 from mmdsnas.utils.plain import plain
 from mmdsnas.utils.words import shown
 from .metadata import meta_of
@@ -56,11 +56,17 @@ _PARTS = {
 }
 
 
-def child_config(config: Config) -> dict[str, Any] | None:
+def child_config(
+    config: Config, input_size: int | None = None
+) -> dict[str, Any] | None:
     """The part of a config that a child needs, for the ``meta`` of a checkpoint.
 
     It is a config of plain values, whose model is a ``sub_model`` without its subnet.
     None for another model than a search or a child.
+
+    Args:
+        config (Config): Of a search or a child.
+        input_size (int, optional): Edge of the child's images, if it was chosen.
     """
     model = config.get('model') or {}
     architecture = model.get('architecture', model.get('cfg'))
@@ -68,6 +74,10 @@ def child_config(config: Config) -> dict[str, Any] | None:
         return None
     loader = config.get('test_dataloader') or config.get('val_dataloader')
     preprocessor = model.get('data_preprocessor', config.get('data_preprocessor'))
+    shape, pipeline = config_input_shape(model), pipeline_of(loader)
+    if input_size and shape and input_size != shape[-1]:
+        pipeline = resized_pipeline(pipeline, shape[-1], input_size)
+        shape = (*shape[:2], input_size, input_size)
     return plain(
         dict(
             default_scope=config.get('default_scope', registry.SCOPE),
@@ -75,10 +85,10 @@ def child_config(config: Config) -> dict[str, Any] | None:
                 type=SUB_MODEL,
                 cfg=_for_child(architecture),
                 channels_last=model.get('channels_last', False),
-                input_shape=config_input_shape(model),
+                input_shape=shape,
             ),
             data_preprocessor=_for_child(preprocessor),
-            test_dataloader=dict(dataset=dict(pipeline=pipeline_of(loader))),
+            test_dataloader=dict(dataset=dict(pipeline=pipeline)),
         )
     )
 

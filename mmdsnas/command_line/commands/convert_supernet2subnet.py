@@ -50,7 +50,7 @@ def main() -> None:
         plan=meta.get('plan'),
         lr=last_lr(checkpoint),
         dataset_meta=dict(classes=tuple(recorded_classes(checkpoint))),
-        child_config=child_config(config),
+        child_config=child_config(config, model.child_edge),
     )
     child = child_checkpoint(model, extra)
     out = Path(args.out)

@@ -7,7 +7,7 @@ PRIORITY = {
     # Before anything trains: network and data fit each other.
     'DataCheckHook': 0,
     # Before SelectChildHook, which chooses by alpha.
-    'ScoreCandidatesHook': 0,
+    'ChooseChildHook': 0,
     # Before SearchStageHook, which fixes what is left.
     'SelectChildHook': 5,
     'RuntimeInfoHook': 10,

@@ -1,6 +1,6 @@
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack
 from functools import cached_property, partial
-from typing import Any, Callable, Iterator, Literal
+from typing import Any, Literal, Sequence
 
 import torch
 import torch.nn as nn
@@ -10,23 +10,22 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS, OPTIM_WRAPPERS, TASK_UTILS
-from mmdsnas.utils.options import Natural, PartConfig, checked_options
+from mmdsnas.utils.options import Count, Natural, PartConfig, checked_options
 from ..architecture import build_architecture, part_of
 from ..batch_norm import batch_norms
-from ..cost import CostTerm, ResourceEstimator
+from ..cost import ResourceEstimator
 from ..gradient_estimators import BaseGradientEstimator, DSNASGradient, Task
-from ..lazy import materialise, weights_all_there
+from ..lazy import materialise
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, PathSample
-from ..mutators.most_probable import ConstrainedArgmax
-from .stages import Stage, StagedAlgorithm
-from .teacher import Teacher, outputs_of
+from .constrained import ConstrainedAlgorithm
+from .soft_labels import SoftLabels, outputs_of
+from .stages import Stage
 
 
 @MODELS.register_module()
-class DSNAS(StagedAlgorithm):
+class DSNAS(ConstrainedAlgorithm):
     """DSNAS (Hu et al., CVPR 2020): search and training in one run.
 
     ===========  ==========================  ==================  =============
@@ -40,7 +39,7 @@ class DSNAS(StagedAlgorithm):
     Every training iteration executes one path, drawn per rank. One backward pass fills
     the gradients of weights and ``alpha``, so that mmengine's own step and distributed
     wrapper serve as they are. Evaluation runs the most probable path, the child, unless
-    ``evaluating`` names another one. Hooks tell by ``begin`` where the run is; where
+    ``executing`` names another one. Hooks tell by ``begin`` where the run is; where
     nothing does, every iteration is one of the search stage.
 
     Args:
@@ -54,14 +53,17 @@ class DSNAS(StagedAlgorithm):
         cost (dict, optional): Arguments of ``CostTerm``: ``limit`` (MFLOPs, or a
             dict of several limits), ``weight``, ``form``, ``count_fixed_part``.
             None: no limit. The child is always within the limit.
+        input_sizes (Sequence[int]): Edges of the child's images, in pixels, that there
+            is a choice of; the largest is that of ``input_shape``, as the images come.
+            See ``ChooseChildHook``.
         gradient_estimator (dict): How ``alpha`` gets its gradient.
         pretrain_path (str): What the pretrain stage trains and evaluates: paths that
             are ``'sampled'``, or that of the ``'first'`` candidates, for a pretrained
             network, see ``elastic_blocks``.
-        distillation (dict, optional): In the finetune stage the child learns from the
-            path of first candidates as the pretrain stage left it, too. Options of
-            MMRazor's ``KLDivergence``: ``loss_weight``, ``tau``; or the config of
-            another loss of two logits.
+        distillation (dict, optional): In the finetune stage the child learns from
+            ``soft_labels``, too, which ``ChooseChildHook`` sets. Options of MMRazor's
+            ``KLDivergence``: ``loss_weight``, ``tau``; or the config of another loss of
+            two logits.
         share_path (bool): Whether all ranks draw the same path, rather than each
             its own: the estimate of ``alpha``'s gradient is then noisier.
         channels_last (bool): Whether the weights of convolutions lie in memory with
@@ -89,6 +91,7 @@ class DSNAS(StagedAlgorithm):
         finetune_epochs: Natural = 80,
         resource_estimator: Any = None,
         cost: dict[str, Any] | None = None,
+        input_sizes: Sequence[Count] = (),
         gradient_estimator: Any = None,
         pretrain_path: Literal['sampled', 'first'] = 'sampled',
         distillation: dict[str, Any] | None = None,
@@ -116,17 +119,7 @@ class DSNAS(StagedAlgorithm):
         self.mutator = part_of('mutator', mutator, MODELS, DifferentiableMutator)
         if not self.mutator.is_prepared_for(self.architecture):
             self.mutator.prepare_from_supernet(self.architecture)
-        with weights_all_there(self.architecture):
-            self.cost_table = estimator.cost_table(
-                self.architecture, self.mutator.search_groups
-            )
-        self.cost_term = CostTerm(self.cost_table, **(cost or {}))
-        # None too: one that was built may have those of another search.
-        self.mutator.limits = None
-        if self.cost_term.limits:
-            self.mutator.limits = ConstrainedArgmax(
-                *self.cost_term.constraints(), mean=self.cost_term.adaptive
-            )
+        self.set_up_costs(estimator, cost or {}, input_sizes)
         example = estimator.example(self.architecture)
         copy_overwritten_outputs(self.architecture, example)
         kinds = BaseGradientEstimator, DSNASGradient
@@ -134,12 +127,9 @@ class DSNAS(StagedAlgorithm):
             'gradient_estimator', gradient_estimator, TASK_UTILS, *kinds
         )
         self.pretrain_path = pretrain_path
-        self.teacher = None
-        if distillation is not None:
-            self.teacher = Teacher(self.architecture, distillation)
+        self.soft_labels = None if distillation is None else SoftLabels(distillation)
         self.share_path = share_path
         self.norm_training = norm_training
-        self._constrained = False
 
     @property
     def head(self) -> nn.Module:
@@ -185,12 +175,12 @@ class DSNAS(StagedAlgorithm):
             ConfigError: The architecture has no losses, or nothing adds the gradient
                 of an adaptive limit.
         """
+        inputs = self.resized(inputs)
         if not self.training:
             self.set_evaluated()
             return self._task_losses(inputs, data_samples)
         key = self.seed, self.next_iteration(), 0 if self.share_path else get_rank()
-        draw = self.mutator.draw_path
-        path = self.first_path() if self.trains_first else draw(*key)
+        path = self.given_path() or self.mutator.draw_path(*key)
         self.mutator.set_choices(path)
         trains_alpha = self.searching and self.trains_alpha
         losses_of = partial(self._task_losses, inputs, data_samples)
@@ -199,56 +189,28 @@ class DSNAS(StagedAlgorithm):
             losses = self.gradient_estimator(PathSample(self.mutator, path, key), task)
         else:
             losses = task()
-        return {**losses, **self._cost_losses(path, trains_alpha)}
+        return {**losses, **self.cost_losses(path, trains_alpha)}
 
     def _task_losses(self, inputs, data_samples) -> dict[str, Tensor]:
-        teaches = self.teacher and self.training and self.stage is Stage.FINETUNE
-        with outputs_of(self.head) if teaches else nullcontext() as logits:
+        with ExitStack() as opened:
+            learns = self.training and self.learns_from_labels
+            logits = opened.enter_context(outputs_of(self.head)) if learns else []
             losses = self.architecture(inputs, data_samples, mode='loss')
         self.check_losses(losses)
         losses = {f'task.{name}': value for name, value in losses.items()}
-        if teaches:
-            losses['distillation.loss'] = self.teacher(inputs, logits[-1])
+        if logits:
+            losses['distillation.loss'] = self.soft_labels(logits[-1], data_samples)
         return losses
+
+    @property
+    def learns_from_labels(self) -> bool:
+        """Whether training steps, of the child alone, have soft labels."""
+        alone = self.stage is Stage.FINETUNE or self._executed is not None
+        return (
+            alone and self.soft_labels is not None and len(self.soft_labels.logits) > 0
+        )
 
     @cached_property
     def _norms(self) -> list[nn.Module]:
         # Looked for when they are needed: a wrapper may have put others in place.
         return batch_norms(self.architecture)
-
-    # Limits on the cost
-
-    def _cost_losses(self, path, trains_alpha: bool) -> dict[str, Tensor]:
-        term = self.cost_term
-        if not term.limits:
-            return {}
-        if not trains_alpha:
-            # 0 and not absent: logs repeat the last value of what is absent.
-            zero = term.costs.new_zeros((), dtype=torch.get_default_dtype())
-            return {'cost.loss': zero}
-        if term.adaptive and torch.is_grad_enabled() and not self._constrained:
-            # A distributed wrapper steps what it is given, without our train_step.
-            raise ConfigError(
-                "model.cost.limit with form='adaptive' must have a "
-                'SearchOptimWrapperDict as optim_wrapper, which adds its gradient '
-                'before each step, but the loss is computed for another one.'
-            )
-        return {'cost.loss': term(self.mutator.probs(), path)}
-
-    @contextmanager
-    def constrained_step(self) -> Iterator[Callable[[], None]]:
-        """While open, losses are computed for a step that keeps an adaptive limit.
-
-        ``SearchOptimWrapperDict`` opens it around the forward pass, and calls what it
-        yields before the step: it adds the limit's part to ``alpha``'s gradients.
-        """
-        self._constrained = True
-        try:
-            yield self._add_constraint_grad
-        finally:
-            self._constrained = False
-
-    def _add_constraint_grad(self) -> None:
-        if self.cost_term.adaptive and self.searching and self.trains_alpha:
-            alphas = list(self.mutator.arch_params.values())
-            self.cost_term.add_constraint_grad(alphas, self.mutator.probs())

@@ -67,7 +67,8 @@ class StagedAlgorithm(BaseAlgorithm):
         self.stage: Stage | None = None
         self.iteration, self.seed, self.trains_alpha = 0, 0, True
         self._counts = True
-        self._evaluated: Mapping[str, str] | None = None
+        self._executed: Mapping[str, str] | None = None
+        self._executed_size: int | None = None
         # The stage whose losses were looked at; their kind is the same in all of it.
         self._checked: Stage | None = None
 
@@ -119,8 +120,6 @@ class StagedAlgorithm(BaseAlgorithm):
         self.stage, mutator = self.stage_of(epoch), self.mutator
         if self.stage is Stage.PRETRAIN:
             return {}
-        if self.teacher is not None and epoch == self.pretrain_epochs:
-            self.teacher.keep(self.architecture)
         if self.stage is Stage.SEARCH:
             last = max(self.finetune_epochs - self.pretrain_epochs - 1, 1)
             self.gradient_estimator.progress = (epoch - self.pretrain_epochs) / last
@@ -161,27 +160,35 @@ class StagedAlgorithm(BaseAlgorithm):
     # Evaluation
 
     @contextmanager
-    def evaluating(self, path: Mapping[str, str]) -> Iterator[None]:
-        """While open, a path is executed where the child would be."""
-        self._evaluated = path
+    def executing(
+        self, path: Mapping[str, str], input_size: int | None = None
+    ) -> Iterator[None]:
+        """While open, a path is executed, in training mode too, whatever ``alpha``.
+
+        Args:
+            path (Mapping[str, str]): Candidate by group.
+            input_size (int, optional): Edge that images are resized to; the child's by
+                default, see ``input_sizes`` of ``DSNAS``.
+        """
+        self._executed, self._executed_size = path, input_size
         try:
             yield
         finally:
-            self._evaluated = None
+            self._executed = self._executed_size = None
+
+    def given_path(self) -> Mapping[str, str] | None:
+        """The path that is executed whatever ``alpha``; None if there is none."""
+        return self.first_path() if self.trains_first else self._executed
 
     def set_evaluated(self) -> None:
-        """Lets the blocks execute the child, or the path of :meth:`evaluating`."""
-        path = self._evaluated
-        if path is None:
-            path = (
-                self.first_path() if self.trains_first else self.mutator.derive_child()
-            )
-        self.mutator.set_choices(path)
+        """Lets the blocks execute the child, or a path that is given."""
+        self.mutator.set_choices(self.given_path() or self.mutator.derive_child())
 
     @property
     def trains_first(self) -> bool:
         """Whether the stage is one that trains the path of first candidates alone."""
-        return self.stage is Stage.PRETRAIN and self.pretrain_path == 'first'
+        pretrains = self.stage is Stage.PRETRAIN and self._executed is None
+        return pretrains and self.pretrain_path == 'first'
 
     def first_path(self) -> dict[str, str]:
         """The path of first candidates, in groups that are not fixed."""
@@ -192,12 +199,12 @@ class StagedAlgorithm(BaseAlgorithm):
     def _forward(self, inputs, data_samples=None):
         """Output of the child, see mmengine's ``mode='tensor'``."""
         self.set_evaluated()
-        return super()._forward(inputs, data_samples)
+        return super()._forward(self.resized(inputs), data_samples)
 
     def _predict(self, inputs, data_samples=None):
         """Predictions of the child, see mmengine's ``mode='predict'``."""
         self.set_evaluated()
-        return super()._predict(inputs, data_samples)
+        return super()._predict(self.resized(inputs), data_samples)
 
 
 def check_losses(losses: Any, trains: bool) -> None:

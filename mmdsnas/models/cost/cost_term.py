@@ -1,4 +1,5 @@
 import math
+from functools import partial
 from logging import WARNING
 from typing import Annotated, Literal, Mapping, Sequence
 
@@ -11,11 +12,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.utils.options import NonNegative, Positive, checked_options
+from mmdsnas.utils.options import NonNegative, checked_options
 from ..mutators.most_probable import most_probable_path
 from ..weights import take_what_fits
 from .cost_table import ROUNDING, CostTable, total_costs
-from .costs import Amounts, in_words, limits_of
+from .costs import Amounts, Limit, in_words, limits_of
 from .functional import expected_cost, sampled_cost
 from .multipliers import Multipliers
 
@@ -29,7 +30,8 @@ class CostTerm(nn.Module):
 
     Args:
         table (CostTable): Costs of the search space.
-        limit (float | dict, optional): Limit in MFLOPs, or a dict with any of
+        limit (float | str | dict, optional): Limit in MFLOPs, or a part of the most
+            expensive path's cost (``'50%'``), or a dict of these with any of
             ``COSTS``: ``flops`` (MFLOPs), ``params`` (millions), ``latency`` (ms);
             None: no limit.
         weight (float, optional): Factor of the penalty (lambda), per MFLOP, 1e-2 by
@@ -41,6 +43,8 @@ class CostTerm(nn.Module):
             when it costs at least the limit.
         count_fixed_part (bool): Whether stem and head count towards the limit. The
             official limit of 290 counts the blocks only.
+        whole (CostTable, optional): Where the most expensive path is that a limit in
+            percent is a part of; ``table`` by default.
 
     Attributes:
         limits (dict[str, float]): By cost, in its unit.
@@ -55,12 +59,11 @@ class CostTerm(nn.Module):
     def __init__(
         self,
         table: CostTable,
-        limit: Positive
-        | Annotated[dict[str, Positive], Field(min_length=1)]
-        | None = None,
+        limit: Limit | Annotated[dict[str, Limit], Field(min_length=1)] | None = None,
         weight: NonNegative | None = None,
         form: Literal['adaptive', 'expected', 'sampled'] = 'adaptive',
         count_fixed_part: bool = True,
+        whole: CostTable | None = None,
     ) -> None:
         super().__init__()
         if form == 'adaptive' and weight is not None:
@@ -69,16 +72,16 @@ class CostTerm(nn.Module):
                 f'its weight by itself, but is {weight}; the forms expected and '
                 'sampled have one.'
             )
-        self.limits = limits_of(limit)
+        self.table, self.count_fixed_part = table, count_fixed_part
+        most = partial(self._most, whole or table)
+        self.limits = limits_of(limit, most)
         if form != 'adaptive' and set(self.limits) - {'flops'}:
             raise ConfigError(
                 "cost.limit must be one on flops with cost.form other than 'adaptive', "
                 f'but is {limit} with cost.form={form!r}.'
             )
-        self.table = table
         self.weight = 1e-2 if weight is None else weight
         self.form = form
-        self.count_fixed_part = count_fixed_part
         if self.limits:
             self._check_limits()
         self.register_buffer('costs', table.matrix('flops'), persistent=False)
@@ -95,6 +98,10 @@ class CostTerm(nn.Module):
         """bool: Whether there are multipliers."""
         return self.multipliers is not None
 
+    def _most(self, table: CostTable, name: str) -> float:
+        self._check_measured(name)
+        return table.cost_range(name, self.count_fixed_part)[1]
+
     def _base(self, name: str) -> float:
         """What counts besides the blocks."""
         return self.table.fixed_part[name] if self.count_fixed_part else 0.0
@@ -103,12 +110,7 @@ class CostTerm(nn.Module):
         """Refuses limits that no path is within; warns of those that all are within."""
         own, least = self.count_fixed_part, {}
         for name, limit in self.limits.items():
-            if name not in self.table.fixed_part:
-                raise ConfigError(
-                    f'cost.limit has {name}, so resource_estimator.{name} must say how '
-                    f'it is to be measured, e.g. {name}=dict(), but nothing measured '
-                    'it.'
-                )
+            self._check_measured(name)
             least[name], most = self.table.cost_range(name, own)
             if limit > most:
                 told = (
@@ -124,6 +126,13 @@ class CostTerm(nn.Module):
                 f'cost.limit is {in_words(self.limits)}, but no path of this search '
                 'space is within: the cheapest path costs at least '
                 f'{in_words(least, own)}.'
+            )
+
+    def _check_measured(self, name: str) -> None:
+        if name not in self.table.fixed_part:
+            raise ConfigError(
+                f'cost.limit has {name}, so resource_estimator.{name} must say how it '
+                f'is to be measured, e.g. {name}=dict(), but nothing measured it.'
             )
 
     def allows(self, path: Mapping[str, str]) -> bool:

@@ -2,19 +2,23 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable, Mapping
+from typing import Annotated, Any, Callable, Mapping
 
 from mmrazor.models.task_modules.estimators.counters.flops_params_counter import (
     get_counter_type,
     is_supported_instance,
 )
 from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
+from pydantic import Field
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.utils.options import Positive
 from mmdsnas.utils.words import shown
 from ..mutables.elastic_mutable_op import weight_parts
 from .latency import LatencyMeter
 
+# In the unit of its cost, or in percent of the most expensive path's cost: '50%'.
+Limit = Positive | Annotated[str, Field(pattern=r'^\d+(\.\d+)?%$')]
 # Amounts of costs by their names, each in its unit; what was not measured is absent.
 Amounts = dict[str, float]
 # Option -> beginnings of the names of MMRazor's counters whose FLOPs count.
@@ -113,8 +117,15 @@ COSTS: dict[str, Cost] = {
 }
 
 
-def limits_of(limit: None | float | Mapping[str, float]) -> dict[str, float]:
+def limits_of(
+    limit: None | Limit | Mapping[str, Limit], most: Callable[[str], float]
+) -> dict[str, float]:
     """The limits by cost, in the order of ``COSTS``; a number is one on FLOPs.
+
+    Args:
+        limit (float | str | dict, optional): A number in the unit of its cost, or a
+            part of what the most expensive path costs, ``'50%'``.
+        most (Callable): Gives the latter by the name of a cost.
 
     Raises:
         ConfigError: A limit is on something else than one of ``COSTS``.
@@ -126,7 +137,14 @@ def limits_of(limit: None | float | Mapping[str, float]) -> dict[str, float]:
         raise ConfigError(
             f'cost.limit must be among {", ".join(COSTS)}, but is {shown(limit)}.'
         )
-    return {name: float(given[name]) for name in COSTS if name in given}
+
+    def amount(name: str) -> float:
+        own = given[name]
+        if isinstance(own, str):
+            return float(own.removesuffix('%')) / 100 * most(name)
+        return float(own)
+
+    return {name: amount(name) for name in COSTS if name in given}
 
 
 def in_words(amounts: Mapping[str, float], fixed_part: bool = True) -> str:

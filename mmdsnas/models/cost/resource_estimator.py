@@ -59,6 +59,7 @@ class ResourceEstimator(MMRazorResourceEstimator):
     ) -> None:
         self.count = count
         kwargs['latency'] = latency
+        self._options = dict(kwargs, count=count)
         # What measures, by the name of the cost.
         self.meters: dict[str, Any] = {}
         for name, cost in COSTS.items():
@@ -66,6 +67,11 @@ class ResourceEstimator(MMRazorResourceEstimator):
             if options is not None:
                 self.meters[name] = cost.meter(input_shape, **options)
         super().__init__(input_shape=tuple(input_shape), **kwargs)
+
+    def for_size(self, size: int) -> 'ResourceEstimator':
+        """The same estimator for images of another edge, in pixels."""
+        shape = (*self.input_shape[:2], size, size)
+        return type(self)(input_shape=shape, **self._options)
 
     def estimate(
         self,

@@ -153,11 +153,11 @@ def test_another_path_can_be_evaluated_than_the_child():
     inputs, labels = batch()
     algorithm.eval()
     for mode in ('tensor', 'predict', 'loss'):
-        with algorithm.evaluating(path):
+        with algorithm.executing(path):
             algorithm(inputs, labels, mode=mode)
         assert names == list(path.values())
         names.clear()
-    with pytest.raises(KeyError), algorithm.evaluating(path):
+    with pytest.raises(KeyError), algorithm.executing(path):
         raise KeyError
     algorithm(inputs, labels)
     assert names == list(CHILD.values())

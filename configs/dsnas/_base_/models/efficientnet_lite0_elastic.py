@@ -28,6 +28,8 @@ model = dict(
     mutator=dict(type='DifferentiableMutator', init_std=1e-3),
     resource_estimator=dict(type='ResourceEstimator', input_shape=(1, 3, 96, 96)),
     gradient_estimator=dict(type='PairedGradient'),
+    # The network as it is is tuned before it is made smaller.
     pretrain_path='first',
     distillation=dict(loss_weight=1.0),
+    channels_last=True,
 )

@@ -87,7 +87,7 @@ class ExportChildHook(Hook):
             lr=runner.optim_wrapper['architecture'].param_groups[0]['lr'],
             metrics=metrics,
             dataset_meta=runner.message_hub.get_info('dataset_meta', {}) or {},
-            child_config=child_config(runner.cfg),
+            child_config=child_config(runner.cfg, algorithm_of(runner).child_edge),
         )
         checkpoint = child_checkpoint(algorithm_of(runner), extra)
         if runner.epoch == self._start_epoch:
@@ -126,8 +126,9 @@ class RecordSubnetHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Puts ``subnet``, ``child_config`` and the others into ``meta``."""
-        model, meta = model_of(runner), checkpoint['meta']
+        model, meta, edge = model_of(runner), checkpoint['meta'], None
         if isinstance(model, DSNAS):
+            edge = model.child_edge
             path = model.mutator.child_of(checkpoint['state_dict'], 'mutator.')
             meta['subnet'] = subnet_of_path(model, path)
             meta['input_shape'] = model.resource_estimator.input_shape
@@ -135,4 +136,4 @@ class RecordSubnetHook(Hook):
         elif runner.cfg.model.get('fix_subnet') is not None:
             meta['subnet'] = read_subnet(runner.cfg.model.fix_subnet)
         if 'subnet' in meta:
-            meta['child_config'] = child_config(runner.cfg)
+            meta['child_config'] = child_config(runner.cfg, edge)

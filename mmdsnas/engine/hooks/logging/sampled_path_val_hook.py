@@ -41,7 +41,7 @@ class SampledPathValHook(Hook):
             path = algorithm.mutator.draw_path(
                 runner.seed, next(iterations), get_rank(), Stream.VALIDATION
             )
-            with algorithm.evaluating(path):
+            with algorithm.executing(path):
                 return runner.model.val_step(batch)
 
         # A data loader draws a seed for its workers.

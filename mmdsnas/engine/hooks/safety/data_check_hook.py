@@ -111,7 +111,7 @@ def _all_candidates(model: BaseModel) -> list[ContextManager]:
     own = {n: model.mutator.choices(n) for n in model.mutator.search_groups}
     most = max(map(len, own.values()), default=1)
     paths = [{n: c[min(k, len(c) - 1)] for n, c in own.items()} for k in range(most)]
-    return [model.evaluating(path) for path in paths]
+    return [model.executing(path) for path in paths]
 
 
 def _training_images(loader: DataLoader, number: int) -> Any:

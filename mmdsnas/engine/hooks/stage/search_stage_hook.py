@@ -49,6 +49,13 @@ class SearchStageHook(Hook):
                 "type='mmdsnas.EMAHook', which takes the same options."
             )
         algorithm = algorithm_of(runner)
+        chooses = HOOKS.get('ChooseChildHook')
+        labels = any(isinstance(hook, chooses) for hook in runner.hooks)
+        if algorithm.soft_labels is not None and not labels:
+            raise ConfigError(
+                'model.distillation must have a ChooseChildHook, which sets the labels '
+                'that the child learns from, but the config has none.'
+            )
         # After a resume a validation may come before the first iteration.
         algorithm.begin(iteration=max(runner.iter - 1, 0), seed=common_seed(runner))
         if not algorithm.cost_term.allows(algorithm.mutator.derive_child()):

@@ -1,5 +1,4 @@
 import math
-from contextlib import ExitStack
 from itertools import islice
 from numbers import Number
 from typing import Any, Mapping
@@ -17,7 +16,6 @@ from mmdsnas.utils.foreign import telling
 from mmdsnas.utils.options import Count, Items, PartConfig, Text, checked_options
 from mmdsnas.utils.random_state import random_states_kept
 from ...evaluation import evaluate_path, no_side_effects, try_evaluation
-from ...scoring import output_distance
 from ...selection import BaseSelection, PathScores, PathSpace
 from ..checkpoint.ema_hook import averaged_weights
 from ..utils import algorithm_of, common_seed, named, train_loader
@@ -44,9 +42,8 @@ class SelectChildHook(Hook):
             are better: on the data that chose it the child looks better than it is.
         evaluator (dict | list[dict], optional): Metrics of these data; the
             validation's by default.
-        metric (str, optional): The number of the evaluator that is the score; greater
-            is better. None: how near the outputs on training images are to those of the
-            path of first candidates, see ``output_distance``; no other data are read.
+        metric (str): The number of the evaluator that is the score; greater is
+            better.
         num_batches (int): Training batches, in each process, that statistics are
             computed on; they are the same for all paths and kept in memory.
 
@@ -60,7 +57,7 @@ class SelectChildHook(Hook):
         strategy: PartConfig | BaseSelection,
         dataloader: dict | None = None,
         evaluator: dict | Items[dict] | None = None,
-        metric: Text | None = 'accuracy/top1',
+        metric: Text = 'accuracy/top1',
         num_batches: Count = 20,
     ) -> None:
         is_config = isinstance(strategy, dict)
@@ -79,7 +76,7 @@ class SelectChildHook(Hook):
                 f'{runner.max_epochs}, for SelectChildHook, which chooses the child '
                 f'when that stage begins, but is {algorithm.finetune_epochs}.'
             )
-        if algorithm.mutator.free and self.strategy.max_scores and self.metric:
+        if algorithm.mutator.free and self.strategy.max_scores:
             with telling('the data of SelectChildHook cannot be built'):
                 self._loop = self._build_loop(runner)
             with no_side_effects(algorithm):
@@ -104,9 +101,7 @@ class SelectChildHook(Hook):
             n: mutator.choices(n) if n in free else [c] for n, c in child.items()
         }
         rng = np.random.default_rng([seed, 0, 0, Stream.SELECTION])
-        space = PathSpace(
-            choices, algorithm.cost_term.allows, child, rng, mutator.most_probable
-        )
+        space = PathSpace(choices, algorithm.cost_term.allows, child, rng)
         most = min(most, math.prod(map(len, choices.values())))
         batches: list[Any] = []
         if most:
@@ -118,12 +113,8 @@ class SelectChildHook(Hook):
             found = evaluate_path(algorithm, path, batches, self._loop, runner.seed)
             return self._score(found)
 
-        with ExitStack() as opened:
-            if self.metric is None:
-                distance = opened.enter_context(output_distance(algorithm, batches))
-                measure = lambda path: -distance(path)  # noqa: E731
-            scores = PathScores(measure, most, runner.logger.info)
-            return self.strategy.select(space, scores)
+        scores = PathScores(measure, most, runner.logger.info)
+        return self.strategy.select(space, scores)
 
     def _score(self, metrics: Mapping[str, Any]) -> float:
         numbers = {n: v for n, v in metrics.items() if isinstance(v, Number)}

@@ -1,0 +1,82 @@
+"""Networks that compete for being the child, and how they do."""
+
+from dataclasses import dataclass
+from typing import Callable, Mapping, Sequence
+
+from mmdsnas.models.mutators.grouped_mutator import Path
+
+
+@dataclass
+class Contender:
+    """A path for images of one size.
+
+    Attributes:
+        name (str): What it is: ``probable``, or the candidates of an obvious one.
+        input_size (int): Edge of its images, in pixels.
+        path (dict[str, str]): Candidate by group.
+        mflops (float): What it costs.
+        distance (float): Of its untrained outputs, see ``OutputDistance``.
+        losses (list[float]): After each round of training that it had.
+    """
+
+    name: str
+    input_size: int
+    path: Path
+    mflops: float
+    distance: float
+    losses: list[float]
+
+
+def obvious_paths(choices: Mapping[str, Sequence[str]]) -> dict[str, Path]:
+    """The paths that one would make by hand, by what they are called.
+
+    One candidate stands in all blocks. Or one that some blocks have, such as the
+    identity, stands in all of these, and another one in the rest: ``skip+e4``. Where a
+    block has neither, it has its first.
+
+    Args:
+        choices (Mapping[str, Sequence[str]]): Candidates by group.
+    """
+    groups = list(choices.values())
+    names = list(dict.fromkeys(name for own in groups for name in own))
+    common = [name for name in names if all(name in own for own in groups)]
+    rare = [name for name in names if name not in common]
+    kinds = [(name,) for name in common]
+    kinds += [(name, other) for name in rare for other in common or ('',)]
+    found: dict[tuple[str, ...], str] = {}
+    for kind in kinds:
+        path = [next((c for c in kind if c in own), own[0]) for own in groups]
+        found.setdefault(tuple(path), '+'.join(filter(None, kind)))
+    return {name: dict(zip(choices, path)) for path, name in found.items()}
+
+
+def finalists(contenders: Sequence[Contender], number: int) -> list[Contender]:
+    """Those that are trained: the nearest of each kind and size, then the others.
+
+    The distance compares paths of one kind and size; between these it misleads.
+    """
+    nearest = sorted(contenders, key=lambda c: c.distance)
+    kinds = {(c.name == 'probable', c.input_size): c for c in reversed(nearest)}
+    firsts = [c for c in nearest if c in kinds.values()]
+    return [*firsts, *(c for c in nearest if c not in firsts)][:number]
+
+
+def successive_halving(
+    contenders: Sequence[Contender], train: Callable[[Contender, int], float]
+) -> Contender:
+    """The best of some, of which half goes on after each round of training.
+
+    Jamieson and Talwalkar, AISTATS 2016 (arXiv 1502.07943): all rounds cost the same.
+
+    Args:
+        contenders (Sequence[Contender]): At least one, the likelier first.
+        train (Callable): Trains one for a round, whose number, from 0, it is given:
+            ``2**round`` times as long as the first. Gives its loss then.
+    """
+    left, round_ = list(contenders), 0
+    while len(left) > 1:
+        for contender in left:
+            contender.losses.append(train(contender, round_))
+        left = sorted(left, key=lambda c: c.losses[-1])[: (len(left) + 1) // 2]
+        round_ += 1
+    return left[0]

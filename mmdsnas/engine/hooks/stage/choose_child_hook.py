@@ -1,0 +1,209 @@
+import copy
+import csv
+import os.path as osp
+from itertools import islice
+
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.models import DSNAS
+from mmdsnas.registry import HOOKS
+from mmdsnas.utils.data_sets import data_sets, pipeline_of
+from mmdsnas.utils.files import write_atomically
+from mmdsnas.utils.options import Count, Natural, Positive, checked_options
+from mmdsnas.utils.progress import progress
+from mmdsnas.utils.random_state import random_states_kept
+from ...contenders import Contender, finalists, obvious_paths, successive_halving
+from ...evaluation import no_side_effects
+from ...scoring import OutputDistance
+from ...trials import Trials
+from ..checkpoint.ema_hook import averaged_weights
+from ..utils import algorithm_of, named, train_loader
+
+# What is kept of all contenders, and how many lines of it are logged.
+CSV, LINES = 'choice.csv', 12
+
+
+@HOOKS.register_module()
+class ChooseChildHook(Hook):
+    """Chooses the child by scores of its candidates, when the pretrain stage ends.
+
+    It is for a network that is trained already: ``pretrain_path='first'`` of ``DSNAS``.
+
+    1. The network says its soft labels of the training images, if the child is to
+       learn from them (``distillation`` of ``DSNAS``).
+    2. At each of the ``input_sizes`` every candidate is scored by what the outputs lose
+       when it alone is put in, see ``OutputDistance``. ``log p`` starts in proportion
+       to minus the score, so that the most probable path within the limits is the one
+       with the smallest sum of scores: the integer program of Puzzle (arXiv
+       2411.19146) and LANA (arXiv 2107.10624).
+    3. Scores do not simply add up. So the most probable paths of each size are measured
+       whole, and the obvious ones within the limits, see ``obvious_paths``, each at the
+       largest size that it may have.
+    4. The nearest of each kind and size are trained for a moment, and half of them goes
+       on, until one is left: :func:`~mmdsnas.engine.contenders.successive_halving`.
+
+    The winner's size is the child's from then on. Without a search stage its path is,
+    too, with the weights that it was trained to; otherwise ``alpha`` starts there.
+    ``choice.csv`` in the work directory tells of all contenders. A run that is resumed
+    chooses the same.
+
+    Args:
+        num_batches (int): Batches of training images, in each process, that paths are
+            measured on.
+        num_paths (int): How many of the most probable paths of a size are measured.
+        num_finalists (int): How many are trained; of a single one nothing is.
+        steps (int): Training steps of the first round; each round doubles them.
+        scale (float): Nats of a score that make a candidate e times less probable.
+
+    Raises:
+        ConfigError: The network is not trained before it is scored, or images do not
+            say their place, which soft labels need.
+    """
+
+    @checked_options
+    def __init__(
+        self,
+        num_batches: Count = 8,
+        num_paths: Count = 20,
+        num_finalists: Count = 6,
+        steps: Natural = 15,
+        scale: Positive = 0.1,
+    ) -> None:
+        self.num_batches, self.num_paths = num_batches, num_paths
+        self.num_finalists, self.steps, self.scale = num_finalists, steps, scale
+
+    def before_train(self, runner) -> None:
+        """Refuses what would show after the pretrain stage."""
+        algorithm = algorithm_of(runner)
+        if algorithm.pretrain_path != 'first' or not algorithm.pretrain_epochs:
+            raise ConfigError(
+                "ChooseChildHook must have model.pretrain_path='first' and "
+                'model.pretrain_epochs of at least 1, since it scores a network that '
+                f'is trained, but they are {algorithm.pretrain_path!r} and '
+                f'{algorithm.pretrain_epochs}.'
+            )
+        if algorithm.soft_labels is None:
+            return
+        data = runner.train_dataloader.dataset
+        with random_states_kept(0):
+            sample = data[0].get('data_samples')
+        if len(data_sets(runner.cfg.train_dataloader)) != 1 or 'sample_idx' not in (
+            sample or ()
+        ):
+            raise ConfigError(
+                'model.distillation must have one data set to train on, whose images '
+                'say their place: sample_idx in meta_keys of the transform that packs '
+                'them.'
+            )
+
+    def before_train_epoch(self, runner) -> None:
+        """Chooses, in the first epoch after the pretrain stage."""
+        algorithm = algorithm_of(runner)
+        if runner.epoch != algorithm.pretrain_epochs or not algorithm.mutator.free:
+            return
+        with averaged_weights(runner), random_states_kept(runner.seed):
+            if algorithm.soft_labels is not None:
+                algorithm.soft_labels.set(_labels(runner, algorithm))
+            loader = train_loader(runner, 'ChooseChildHook')
+            distance = OutputDistance(algorithm, [*islice(loader, self.num_batches)])
+            scores, contenders = self._contenders(algorithm, distance)
+        with random_states_kept(runner.seed):
+            trials = Trials(runner, distance, self.steps)
+            chosen = finalists(contenders, self.num_finalists)
+            winner = successive_halving(chosen, trials.train)
+        searches = algorithm.finetune_epochs > algorithm.pretrain_epochs
+        algorithm.load_state_dict(trials.weights(None if searches else winner))
+        algorithm.set_input_size(winner.input_size)
+        logits = self._logits(scores[winner.input_size])
+        for group, own in logits.items():
+            # The winner, which need not be the most probable, is where a search starts.
+            own[algorithm.mutator.choices(group).index(winner.path[group])] = max(own)
+        algorithm.mutator.set_logits(logits)
+        if not searches:
+            free = algorithm.mutator.free
+            algorithm.mutator.fix({g: c for g, c in winner.path.items() if g in free})
+        _tell(runner, contenders, winner)
+
+    def _contenders(
+        self, algorithm: DSNAS, distance: OutputDistance
+    ) -> tuple[dict[int, dict[str, list[float]]], list[Contender]]:
+        mutator, fixed = algorithm.mutator, algorithm.mutator.fixed
+        groups = mutator.search_groups
+        choices = {g: [fixed[g]] if g in fixed else mutator.choices(g) for g in groups}
+        obvious, scores, found = obvious_paths(choices), {}, []
+        with distance.still():
+            for size in algorithm.input_sizes or [algorithm.edge]:
+                algorithm.set_input_size(size)
+                scores[size] = distance.of_candidates(size)
+                mutator.set_logits(self._logits(scores[size]))
+                tried = [('probable', p) for p in mutator.most_probable(self.num_paths)]
+                allowed = algorithm.cost_term.allows
+                tried += [(n, p) for n, p in obvious.items() if allowed(p)]
+                obvious = {n: p for n, p in obvious.items() if not allowed(p)}
+                for name, path in progress(tried, f'Measuring at {size} pixels'):
+                    mflops = algorithm.cost_table.cost(path)['flops']
+                    far = distance(path, size)
+                    found.append(Contender(name, size, path, mflops, far, []))
+        return scores, found
+
+    def _logits(self, scores: dict[str, list[float]]) -> dict[str, list[float]]:
+        return {group: [-s / self.scale for s in own] for group, own in scores.items()}
+
+
+def _labels(runner: Runner, algorithm: DSNAS) -> Tensor:
+    """Logits of all training images, as they are tested, by their places."""
+    config = copy.deepcopy(runner.cfg.train_dataloader)
+    (data,) = data_sets(config).values()
+    data['pipeline'] = pipeline_of(runner.cfg.val_dataloader)
+    built = runner.build_dataloader(config, runner.seed)
+    # All images in their order, in each process: they are looked at once.
+    loader = DataLoader(
+        built.dataset,
+        config.get('batch_size', 1),
+        num_workers=built.num_workers,
+        collate_fn=built.collate_fn,
+    )
+    places, logits = [], []
+    with no_side_effects(algorithm):
+        for batch in progress(loader, 'Labels of the training images'):
+            data = algorithm.data_preprocessor(batch, False)
+            inputs, samples = data['inputs'], data['data_samples']
+            with algorithm.executing(algorithm.first_path(), inputs.shape[-1]):
+                logits.append(algorithm(inputs, mode='tensor'))
+            places += [sample.sample_idx for sample in samples]
+    found = torch.cat(logits)
+    labels = torch.empty_like(found)
+    labels[torch.tensor(places)] = found
+    return labels
+
+
+def _tell(runner: Runner, contenders: list[Contender], winner: Contender) -> None:
+    """Logs who competed, and who won; keeps all of it in ``choice.csv``."""
+    algorithm = algorithm_of(runner)
+    tried = sorted(
+        contenders, key=lambda c: (-len(c.losses), *c.losses[::-1], c.distance)
+    )
+    table = [['network', 'input_size', 'mflops', 'distance', 'losses', 'path']]
+    for c in tried:
+        losses = ' '.join(f'{loss:.4f}' for loss in c.losses)
+        row = [c.name, c.input_size, f'{c.mflops:.4g}', f'{c.distance:.4f}', losses]
+        table.append([*row, ' '.join(c.path.values())])
+    lines = [
+        '  '.join(f'{cell:<20}' for cell in map(str, row[:-1])).rstrip()
+        for row in table[: 1 + LINES]
+    ]
+    runner.logger.info('\n'.join([f'{len(tried)} networks competed:', *lines]))
+    runner.logger.info(
+        f'The child is {winner.name} at {winner.input_size} pixels, '
+        f'{winner.mflops:.4g} MFLOPs: {named(algorithm, winner.path)}'
+    )
+    if is_main_process():
+        with write_atomically(osp.join(runner.work_dir, CSV)) as temporary:
+            with open(temporary, 'w', newline='') as file:
+                csv.writer(file).writerows(table)

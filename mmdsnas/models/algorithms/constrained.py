@@ -1,0 +1,150 @@
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmdsnas.errors import ConfigError
+from ..cost import CostTerm, ResourceEstimator
+from ..lazy import weights_all_there
+from ..mutators.most_probable import ConstrainedArgmax
+from .stages import StagedAlgorithm
+
+
+class ConstrainedAlgorithm(StagedAlgorithm):
+    """A search within limits, for images of one size or of several.
+
+    A limit is one for all sizes. What has a cost, the child above all, has it for
+    images of ``input_size``; the pretrain stage of ``pretrain_path='first'`` takes
+    images as they come.
+
+    Attributes:
+        input_sizes (list[int]): Edges of the child's images that leave a path within
+            the limits, the largest first; empty where there is no choice.
+        cost_table, cost_term, resource_estimator: For images of the size that the
+            child has now.
+    """
+
+    def set_up_costs(
+        self,
+        estimator: ResourceEstimator,
+        cost: Mapping[str, Any],
+        sizes: Sequence[int],
+    ) -> None:
+        """Measures the search space, and gives the mutator its limits.
+
+        Raises:
+            ConfigError: No path is within the limits, whatever the size.
+        """
+        # Of images as they come.
+        self.edge = edge = estimator.input_shape[-1]
+        if sizes and max(sizes) != edge:
+            raise ConfigError(
+                'the largest of model.input_sizes must be that of '
+                f'resource_estimator.input_shape, {edge}, but they are {list(sizes)}.'
+            )
+        self._constrained, whole, refused = False, None, None
+        self._of_size: dict[int, tuple[ResourceEstimator, CostTerm]] = {}
+        for size in sorted({edge, *sizes}, reverse=True):
+            own = estimator if size == edge else estimator.for_size(size)
+            with weights_all_there(self.architecture):
+                groups = self.mutator.search_groups
+                table = own.cost_table(self.architecture, groups)
+            # A part of a cost is one of that of the largest images.
+            whole = whole or table
+            try:
+                self._of_size[size] = own, CostTerm(table, **cost, whole=whole)
+            except ConfigError as error:
+                refused = error
+        if not self._of_size:
+            raise refused
+        self.input_sizes = list(self._of_size) if sizes else []
+        first = next(iter(self._of_size))
+        if sizes:
+            self.register_buffer('input_size', torch.tensor(first))
+        self.set_input_size(first)
+
+    def set_input_size(self, size: int) -> None:
+        """Lets the child have images of one of ``input_sizes``; limits are as before.
+
+        Raises:
+            ConfigError: The size is none of them.
+        """
+        if size not in self._of_size:
+            raise ConfigError(
+                f"the size of the child's images must be one of {self.input_sizes}, "
+                f'which leave a path within the limits, but is {size}.'
+            )
+        self.resource_estimator, term = self._of_size[size]
+        self.cost_table = term.table
+        self.cost_term = term
+        if self.input_sizes:
+            self.input_size.fill_(size)
+            self.cost_term = term.to(self.input_size.device)
+        # None too: a mutator that was built may have those of another search.
+        self.mutator.limits = None
+        if term.limits:
+            self.mutator.limits = ConstrainedArgmax(
+                *term.constraints(), mean=term.adaptive
+            )
+
+    @property
+    def child_edge(self) -> int:
+        """Edge of the child's images, in pixels."""
+        return self.resource_estimator.input_shape[-1]
+
+    def resized(self, inputs: Tensor) -> Tensor:
+        """Images, ``(n, c, h, w)``, of the size that the path has that is executed."""
+        size = self._executed_size or self.child_edge
+        if not self.input_sizes or self.trains_first or inputs.shape[-1] == size:
+            return inputs
+        return F.interpolate(inputs, (size, size), mode='bilinear', antialias=True)
+
+    # Limits in a step
+
+    def cost_losses(self, path: Mapping[str, str], trains_alpha: bool) -> dict:
+        """What is logged of the limits, or is their penalty."""
+        term = self.cost_term
+        if not term.limits:
+            return {}
+        if not trains_alpha:
+            # 0 and not absent: logs repeat the last value of what is absent.
+            zero = term.costs.new_zeros((), dtype=torch.get_default_dtype())
+            return {'cost.loss': zero}
+        if term.adaptive and torch.is_grad_enabled() and not self._constrained:
+            # A distributed wrapper steps what it is given, without our train_step.
+            raise ConfigError(
+                "model.cost.limit with form='adaptive' must have a "
+                'SearchOptimWrapperDict as optim_wrapper, which adds its gradient '
+                'before each step, but the loss is computed for another one.'
+            )
+        return {'cost.loss': term(self.mutator.probs(), path)}
+
+    @contextmanager
+    def constrained_step(self) -> Iterator[Callable[[], None]]:
+        """While open, losses are computed for a step that keeps an adaptive limit.
+
+        ``SearchOptimWrapperDict`` opens it around the forward pass, and calls what it
+        yields before the step: it adds the limit's part to ``alpha``'s gradients.
+        """
+        self._constrained = True
+        try:
+            yield self._add_constraint_grad
+        finally:
+            self._constrained = False
+
+    def _add_constraint_grad(self) -> None:
+        if self.cost_term.adaptive and self.searching and self.trains_alpha:
+            alphas = list(self.mutator.arch_params.values())
+            self.cost_term.add_constraint_grad(alphas, self.mutator.probs())
+
+    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+        # The limits, whose multipliers are loaded next, are those of the size.
+        name = f'{prefix}input_size'
+        if self.input_sizes and name in state_dict:
+            self.set_input_size(int(state_dict[name]))
+        elif state_dict.get(name) == self.child_edge:
+            # Of a search that had a choice, which this one was built after.
+            del state_dict[name]
+        super()._load_from_state_dict(state_dict, prefix, *args)
