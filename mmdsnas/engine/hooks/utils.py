@@ -36,12 +36,13 @@ def named(algorithm: DSNAS, path: Mapping[str, str]) -> str:
 
 def plan_of(runner: Runner) -> dict[str, Any]:
     """What a search is to do, for the ``meta`` that tells whether it is done."""
-    algorithm, selection = algorithm_of(runner), HOOKS.get('SelectChildHook')
+    algorithm = algorithm_of(runner)
+    choosing = tuple(map(HOOKS.get, ('SelectChildHook', 'ChooseChildHook')))
     return dict(
         max_epochs=runner.max_epochs,
         pretrain_epochs=algorithm.pretrain_epochs,
         finetune_epochs=algorithm.finetune_epochs,
-        selects=any(isinstance(hook, selection) for hook in runner.hooks),
+        selects=any(isinstance(hook, choosing) for hook in runner.hooks),
     )
 
 

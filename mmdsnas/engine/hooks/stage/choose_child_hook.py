@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
+from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.data_sets import data_sets, pipeline_of
 from mmdsnas.utils.files import write_atomically
@@ -23,7 +24,7 @@ from ...evaluation import no_side_effects
 from ...scoring import OutputDistance
 from ...trials import Trials
 from ..checkpoint.ema_hook import averaged_weights
-from ..utils import algorithm_of, named, train_loader
+from ..utils import algorithm_of, common_seed, named, train_loader
 
 # What is kept of all contenders, and how many lines of it are logged.
 CSV, LINES = 'choice.csv', 12
@@ -47,6 +48,8 @@ class ChooseChildHook(Hook):
        largest size that it may have.
     4. The nearest of each kind and size are trained for a moment, and half of them goes
        on, until one is left: :func:`~mmdsnas.engine.contenders.successive_halving`.
+
+    Without a limit nothing competes: the child is the network itself.
 
     The winner's size is the child's from then on. Without a search stage its path is,
     too, with the weights that it was trained to; otherwise ``alpha`` starts there.
@@ -107,6 +110,12 @@ class ChooseChildHook(Hook):
         algorithm = algorithm_of(runner)
         if runner.epoch != algorithm.pretrain_epochs or not algorithm.mutator.free:
             return
+        # A run that is resumed here has entered no epoch yet; none is entered now.
+        algorithm.begin(iteration=runner.iter, seed=common_seed(runner))
+        if not algorithm.cost_term.limits:
+            # Nothing is better than the network itself.
+            self._settle(algorithm, algorithm.first_path())
+            return
         with averaged_weights(runner), random_states_kept(runner.seed):
             if algorithm.soft_labels is not None:
                 algorithm.soft_labels.set(_labels(runner, algorithm))
@@ -120,15 +129,24 @@ class ChooseChildHook(Hook):
         searches = algorithm.finetune_epochs > algorithm.pretrain_epochs
         algorithm.load_state_dict(trials.weights(None if searches else winner))
         algorithm.set_input_size(winner.input_size)
-        logits = self._logits(scores[winner.input_size])
-        for group, own in logits.items():
-            # The winner, which need not be the most probable, is where a search starts.
-            own[algorithm.mutator.choices(group).index(winner.path[group])] = max(own)
-        algorithm.mutator.set_logits(logits)
-        if not searches:
-            free = algorithm.mutator.free
-            algorithm.mutator.fix({g: c for g, c in winner.path.items() if g in free})
+        self._settle(algorithm, winner.path, scores[winner.input_size])
         _tell(runner, contenders, winner)
+
+    def _settle(
+        self, algorithm: DSNAS, path: Path, scores: dict[str, list[float]] | None = None
+    ) -> None:
+        """Starts ``alpha`` at a path; fixes the path if there is no search stage."""
+        mutator = algorithm.mutator
+        free = mutator.free
+        logits = self._logits(
+            scores or {g: [0.0] * len(mutator.choices(g)) for g in free}
+        )
+        for group, own in logits.items():
+            # It need not be the most probable by the scores alone.
+            own[mutator.choices(group).index(path[group])] = max(own) + 1.0
+        mutator.set_logits(logits)
+        if algorithm.finetune_epochs == algorithm.pretrain_epochs:
+            mutator.fix({g: c for g, c in path.items() if g in free})
 
     def _contenders(
         self, algorithm: DSNAS, distance: OutputDistance
