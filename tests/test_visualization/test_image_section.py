@@ -62,7 +62,7 @@ def test_tables_are_those_of_the_files(tmp_path):
     ]
     (share, *_) = [a['style'] for _, a in page.tags if a.get('class') == 'wrong']
     assert share == '--share:18.0%'
-    assert '70.0 % of 10 images' in ' '.join(page.text.split())
+    assert 'for 70.0 % of 10 images; with so many' in ' '.join(page.text.split())
     assert 'evaluated once, at the end' in page.text
     assert 'Beside the child' not in page.text and 'confused' not in page.tables
     assert ('a', dict(href='#images')) in page.tags
@@ -132,12 +132,13 @@ def test_networks_beside_the_child(tmp_path):
     )
     page = page_of(report(work))
     head, *rows = page.tables['beside']
-    assert head[4:] == ['accuracy, %', '95 % interval', 'images']
+    assert head[1:4] == ['accuracy, %', '95 % interval', 'MFLOPs']
+    assert head[4:] == ['million parameters', 'input size', 'images']
     assert rows == [
-        ['the child', '32', '3.000', '0.050', '70.0', '39.7–89.2', '10'],
-        ['teacher', '224', '4089.000', '25.600', '90.0', '59.6–98.2', '10'],
-        ['MobileNetV2', '32', '2.000', '0.040', '80.0', '49.0–94.3', '10'],
-        ['old', '', '', '', '99.5', '97.2–99.9', '200'],
+        ['the child', '70.0', '39.7–89.2', '3.000', '0.050', '32', '10'],
+        ['teacher', '90.0', '59.6–98.2', '4089.000', '25.600', '224', '10'],
+        ['MobileNetV2', '80.0', '49.0–94.3', '2.000', '0.040', '32', '10'],
+        ['old', '99.5', '97.2–99.9', '', '', '', '200'],
     ]
     (own,) = [a for tag, a in page.tags if tag == 'tr' and a.get('class') == 'own']
     assert page.text.count('take it') == 1
