@@ -61,7 +61,7 @@ def _write(results: Sequence[tuple | None], data: Dataset, folder: Path) -> bool
     if len(numbers) != 1 or None in numbers:
         return False
     (number,) = numbers
-    named = list(getattr(data, 'metainfo', {}).get('classes') or ())
+    named = list((getattr(data, 'metainfo', None) or {}).get('classes') or ())
     classes = unique_names(named if len(named) == number else range(number))
     roots = list(_roots(data))
     rows = [
@@ -83,7 +83,7 @@ def _results_of(samples: Sequence[Any]) -> list[tuple] | None:
     """Results of images; None if they are no classification with one label."""
     try:
         scores = torch.stack([sample.pred_label.score for sample in samples]).float()
-        labels = torch.stack([sample.gt_label.label for sample in samples])
+        labels = torch.stack([sample.gt_label.label for sample in samples]).long()
         names = [_name(sample) for sample in samples]
     # Data samples of other tasks, or of several labels, and plain tensors.
     except (AttributeError, RuntimeError, TypeError):

@@ -100,12 +100,12 @@ class Classifier(ToyNet):
         return [sample(p, y, img_path=f'{name:.6f}') for p, y, name in made]
 
 
-def search(folder, hook, **kwargs):
+def search(folder, *hooks, **kwargs):
     net = normed_net()
     net.__class__ = Classifier
     model = algorithm_of(net, pretrain_epochs=1, finetune_epochs=2)
     accuracy = dict(type='mmcls.Accuracy')
-    runner = runner_of(folder, [hook], model, val_evaluator=accuracy, **kwargs)
+    runner = runner_of(folder, hooks, model, val_evaluator=accuracy, **kwargs)
     runner.train()
     return runner
 
@@ -183,3 +183,27 @@ def test_images_of_all_ranks(tmp_path):
     data = NoisyVectors(False, 15)
     assert [row[0] for row in found] == [f'{x[0]:.6f}' for x, _ in data]
     assert {row[1] for row in found} == set(map(str, range(CLASSES)))
+
+
+def resumed(folder, meta):
+    """What the child's file says after a finished run, changed so, is resumed."""
+    keeps = dict(type='AtomicCheckpointHook', interval=1)
+    options = dict(default_hooks=dict(checkpoint=keeps))
+    search(folder, ExportChildHook(), **options)
+    path = folder / 'work' / 'subnet.pth'
+    child = torch.load(path, weights_only=True)
+    child['meta'].update(meta)
+    torch.save(child, path)
+    last = str(folder / 'work' / 'epoch_3.pth')
+    hook = dict(type='ResumeValidationHook')
+    again = dict(options, load_from=last, resume=True)
+    search(folder, ExportChildHook(), hook, **again)
+    return torch.load(path, weights_only=True)['meta']
+
+
+def test_a_test_whose_data_have_gone(tmp_path):
+    """Its metrics stay; the predictions are those of the validation now."""
+    tested = {'accuracy/top1': 7.0}
+    meta = resumed(tmp_path, dict(test_metrics=tested, predicted_on='test'))
+    assert meta['test_metrics'] == tested
+    assert meta['predicted_on'] == 'val'

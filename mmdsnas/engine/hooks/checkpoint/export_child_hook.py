@@ -121,10 +121,11 @@ class ExportChildHook(Hook):
             child_config=child_config(runner.cfg),
         )
         checkpoint = child_checkpoint(algorithm_of(runner), extra)
-        if is_predicted:
-            checkpoint['meta'][PREDICTED_ON] = 'val'
         if runner.epoch == self._start_epoch:
             _keep_test(checkpoint, self._files[0])
+        # Also in place of a test whose data have gone since.
+        if is_predicted:
+            checkpoint['meta'][PREDICTED_ON] = 'val'
         self._save(checkpoint)
 
     @master_only
