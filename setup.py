@@ -64,7 +64,7 @@ setup(
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
     packages=find_packages(include=['mmdsnas', 'mmdsnas.*']),
-    package_data={'mmdsnas': ['py.typed', 'visualization/report.html.jinja']},
+    package_data={'mmdsnas': ['py.typed', 'visualization/*.html.jinja']},
     entry_points={'console_scripts': ['mmdsnas=mmdsnas.command_line.command:main']},
     cmdclass={'build_py': BuildWithConfigs},
     python_requires=f'>={VERSIONS["TESTED_PYTHON"]}',

@@ -154,11 +154,19 @@ def has_test_data(runner: Runner) -> bool:
     return validated != tested
 
 
-def evaluate_child(runner: Runner, path: str) -> dict[str, Any] | None:
+def evaluate_child(
+    runner: Runner, path: str, watch: Callable[[Any], None]
+) -> dict[str, Any] | None:
     """Tests the child of a search as its file has it, on data that no epoch saw.
 
-    The file lies on the machine of rank 0. Its checkpoint is returned, with the metrics
-    in its ``meta``; None if it had them.
+    Args:
+        runner (Runner): That of the search.
+        path (str): The file of the child, on the machine of rank 0.
+        watch (Callable): Is given the outputs of each batch.
+
+    Returns:
+        dict | None: The checkpoint, with the metrics in its ``meta``; None if it had
+        them.
     """
     checkpoint = on_rank_0(lambda: load_checkpoint(path), 'load the child')
     if KEY in meta_of(checkpoint):
@@ -173,7 +181,13 @@ def evaluate_child(runner: Runner, path: str) -> dict[str, Any] | None:
         return None
     child = build_child(Config(config), checkpoint, path)
     child.to(next(runner.model.parameters()).device)
-    metrics = plain(evaluate(child.val_step, _test_loop(runner, config)))
+
+    def val_step(batch: Any) -> Any:
+        outputs = child.val_step(batch)
+        watch(outputs)
+        return outputs
+
+    metrics = plain(evaluate(val_step, _test_loop(runner, config)))
     return {**checkpoint, 'meta': {**meta_of(checkpoint), KEY: metrics}}
 
 

@@ -1,7 +1,7 @@
 """What a checkpoint, of a run or of a child, says of itself in its ``meta``."""
 
 from pathlib import Path
-from typing import Annotated, Any, Mapping, Sequence
+from typing import Annotated, Any, Literal, Mapping, Sequence
 
 import torch
 from pydantic import Field, StrictFloat, StrictInt, TypeAdapter, ValidationError
@@ -75,6 +75,8 @@ class Metadata(TypedDict, total=False):
     # Of the last validation, and of the child on data that no epoch saw.
     metrics: dict[str, Any]
     test_metrics: dict[str, Any]
+    # Whose images the predictions in the work directory are of: 'test' or 'val'.
+    predicted_on: Literal['test', 'val']
     dataset_meta: DatasetMeta
     # How a child is built, see ``recorded_child_config``.
     child_config: Any

@@ -6,7 +6,7 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Options of transforms that are pixels of an image.
 SIZE_OPTIONS = ('scale', 'crop_size', 'size')
 # Where classes such as RepeatDataset and ConcatDataset have what they stand around.
-_INSIDE = ('dataset', 'datasets')
+INSIDE = ('dataset', 'datasets')
 
 
 def loaders(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -72,7 +72,7 @@ def _inside(part: Any, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for i, item in enumerate(part):
             yield from _inside(item, f'{where}.{i}')
     elif isinstance(part, dict):
-        inner = [n for n in _INSIDE if isinstance(part.get(n), (dict, list, tuple))]
+        inner = [n for n in INSIDE if isinstance(part.get(n), (dict, list, tuple))]
         if not inner:
             yield where, part
         for name in inner:

@@ -10,7 +10,7 @@ from mmdsnas.errors import CheckpointError, SubnetError
 from mmdsnas.models.cost import COSTS
 from mmdsnas.subnets import recorded_classes, recorded_subnet
 from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT, SUBNET_PTH, load_checkpoint
-from mmdsnas.subnets.metadata import meta_of, number
+from mmdsnas.subnets.metadata import meta_of, number, recorded_input_size
 
 # What a checkpoint tells of the child and of its blocks, and how a table calls it.
 UNITS = {cost.key: cost.unit for cost in COSTS.values()}
@@ -31,6 +31,11 @@ class Child:
     test: dict[str, float] = field(default_factory=dict)
     #: Names of the classes.
     classes: list[str] = field(default_factory=list)
+    #: Pixels of an edge of its square images.
+    input_size: int | None = None
+    #: Whether ``predictions.csv`` is of images of ``'test'`` or ``'val'``; ``''``
+    #: where there is none of this child.
+    predicted_on: str = ''
     #: Files that are damaged, or of another run.
     left_out: list[str] = field(default_factory=list)
 
@@ -72,6 +77,8 @@ def read_child(
             child.costs, tested = _numbers(meta, UNITS), meta.get('test_metrics', {})
             child.test = _numbers(tested, tested)
             child.classes = recorded_classes(checkpoint)
+            child.input_size = recorded_input_size(checkpoint)
+            child.predicted_on = meta.get('predicted_on', '')
             break
         except (CheckpointError, SubnetError) as error:
             child.left_out.append(str(error).rstrip('.'))

@@ -2,16 +2,18 @@
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from mmdsnas.errors import DataError
 from mmdsnas.models.cost import COSTS
 from mmdsnas.subnets import what_is_missing
 from mmdsnas.subnets.metadata import number
+from .csv_files import read_compared, read_predictions
 from .found_child import Child, read_child
+from .predictions import ComparedNetwork, ImagePrediction
 from .run_record import RunRecord
 from .sessions import EARLIER, Records, Session, merged, read_starts
 
@@ -60,6 +62,9 @@ class Run:
     child: Child
     #: What of its files could not be read, or is not of it.
     left_out: list[str]
+    #: What the child said of each image, and other networks beside it.
+    predictions: list[ImagePrediction] = field(default_factory=list)
+    compared: list[ComparedNetwork] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -172,7 +177,22 @@ def read_run(work_dir: str | Path) -> Run:
     validated = max(val, default=max(done, last.length))
     child = read_child(work_dir, done, validated, begun)
     left_out += child.left_out
-    return Run(work_dir, sessions, done, _curves(train), _curves(val), child, left_out)
+    run = Run(work_dir, sessions, done, _curves(train), _curves(val), child, left_out)
+    # Otherwise they may be of another child.
+    if child.predicted_on:
+        run.predictions = _unless_damaged(read_predictions, work_dir, left_out)
+        run.compared = _unless_damaged(read_compared, work_dir, left_out)
+    return run
+
+
+def _unless_damaged(
+    read: Callable[[Path], list[Any]], work_dir: Path, left_out: list[str]
+) -> list[Any]:
+    try:
+        return read(work_dir)
+    except DataError as error:
+        left_out.append(str(error).rstrip('.'))
+        return []
 
 
 def _curves(records: Records) -> dict[str, Curve]:

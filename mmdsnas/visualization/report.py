@@ -4,20 +4,21 @@ import itertools
 from pathlib import Path
 from typing import Container, Sequence
 
-from jinja2 import Environment
+from jinja2 import Environment, FileSystemLoader
 
 from mmdsnas.errors import ConfigError, OutputError
 from mmdsnas.utils.files import check_writable, remove_leftovers, write_atomically
 from mmdsnas.versions import __version__
 from .figures import ReportFigures
 from .history import check_work_dir, read_run
+from .image_section import image_section
 from .summary import differences, key_figures, summary
 from .svg import PALETTE, label, svg_of
 
 # Of a run, in its work directory; of several, in the current folder, which may be
 # the work directory of one.
 FILE, COMPARISON = 'report.html', 'comparison.html'
-TEMPLATE = Path(__file__).with_name('report.html.jinja')
+TEMPLATE = 'report.html.jinja'
 
 
 def report(
@@ -69,15 +70,16 @@ def report(
         file, svgs[name] = svg_of(picture.draw, name, picture.title, picture.text)
         _write(beside / f'{name}.svg', file)
     # What a file of a run says is text, whatever it is.
-    page = Environment(autoescape=True, trim_blocks=True).from_string(
-        TEMPLATE.read_text(encoding='utf-8')
-    )
+    loader = FileSystemLoader(Path(__file__).parent)
+    page = Environment(loader=loader, autoescape=True, trim_blocks=True)
     tables = dict(summary=summary, key_figures=key_figures, differences=differences)
     told = dict(
         title=f'Report: {", ".join(names)}', palette=PALETTE, version=__version__
     )
     drawn = dict(runs=runs, names=names, sections=sections, svgs=svgs)
-    _write(out, page.render(**told, **drawn, **tables))
+    # Those of several runs would be too many to look at.
+    drawn['images'] = image_section(runs[0]) if len(runs) == 1 else None
+    _write(out, page.get_template(TEMPLATE).render(**told, **drawn, **tables))
     _remove_others(beside, svgs)
     return out
 

@@ -190,6 +190,19 @@ def test_the_child_is_tested_alone(results):
         assert f'test: accuracy/top1: {tested}' in str(result)
 
 
+def test_predictions_are_those_of_the_test(results):
+    """Of digits, which have numbers in place of paths, and no folder of images."""
+    for result in results:
+        run = read_run(result.work_dir)
+        assert result.meta['predicted_on'] == run.child.predicted_on == 'test'
+        assert [row.image for row in run.predictions] == list(map(str, range(50)))
+        right = sum(row.true == row.predicted for row in run.predictions)
+        wanted = result.test_metrics['accuracy/top1']
+        assert 100 * right / 50 == pytest.approx(wanted)
+        page = result.report.read_text()
+        assert 'id="class-accuracy"' in page and '<img' not in page
+
+
 @pytest.mark.slow
 def test_the_child_is_tested_once(results, tmp_path, monkeypatch):
     """A run that was killed in the test has it done when it is resumed."""
@@ -218,7 +231,8 @@ def test_the_child_is_tested_once(results, tmp_path, monkeypatch):
     # would be seen.
     monkeypatch.undo()
     monkeypatch.setattr(evaluation, 'evaluate', lambda *_: {})
-    assert search(DIGITS, work, **again).test_metrics == tested
+    result = search(DIGITS, work, **again)
+    assert result.test_metrics == tested and result.meta['predicted_on'] == 'test'
 
 
 def test_a_child_is_no_search(tmp_path):

@@ -15,7 +15,7 @@ from tests.toy_run import runner_of
 def load(folder):
     """What loading a damaged file says."""
     with pytest.raises(CheckpointError) as told:
-        evaluate_child(SimpleNamespace(), str(folder / 'damaged.pth'))
+        evaluate_child(SimpleNamespace(), str(folder / 'damaged.pth'), print)
     return str(told.value)
 
 

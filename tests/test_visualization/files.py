@@ -4,6 +4,7 @@ import json
 from html.parser import HTMLParser
 from pathlib import Path
 
+from mmdsnas.visualization.predictions import ImagePrediction
 from mmdsnas.visualization.run_record import RunRecord
 
 VOID = ('meta', 'br', 'link', 'img', 'input')
@@ -70,7 +71,7 @@ class Page(HTMLParser):
     def handle_data(self, data):
         self.text += data
         tags = [tag for tag, _ in self._open]
-        if tags and tags[-1] in ('td', 'th'):
+        if {'td', 'th'} & set(tags):
             self._table()[-1][-1] += data
         if 'desc' in tags:
             self.pictures.setdefault(self._owner('figure'), []).append(data)
@@ -96,3 +97,8 @@ def columns(table: list[list[str]]) -> dict[str, list[float]]:
     return {
         name: [float(row[k]) for row in rows if row[k]] for k, name in enumerate(head)
     }
+
+
+def prediction(*cells) -> ImagePrediction:
+    """A line of ``predictions.csv``."""
+    return ImagePrediction(*cells)

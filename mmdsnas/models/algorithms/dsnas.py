@@ -179,7 +179,8 @@ class DSNAS(ConstrainedAlgorithm):
         if not self.training:
             self.set_evaluated()
             return self._task_losses(inputs, data_samples)
-        key = self.seed, self.next_iteration(), 0 if self.share_path else get_rank()
+        iteration = self.next_iteration() if self._executed is None else self.iteration
+        key = self.seed, iteration, 0 if self.share_path else get_rank()
         path = self.given_path() or self.mutator.draw_path(*key)
         self.mutator.set_choices(path)
         trains_alpha = self.searching and self.trains_alpha

@@ -79,7 +79,8 @@ class StagedAlgorithm(BaseAlgorithm):
     @property
     def searching(self) -> bool:
         """Whether blocks are searched, in the epoch that was entered."""
-        return self.stage is Stage.SEARCH and self.is_supernet
+        searches = self.stage is Stage.SEARCH and self._executed is None
+        return searches and self.is_supernet
 
     @property
     def is_supernet(self) -> bool:

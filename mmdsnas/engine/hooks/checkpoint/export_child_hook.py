@@ -2,11 +2,13 @@
 
 import os.path as osp
 from logging import INFO, WARNING
+from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
+from mmengine.runner import ValLoop
 
 from mmdsnas.errors import CheckpointError
 from mmdsnas.models import DSNAS
@@ -24,8 +26,12 @@ from mmdsnas.subnets.metadata import Metadata, meta_of
 from mmdsnas.utils.ranks import on_rank_0
 from mmdsnas.visualization.tables import child_table
 from ...evaluation import KEY, evaluate_child, has_test_data
+from ...prediction_collector import PredictionCollector
 from ..utils import algorithm_of, model_of, plan_of
 from .ema_hook import averaged_weights
+
+# Where the meta of a child's file says whose images its predictions are of.
+PREDICTED_ON = 'predicted_on'
 
 
 @HOOKS.register_module()
@@ -38,6 +44,10 @@ class ExportChildHook(Hook):
     Where a run validates, and ``test_dataloader`` has another data set than
     ``val_dataloader``, the child is evaluated on that when the training is over: once,
     alone, as ``subnet.pth`` has it, whose ``meta`` then has ``test_metrics``.
+
+    What the child says of each image of that evaluation, or of the last validation
+    where there are no such data, is left as ``predictions.csv``, ``classes.csv`` and
+    ``confusion.csv``, if it classifies; ``predicted_on`` of ``meta`` tells which.
     """
 
     _training = False
@@ -47,13 +57,24 @@ class ExportChildHook(Hook):
         self._training = True
         self._start_epoch = self._exported_epoch = runner.epoch
         self._meta: Metadata = {}
+        self._tests = has_test_data(runner)
+        self._predictions = PredictionCollector()
         self._files = [osp.join(runner.work_dir, n) for n in (SUBNET_PTH, SUBNET_YAML)]
+
+    def before_val_epoch(self, runner) -> None:
+        """Begins to collect predictions."""
+        self._predictions = PredictionCollector()
+
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Keeps what was said of a batch, where there are no data of a test."""
+        if self._training and not self._tests:
+            self._predictions.add(outputs)
 
     def after_val_epoch(self, runner, metrics=None) -> None:
         """Writes the child that was just validated."""
         # runner.val() alone is an evaluation, not a part of a search.
         if self._training:
-            self._export(runner, metrics or {})
+            self._export(runner, metrics or {}, runner.val_loop)
 
     def after_train(self, runner) -> None:
         """Writes the child if the last epoch was not validated."""
@@ -68,17 +89,27 @@ class ExportChildHook(Hook):
         if self._exported_epoch != runner.epoch or not there:
             with averaged_weights(runner):
                 self._export(runner, {})
-        if has_test_data(runner):
-            checkpoint = evaluate_child(runner, files[0])
+        if self._tests:
+            predictions = PredictionCollector()
+            checkpoint = evaluate_child(runner, files[0], predictions.add)
             if checkpoint is not None:
+                loader = runner.test_loop.dataloader
+                if predictions.write(loader, Path(runner.work_dir)):
+                    checkpoint['meta'][PREDICTED_ON] = 'test'
                 self._save(checkpoint)
         # Of rank 0 alone.
         if self._meta:
             level = INFO if what_is_missing(self._meta) is None else WARNING
             runner.logger.log(level, child_table(self._meta, files[::-1]))
 
-    def _export(self, runner, metrics: dict[str, float]) -> None:
+    def _export(
+        self, runner, metrics: dict[str, float], validated: ValLoop | None = None
+    ) -> None:
         self._exported_epoch = runner.epoch
+        is_predicted = False
+        if validated is not None and not self._tests:
+            folder = Path(runner.work_dir)
+            is_predicted = self._predictions.write(validated.dataloader, folder)
         if not is_main_process():
             return
         extra = dict(
@@ -92,6 +123,9 @@ class ExportChildHook(Hook):
         checkpoint = child_checkpoint(algorithm_of(runner), extra)
         if runner.epoch == self._start_epoch:
             _keep_test(checkpoint, self._files[0])
+        # Also in place of a test whose data have gone since.
+        if is_predicted:
+            checkpoint['meta'][PREDICTED_ON] = 'val'
         self._save(checkpoint)
 
     @master_only
@@ -101,7 +135,7 @@ class ExportChildHook(Hook):
 
 
 def _keep_test(checkpoint: dict[str, Any], path: str) -> None:
-    """Takes over the metrics of a test of the same child.
+    """Takes over what is known of a test of the same child.
 
     A finished run that is resumed validates its child, and writes its file, again.
     """
@@ -111,8 +145,10 @@ def _keep_test(checkpoint: dict[str, Any], path: str) -> None:
         return
     old, new = before['state_dict'], checkpoint['state_dict']
     same = old.keys() == new.keys() and all(torch.equal(old[k], new[k]) for k in new)
-    if same and KEY in meta_of(before):
-        checkpoint['meta'][KEY] = meta_of(before)[KEY]
+    meta = meta_of(before)
+    if same and KEY in meta:
+        kept = {key: meta[key] for key in (KEY, PREDICTED_ON) if key in meta}
+        checkpoint['meta'].update(kept)
 
 
 @HOOKS.register_module()

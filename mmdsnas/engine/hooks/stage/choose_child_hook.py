@@ -24,7 +24,7 @@ from ...evaluation import no_side_effects
 from ...scoring import OutputDistance
 from ...trials import Trials
 from ..checkpoint.ema_hook import averaged_weights
-from ..utils import algorithm_of, common_seed, named, train_loader
+from ..utils import algorithm_of, named, train_loader
 
 # What is kept of all contenders, and how many lines of it are logged.
 CSV, LINES = 'choice.csv', 12
@@ -110,8 +110,6 @@ class ChooseChildHook(Hook):
         algorithm = algorithm_of(runner)
         if runner.epoch != algorithm.pretrain_epochs or not algorithm.mutator.free:
             return
-        # A run that is resumed here has entered no epoch yet; none is entered now.
-        algorithm.begin(iteration=runner.iter, seed=common_seed(runner))
         if not algorithm.cost_term.limits:
             # Nothing is better than the network itself.
             self._settle(algorithm, algorithm.first_path())

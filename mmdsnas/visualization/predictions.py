@@ -1,0 +1,47 @@
+"""What networks said of images, and how it is told of in the files of a run."""
+
+from collections import Counter
+from typing import Annotated, Any, Iterable, NamedTuple
+
+from pydantic import Field
+
+from mmdsnas.utils.options import Probability, Text
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+
+
+class ImagePrediction(NamedTuple):
+    """What a network said of an image; the names are the columns of the file.
+
+    ``second`` is the class with the second largest probability.
+    """
+
+    image: str
+    true: str
+    predicted: str
+    probability: Probability
+    true_probability: Probability
+    second: str
+    second_probability: Probability
+
+
+class ComparedNetwork(NamedTuple):
+    """A network that was evaluated on the same images as the child.
+
+    The accuracy is in %, of so many images; a cost that is not known is None.
+    """
+
+    network: Text
+    input_size: Annotated[int, Field(ge=1)] | None
+    mflops: Amount
+    mparams: Amount
+    accuracy: Percent
+    images: Annotated[int, Field(ge=1)]
+
+
+def unique_names(classes: Iterable[Any]) -> list[str]:
+    """Names of classes; two that are alike, as in ImageNet, get their labels."""
+    names = list(map(str, classes))
+    count = Counter(names)
+    return [f'{n} ({k})' if count[n] > 1 else n for k, n in enumerate(names)]
