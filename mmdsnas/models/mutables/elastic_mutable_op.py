@@ -4,6 +4,7 @@ import torch
 import torch.nn as nn
 from torch import Size, Tensor
 from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from mmdsnas.errors import ConfigError
@@ -61,10 +62,10 @@ class WeightPart(nn.Module):
         return getattr(self.whole[0], self.name)
 
     def forward(self) -> Tensor:
-        """The part, a view of the larger weight."""
+        """The part, a view of the larger weight; without a graph a copy."""
         part = self.weight[self.index]
-        # torch lets a view require a gradient also where it is made without a graph.
-        return part if torch.is_grad_enabled() else part.detach()
+        # A copy, since initializers would write through a view, each by its own shape.
+        return part if torch.is_grad_enabled() else part.detach().clone()
 
     def right_inverse(self, value: Tensor) -> tuple[()]:
         """Nothing is stored: the part has no values of its own."""
@@ -98,7 +99,7 @@ class ElasticMutableOP(OneHotMutableOP):
         **kwargs: See ``OneHotMutableOP``.
 
     Raises:
-        ConfigError: A weight is no part of the first candidate's.
+        ConfigError: A weight is no part of the first candidate's, or is lazy.
 
     Examples:
         >>> op = ElasticMutableOP(nn.ModuleDict(dict(
@@ -124,18 +125,27 @@ class ElasticMutableOP(OneHotMutableOP):
         self, whole: nn.Module, module: nn.Module, choice: str, path: str
     ) -> Iterator[tuple[str, Index]]:
         for name, weight in list(module.named_parameters(recurse=False)):
-            if getattr(whole, name, None) is None:
+            if module is whole or getattr(whole, name, None) is None:
                 continue
+            full_name = '.'.join(filter(None, (path, name)))
+            if is_lazy(weight) or is_lazy(getattr(whole, name)):
+                raise ConfigError(
+                    'candidates of an ElasticMutableOP must have all sizes given, but '
+                    f'{full_name} of candidate {choice} or {self._owner} is lazy.'
+                )
             try:
                 part = WeightPart(whole, name, weight.shape)
             except ValueError as error:
                 raise ConfigError(
                     f'candidate {choice} of an ElasticMutableOP must have parts of the '
-                    f'weights of the first candidate, {self._owner}, but {path}.{name} '
+                    f'weights of the first candidate, {self._owner}, but {full_name} '
                     f'is none: {error}.'
                 ) from error
+            kind = type(module).__name__
             parametrize.register_parametrization(module, name, part)
-            yield '.'.join(filter(None, (path, name))), part.index
+            # By this name MMRazor finds what counts the module.
+            type(module).__name__ = kind
+            yield full_name, part.index
 
     def parameters_of(self, choice: str) -> list[nn.Parameter]:
         """See ``OneHotMutableOP``; what is shared is among them as a whole."""
