@@ -10,6 +10,12 @@ from mmdsnas.registry import MODELS
 SIZE, WIDTH = 32, 0.1
 
 
+def images(number: int = 2) -> torch.Tensor:
+    """Random images, always the same."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(number, 3, SIZE, SIZE, generator=generator)
+
+
 def mobilenet(**options: Any) -> dict:
     """Config of mmcls's MobileNetV2, 8 to 32 channels wide."""
     return dict(type='mmcls.MobileNetV2', widen_factor=WIDTH, **options)
@@ -32,11 +38,11 @@ def classifier(backbone: dict, classes: int = 3, **options: Any) -> dict:
     )
 
 
-def elastic(classes: int = 3, init_cfg: Any = None, **options: Any) -> dict:
-    """Config of a supernet out of it; ``init_cfg`` is the backbone's."""
-    given = {} if init_cfg is None else dict(init_cfg=init_cfg)
-    backbone = dict(type='elastic_blocks', backbone=mobilenet(**given), expansions=[3])
-    return classifier(backbone, classes, **options)
+def elastic(classes: int = 3, backbone: dict | None = None, **options: Any) -> dict:
+    """Config of a supernet out of it, with what its backbone and itself get besides."""
+    inner = mobilenet(**(backbone or {}))
+    blocks = dict(type='elastic_blocks', backbone=inner, expansions=[3])
+    return classifier(blocks, classes, **options)
 
 
 def pretrained(classes: int = 3) -> nn.Module:
