@@ -1,6 +1,5 @@
 from typing import Any, Iterator, Mapping, Sequence
 
-import torch
 import torch.nn as nn
 from torch import Size, Tensor
 from torch.nn.modules.batchnorm import _NormBase
@@ -62,10 +61,9 @@ class WeightPart(nn.Module):
         return getattr(self.whole[0], self.name)
 
     def forward(self) -> Tensor:
-        """The part, a view of the larger weight; without a graph a copy."""
-        part = self.weight[self.index]
-        # A copy, since initializers would write through a view, each by its own shape.
-        return part if torch.is_grad_enabled() else part.detach().clone()
+        """The part; its gradient is one of the larger weight."""
+        # A view would let initializers write each candidate's values into the others.
+        return self.weight[self.index].clone()
 
     def right_inverse(self, value: Tensor) -> tuple[()]:
         """Nothing is stored: the part has no values of its own."""
