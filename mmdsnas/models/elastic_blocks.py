@@ -15,7 +15,7 @@ from mmdsnas.registry import MODELS
 from mmdsnas.utils.options import PartConfig, checked_options
 from .elastic_weights import BlockWeights, share_out
 from .mutables import ElasticMutableOP, blocks_of
-from .mutables.elastic_mutable_op import part_index
+from .mutables.weight_parts import part_index
 from .pretrained import convert_when_loaded
 from .weights import shortened
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmdsnas.errors import CheckpointError
 from .mutables import ElasticMutableOP
-from .mutables.elastic_mutable_op import part_index
+from .mutables.weight_parts import part_index
 from .pretrained import is_initialized
 from .weights import differences, shortened
 

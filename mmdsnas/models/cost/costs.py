@@ -12,7 +12,7 @@ from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.words import shown
-from ..mutables.elastic_mutable_op import weight_parts
+from ..mutables.weight_parts import weight_parts
 from .latency import LatencyMeter
 
 # Amounts of costs by their names, each in its unit; what was not measured is absent.

@@ -1,6 +1,7 @@
 """Shared weights in a whole search: gradients, copies, averages, children."""
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -8,7 +9,9 @@ import torch.nn as nn
 import torch.nn.functional as F
 from mmengine.model import ExponentialMovingAverage
 from mmengine.registry import init_default_scope
+from torch.nn.utils.parametrizations import weight_norm
 
+from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNASGradient, ElasticMutableOP
 from mmdsnas.models.architecture import build_architecture
 from mmdsnas.models.gradient_estimators import Task
@@ -161,6 +164,58 @@ def test_copies_share_among_themselves():
     assert is_part(loaded.blocks[0])
     small = loaded.blocks[0].candidate('small')[0].weight
     assert torch.equal(small, before + 1)
+
+
+@pytest.mark.parametrize('fixed', ['copy', 'original'])
+def test_a_copy_keeps_its_parts_when_a_child_is_cut_out(fixed):
+    """Out of the other one: what is shared is no attribute of a common class."""
+    original = net().blocks[0]
+    other = copy.deepcopy(original)
+    gone, left = (other, original) if fixed == 'copy' else (original, other)
+    gone.fix_chosen('small')
+    assert is_part(left)
+    assert 'weight' in dict(gone.candidate('small')[0].named_parameters())
+
+
+def test_a_pickled_block_shares_its_weights():
+    op = pickle.loads(pickle.dumps(net().blocks[0]))
+    assert is_part(op) and is_part(pickle.loads(pickle.dumps(op)))
+
+
+def test_weights_that_are_computed_are_shared():
+    """Of which the parameters are parts, of length and direction."""
+    candidates = dict(large=weight_norm(nn.Conv2d(4, 4, 5)), small=nn.Conv2d(4, 4, 3))
+    candidates['small'] = weight_norm(candidates['small'])
+    op = ElasticMutableOP(nn.ModuleDict(candidates))
+    large, small = op.candidate('large'), op.candidate('small')
+    weights = large.parametrizations.weight
+    length, direction = weights.original0, weights.original1[..., 1:4, 1:4]
+    wanted = length * direction / direction.flatten(1).norm(dim=1)[:, None, None, None]
+    torch.testing.assert_close(small.weight, wanted)
+    x = torch.randn(1, 4, 8, 8)
+    before = small(x)
+    op.fix_chosen('small')
+    torch.testing.assert_close(op(x), before)
+    assert len(list(op.parameters())) == 3
+
+
+def test_a_module_of_two_candidates_is_left_alone():
+    conv = nn.Conv2d(4, 4, 3, padding=1)
+    op = ElasticMutableOP(
+        nn.ModuleDict(
+            dict(plain=nn.Sequential(conv), relu=nn.Sequential(conv, nn.ReLU()))
+        )
+    )
+    x = torch.randn(1, 4, 8, 8)
+    assert torch.equal(op.candidate('relu')(x), op.candidate('plain')(x).relu())
+    op.fix_chosen('relu')
+    assert torch.equal(op(x), conv(x).relu())
+
+
+def test_lazy_weights_are_refused():
+    candidates = dict(k5=nn.LazyConv2d(4, 5), k3=nn.LazyConv2d(4, 3))
+    with pytest.raises(ConfigError, match=r'k3\.weight, or that of k5, is lazy'):
+        ElasticMutableOP(nn.ModuleDict(candidates))
 
 
 def test_averages_share_among_themselves():
