@@ -10,6 +10,7 @@ from mmrazor.registry.registry import build_razor_model_from_cfg
 from mmdsnas.errors import ConfigError, WrongTypeError
 from mmdsnas.registry import MODELS
 from mmdsnas.utils.words import shown
+from .pretrained import keep_head_of_other_classes
 
 
 def build_architecture(
@@ -17,12 +18,21 @@ def build_architecture(
 ) -> BaseModel:
     """Builds a classifier as mmengine's Runner would build it alone.
 
+    Its head stays as it is made where the weights of ``init_cfg`` have other classes.
     It gets the ``data_preprocessor`` that stands outside of its config, and may make
     more of it: mmcls's takes batch augmentations from its ``train_cfg``.
 
     Raises:
         ConfigError: The architecture's config has another ``data_preprocessor``.
     """
+    model = _build(config, data_preprocessor)
+    keep_head_of_other_classes(model)
+    return model
+
+
+def _build(
+    config: dict[str, Any], data_preprocessor: dict[str, Any] | None
+) -> BaseModel:
     # MMRazor's way, but by our registry, which finds the names of all.
     build = partial(build_razor_model_from_cfg, registry=MODELS)
     if data_preprocessor is None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS
 from mmdsnas.utils.options import checked_options
+from .pretrained import convert_when_loaded
 
 # Factors of width and depth.
 SCALES = dict(lite0=(1.0, 1.0), lite1=(1.0, 1.1), lite2=(1.1, 1.2))
@@ -83,18 +84,25 @@ class EfficientNetLite(EfficientNet):
         self.layer_settings = {arch[:1]: _layers(*SCALES[arch])}
         self.arch_settings = {arch: (1.0, 1.0, 224)}
         super().__init__(arch, **{'act_cfg': dict(type='ReLU6'), **kwargs})
-        last = len(self.layers) - 1
-        names = {name: there.format(last=last) for name, there in NAMES.items()}
-        modules = self.named_modules()
-        blocks = [name for name, m in modules if isinstance(m, InvertedResidual)]
-        for k, block in enumerate(blocks):
-            for name, there in BLOCK_NAMES.items():
-                names[f'_blocks.{k}.{name}'] = f'{block}.{there}'
-        self._register_load_state_dict_pre_hook(partial(_rename, names))
+        convert_when_loaded(self, partial(_rename, network_names(self)))
+
+
+def network_names(network: EfficientNetLite) -> dict[str, str]:
+    """Names of the published modules -> names of those of the network."""
+    last = len(network.layers) - 1
+    names = {name: there.format(last=last) for name, there in NAMES.items()}
+    modules = network.named_modules()
+    blocks = [name for name, m in modules if isinstance(m, InvertedResidual)]
+    for k, block in enumerate(blocks):
+        for name, there in BLOCK_NAMES.items():
+            names[f'_blocks.{k}.{name}'] = f'{block}.{there}'
+    # The first block does not expand.
+    there = dict(network.named_modules())
+    return {name: own for name, own in names.items() if own in there}
 
 
 def _rename(
-    names: dict[str, str], state_dict: dict[str, Tensor], prefix: str, *_: Any
+    names: dict[str, str], _: Any, state_dict: dict[str, Tensor], prefix: str
 ) -> None:
     """Gives published weights the names that they have here."""
     for key in [k for k in state_dict if k.startswith(prefix)]:

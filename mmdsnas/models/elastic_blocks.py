@@ -2,29 +2,38 @@
 
 import copy
 from functools import partial
-from typing import Annotated, Any, Sequence
+from typing import Annotated, Sequence
 
-import torch
 import torch.nn as nn
 from mmcls.models.backbones.mobilenet_v2 import InvertedResidual as MobileNetV2Block
-from mmcls.models.utils import InvertedResidual, make_divisible
-from pydantic import Field
+from mmcls.models.utils import InvertedResidual, SELayer, make_divisible
+from pydantic import AfterValidator, Field
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmdsnas.errors import CheckpointError, ConfigError
+from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS
 from mmdsnas.utils.options import PartConfig, checked_options
-from .mutables import ElasticMutableOP
-from .mutables.elastic_mutable_op import part_index
-from .weights import differences, shortened
+from .elastic_weights import BlockWeights, share_out
+from .mutables import ElasticMutableOP, blocks_of
+from .mutables.weight_parts import part_index
+from .pretrained import convert_when_loaded
+from .weights import shortened
 
 BLOCKS = (InvertedResidual, MobileNetV2Block)
 # Channels are multiples of it: what CPUs and accelerators compute in one go.
 DIVISOR = 8
 NORM_TENSORS = ('weight', 'bias', 'running_mean', 'running_var')
 
+
+def _odd(kernel: int) -> int:
+    # The centre of an odd kernel is odd.
+    if kernel % 2 == 0:
+        raise ValueError('be odd')
+    return kernel
+
+
 Expansion = Annotated[float, Field(gt=0, le=16)]
-Kernel = Annotated[int, Field(ge=1, le=15)]
+Kernel = Annotated[int, Field(ge=1, le=15), AfterValidator(_odd)]
 
 
 @MODELS.register_module()
@@ -56,25 +65,79 @@ def elastic_blocks(
         nn.Module: The network; the names of its modules stay, but for candidates.
 
     Raises:
-        ConfigError: No block has a choice.
+        ConfigError: It has other blocks, no block has a choice, or no expansion is
+            smaller than that of a block.
+
+    Examples:
+        >>> network = elastic_blocks(dict(type='mmcls.MobileNetV2'), expansions=[3])
+        >>> network.layer2[1].choices
+        ['full', 'e3', 'skip']
     """
     network = backbone if isinstance(backbone, nn.Module) else MODELS.build(backbone)
-    found = {n: m for n, m in network.named_modules() if isinstance(m, BLOCKS)}
-    searched = {}
-    for name, block in found.items():
-        candidates = _candidates(block, expansions, kernels, skip)
-        if len(candidates) > 1:
-            searched[name] = ElasticMutableOP(nn.ModuleDict(candidates))
-            parent, _, last = name.rpartition('.')
-            setattr(network.get_submodule(parent), last, searched[name])
+    blocks = _blocks_of(network)
+    choices = {n: _candidates(b, expansions, kernels, skip) for n, b in blocks.items()}
+    searched = {n: found for n, found in choices.items() if len(found) > 1}
+    names = {name for found in choices.values() for name in found}
+    if expansions and not any(name.startswith('e') for name in names):
+        raise ConfigError(
+            'expansions of elastic_blocks must have one that is below those of the '
+            f'blocks of {type(network).__name__}, {_expansions(blocks)}, but are '
+            f'{list(expansions)}.'
+        )
     if not searched:
         raise ConfigError(
-            f'backbone must have inverted residual blocks with a choice, but of '
-            f'the {len(found)} of {type(network).__name__} none has one with '
-            f'expansions={list(expansions)}, kernels={list(kernels)}, skip={skip}.'
+            'elastic_blocks must leave a block a choice, but with '
+            f'expansions={list(expansions)}, kernels={list(kernels)}, skip={skip} '
+            f'{shortened(list(blocks))} have no candidate but themselves.'
         )
-    network._register_load_state_dict_pre_hook(partial(_share_out, searched))
+    weights = {name: weights_of(blocks[name]) for name in searched}
+    for name, candidates in searched.items():
+        parent, _, last = name.rpartition('.')
+        op = ElasticMutableOP(nn.ModuleDict(candidates))
+        setattr(network.get_submodule(parent), last, op)
+    convert_when_loaded(network, partial(share_out, weights))
     return network
+
+
+def _blocks_of(network: nn.Module) -> dict[str, nn.Module]:
+    """The inverted residual blocks by name; ``ConfigError`` if they are others."""
+    kind = type(network).__name__
+    blocks = {n: m for n, m in network.named_modules() if isinstance(m, BLOCKS)}
+    if blocks_of(network) or not blocks:
+        has = 'is searchable already' if blocks else 'has none'
+        raise ConfigError(
+            'backbone of elastic_blocks must be a network with inverted residual '
+            f'blocks, e.g. mmcls.MobileNetV2 or EfficientNetLite, but {kind} {has}.'
+        )
+    for name, block in blocks.items():
+        if part := _unknown_part(block):
+            raise ConfigError(
+                'backbone of elastic_blocks must have blocks of an expanding, a '
+                'depthwise and a projecting convolution and BatchNorm, without '
+                f'attention, but block {name} of {kind} has a {part}.'
+            )
+    return blocks
+
+
+def _unknown_part(block: nn.Module) -> str | None:
+    """The class of what a block has besides, if there is something."""
+    for module in block.modules():
+        known = isinstance(module, (nn.Conv2d, _BatchNorm))
+        has_weights = any(True for _ in module.parameters(recurse=False))
+        if isinstance(module, SELayer) or (has_weights and not known):
+            return type(module).__name__
+    groups = [conv.groups for conv in convolutions(block) if conv is not None]
+    channels = convolutions(block)[1].out_channels
+    return None if groups in ([1, channels, 1], [channels, 1]) else 'grouped Conv2d'
+
+
+def _expansions(blocks: dict[str, nn.Module]) -> str:
+    found = set()
+    for block in blocks.values():
+        expand, depthwise, _ = convolutions(block)
+        if expand is not None:
+            found.add(depthwise.out_channels / expand.in_channels)
+    return ', '.join(f'{expansion:g}' for expansion in sorted(found)) or 'of which none'
 
 
 def _candidates(
@@ -83,16 +146,16 @@ def _candidates(
     expand, depthwise, project = convolutions(block)
     inputs, middle = (expand or depthwise).in_channels, depthwise.out_channels
     kernel = depthwise.kernel_size[0]
-    sizes = {'full': middle}
+    sizes = {middle: 'full'}
     for expansion in sorted(expansions, reverse=True) if expand is not None else ():
         channels = make_divisible(expansion * inputs, DIVISOR)
         if channels < middle:
-            sizes[f'e{expansion:g}'.replace('.', '_')] = channels
-    smaller = [k for k in sorted(kernels)[::-1] if k < kernel and (kernel - k) % 2 == 0]
-    candidates = {'full': block}
-    for name, channels in sizes.items():
-        if name != 'full':
-            candidates[name] = shrunk(block, channels, kernel)
+            sizes.setdefault(channels, f'e{expansion:g}'.replace('.', '_'))
+    smaller = [k for k in sorted(set(kernels), reverse=True) if k < kernel]
+    candidates = {}
+    for channels, name in sizes.items():
+        is_whole = channels == middle
+        candidates[name] = block if is_whole else shrunk(block, channels, kernel)
         for k in smaller:
             candidates[f'{name}_k{k}'] = shrunk(block, channels, k)
     if skip and inputs == project.out_channels and set(depthwise.stride) == {1}:
@@ -100,22 +163,10 @@ def _candidates(
     return candidates
 
 
-def convolutions(
-    block: nn.Module,
-) -> tuple[nn.Conv2d | None, nn.Conv2d, nn.Conv2d]:
-    """Expanding, depthwise and projecting convolution of an inverted residual block.
-
-    Raises:
-        ConfigError: It has others.
-    """
+def convolutions(block: nn.Module) -> tuple[nn.Conv2d | None, nn.Conv2d, nn.Conv2d]:
+    """Expanding (if any), depthwise, projecting convolution of an inverted residual."""
     convs = [m for m in block.modules() if isinstance(m, nn.Conv2d)]
-    expand, depthwise, project = [None, None, *convs][-3:]
-    if len(convs) not in (2, 3) or depthwise.groups != depthwise.out_channels:
-        raise ConfigError(
-            'an inverted residual block must have an expanding, a depthwise and a '
-            f'projecting convolution, but has {len(convs)} others; blocks with '
-            'attention are not supported.'
-        )
+    expand, depthwise, project = [None, *convs][-3:]
     return expand, depthwise, project
 
 
@@ -148,23 +199,23 @@ def shrunk(block: nn.Module, channels: int, kernel: int) -> nn.Module:
     return small
 
 
-@torch.no_grad()
-def sort_channels(block: nn.Module) -> None:
-    """Sorts the middle channels of an inverted residual block, the important first.
-
-    What the block computes stays. A block without an expanding convolution is left
-    alone: its middle channels are those of its input.
-    """
+def weights_of(block: nn.Module) -> BlockWeights:
+    """Which weights of an inverted residual block have its middle channels."""
     expand, depthwise, project = convolutions(block)
-    if expand is None:
-        return
-    order = project.weight.abs().sum((0, 2, 3)).argsort(descending=True, stable=True)
-    project.weight.copy_(project.weight[:, order])
-    sorted_tensors = [(m, n) for m in (expand, depthwise) for n in ('weight', 'bias')]
-    sorted_tensors += [(m, n) for m in _middle_norms(block) for n in NORM_TENSORS]
-    for module, name in sorted_tensors:
-        if (tensor := getattr(module, name)) is not None:
-            tensor.copy_(tensor[order])
+    names = {module: name for name, module in block.named_modules()}
+    middle = {}
+    # Without an expanding convolution they are those of the input.
+    if expand is not None:
+        inner = [expand, depthwise, *_middle_norms(block)]
+        middle = {
+            f'{names[module]}.{name}': 0
+            for module in inner
+            for name in ('bias', *NORM_TENSORS)
+        }
+        middle[f'{names[project]}.weight'] = 1
+    like = {key: value.to('meta') for key, value in block.state_dict().items()}
+    middle = {key: dim for key, dim in middle.items() if key in like}
+    return BlockWeights(like, middle, f'{names[project]}.weight')
 
 
 def _middle_norms(block: nn.Module) -> list[_BatchNorm]:
@@ -178,38 +229,3 @@ def _cut(module: nn.Module, name: str, shape: Sequence[int]) -> None:
         part = whole.detach()[part_index(whole.shape, shape)].clone()
         is_parameter = isinstance(whole, nn.Parameter)
         setattr(module, name, nn.Parameter(part) if is_parameter else part)
-
-
-def _share_out(
-    blocks: dict[str, ElasticMutableOP],
-    state_dict: dict[str, Any],
-    prefix: str,
-    *_: Any,
-) -> None:
-    """Turns the weights of a network as it was into those of its candidates."""
-    for name, block in blocks.items():
-        head = f'{prefix}{name}.'
-        given = {
-            key[len(head) :]: state_dict.pop(key)
-            for key in list(state_dict)
-            if key.startswith(head) and not key.startswith(f'{head}_candidates.')
-        }
-        if not given:
-            continue
-        whole = copy.deepcopy(block.candidate(block.choices[0]))
-        for key, value in whole.state_dict().items():
-            # Older checkpoints have no counter.
-            if key.endswith('num_batches_tracked'):
-                given.setdefault(key, torch.zeros_like(value))
-        if wrong := differences(whole.state_dict(), given):
-            raise CheckpointError(
-                f'the weights of block {name} must be those of the network, but '
-                f'{shortened(wrong)}.'
-            )
-        whole.load_state_dict(given)
-        sort_channels(whole)
-        weights = whole.state_dict()
-        for choice in block.choices:
-            for key, own in block.candidate(choice).state_dict().items():
-                part = weights[key][part_index(weights[key].shape, own.shape)]
-                state_dict[f'{head}_candidates.{choice}.{key}'] = part

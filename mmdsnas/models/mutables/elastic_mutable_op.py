@@ -1,83 +1,17 @@
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Mapping
 
-import torch
 import torch.nn as nn
-from torch import Size, Tensor
+from torch import Tensor
 from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.utils import parametrize
+from torch.nn.parameter import is_lazy
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS
 from .one_hot_mutable_op import OneHotMutableOP
+from .weight_parts import Index, WeightPart, share, unshare, weight_parts
 
 # Normalization is each candidate's own: what it normalizes differs.
 OWN = (_NormBase, nn.GroupNorm, nn.LayerNorm)
-Index = tuple[slice, ...]
-
-
-def part_index(whole: Sequence[int], part: Sequence[int]) -> Index:
-    """Where a weight lies in a larger one: the first channels, the centre of a kernel.
-
-    Args:
-        whole (Sequence[int]): Shape of the larger weight: channels first, at most two
-            dimensions of them, then those of a kernel.
-        part (Sequence[int]): Shape of the smaller one.
-
-    Raises:
-        ValueError: It has none: another number of dimensions, one that is larger, or a
-            kernel that lies in the centre of no other.
-
-    Examples:
-        >>> part_index(Size([8, 4, 5, 5]), Size([6, 4, 3, 3]))
-        (slice(0, 6, None), slice(0, 4, None), slice(1, 4, None), slice(1, 4, None))
-    """
-    index = []
-    for dim, (large, small) in enumerate(zip(whole, part, strict=True)):
-        start, rest = divmod(large - small, 2) if dim > 1 else (0, small > large)
-        if rest or start < 0:
-            raise ValueError(f'{tuple(part)} is no part of {tuple(whole)}')
-        index.append(slice(start, start + small))
-    return tuple(index)
-
-
-class WeightPart(nn.Module):
-    """The parametrization of a weight that is a part of another module's.
-
-    Args:
-        whole (nn.Module): Owner of the larger weight.
-        name (str): Name of the weight in both modules.
-        shape (Size): Shape of the part.
-    """
-
-    def __init__(self, whole: nn.Module, name: str, shape: Size) -> None:
-        super().__init__()
-        # In a tuple, so that it is no submodule a second time.
-        self.whole, self.name = (whole,), name
-        self.index = part_index(self.weight.shape, shape)
-
-    @property
-    def weight(self) -> nn.Parameter:
-        """The larger weight."""
-        return getattr(self.whole[0], self.name)
-
-    def forward(self) -> Tensor:
-        """The part, a view of the larger weight."""
-        part = self.weight[self.index]
-        # torch lets a view require a gradient also where it is made without a graph.
-        return part if torch.is_grad_enabled() else part.detach()
-
-    def right_inverse(self, value: Tensor) -> tuple[()]:
-        """Nothing is stored: the part has no values of its own."""
-        return ()
-
-
-def weight_parts(module: nn.Module) -> Iterator[tuple[nn.Module, str, WeightPart]]:
-    """The weights of a module that are parts of others: owner, name, and part."""
-    for inner in list(module.modules()):
-        if parametrize.is_parametrized(inner):
-            for name, (part, *_) in list(inner.parametrizations.items()):
-                if isinstance(part, WeightPart):
-                    yield inner, name, part
 
 
 @MODELS.register_module()
@@ -98,7 +32,7 @@ class ElasticMutableOP(OneHotMutableOP):
         **kwargs: See ``OneHotMutableOP``.
 
     Raises:
-        ConfigError: A weight is no part of the first candidate's.
+        ConfigError: A weight is no part of the first candidate's, or is lazy.
 
     Examples:
         >>> op = ElasticMutableOP(nn.ModuleDict(dict(
@@ -117,25 +51,37 @@ class ElasticMutableOP(OneHotMutableOP):
         for choice in others:
             self._shared[choice] = shared = {}
             for path, module in self.candidate(choice).named_modules():
-                if path in owner and not isinstance(module, OWN):
-                    shared.update(self._share(owner[path], module, choice, path))
+                whole = owner.get(path, module)
+                if whole is not module and not isinstance(module, OWN):
+                    parts = self._parts(whole, module, f'{choice}.{path}'.strip('.'))
+                    for name, part in parts.items():
+                        shared[f'{path}.{name}'.strip('.')] = part.index
+                    if parts:
+                        share(module, parts)
 
-    def _share(
-        self, whole: nn.Module, module: nn.Module, choice: str, path: str
-    ) -> Iterator[tuple[str, Index]]:
-        for name, weight in list(module.named_parameters(recurse=False)):
-            if getattr(whole, name, None) is None:
+    def _parts(
+        self, whole: nn.Module, module: nn.Module, place: str
+    ) -> dict[str, WeightPart]:
+        """Parts of a module's weights that a module of another candidate has."""
+        parts = {}
+        for name, weight in module.named_parameters(recurse=False):
+            larger = getattr(whole, name, None)
+            if larger is None:
                 continue
+            if is_lazy(weight) or is_lazy(larger):
+                raise ConfigError(
+                    'candidates of an ElasticMutableOP must have all sizes given, but '
+                    f'{place}.{name}, or that of {self._owner}, is lazy.'
+                )
             try:
-                part = WeightPart(whole, name, weight.shape)
+                parts[name] = WeightPart(whole, name, weight.shape)
             except ValueError as error:
                 raise ConfigError(
-                    f'candidate {choice} of an ElasticMutableOP must have parts of the '
-                    f'weights of the first candidate, {self._owner}, but {path}.{name} '
-                    f'is none: {error}.'
+                    'candidates of an ElasticMutableOP must have parts of the weights '
+                    f'of the first one, {self._owner}, but {place}.{name} is none: '
+                    f'{error}.'
                 ) from error
-            parametrize.register_parametrization(module, name, part)
-            yield '.'.join(filter(None, (path, name))), part.index
+        return parts
 
     def parameters_of(self, choice: str) -> list[nn.Parameter]:
         """See ``OneHotMutableOP``; what is shared is among them as a whole."""
@@ -156,8 +102,4 @@ class ElasticMutableOP(OneHotMutableOP):
     def fix_chosen(self, chosen: str) -> None:
         """See ``OneHotMutableOP``; the candidate gets weights of its own."""
         super().fix_chosen(chosen)
-        for module, name, part in weight_parts(self.candidate(chosen)):
-            parametrize.remove_parametrizations(module, name)
-            trained = part.weight.requires_grad
-            weight = getattr(module, name).detach().clone()
-            setattr(module, name, nn.Parameter(weight, trained))
+        unshare(self.candidate(chosen))

@@ -8,7 +8,7 @@ from mmcls.models.utils import InvertedResidual
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models.mutables import ElasticMutableOP, OneHotMutableOP, blocks_of
-from mmdsnas.models.mutables.elastic_mutable_op import part_index
+from mmdsnas.models.mutables.weight_parts import part_index
 from mmdsnas.subnets import child_checkpoint, child_of_search
 from tests.toy import ToyNet, algorithm_of
 
@@ -137,7 +137,7 @@ def test_parameters_of_a_candidate():
     'wrong', [InvertedResidual(4, 4, 16, 5), InvertedResidual(4, 4, 8, 7)]
 )
 def test_a_candidate_that_is_no_part_is_refused(wrong):
-    with pytest.raises(ConfigError, match='wrong.*large.*weight'):
+    with pytest.raises(ConfigError, match='large, but wrong.*weight is none'):
         block(wrong=wrong)
 
 

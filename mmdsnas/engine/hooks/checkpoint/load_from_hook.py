@@ -6,6 +6,7 @@ from torch import Tensor
 
 from mmdsnas.errors import CheckpointError
 from mmdsnas.models import DSNAS
+from mmdsnas.models.pretrained import converted, with_own_head
 from mmdsnas.models.weights import (
     check_weights,
     differences,
@@ -45,17 +46,28 @@ class LoadFromHook(Hook):
             check_weights(own, weights, path)
         # A test, and a resumed run, take all.
         elif begins and isinstance(model, DSNAS):
-            checkpoint['state_dict'] = _begin_anew(runner, own, weights)
-        elif not own.keys() & weights.keys():
+            checkpoint['state_dict'] = _begin_anew(runner, weights)
+        elif not own.keys() & _converted(runner, weights).keys():
             raise _other_model(path, weights)
+        elif begins:
+            kept = with_own_head(model, weights)
+            if any(kept[name] is not weights[name] for name in weights):
+                checkpoint['state_dict'] = kept
 
 
-def _begin_anew(
-    runner, own: dict[str, Tensor], given: dict[str, Tensor]
-) -> dict[str, Tensor]:
+def _converted(runner, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    try:
+        return converted(model_of(runner), weights)
+    except CheckpointError as error:
+        raise CheckpointError(f'checkpoint {runner._load_from}: {error}') from error
+
+
+def _begin_anew(runner, given: dict[str, Tensor]) -> dict[str, Tensor]:
     """The architecture's weights that fit, and what the model has of all others."""
+    own = model_of(runner).state_dict()
     if not own.keys() & given.keys():
         given = {f'{SEARCH_PREFIX}{name}': w for name, w in given.items()}
+    given = _converted(runner, given)
     # By their names alone, alpha and its like are those of any search.
     given, wanted = (
         {n: w for n, w in weights.items() if not n.startswith(SEARCHED)}
