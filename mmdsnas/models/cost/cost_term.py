@@ -59,7 +59,7 @@ class CostTerm(nn.Module):
     def __init__(
         self,
         table: CostTable,
-        limit: Limit | Annotated[dict[str, Limit], Field(min_length=1)] | None = None,
+        limit: Annotated[dict[str, Limit], Field(min_length=1)] | Limit | None = None,
         weight: NonNegative | None = None,
         form: Literal['adaptive', 'expected', 'sampled'] = 'adaptive',
         count_fixed_part: bool = True,

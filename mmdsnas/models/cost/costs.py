@@ -1,5 +1,7 @@
 """The costs of a network: one record for each, in one table."""
 
+import math
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Callable, Mapping
@@ -9,16 +11,25 @@ from mmrazor.models.task_modules.estimators.counters.flops_params_counter import
     is_supported_instance,
 )
 from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
-from pydantic import Field
+from pydantic import AfterValidator
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.utils.options import Positive
 from mmdsnas.utils.words import shown
 from ..mutables.weight_parts import weight_parts
 from .latency import LatencyMeter
 
+
+def _checked_limit(value: Any) -> Any:
+    parts = re.fullmatch(r'(\d+(?:\.\d+)?)%', value) if isinstance(value, str) else None
+    number = float(parts[1]) if parts else value
+    fits = isinstance(number, (int, float)) and not isinstance(number, bool)
+    if not fits or not 0 < number < math.inf:
+        raise ValueError("be above 0, or a part of the most expensive path as '50%'")
+    return value
+
+
 # In the unit of its cost, or in percent of the most expensive path's cost: '50%'.
-Limit = Positive | Annotated[str, Field(pattern=r'^\d+(\.\d+)?%$')]
+Limit = Annotated[Any, AfterValidator(_checked_limit)]
 # Amounts of costs by their names, each in its unit; what was not measured is absent.
 Amounts = dict[str, float]
 # Option -> beginnings of the names of MMRazor's counters whose FLOPs count.
@@ -117,9 +128,7 @@ COSTS: dict[str, Cost] = {
 }
 
 
-def limits_of(
-    limit: None | Limit | Mapping[str, Limit], most: Callable[[str], float]
-) -> dict[str, float]:
+def limits_of(limit: Any, most: Callable[[str], float]) -> dict[str, float]:
     """The limits by cost, in the order of ``COSTS``; a number is one on FLOPs.
 
     Args:
