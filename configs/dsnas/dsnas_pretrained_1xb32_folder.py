@@ -15,6 +15,19 @@ model = dict(
 
 # Options that are None are derived from the images: docs/en/user_guides/own_images.md.
 # They are set in the pipelines, loaders, schedules and stages, whatever stands there.
-own_images = dict(input_size=None, epochs=None, batch_size=None, val_ratio=None)
+own_images = dict(
+    # None: a search from nothing, the config that is named otherwise.
+    pretrained='efficientnet_lite0',
+    otherwise='dsnas_supernet_1xb64_folder',
+    # How long it takes on this machine; None: 20 epochs.
+    minutes=20,
+    compare=False,
+    input_size=None,
+    epochs=None,
+    batch_size=None,
+    val_ratio=None,
+)
 default_hooks = dict(search_plan=dict(time_steps=True))
-custom_hooks = [dict(type='ChooseChildHook')]
+custom_hooks = [
+    dict(type='ChooseChildHook', num_batches=4, num_finalists=4, steps=15),
+]

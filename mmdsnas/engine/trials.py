@@ -39,7 +39,9 @@ class Trials:
             optimizers = runner.build_optim_wrapper(config)
         algorithm.load_state_dict(weights)
         loader = train_loader(runner, 'ChooseChildHook')
-        loader.sampler.set_epoch(round_ + 1)
+        for owner in (loader, loader.batch_sampler):
+            if hasattr(sampler := getattr(owner, 'sampler', None), 'set_epoch'):
+                sampler.set_epoch(round_ + 1)
         path, size = contender.path, contender.input_size
         with algorithm.executing(path, size):
             algorithm.train()

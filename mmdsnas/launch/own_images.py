@@ -2,9 +2,8 @@
 
 import math
 import os
-from typing import Any, NamedTuple, Sequence
+from typing import Any
 
-import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
@@ -19,17 +18,8 @@ from .given_options import Given, merge
 from .images import image_folders, input_channels
 from .plain_config import plain_options
 from .run_options import schedules_of_weights
+from .training_plan import BATCH, EPOCHS, TUNED, TrainingPlan, plan_for, sizes_below
 
-# The network halves the resolution five times; of less than 64 pixels BatchNorm
-# would see one value a channel and image in the end.
-STRIDE = 32
-SMALLEST, LARGEST = 64, 128
-# As many as the 45 epochs of the digits' search see.
-IMAGES_SEEN = 64000
-FEWEST_EPOCHS, MOST_EPOCHS = 20, 80
-SMALLEST_BATCH, LARGEST_BATCH = 16, 64
-# Of an epoch, if there are images enough for the smallest batch.
-STEPS = 16
 # Where the stages begin, as parts of the epochs: those of the digits' search.
 PRETRAINED, SEARCHED = 7 / 45, 28 / 45
 # Validations and checkpoints of a run; on few images they cost more than its steps.
@@ -44,36 +34,6 @@ SIZED = {
     'ResizeEdge': ('scale', 1.15),
     'LoadResizeEdge': ('scale', 1.15),
 }
-
-
-class TrainingPlan(NamedTuple):
-    """How a network is trained: pixels of an image's edge, epochs, images of a step."""
-
-    input_size: int
-    epochs: int
-    batch_size: int
-
-
-def plan_for(num_images: int, size: Sequence[int]) -> TrainingPlan:
-    """What suits an amount of data, if nothing else is known of it.
-
-    The input is the images' median short edge, rounded up to a multiple of 32, from
-    64 to 128 pixels. The batch is the largest power of two from 16 to 64 with at
-    least 16 steps an epoch. The epochs show 64,000 images to the network, but are
-    from 20 to 80. So the 1,438 digits of scikit-learn get what their own config has.
-
-    Args:
-        num_images (int): To train on, at least 1.
-        size (Sequence[int]): Medians of their heights and widths, pixels.
-    """
-    edge = STRIDE * math.ceil(min(size) / STRIDE)
-    batch = 2 ** int(math.log2(max(num_images / STEPS, 1)))
-    epochs = math.ceil(IMAGES_SEEN / num_images)
-    return TrainingPlan(
-        input_size=int(np.clip(edge, SMALLEST, LARGEST)),
-        epochs=int(np.clip(epochs, FEWEST_EPOCHS, MOST_EPOCHS)),
-        batch_size=int(np.clip(batch, SMALLEST_BATCH, LARGEST_BATCH)),
-    )
 
 
 def fit_to_images(config: Config, given: Given) -> Config:
@@ -97,6 +57,8 @@ def fit_to_images(config: Config, given: Given) -> Config:
         return config
     input_size = own.get('input_size') or given.input_size
     if given.num_classes and input_size:
+        # The size was chosen.
+        config.model.pop('input_sizes', None)
         _resize(config, input_size)
         _set_input_shape(config, input_size)
     else:
@@ -110,13 +72,32 @@ def fit_to_images(config: Config, given: Given) -> Config:
         wanted = {
             n: wanted[n] for n in TrainingPlan._fields if wanted.get(n) is not None
         }
-        plan = plan_for(num_images, found.size)._replace(**wanted)
-        record = dict(val_ratio=own.get('val_ratio'), found=_record(found, folder))
-        config.own_images = {**plan._asdict(), **record}
-        _fit_data(config, plan, num_images)
-        _fit_schedule(config, plan)
+        plan = plan_for(num_images, found.size)
+        if own.get('pretrained'):
+            plan = plan._replace(epochs=EPOCHS, batch_size=BATCH)
+        plan = plan._replace(**wanted)
+        record = dict(
+            found=_record(found, folder),
+            num_images=num_images,
+            given=sorted(wanted),
+        )
+        config.own_images = {**own, **plan._asdict(), **record}
+        apply_plan(config, plan)
     merge(config, plain_options(given.options))
     return config
+
+
+def apply_plan(config: Config, plan: TrainingPlan, tuned: int | None = None) -> None:
+    """Sets all options that depend on a plan.
+
+    Args:
+        config (Config): Whose ``own_images`` have what was found.
+        plan (TrainingPlan): What they are set to.
+        tuned (int, optional): Epochs for a pretrained network as it is.
+    """
+    config.own_images.update(plan._asdict())
+    _fit_data(config, plan)
+    _fit_schedule(config, plan, tuned)
 
 
 def _training_folder(config: Config) -> str:
@@ -170,12 +151,13 @@ def _record(found: FolderContents, data_root: str) -> dict[str, Any]:
     return dict(folder=folder, **found._asdict())
 
 
-def _fit_data(config: Config, plan: TrainingPlan, num_images: int) -> None:
+def _fit_data(config: Config, plan: TrainingPlan) -> None:
     _resize(config, plan.input_size)
     loader = config.train_dataloader
     loader.batch_size = plan.batch_size
     if loader.get('batch_sampler') is None and not loader.get('drop_last'):
         loader.batch_sampler = dict(type='mmdsnas.NoSingleImageBatchSampler')
+    num_images = config.own_images.num_images
     # Ten lines an epoch at most, and one at least.
     steps = math.ceil(num_images / plan.batch_size)
     logger = config.get('default_hooks', {}).get('logger')
@@ -198,7 +180,7 @@ def _set_input_shape(config: Config, input_size: int) -> None:
         config.model.resource_estimator.input_shape = shape
 
 
-def _fit_schedule(config: Config, plan: TrainingPlan) -> None:
+def _fit_schedule(config: Config, plan: TrainingPlan, tuned: int | None) -> None:
     model, wrapper = config.model, config.optim_wrapper
     every = math.ceil(plan.epochs / VALIDATIONS)
     config.train_cfg.update(max_epochs=plan.epochs, val_interval=every)
@@ -208,6 +190,10 @@ def _fit_schedule(config: Config, plan: TrainingPlan) -> None:
     if 'pretrain_epochs' in model:
         model.pretrain_epochs = max(1, round(PRETRAINED * plan.epochs))
         model.finetune_epochs = round(SEARCHED * plan.epochs)
+        if config.own_images.get('pretrained'):
+            tuned = tuned or max(1, round(TUNED / EPOCHS * plan.epochs))
+            model.pretrain_epochs = model.finetune_epochs = tuned
+            model.input_sizes = sizes_below(plan.input_size)
         _set_input_shape(config, plan.input_size)
     base = (config.get('auto_scale_lr') or {}).get('base_batch_size')
     if base:
@@ -218,3 +204,6 @@ def _fit_schedule(config: Config, plan: TrainingPlan) -> None:
         if type_name(scheduler) == 'CosineAnnealingLR':
             scheduler.end = plan.epochs
             scheduler.T_max = plan.epochs - scheduler.get('begin', 0)
+        elif type_name(scheduler) == 'CosineRestartLR' and tuned:
+            scheduler.end = plan.epochs
+            scheduler.periods = [tuned, plan.epochs - tuned]

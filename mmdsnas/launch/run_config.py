@@ -11,6 +11,7 @@ from .given_options import Given, merge_options
 from .images import fill_num_classes, fill_test_split
 from .own_images import fit_to_images
 from .plain_config import plain_config, read_config
+from .pretrained import use_pretrained
 from .processes import start_processes
 from .run_options import check_options, fill_for_mmengine, fit_mixed_labels
 from .run_steps import (
@@ -23,10 +24,11 @@ from .run_steps import (
     use_device,
     use_tested,
 )
+from .time_plan import fit_to_time
 
 Step = Callable[[Config, Given], Config]
 # What is printed: the config as it is written, whatever data there are.
-WRITTEN: Sequence[Step] = (merge_options,)
+WRITTEN: Sequence[Step] = (merge_options, use_pretrained)
 # What a network is built from.
 LOADED: Sequence[Step] = (
     *WRITTEN,
@@ -42,6 +44,7 @@ TRAIN: Sequence[Step] = (
     *RUN,
     resume,
     start_from_checkpoint,
+    fit_to_time,
     check_input_shape,
     enable_amp,
     scale_lr,

@@ -11,6 +11,7 @@ from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.options import Count, Fraction, Natural, Positive, checked_options
 from mmdsnas.utils.words import unknown_option
 from .given_options import Given
+from .pretrained import PRETRAINED
 
 # What mmengine needs all of, or none.
 TOGETHER = (
@@ -80,6 +81,10 @@ def own_images(
     epochs: Annotated[int | None, Field(ge=3)] = None,
     batch_size: Annotated[int | None, Field(ge=2)] = None,
     val_ratio: Fraction | None = None,
+    pretrained: Literal[*PRETRAINED] | None = None,
+    minutes: Annotated[float | None, Field(ge=1)] = None,
+    compare: bool = False,
+    otherwise: str | None = None,
     found: dict[str, Any] | None = None,
 ) -> None:
     """What ``own_images`` may be, see ``fit_to_images``."""

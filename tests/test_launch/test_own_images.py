@@ -2,7 +2,7 @@ import pytest
 from mmengine.config import Config
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.own_images import TrainingPlan, plan_for
+from mmdsnas.launch.training_plan import TrainingPlan, plan_for
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.utils.data_sets import LOADERS
 from mmdsnas.utils.paths import find_config

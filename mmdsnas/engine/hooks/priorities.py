@@ -6,6 +6,8 @@ Hooks of one number do not depend on each other. mmengine's own have theirs in m
 PRIORITY = {
     # Before anything trains: network and data fit each other.
     'DataCheckHook': 0,
+    # Before SearchStageHook, which looks at the child.
+    'HandMadeChildHook': 0,
     # Before SelectChildHook, which chooses by alpha.
     'ChooseChildHook': 0,
     # Before SearchStageHook, which fixes what is left.

@@ -10,6 +10,9 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.registry import HOOKS
 
+# Hooks that choose the child, so that no epoch need train alpha.
+CHOOSING = ('SelectChildHook', 'ChooseChildHook', 'HandMadeChildHook')
+
 
 def model_of(runner: Runner) -> nn.Module:
     """The model of a runner, without its distributed wrapper."""
@@ -37,7 +40,7 @@ def named(algorithm: DSNAS, path: Mapping[str, str]) -> str:
 def plan_of(runner: Runner) -> dict[str, Any]:
     """What a search is to do, for the ``meta`` that tells whether it is done."""
     algorithm = algorithm_of(runner)
-    choosing = tuple(map(HOOKS.get, ('SelectChildHook', 'ChooseChildHook')))
+    choosing = tuple(map(HOOKS.get, CHOOSING))
     return dict(
         max_epochs=runner.max_epochs,
         pretrain_epochs=algorithm.pretrain_epochs,

@@ -22,6 +22,8 @@ class ConstrainedAlgorithm(StagedAlgorithm):
     Attributes:
         input_sizes (list[int]): Edges of the child's images that leave a path within
             the limits, the largest first; empty where there is no choice.
+        edge (int): Edge of the images as they come.
+        whole_cost (dict[str, float]): What the path of first candidates costs then.
         cost_table, cost_term, resource_estimator: For images of the size that the
             child has now.
     """
@@ -59,6 +61,7 @@ class ConstrainedAlgorithm(StagedAlgorithm):
                 refused = error
         if not self._of_size:
             raise refused
+        self.whole_cost = whole.cost(self.first_path())
         self.input_sizes = list(self._of_size) if sizes else []
         first = next(iter(self._of_size))
         if sizes:

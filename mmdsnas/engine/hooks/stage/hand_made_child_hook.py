@@ -1,0 +1,76 @@
+import numpy as np
+from mmengine.hooks import Hook
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.models import DSNAS
+from mmdsnas.models.mutators import Stream
+from mmdsnas.models.mutators.grouped_mutator import Path
+from mmdsnas.registry import HOOKS
+from mmdsnas.utils.options import Count, Text, checked_options
+from mmdsnas.utils.words import nearest
+from ...contenders import obvious_paths
+from ...selection import PathSpace
+from ..utils import algorithm_of, common_seed, named
+
+RANDOM = 'random'
+
+
+@HOOKS.register_module()
+class HandMadeChildHook(Hook):
+    """Trains a network made by hand, or an arbitrary one, in place of a search.
+
+    It is what a search is held against: from the same weights, within the same limits.
+
+    Args:
+        network (str): Name of an obvious path, see ``obvious_paths``, such as ``e4`` or
+            ``skip+e4``; or ``random``: a path within the limits, drawn uniformly.
+        input_size (int, optional): Edge of its images, one of ``input_sizes``; the
+            largest that leaves it within the limits by default.
+
+    Raises:
+        ConfigError: There is no such network, it is not within the limits, or it is
+            not trained alone from the first epoch.
+    """
+
+    @checked_options
+    def __init__(self, network: Text, input_size: Count | None = None) -> None:
+        self.network, self.input_size = network, input_size
+
+    def before_run(self, runner) -> None:
+        """Fixes the network."""
+        algorithm = algorithm_of(runner)
+        if algorithm.finetune_epochs:
+            raise ConfigError(
+                'model.finetune_epochs must be 0 for HandMadeChildHook, whose network '
+                f'is trained alone, but is {algorithm.finetune_epochs}.'
+            )
+        sizes = algorithm.input_sizes or [algorithm.edge]
+        for size in sizes if self.input_size is None else [self.input_size]:
+            algorithm.set_input_size(size)
+            path = self._path(algorithm, common_seed(runner))
+            if algorithm.cost_term.allows(path):
+                break
+        else:
+            raise ConfigError(
+                f'network of HandMadeChildHook is {self.network}, which is not within '
+                'model.cost.limit, whatever its input_size.'
+            )
+        algorithm.mutator.fix(path)
+        runner.logger.info(
+            f'The child is {self.network} at {size} pixels: {named(algorithm, path)}'
+        )
+
+    def _path(self, algorithm: DSNAS, seed: int) -> Path:
+        mutator, allows = algorithm.mutator, algorithm.cost_term.allows
+        choices = {name: mutator.choices(name) for name in mutator.search_groups}
+        if self.network == RANDOM:
+            rng = np.random.default_rng([seed, 0, 0, Stream.SELECTION])
+            return PathSpace(choices, allows, mutator.derive_child(), rng).draw()
+        known = obvious_paths(choices)
+        if self.network not in known:
+            raise ConfigError(
+                f'network of HandMadeChildHook must be {RANDOM} or one of '
+                f'{", ".join(known)}, but is {self.network!r}'
+                f'{nearest(self.network, known)}.'
+            )
+        return known[self.network]
