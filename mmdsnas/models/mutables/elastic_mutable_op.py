@@ -66,7 +66,7 @@ class ElasticMutableOP(OneHotMutableOP):
         """Parts of a module's weights that a module of another candidate has."""
         parts = {}
         for name, weight in module.named_parameters(recurse=False):
-            larger = getattr(whole, name, None)
+            larger = whole._parameters.get(name)
             if larger is None:
                 continue
             if is_lazy(weight) or is_lazy(larger):
