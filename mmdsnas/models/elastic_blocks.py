@@ -50,9 +50,9 @@ def elastic_blocks(
     its weights, see ``ElasticMutableOP`` (``e4``: expansion 4; ``e4_k3``: with a kernel
     of 3, too), and the identity where it has a shortcut (``skip``). Weights of the
     network as it was, of ``init_cfg`` or ``load_from``, are loaded as they are: the
-    middle channels of each block are then sorted by their importance, the sum of the
-    absolute weights that project them (Cai et al. 2020, section 3.3), and every
-    candidate gets its part of the normalization.
+    middle channels of each block are then, as here, sorted by their importance, the
+    sum of the absolute weights that project them (Cai et al. 2020, section 3.3), and
+    every candidate gets its part of the normalization.
 
     Args:
         backbone (dict | nn.Module): The network, e.g. mmcls's ``MobileNetV2``.
@@ -75,6 +75,9 @@ def elastic_blocks(
     """
     network = backbone if isinstance(backbone, nn.Module) else MODELS.build(backbone)
     blocks = _blocks_of(network)
+    for block in blocks.values():
+        # Those of a network that is given may be trained.
+        block.load_state_dict(weights_of(block).sorted(block.state_dict()))
     choices = {n: _candidates(b, expansions, kernels, skip) for n, b in blocks.items()}
     searched = {n: found for n, found in choices.items() if len(found) > 1}
     names = {name for found in choices.values() for name in found}

@@ -27,7 +27,7 @@ def make_images(root: Path) -> None:
 
 @pytest.mark.slow
 def test_guide_searches_its_space(tmp_path):
-    space, config = re.findall(r'```python\n(.*?)```', GUIDE.read_text(), re.S)
+    space, config, _, _ = re.findall(r'```python\n(.*?)```', GUIDE.read_text(), re.S)
     command = re.search(r'```shell\n(.*?)```', GUIDE.read_text(), re.S).group(1)
     folder = tmp_path / 'my_space'
     folder.mkdir()
@@ -63,8 +63,12 @@ def test_guide_searches_its_space(tmp_path):
 
 
 def test_mutable_parts_take_fewer_than_25_lines():
-    space, config = re.findall(r'```python\n(.*?)```', GUIDE.read_text(), re.S)
+    space, config, shared, _ = re.findall(
+        r'```python\n(.*?)```', GUIDE.read_text(), re.S
+    )
     backbone = space[space.index('class MyBackbone') :]
     block = re.search(r'^block = .*?^ *pool=.*?$', config, re.S | re.M).group(0)
     lines = [line for line in (backbone + block).splitlines() if line.strip()]
     assert len(lines) < 25
+    shared = shared[: shared.index('\n\nbackbone = ')]
+    assert len([line for line in shared.splitlines() if line.strip()]) < 25

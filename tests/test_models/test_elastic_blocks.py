@@ -131,6 +131,17 @@ def test_candidates_get_the_first_channels_and_the_centre():
         assert torch.equal(own, all_of_it[:120])
 
 
+@pytest.mark.parametrize('kind', NETWORKS)
+def test_a_trained_network_is_sorted_too(kind):
+    """One that is given, and not loaded afterwards."""
+    given, loaded = elastic_blocks(trained(kind)), elastic_blocks(NETWORKS[kind]())
+    loaded.load_state_dict(trained(kind).state_dict())
+    wanted = loaded.state_dict()
+    assert given.state_dict().keys() == wanted.keys()
+    for name, value in given.state_dict().items():
+        assert torch.equal(value, wanted[name]), name
+
+
 def test_weights_of_another_network_are_refused():
     state = elastic_blocks(EfficientNetLite()), EfficientNetLite('lite2').state_dict()
     with pytest.raises(CheckpointError, match=r'layers\.3\.0.*shape'):

@@ -51,6 +51,21 @@ def test_initial_weights_are_not_recorded():
     assert child_config(config)['model']['cfg'] == kept
 
 
+def test_an_elastic_network_is_recorded_without_its_package():
+    """A child of it is built where its pretrained weights are not."""
+    weights = dict(type='Pretrained', checkpoint='package://nowhere')
+    inner = dict(type='EfficientNetLite', arch='lite1', init_cfg=weights)
+    model = dict(
+        type='mmcls.ImageClassifier',
+        backbone=dict(type='elastic_blocks', backbone=inner, expansions=[3]),
+    )
+    recorded = child_config(Config(dict(model=dict(architecture=model))))
+    found = recorded_child_config(dict(meta=dict(child_config=recorded)))
+    backbone = found.model.cfg.backbone
+    assert backbone.backbone == dict(type='EfficientNetLite', arch='lite1')
+    assert backbone.type == 'elastic_blocks' and backbone.expansions == [3]
+
+
 def test_layers_of_all_packages_may_be_recorded():
     """And nothing of theirs that reads files while it is built."""
     model = dict(

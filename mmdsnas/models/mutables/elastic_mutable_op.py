@@ -52,7 +52,8 @@ class ElasticMutableOP(OneHotMutableOP):
             self._shared[choice] = shared = {}
             for path, module in self.candidate(choice).named_modules():
                 whole = owner.get(path, module)
-                if whole is not module and not isinstance(module, OWN):
+                is_own = isinstance(module, OWN) or isinstance(whole, OWN)
+                if whole is not module and not is_own:
                     parts = self._parts(whole, module, f'{choice}.{path}'.strip('.'))
                     for name, part in parts.items():
                         shared[f'{path}.{name}'.strip('.')] = part.index
@@ -65,7 +66,7 @@ class ElasticMutableOP(OneHotMutableOP):
         """Parts of a module's weights that a module of another candidate has."""
         parts = {}
         for name, weight in module.named_parameters(recurse=False):
-            larger = getattr(whole, name, None)
+            larger = whole._parameters.get(name)
             if larger is None:
                 continue
             if is_lazy(weight) or is_lazy(larger):

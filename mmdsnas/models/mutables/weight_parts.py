@@ -26,13 +26,12 @@ def part_index(whole: Sequence[int], part: Sequence[int]) -> Index:
         >>> part_index(Size([8, 4, 5, 5]), Size([6, 4, 3, 3]))
         (slice(0, 6, None), slice(0, 4, None), slice(1, 4, None), slice(1, 4, None))
     """
-    index = []
-    for dim, (large, small) in enumerate(zip(whole, part, strict=True)):
-        start, rest = divmod(large - small, 2) if dim > 1 else (0, small > large)
-        if rest or start < 0:
-            raise ValueError(f'{tuple(part)} is no part of {tuple(whole)}')
-        index.append(slice(start, start + small))
-    return tuple(index)
+    less = [large - small for large, small in zip(whole, part)]
+    centred = all(n % 2 == 0 for n in less[2:])
+    if len(whole) != len(part) or not centred or any(n < 0 for n in less):
+        raise ValueError(f'{tuple(part)} is no part of {tuple(whole)}')
+    starts = [n // 2 if dim > 1 else 0 for dim, n in enumerate(less)]
+    return tuple(slice(start, start + size) for start, size in zip(starts, part))
 
 
 class WeightPart:

@@ -6,7 +6,10 @@ import torch
 import torch.nn as nn
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.models import ElasticMutableOP
 from mmdsnas.models.cost import LatencyMeter
+from mmdsnas.models.mutables import one_path
+from mmdsnas.models.mutables.weight_parts import weight_parts
 from tests.toy import Apply, build, small_shufflenet
 
 SMALL = (1, 3, 32, 32)
@@ -47,6 +50,28 @@ def test_a_supernet_in_onnxruntime(meter):
     assert len(table.blocks) == 4
     assert all(len(row) == 4 for row in table.blocks.values())
     assert meter.setting(model)['onnxruntime']
+
+
+@pytest.mark.parametrize('backend', ['pytorch', 'onnxruntime'])
+def test_shared_weights_are_measured_as_those_of_a_child(backend, monkeypatch):
+    """Which does not compute them, alone and in whole networks."""
+    meter = LatencyMeter(SMALL, backend=backend, repeats=2)
+    convs = {f'k{k}': nn.Conv2d(3, 3, k, padding=k // 2) for k in (5, 3)}
+    model = nn.Sequential(ElasticMutableOP(nn.ModuleDict(convs)))
+    prepared = []
+
+    def prepare(module, args, kwargs):
+        prepared.append(module)
+        return original(module, args, kwargs)
+
+    original = meter.backend.prepare
+    monkeypatch.setattr(meter.backend, 'prepare', prepare)
+    with one_path({'0': model[0]}, {'0': 'k3'}):
+        table, times = meter.table_and_networks(model, dict(k3=model))
+    assert set(table.blocks['0']) == {'k3'} and times['k3'] > 0
+    assert set(meter.table(model).blocks['0']) == {'k5', 'k3'}
+    assert prepared and not any(list(weight_parts(m)) for m in prepared)
+    assert len(list(weight_parts(model))) == 2
 
 
 def test_what_onnxruntime_cannot_have(meter):

@@ -141,6 +141,18 @@ def test_a_candidate_that_is_no_part_is_refused(wrong):
         block(wrong=wrong)
 
 
+def test_other_candidates_may_be_among_them():
+    """Whose modules happen to have a place of the first one's normalization."""
+    plain = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4))
+    pool = nn.Sequential(nn.AvgPool2d(3, 1, 1), nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))
+    op = ElasticMutableOP(nn.ModuleDict(dict(plain=plain, pool=pool)))
+    own = [p for p in op.candidate('pool').parameters()]
+    assert [p.dim() for p in own] == [4, 1, 1, 1]
+    op.candidate('pool')(torch.randn(2, 4, 6, 6)).sum().backward()
+    assert all(p.grad is not None for p in own)
+    assert all(p.grad is None for p in plain.parameters())
+
+
 def searched(cls=ElasticMutableOP):
     torch.manual_seed(0)
     large, small = (nn.Sequential(nn.Linear(6, n), nn.Linear(n, 6)) for n in (8, 4))
