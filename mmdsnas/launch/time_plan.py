@@ -82,8 +82,8 @@ class Times:
 def fit_to_time(config: Config, given: Given) -> Config:
     """Sets the size of the images and the epochs to what ``own_images.minutes`` allow.
 
-    What ``own_images.input_size`` and ``epochs`` say stays. What was planned is kept in the
-    work directory: a run that is resumed has the same.
+    What ``own_images.input_size`` and ``epochs`` say stays. What was planned is kept
+    in the work directory: a run that is resumed has the same.
 
     Raises:
         ConfigError: The search is not in a pretrained network.

@@ -58,6 +58,10 @@ class SearchStageHook(Hook):
             )
         # After a resume a validation may come before the first iteration.
         algorithm.begin(iteration=max(runner.iter - 1, 0), seed=common_seed(runner))
+        last = runner.epoch - 1
+        if last >= 0 and algorithm.stage_of(last) is Stage.PRETRAIN:
+            # Which nothing was fixed in: a path that is trained alone is evaluated.
+            algorithm.begin(epoch=last)
         if not algorithm.cost_term.allows(algorithm.mutator.derive_child()):
             raise ConfigError(
                 'model.cost.limit must leave a path, but all choices are fixed already '
