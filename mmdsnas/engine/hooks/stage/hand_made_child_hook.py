@@ -44,20 +44,24 @@ class HandMadeChildHook(Hook):
                 'model.finetune_epochs must be 0 for HandMadeChildHook, whose network '
                 f'is trained alone, but is {algorithm.finetune_epochs}.'
             )
+        path = self.choose(algorithm, common_seed(runner))
+        algorithm.mutator.fix(path)
+        runner.logger.info(
+            f'The child is {self.network} at {algorithm.child_edge} pixels: '
+            f'{named(algorithm, path)}'
+        )
+
+    def choose(self, algorithm: DSNAS, seed: int) -> Path:
+        """The network as a path; its size becomes that of the child's images."""
         sizes = algorithm.input_sizes or [algorithm.edge]
         for size in sizes if self.input_size is None else [self.input_size]:
             algorithm.set_input_size(size)
-            path = self._path(algorithm, common_seed(runner))
+            path = self._path(algorithm, seed)
             if algorithm.cost_term.allows(path):
-                break
-        else:
-            raise ConfigError(
-                f'network of HandMadeChildHook is {self.network}, which is not within '
-                'model.cost.limit, whatever its input_size.'
-            )
-        algorithm.mutator.fix(path)
-        runner.logger.info(
-            f'The child is {self.network} at {size} pixels: {named(algorithm, path)}'
+                return path
+        raise ConfigError(
+            f'network of HandMadeChildHook is {self.network}, which is not within '
+            'model.cost.limit, whatever its input_size.'
         )
 
     def _path(self, algorithm: DSNAS, seed: int) -> Path:

@@ -1,0 +1,1 @@
+"""Children of a pretrained network beside what one would do instead, on photos."""

@@ -1,0 +1,29 @@
+"""Trains a network for own photos in all ways, each in the same processor time.
+
+Every result is a file, and what is there stays: an interrupted command goes on. The
+tables come into the documentation by ``python -m benchmarks.own_images.report``.
+"""
+
+from pathlib import Path
+
+from ..quality.jobs import parser, run_jobs
+from .rows import LIMITS, ROWS, WHOLE, run
+
+
+def main() -> None:
+    made = parser(__doc__, 'own_images')
+    made.add_argument('data_root', help='folder of the photos, of a folder a class')
+    made.add_argument('--seeds', type=int, default=5, help='(%(default)s)')
+    arguments = made.parse_args()
+    folder = arguments.folder
+    jobs = {}
+    for seed in range(arguments.seeds):
+        for row, limit in [*((r, n) for n in LIMITS for r in ROWS), (WHOLE, None)]:
+            name = f'{row.name} {limit or ""} {seed}'.replace(' ', '-').replace('%', '')
+            work = str(Path(folder) / 'runs' / name)
+            jobs[name] = run, (arguments.data_root, row, limit, seed, work)
+    run_jobs(jobs, folder, arguments.workers)
+
+
+if __name__ == '__main__':
+    main()
