@@ -17,13 +17,13 @@ from mmdsnas.datasets import ImageFolder
 from mmdsnas.engine import HandMadeChildHook
 from mmdsnas.launch.building import build_model
 from mmdsnas.launch.run_config import load_config
-from mmdsnas.launch.time_plan import Times
+from mmdsnas.launch.time_plan import Times, scored_images
 from mmdsnas.registry import DATASETS
 from mmdsnas.utils.data_sets import pipeline_of
 
 CONFIG = 'dsnas_pretrained_1xb32_folder'
 # Pixels of the photos' edge, and the whole network's epochs that each row's time is.
-SIZE, EPOCHS = 64, 8
+SIZE, EPOCHS = 64, 6
 # Steps that are timed, after one that is not.
 STEPS = 4
 # Of the whole network's MFLOPs. It costs 25.03 % at half of the edge: that is allowed.
@@ -114,11 +114,10 @@ def _plan(options: dict[str, Any], row: Row, seed: int) -> tuple[float, int, int
         child = _image_seconds(config, algorithm, path, algorithm.child_edge)
         return budget, max(round(budget / (number * child)), 1), 0, 0
     hook = config.custom_hooks[0]
-    scored = sum(algorithm.cost_table.sizes) * len(algorithm.input_sizes)
-    scored *= hook['num_batches'] * config.train_dataloader.batch_size
+    images = hook['num_batches'] * config.train_dataloader.batch_size
     limits = algorithm.cost_term.limits
     part = limits['flops'] / algorithm.whole_cost['flops']
-    times = Times(whole, 0.0, 0, part, scored)
+    times = Times(whole, 0.0, 0, part, scored_images(algorithm, images))
     tuned, epochs = times.epochs(budget, number)
     # Epochs of the search stage take two paths a step, of all costs.
     epochs -= round(row.search_epochs * SEARCH_STEP * times.whole / times.child)

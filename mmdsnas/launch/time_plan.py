@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from torch.utils.benchmark import timer
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.models import DSNAS
 from mmdsnas.models.mutables import tensors_of
 from mmdsnas.registry import DATASETS
 from mmdsnas.utils.files import write_atomically
@@ -45,14 +46,15 @@ class Times:
         load (float): Seconds in which one process loads an image.
         workers (int): Processes that load images beside the training.
         part (float): Of the whole network's cost, what the child may have.
-        scored (int): Images times candidates that are scored, of all sizes.
+        scored (float): Images times candidates that are scored, each as a part of one of
+            the largest size.
     """
 
     step: float
     load: float
     workers: int
     part: float
-    scored: int
+    scored: float
 
     @property
     def whole(self) -> float:
@@ -159,11 +161,17 @@ def _measure(config: Config) -> Times:
         load = (time.perf_counter() - begin) / len(places)
     limits, whole = algorithm.cost_term.limits, algorithm.whole_cost
     (hook,) = [h for h in config.custom_hooks if h['type'] == 'ChooseChildHook']
-    candidates = sum(algorithm.cost_table.sizes) * len(algorithm.input_sizes)
     return Times(
         step=step,
         load=load,
         workers=loader.num_workers,
         part=min(limits.get('flops', whole['flops']) / whole['flops'], 1.0),
-        scored=candidates * hook.get('num_batches', 4) * loader.batch_size,
+        scored=scored_images(algorithm, hook.get('num_batches', 4) * loader.batch_size),
     )
+
+
+def scored_images(algorithm: DSNAS, images: int) -> float:
+    """Attribute ``scored`` of :class:`Times`, for some images."""
+    # About in proportion to the edge, not to the area: layers of few pixels are slow.
+    parts = sum(size / algorithm.edge for size in algorithm.input_sizes)
+    return parts * images * sum(size - 1 for size in algorithm.cost_table.sizes)
