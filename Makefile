@@ -37,7 +37,7 @@ PRETRAINED := $(VENV)/.mmdsnas-pretrained
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality quality-report rewards steps bench bench-report lint wheel clean
+.PHONY: help search test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images quality-report rewards steps bench bench-report lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -88,6 +88,10 @@ truth: $(TESTS) ## Train every child of a small space (1.5 core hours)
 
 quality: $(TESTS) ## Run every method on that space (3 core hours)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.quality $(BENCH_ARGS)
+
+own-images: $(TESTS) $(PRETRAINED) ## Children for the photos in DATA beside networks made by hand (5 core hours)
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.own_images "$(DATA)" $(BENCH_ARGS)
+	$(VENV_PYTHON) -W ignore -m benchmarks.own_images.report
 
 quality-report: $(TESTS) ## Tables and pictures of truth and quality
 	$(VENV_PYTHON) -W ignore -m benchmarks.quality.report

@@ -7,7 +7,7 @@ tables come into the documentation by ``python -m benchmarks.own_images.report``
 from pathlib import Path
 
 from ..quality.jobs import parser, run_jobs
-from .rows import LIMITS, ROWS, WHOLE, run
+from .rows import LIMITS, ROWS, WHOLE, job_name, run
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     jobs = {}
     for seed in range(arguments.seeds):
         for row, limit in [*((r, n) for n in LIMITS for r in ROWS), (WHOLE, None)]:
-            name = f'{row.name} {limit or ""} {seed}'.replace(' ', '-').replace('%', '')
+            name = job_name(row, limit, seed)
             work = str(Path(folder) / 'runs' / name)
             jobs[name] = run, (arguments.data_root, row, limit, seed, work)
     run_jobs(jobs, folder, arguments.workers)

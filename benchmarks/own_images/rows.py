@@ -65,12 +65,18 @@ ROWS = (
 WHOLE = Row('whole network', 'full')
 
 
+def job_name(row: Row, limit: str | None, seed: int) -> str:
+    """Name of a row's file of results."""
+    words = [*row.name.replace(',', '').split(), limit or 'whole', str(seed)]
+    return '-'.join(words).replace('%', '')
+
+
 def run(data_root: str, row: Row, limit: str | None, seed: int, folder: str) -> dict:
     """Trains a row, and evaluates it on all photos that it was not trained on.
 
     Returns:
-        dict: ``correct`` of ``images``, ``mflops``, ``input_size``, processor ``seconds``
-        of the training and those that it might take, and ``epochs``.
+        dict: ``correct`` of ``images``, ``mflops``, ``input_size``, ``epochs``, and
+        processor ``seconds``, of a ``budget``.
     """
     torch.set_num_threads(1)
     init_default_scope('mmdsnas')
@@ -102,7 +108,7 @@ def run(data_root: str, row: Row, limit: str | None, seed: int, folder: str) -> 
 
 
 def _plan(options: dict[str, Any], row: Row, seed: int) -> tuple[float, int, int, int]:
-    """Processor time of a row; its epochs in all, for the whole network, and of search."""
+    """Processor time of a row; its epochs in all, of the whole network, of search."""
     config = load_config(CONFIG, options)
     algorithm = build_model(config).train()
     number = config.own_images.num_images

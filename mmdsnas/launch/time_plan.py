@@ -46,8 +46,8 @@ class Times:
         load (float): Seconds in which one process loads an image.
         workers (int): Processes that load images beside the training.
         part (float): Of the whole network's cost, what the child may have.
-        scored (float): Images times candidates that are scored, each as a part of one of
-            the largest size.
+        scored (float): Images times candidates that are scored, those of small images
+            as a part of large ones.
     """
 
     step: float

@@ -1,0 +1,72 @@
+"""Writes the tables of own photos into the documentation."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ..output import DOCS, RESULTS, table, write_json, write_tables
+from ..quality.jobs import parser
+from ..quality.statistics import mean_interval
+from .rows import LIMITS, ROWS, WHOLE, Row, job_name
+
+PAGE, FILE = DOCS / 'quality.md', RESULTS / 'own_images.json'
+HEAD = ('network', 'pixels', 'MFLOPs', 'accuracy, %', 'search minus it', 'processor s')
+# What one would do by hand.
+OBVIOUS = [row.name for row in ROWS if row.network not in (None, 'random')]
+
+
+def main() -> None:
+    made = parser(__doc__, 'own_images')
+    folder: Path = made.parse_args().folder
+    found = {file.stem: json.loads(file.read_text()) for file in folder.glob('*.json')}
+    if found:
+        write_json(FILE, found)
+    results = json.loads(FILE.read_text())
+    tables = {
+        f'own-images-{limit.partition(".")[0].strip("%")}': limit_table(results, limit)
+        for limit in LIMITS
+    }
+    write_tables(PAGE, tables)
+
+
+def limit_table(results: dict[str, dict], limit: str) -> str:
+    """The rows of one limit, and the whole network, with intervals over seeds."""
+    search = _by_seed(results, ROWS[0], limit)
+    lines = []
+    for row, own in [*((row, limit) for row in ROWS), (WHOLE, None)]:
+        found = _by_seed(results, row, own)
+        if not found:
+            continue
+        both = sorted(search.keys() & found.keys())
+        ahead = [_accuracy(search[seed]) - _accuracy(found[seed]) for seed in both]
+        lines.append(
+            (
+                row.name,
+                _values(result['input_size'] for result in found.values()),
+                _values(f'{result["mflops"]:.1f}' for result in found.values()),
+                mean_interval([_accuracy(result) for result in found.values()]),
+                '' if row is ROWS[0] else mean_interval(ahead),
+                f'{np.mean([result["seconds"] for result in found.values()]):.0f}',
+            )
+        )
+    return table(HEAD, lines)
+
+
+def _by_seed(results: dict[str, dict], row: Row, limit: str | None) -> dict[int, dict]:
+    names = {seed: job_name(row, limit, seed) for seed in range(len(results))}
+    return {seed: results[name] for seed, name in names.items() if name in results}
+
+
+def _accuracy(result: dict) -> float:
+    return 100 * result['correct'] / result['images']
+
+
+def _values(values) -> str:
+    """Different values, of the seeds."""
+    found = sorted(set(values), key=float)
+    return str(found[0]) if len(found) == 1 else f'{found[0]} to {found[-1]}'
+
+
+if __name__ == '__main__':
+    main()
