@@ -10,10 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 from mmdsnas.errors import DataError
 from mmdsnas.utils.files import write_atomically
 from .class_accuracy import accuracy_of_classes, confusion_matrix
-from .predictions import ComparedNetwork, ImagePrediction
+from .predictions import ComparedNetwork, Competitor, ImagePrediction
 
 PREDICTIONS, CLASSES = 'predictions.csv', 'classes.csv'
-CONFUSION, COMPARED = 'confusion.csv', 'compared.csv'
+CONFUSION, COMPARED, CHOICE = 'confusion.csv', 'compared.csv', 'choice.csv'
 # Names of files may have bytes that are no text, and line breaks.
 _TEXT = dict(encoding='utf-8', errors='surrogatepass', newline='')
 
@@ -58,6 +58,20 @@ def read_compared(folder: Path) -> list[ComparedNetwork]:
         DataError: It cannot be read, or is damaged.
     """
     return _read(folder / COMPARED, ComparedNetwork)
+
+
+def write_choice(folder: Path, rows: Sequence[Competitor]) -> None:
+    """Writes who competed for being the child, the winner first."""
+    _write(folder / CHOICE, Competitor._fields, rows)
+
+
+def read_choice(folder: Path) -> list[Competitor]:
+    """Reads ``choice.csv``; nothing where there is none.
+
+    Raises:
+        DataError: It cannot be read, or is damaged.
+    """
+    return _read(folder / CHOICE, Competitor)
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -11,9 +11,9 @@ from mmdsnas.errors import DataError
 from mmdsnas.models.cost import COSTS
 from mmdsnas.subnets import what_is_missing
 from mmdsnas.subnets.metadata import number
-from .csv_files import read_compared, read_predictions
+from .csv_files import read_choice, read_compared, read_predictions
 from .found_child import Child, read_child
-from .predictions import ComparedNetwork, ImagePrediction
+from .predictions import ComparedNetwork, Competitor, ImagePrediction
 from .run_record import RunRecord
 from .sessions import EARLIER, Records, Session, merged, read_starts
 
@@ -65,6 +65,7 @@ class Run:
     #: What the child said of each image, and other networks beside it.
     predictions: list[ImagePrediction] = field(default_factory=list)
     compared: list[ComparedNetwork] = field(default_factory=list)
+    choice: list[Competitor] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -182,6 +183,7 @@ def read_run(work_dir: str | Path) -> Run:
     if child.predicted_on:
         run.predictions = _unless_damaged(read_predictions, work_dir, left_out)
         run.compared = _unless_damaged(read_compared, work_dir, left_out)
+        run.choice = _unless_damaged(read_choice, work_dir, left_out)
     return run
 
 

@@ -40,6 +40,21 @@ class ComparedNetwork(NamedTuple):
     images: Annotated[int, Field(ge=1)]
 
 
+class Competitor(NamedTuple):
+    """A network that competed for being the child, see ``ChooseChildHook``.
+
+    ``losses`` are those after each round of training that it had, between spaces; so
+    many more rounds than the others has the winner, who is the first.
+    """
+
+    network: Text
+    input_size: Annotated[int, Field(ge=1)]
+    mflops: Amount
+    distance: float
+    losses: str | None
+    path: Text
+
+
 def unique_names(classes: Iterable[Any]) -> list[str]:
     """Names of classes; two that are alike, as in ImageNet, get their labels."""
     names = list(map(str, classes))

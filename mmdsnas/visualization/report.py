@@ -19,6 +19,8 @@ from .svg import PALETTE, label, svg_of
 # the work directory of one.
 FILE, COMPARISON = 'report.html', 'comparison.html'
 TEMPLATE = 'report.html.jinja'
+# Of those that competed for being the child, so many are shown.
+COMPETITORS = 15
 
 
 def report(
@@ -78,7 +80,9 @@ def report(
     )
     drawn = dict(runs=runs, names=names, sections=sections, svgs=svgs)
     # Those of several runs would be too many to look at.
-    drawn['images'] = image_section(runs[0]) if len(runs) == 1 else None
+    single = runs[0] if len(runs) == 1 else None
+    drawn['images'] = single and image_section(single)
+    drawn['choice'] = single and single.choice[:COMPETITORS]
     _write(out, page.get_template(TEMPLATE).render(**told, **drawn, **tables))
     _remove_others(beside, svgs)
     return out

@@ -1,6 +1,5 @@
 import copy
-import csv
-import os.path as osp
+import pathlib
 from itertools import islice
 
 import torch
@@ -15,10 +14,11 @@ from mmdsnas.models import DSNAS
 from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.data_sets import data_sets, pipeline_of
-from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.options import Count, Natural, Positive, checked_options
 from mmdsnas.utils.progress import progress
 from mmdsnas.utils.random_state import random_states_kept
+from mmdsnas.visualization.csv_files import write_choice
+from mmdsnas.visualization.predictions import Competitor
 from ...contenders import Contender, finalists, obvious_paths, successive_halving
 from ...evaluation import no_side_effects
 from ...scoring import OutputDistance
@@ -26,8 +26,8 @@ from ...trials import Trials
 from ..checkpoint.ema_hook import averaged_weights
 from ..utils import algorithm_of, named, train_loader
 
-# What is kept of all contenders, and how many lines of it are logged.
-CSV, LINES = 'choice.csv', 12
+# Of the contenders, as many are logged.
+LINES = 12
 
 
 @HOOKS.register_module()
@@ -205,14 +205,17 @@ def _tell(runner: Runner, contenders: list[Contender], winner: Contender) -> Non
     tried = sorted(
         contenders, key=lambda c: (-len(c.losses), *c.losses[::-1], c.distance)
     )
-    table = [['network', 'input_size', 'mflops', 'distance', 'losses', 'path']]
-    for c in tried:
-        losses = ' '.join(f'{loss:.4f}' for loss in c.losses)
-        row = [c.name, c.input_size, f'{c.mflops:.4g}', f'{c.distance:.4f}', losses]
-        table.append([*row, ' '.join(c.path.values())])
+    rows = [
+        Competitor(
+            *(c.name, c.input_size, round(c.mflops, 4), round(c.distance, 4)),
+            losses=' '.join(f'{loss:.4f}' for loss in c.losses),
+            path=' '.join(c.path.values()),
+        )
+        for c in tried
+    ]
     lines = [
-        '  '.join(f'{cell:<20}' for cell in map(str, row[:-1])).rstrip()
-        for row in table[: 1 + LINES]
+        '  '.join(f'{cell:<20}' for cell in row[:-1]).rstrip()
+        for row in [Competitor._fields, *rows[:LINES]]
     ]
     runner.logger.info('\n'.join([f'{len(tried)} networks competed:', *lines]))
     runner.logger.info(
@@ -220,6 +223,4 @@ def _tell(runner: Runner, contenders: list[Contender], winner: Contender) -> Non
         f'{winner.mflops:.4g} MFLOPs: {named(algorithm, winner.path)}'
     )
     if is_main_process():
-        with write_atomically(osp.join(runner.work_dir, CSV)) as temporary:
-            with open(temporary, 'w', newline='') as file:
-                csv.writer(file).writerows(table)
+        write_choice(pathlib.Path(runner.work_dir), rows)
