@@ -29,5 +29,5 @@ own_images = dict(
 )
 default_hooks = dict(search_plan=dict(time_steps=True))
 custom_hooks = [
-    dict(type='ChooseChildHook', num_batches=2, num_finalists=4, steps=30),
+    dict(type='ChooseChildHook', num_batches=2, num_finalists=4, steps=24),
 ]

@@ -2,8 +2,8 @@ import pytest
 from mmengine.config import Config
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch.training_plan import TrainingPlan, plan_for
 from mmdsnas.launch.run_config import load_config
+from mmdsnas.launch.training_plan import TrainingPlan, plan_for
 from mmdsnas.utils.data_sets import LOADERS
 from mmdsnas.utils.paths import find_config
 from tests.pictures import write_images

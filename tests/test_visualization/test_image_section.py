@@ -8,9 +8,13 @@ from PIL import Image
 
 from mmdsnas.subnets.checkpoint import save_checkpoint
 from mmdsnas.visualization import read_run, report
-from mmdsnas.visualization.csv_files import write_predictions
+from mmdsnas.visualization.csv_files import (
+    read_choice,
+    write_choice,
+    write_predictions,
+)
 from mmdsnas.visualization.image_section import better_networks, image_section
-from mmdsnas.visualization.predictions import ComparedNetwork
+from mmdsnas.visualization.predictions import ComparedNetwork, Competitor
 from tests.test_visualization.files import page_of, prediction, train, write_session
 
 HEAD = 'network,input_size,mflops,mparams,accuracy,images\n'
@@ -216,3 +220,28 @@ def test_several_runs_have_no_images(tmp_path):
     works = [run_of(folder, ['a', 'b']) for folder in (tmp_path, tmp_path / 'other')]
     page = page_of(report(works, tmp_path / 'both.html'))
     assert 'Your images' not in page.text
+
+
+@pytest.mark.parametrize(
+    'first, words',
+    [
+        ('probable', 'found by the scores of its candidates'),
+        ('skip+e4', 'that one would make by hand, skip[+]e4'),
+    ],
+)
+def test_who_competed(tmp_path, first, words):
+    """The winner is the first row; a page has room for some of many networks."""
+    work = run_of(tmp_path, ['a', 'b'])
+    rows = [Competitor(first, 48, 7.5, 0.5, '0.7 0.4', 'e4 skip')]
+    rows += [Competitor(f'e{k}', 32, None, 0.9, '', EVIL) for k in range(20)]
+    write_choice(work, rows)
+    assert read_choice(work)[1:] == [row._replace(losses=None) for row in rows[1:]]
+    page = page_of(report(work))
+    head, *found = page.tables['choice']
+    assert head == ['network', 'input size', 'MFLOPs', 'distance', 'loss by round']
+    assert found[0] == [first, '48', '7.500', '0.500', '0.7 0.4']
+    assert found[1] == ['e0', '32', '', '0.900', ''] and len(found) == 15
+    assert re.search(words, ' '.join(page.text.split()))
+    (work / 'choice.csv').write_text('network,input_size\nx,0\n')
+    page = page_of(report(work))
+    assert 'choice' not in page.tables and 'choice.csv is damaged' in page.text
