@@ -113,7 +113,7 @@ def test_limits_within_reach_together():
             "limit must be one on flops with .* cost.form='sampled'",
         ),
         (dict(limit=dict(params=110), form='expected'), 'limit must be one on flops'),
-        (dict(limit=float('nan')), 'limit of .* a finite number'),
+        (dict(limit=float('nan')), r"limit of .* part .* as '50%', but is nan"),
         (dict(form='mean'), "form of CostTerm must be 'adaptive'.*but is 'mean'"),
         (dict(form=None), 'form of CostTerm must .*, but is None'),
         (dict(weight=-1e-3), r'weight of .* at least 0, but is -0\.001'),

@@ -58,6 +58,8 @@ class SearchStageHook(Hook):
             )
         # After a resume a validation may come before the first iteration.
         algorithm.begin(iteration=max(runner.iter - 1, 0), seed=common_seed(runner))
+        if runner.epoch and algorithm.stage_of(runner.epoch - 1) is Stage.PRETRAIN:
+            algorithm.begin(epoch=runner.epoch - 1)
         if not algorithm.cost_term.allows(algorithm.mutator.derive_child()):
             raise ConfigError(
                 'model.cost.limit must leave a path, but all choices are fixed already '
