@@ -115,6 +115,7 @@ def config_of(work_dir, hook: dict | None = None, **options) -> Config:
         **options: See ``small_search.config_of``.
     """
     choosing = dict(num_batches=2, num_paths=4, num_finalists=3, steps=2)
+    choosing.update(type='ChooseChildHook', **(hook or {}))
     model = dict(
         architecture=classifier(),
         pretrain_path='first',
@@ -132,7 +133,7 @@ def config_of(work_dir, hook: dict | None = None, **options) -> Config:
             'train_dataloader': loader(True),
             'val_dataloader': loader(False),
             'test_dataloader': loader(False, number=12),
-            'custom_hooks': [dict(type='ChooseChildHook', **choosing, **(hook or {}))],
+            'custom_hooks': [choosing],
             **options,
         },
     )

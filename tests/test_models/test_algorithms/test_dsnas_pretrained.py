@@ -186,16 +186,12 @@ def test_a_state_has_its_size():
 
 def test_sizes_that_cannot_be():
     algorithm, state = search(), search().state_dict()
-    message = (
-        r"^the size of the child's images must be one of \[16, 12, 8\], .* is 9\.$"
-    )
+    message = r"^the size of the child's images must be one of \[16, .*, but is 9\.$"
     with pytest.raises(ConfigError, match=message):
         algorithm.set_input_size(9)
     with pytest.raises(ConfigError, match=message):
         algorithm.load_state_dict({**state, 'input_size': torch.tensor(9)})
-    message = (
-        r'^the largest of model\.input_sizes must be .*, but they are \[12, 8\]\.$'
-    )
+    message = r'^the largest of model\.input_sizes .*, but they are \[12, 8\]\.$'
     with pytest.raises(ConfigError, match=message):
         algorithm_of(input_sizes=(12, 8))
     wide = dict(input_shape=(1, 3, 12, SIZE))
