@@ -33,7 +33,8 @@ _PACKAGES = re.compile(
     mmcls\.(?:datasets\.transforms
         |models\.(?:backbones|classifiers\.image|heads|losses|necks|utils))
     |mmcv\.(?:cnn\.bricks|ops|transforms)
-    |mmdsnas\.(?:datasets\.load_resized|models\.(?:mutables|official_network))
+    |mmdsnas\.(?:datasets\.load_resized
+        |models\.(?:efficientnet_lite|elastic_blocks|mutables|official_network))
     |mmengine\.(?:model\.(?:base_model|weight_init)|utils\.dl_utils\.parrots_wrapper)
     |mmrazor\.models\.(?:losses|mutables
         |architectures\.(?:backbones|classifiers|dynamic_ops|heads|necks|ops))

@@ -150,7 +150,7 @@ def test_early_fixing_never_leaves_a_limit_unreachable():
     assert refused > 20
 
 
-def best_first(net, mutator, allowed):
+def best_first(mutator, allowed):
     """Every path that is allowed, the most probable first, by enumeration."""
     probs = {
         name: dict(zip(mutator.choices(name), row.tolist()))
@@ -164,12 +164,11 @@ def best_first(net, mutator, allowed):
     return sorted(scores, key=scores.get, reverse=True)
 
 
-@pytest.mark.parametrize('fixed', [{}, {1: 'c2'}, {0: 'c1', 1: 'c0', 3: 'c4'}])
-@pytest.mark.parametrize('limits', [None, (14.0,), (17.0, 12.0)])
+@pytest.mark.parametrize('fixed', [{}, {1: 'c2'}, {0: 'c1', 3: 'c4'}])
+@pytest.mark.parametrize('limits', [None, (17.0,), (20.0, 18.0)])
 def test_the_most_probable_paths_by_enumeration(fixed, limits):
     """In their order, all of them where more are asked for."""
-    net = mixed_net()
-    mutator = prepared(net)
+    mutator = prepared(mixed_net())
     rng = np.random.default_rng(len(fixed))
     set_alpha(mutator, *(rng.normal(size=size) for size in SIZES))
     names = list(mutator.search_groups)
@@ -184,8 +183,8 @@ def test_the_most_probable_paths_by_enumeration(fixed, limits):
         total = costs[:, range(len(SIZES)), chosen].sum(1) + 1.0
         return bool((total <= np.array(limits or ())).all())
 
-    wanted = best_first(net, mutator, allowed)
-    assert len(wanted) > (1 if fixed else 5)
+    wanted = best_first(mutator, allowed)
+    assert len(wanted) > (0 if fixed else 5)
     for number in (1, 4, 99):
         found = [tuple(p.values()) for p in mutator.most_probable(number)]
         assert found == wanted[:number]
