@@ -81,3 +81,7 @@ def test_a_pipeline_for_smaller_images(transform, wanted):
     ]
     assert transform == before
     assert resized_pipeline([transform], 64, 64) == [transform]
+
+
+def test_a_size_that_is_none_stays():
+    assert resized_pipeline([dict(size=(64, -1))], 64, 16) == [dict(size=(16, -1))]
