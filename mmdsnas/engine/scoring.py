@@ -1,6 +1,8 @@
 """How far the outputs of paths are from those of a trained network."""
 
+from collections import defaultdict, deque
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, Iterator, Sequence
 
 import torch
@@ -10,13 +12,16 @@ from torch import Tensor
 
 from mmdsnas.models import DSNAS
 from mmdsnas.models.batch_norm import batch_norms, forward_only
-from mmdsnas.models.mutables import blocks_of
+from mmdsnas.models.mutables import OneHotMutableOP, blocks_of
+from mmdsnas.models.mutables.outputs import map_tensors
 from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.models.state import state_kept
 from mmdsnas.utils.progress import progress
 
-# Outputs of the blocks of a path, block by block in the order of their calls.
-Outputs = dict[torch.nn.Module, Any]
+# Blocks and what they returned, call by call.
+Calls = list[tuple[OneHotMutableOP, Any]]
+# Nats of outputs that are no numbers: further than any, and a start for log p.
+FAR = 1e3
 
 
 class OutputDistance:
@@ -63,17 +68,19 @@ class OutputDistance:
         in its group. What is computed before its block is computed once.
 
         Returns:
-            dict[str, list[float]]: By group, in the order of its candidates.
+            dict[str, list[float]]: By group that is not fixed, in the order of its
+            candidates.
         """
         mutator, first = self.algorithm.mutator, self.algorithm.first_path()
-        kept: list[Outputs] = [{} for _ in self._inputs]
+        kept: list[Calls] = [[] for _ in self._inputs]
         whole = self._distance(self._log_probs(first, input_size, noted=kept))
-        order = list(kept[0])
-        scores = {group: [whole] for group in mutator.search_groups}
+        order = [block for block, _ in kept[0]]
+        scores = {group: [whole] for group in mutator.free}
         tried = [(g, c) for g in mutator.free for c in mutator.choices(g)[1:]]
         for group, choice in progress(tried, f'Scoring at {input_size} pixels'):
-            start = min(map(order.index, mutator.search_groups[group]))
-            known = [{b: outputs[b] for b in order[:start]} for outputs in kept]
+            # A block may be called several times, or not at all.
+            own = [k for k, b in enumerate(order) if b in mutator.search_groups[group]]
+            known = [calls[: min(own, default=len(order))] for calls in kept]
             path = {**first, group: choice}
             found = self._log_probs(path, input_size, known=known)
             scores[group].append(self._distance(found))
@@ -82,22 +89,23 @@ class OutputDistance:
     def _distance(self, log_probs: Tensor) -> float:
         far = F.kl_div(log_probs, self._wanted, reduction='batchmean', log_target=True)
         all_reduce(far, 'mean')
-        return float(far)
+        # A network whose numbers are spoilt is never the nearest.
+        return float(far.nan_to_num(FAR, FAR).clamp(max=FAR))
 
     def _log_probs(
         self,
         path: Path,
         input_size: int,
-        noted: Sequence[Outputs] = (),
-        known: Sequence[Outputs] = (),
+        noted: Sequence[Calls] = (),
+        known: Sequence[Calls] = (),
     ) -> Tensor:
         """Log-probabilities of the classes, float64, ``(num_images, num_classes)``.
 
         Args:
             path (dict[str, str]): Candidate by group.
             input_size (int): Edge of the images.
-            noted (Sequence[dict]): Gets the outputs of the blocks, by batch.
-            known (Sequence[dict]): Has those that need not be computed.
+            noted (Sequence[list]): Gets the calls of the blocks, by batch.
+            known (Sequence[list]): Has those that need not be computed, the first ones.
         """
         logits = []
         for k, inputs in enumerate(self._inputs):
@@ -112,9 +120,10 @@ class OutputDistance:
 
 
 @contextmanager
-def _noting(blocks: Sequence[torch.nn.Module], noted: Outputs) -> Iterator[None]:
-    def note(block: torch.nn.Module, _: Any, output: Any) -> None:
-        noted[block] = output
+def _noting(blocks: Sequence[OneHotMutableOP], noted: Calls) -> Iterator[None]:
+    def note(block: OneHotMutableOP, _: Any, output: Any) -> None:
+        # A copy: what follows may write to it.
+        noted.append((block, map_tensors(torch.clone, output)))
 
     with ExitStack() as hooks:
         for block in blocks:
@@ -123,11 +132,19 @@ def _noting(blocks: Sequence[torch.nn.Module], noted: Outputs) -> Iterator[None]
 
 
 @contextmanager
-def _replaying(known: Outputs) -> Iterator[None]:
-    """While open, blocks give what is known instead of computing it."""
+def _replaying(known: Calls) -> Iterator[None]:
+    """While open, blocks give what is known of their first calls, one after another."""
+    outputs = defaultdict(deque)
+    for block, output in known:
+        outputs[block].append(output)
+
+    def replay(block: OneHotMutableOP, *args: Any, **kwargs: Any) -> Any:
+        if outputs[block]:
+            return map_tensors(torch.clone, outputs[block].popleft())
+        return type(block).forward(block, *args, **kwargs)
+
     with ExitStack() as opened:
-        for block, output in known.items():
-            # A copy, which may be written to.
-            block.forward = lambda *_, y=output, **__: y.clone()
+        for block in list(outputs):
+            block.forward = partial(replay, block)
             opened.callback(delattr, block, 'forward')
         yield

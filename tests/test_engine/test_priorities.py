@@ -10,7 +10,9 @@ from mmdsnas.engine.hooks.priorities import PRIORITY
 # Each before those that follow it.
 ORDERS = [
     # The child is chosen, then what is left is fixed, then BatchNorm begins anew.
-    ('SelectChildHook', 'SearchStageHook', 'ResetBNStatsHook'),
+    ('ChooseChildHook', 'SelectChildHook', 'SearchStageHook', 'ResetBNStatsHook'),
+    # Labels that are set, then what follows them.
+    ('ChooseChildHook', 'ExactResumeHook', 'EMAHook'),
     # Random states, then whatever draws; the stage, then whose turn it is.
     ('ExactResumeHook', 'DistSamplerSeedHook'),
     ('SearchStageHook', 'HeldOutBatchHook'),

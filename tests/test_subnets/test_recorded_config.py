@@ -17,6 +17,31 @@ def test_search_and_child_record_the_same():
     assert search['data_preprocessor']['mean'] == [77.9] * 3
 
 
+def test_a_size_that_was_chosen():
+    """Of images, as the child has them in a test; the config stays."""
+    transforms = [
+        dict(type='ResizeEdge', scale=72),
+        dict(type='CenterCrop', crop_size=64),
+    ]
+    estimator = dict(input_shape=(1, 3, 64, 64))
+    config = Config(
+        dict(
+            model=dict(architecture=dict(type='x'), resource_estimator=estimator),
+            val_dataloader=dict(dataset=dict(pipeline=transforms)),
+        )
+    )
+    before = config.to_dict()
+    for size, sizes in ((None, [72, 64]), (64, [72, 64]), (48, [54, 48])):
+        recorded = child_config(config, size)
+        pipeline = recorded['test_dataloader']['dataset']['pipeline']
+        assert [pipeline[0]['scale'], pipeline[1]['crop_size']] == sizes
+        edge = sizes[1]
+        assert tuple(recorded['model']['input_shape']) == (1, 3, edge, edge)
+        found = recorded_child_config(dict(meta=dict(child_config=recorded)), True)
+        assert found.to_dict() == recorded
+    assert config.to_dict() == before
+
+
 def test_memory_layout_and_own_preprocessor_are_kept():
     model = dict(
         architecture=dict(type='x'),

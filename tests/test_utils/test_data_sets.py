@@ -1,6 +1,6 @@
 import pytest
 
-from mmdsnas.utils.data_sets import data_sets, loaders, pipeline_of
+from mmdsnas.utils.data_sets import data_sets, loaders, pipeline_of, resized_pipeline
 
 INNER, OTHER = dict(type='A', pipeline=[1]), dict(type='B', data_root='b')
 NESTED = dict(
@@ -57,3 +57,31 @@ def test_loaders_of_hooks():
         'custom_hooks.1.dataloader': dict(a=1),
         'default_hooks.x.dataloader': dict(b=2),
     }
+
+
+@pytest.mark.parametrize(
+    'transform, wanted',
+    [
+        (dict(type='Resize', scale=(64, 64)), dict(type='Resize', scale=(48, 48))),
+        # What a centre is cut out of: 73 * 3 / 4 is 54.75.
+        (dict(type='ResizeEdge', scale=73), dict(type='ResizeEdge', scale=55)),
+        (dict(type='CenterCrop', crop_size=64), dict(type='CenterCrop', crop_size=48)),
+        (dict(type='Pad', size=[64, -1]), dict(type='Pad', size=[48, -1])),
+        # Factors and names are no pixels.
+        (dict(type='X', scale=(0.08, 1.0)), dict(type='X', scale=(0.08, 1.0))),
+        (dict(type='X', size=True, scale='x'), dict(type='X', size=True, scale='x')),
+        (dict(type='X', padding=64), dict(type='X', padding=64)),
+    ],
+)
+def test_a_pipeline_for_smaller_images(transform, wanted):
+    before = dict(transform)
+    assert resized_pipeline([transform, dict(type='Y')], 64, 48) == [
+        wanted,
+        dict(type='Y'),
+    ]
+    assert transform == before
+    assert resized_pipeline([transform], 64, 64) == [transform]
+
+
+def test_a_size_that_is_none_stays():
+    assert resized_pipeline([dict(size=(64, -1))], 64, 16) == [dict(size=(16, -1))]

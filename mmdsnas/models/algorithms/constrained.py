@@ -40,11 +40,13 @@ class ConstrainedAlgorithm(StagedAlgorithm):
             ConfigError: No path is within the limits, whatever the size.
         """
         # Of images as they come.
-        self.edge = edge = estimator.input_shape[-1]
-        if sizes and max(sizes) != edge:
+        height, self.edge = estimator.input_shape[-2:]
+        edge = self.edge
+        if sizes and not max(sizes) == height == edge:
             raise ConfigError(
-                'the largest of model.input_sizes must be that of '
-                f'resource_estimator.input_shape, {edge}, but they are {list(sizes)}.'
+                'the largest of model.input_sizes must be height and width of '
+                f'resource_estimator.input_shape, which are {height} and {edge}, but '
+                f'they are {list(sizes)}.'
             )
         self._constrained, whole, refused = False, None, None
         self._of_size: dict[int, tuple[ResourceEstimator, CostTerm]] = {}

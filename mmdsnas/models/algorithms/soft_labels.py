@@ -38,7 +38,8 @@ class SoftLabels(nn.Module):
     def forward(self, outputs: Tensor, data_samples: Sequence[Any]) -> Tensor:
         """The loss, ``()``, of the outputs for some images."""
         places = [sample.sample_idx for sample in data_samples]
-        return self.distance(outputs, self.logits[places].to(outputs))
+        # In mixed precision, too, in that of the labels.
+        return self.distance(outputs.to(self.logits), self.logits[places])
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         # Of as many images as there were.

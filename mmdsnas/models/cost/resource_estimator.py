@@ -1,5 +1,6 @@
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any, Iterable, Literal, Mapping
 
 import torch
@@ -70,8 +71,14 @@ class ResourceEstimator(MMRazorResourceEstimator):
 
     def for_size(self, size: int) -> 'ResourceEstimator':
         """The same estimator for images of another edge, in pixels."""
+        options = dict(self._options)
+        for name in self.meters:
+            # A file keeps the measurements of one size.
+            if file := options[name].get('file'):
+                file = Path(file).with_stem(f'{Path(file).stem}_{size}')
+                options[name] = {**options[name], 'file': file}
         shape = (*self.input_shape[:2], size, size)
-        return type(self)(input_shape=shape, **self._options)
+        return type(self)(input_shape=shape, **options)
 
     def estimate(
         self,

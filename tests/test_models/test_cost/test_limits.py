@@ -113,7 +113,7 @@ def test_limits_within_reach_together():
             "limit must be one on flops with .* cost.form='sampled'",
         ),
         (dict(limit=dict(params=110), form='expected'), 'limit must be one on flops'),
-        (dict(limit=float('nan')), 'limit of .* a finite number'),
+        (dict(limit=float('nan')), r"limit of .* part .* as '50%', but is nan"),
         (dict(form='mean'), "form of CostTerm must be 'adaptive'.*but is 'mean'"),
         (dict(form=None), 'form of CostTerm must .*, but is None'),
         (dict(weight=-1e-3), r'weight of .* at least 0, but is -0\.001'),
@@ -136,3 +136,39 @@ def test_a_limit_without_effect_is_named(warned):
     assert re.search(
         'is 117.5 million parameters, but the most expensive .* costs 117', line
     )
+
+
+@pytest.mark.parametrize('fixed_part', [True, False])
+def test_a_part_of_the_most_expensive_path(fixed_part):
+    """By hand: the most are 4 + 8 MFLOPs, and 9 + 8 million parameters."""
+    rest = (20.0, 100.0) if fixed_part else (0.0, 0.0)
+    most = dict(flops=12 + rest[0], params=17 + rest[1])
+    for limit, wanted in (
+        ('75%', dict(flops=0.75 * most['flops'])),
+        ('99.5%', dict(flops=0.995 * most['flops'])),
+        (
+            dict(params='95%', flops=31),
+            dict(flops=31.0, params=0.95 * most['params']),
+        ),
+    ):
+        term = CostTerm(table(), limit=limit, count_fixed_part=fixed_part)
+        assert term.limits == pytest.approx(wanted)
+        assert list(term.limits) == list(wanted)
+    # Of another table, such as that of larger images.
+    whole = table({g: [(2 * f, p) for f, p in row] for g, row in ROWS.items()})
+    term = CostTerm(table(), limit='75%', count_fixed_part=fixed_part, whole=whole)
+    assert term.limits == dict(flops=pytest.approx(0.75 * (24 + rest[0])))
+
+
+@pytest.mark.parametrize(
+    'limit', ['50', '50 %', '-5%', '0%', '%', 'half', '1e2%', True]
+)
+def test_what_is_no_part(limit):
+    message = "limit of CostTerm must .*or a part of the most expensive path as '50%'"
+    with pytest.raises(ConfigError, match=message):
+        CostTerm(table(), limit=limit)
+
+
+def test_a_part_of_what_nothing_measured():
+    with pytest.raises(ConfigError, match='has latency, so resource_estimator'):
+        CostTerm(table(), limit=dict(latency='50%'))

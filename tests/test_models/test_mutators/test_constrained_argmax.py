@@ -6,7 +6,8 @@ import torch.nn as nn
 from mmdsnas.errors import ConfigError
 from mmdsnas.models.mutators import most_probable
 from mmdsnas.models.mutators.most_probable import ConstrainedArgmax
-from tests.toy import ToyNet, block, prepared, set_alpha
+from tests.test_models.test_mutators.spaces import SIZES, mixed_net
+from tests.toy import ToyNet, all_paths, block, prepared, set_alpha
 
 COSTS = np.array([[[1.0, 4.0], [1.0, 4.0], [1.0, 4.0]]])
 
@@ -147,3 +148,50 @@ def test_early_fixing_never_leaves_a_limit_unreachable():
             assert fixed.items() <= decided.items()
             mutator.derive_child()
     assert refused > 20
+
+
+def best_first(mutator, allowed):
+    """Every path that is allowed, the most probable first, by enumeration."""
+    probs = {
+        name: dict(zip(mutator.choices(name), row.tolist()))
+        for name, row in zip(mutator.search_groups, mutator.probs())
+    }
+    scores = {
+        tuple(path.values()): np.prod([probs[g][c] for g, c in path.items()])
+        for path in all_paths(mutator)
+        if all(path[g] == c for g, c in mutator.fixed.items()) and allowed(path)
+    }
+    return sorted(scores, key=scores.get, reverse=True)
+
+
+@pytest.mark.parametrize('fixed', [{}, {1: 'c2'}, {0: 'c1', 3: 'c4'}])
+@pytest.mark.parametrize('limits', [None, (17.0,), (20.0, 18.0)])
+def test_the_most_probable_paths_by_enumeration(fixed, limits):
+    """In their order, all of them where more are asked for."""
+    mutator = prepared(mixed_net())
+    rng = np.random.default_rng(len(fixed))
+    set_alpha(mutator, *(rng.normal(size=size) for size in SIZES))
+    names = list(mutator.search_groups)
+    mutator.fix({names[g]: c for g, c in fixed.items()})
+    number = len(limits or ())
+    costs = rng.uniform(1, 6, (number, len(SIZES), max(SIZES)))
+    if limits:
+        mutator.limits = ConstrainedArgmax(costs, np.array(limits), rest=1.0)
+
+    def allowed(path):
+        chosen = [mutator.choices(n).index(c) for n, c in path.items()]
+        total = costs[:, range(len(SIZES)), chosen].sum(1) + 1.0
+        return bool((total <= np.array(limits or ())).all())
+
+    wanted = best_first(mutator, allowed)
+    assert len(wanted) > (0 if fixed else 5)
+    for number in (1, 4, 99):
+        found = [tuple(p.values()) for p in mutator.most_probable(number)]
+        assert found == wanted[:number]
+    assert mutator.most_probable(1) == [mutator.derive_child()]
+
+
+def test_of_a_finished_search_there_is_one_path():
+    mutator = limited(9.0)
+    mutator.fix({f'module_{i}': 'dear' for i in range(3)})
+    assert [[*p.values()] for p in mutator.most_probable(5)] == [['dear'] * 3]

@@ -7,8 +7,9 @@ from mmengine.hooks import EMAHook as _EMAHook
 from mmdsnas.models.batch_norm import average_statistics, batch_norms
 from mmdsnas.registry import HOOKS
 
-# What is not averaged: alpha, what is fixed, and what their gradients depend on.
-SEARCHED = ('mutator.', 'cost_term.', 'gradient_estimator.')
+# What is not averaged: alpha, what is fixed, what their gradients depend on, and what
+# the child learns.
+SEARCHED = ('mutator.', 'cost_term.', 'gradient_estimator.', 'soft_labels.')
 
 
 @HOOKS.register_module()
@@ -26,6 +27,8 @@ class EMAHook(_EMAHook):
         if self.ema_model.update_buffers:
             averaged.update(name for name, _ in self.src_model.named_buffers())
         averaged = {name for name in averaged if not name.startswith(SEARCHED)}
+        # Labels may have been set, which each step copies.
+        self._follow()
         own = self.ema_model.module.state_dict(keep_vars=True).items()
         self.ema_model.avg_parameters = {
             n: value for n, value in own if n in averaged and value.is_floating_point()
@@ -49,9 +52,13 @@ class EMAHook(_EMAHook):
     @torch.no_grad()
     def _follow(self) -> None:
         """Copies what is not averaged: it may have changed since the last step."""
-        source = self.src_model.state_dict()
-        for name, value in self.ema_model.module.state_dict().items():
-            if name not in self.ema_model.avg_parameters:
+        source, module = self.src_model.state_dict(), self.ema_model.module
+        for name, value in module.state_dict().items():
+            if value.shape != source[name].shape:
+                # Labels, of which there are none before they are set.
+                owner, _, last = name.rpartition('.')
+                setattr(module.get_submodule(owner), last, source[name].clone())
+            elif name not in self.ema_model.avg_parameters:
                 value.copy_(source[name])
 
 

@@ -42,4 +42,5 @@ def digests(algorithm: DSNAS) -> dict[str, Any]:
         'alpha': hashlib.sha256(b''.join(alpha)).hexdigest(),
         'the fixed blocks': mutator.fixed,
         'the child': mutator.derive_child(),
+        "the size of the child's images": algorithm.child_edge,
     }

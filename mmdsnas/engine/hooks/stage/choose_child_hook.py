@@ -1,26 +1,21 @@
-import copy
 import pathlib
 from itertools import islice
 
-import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor
-from torch.utils.data import DataLoader
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.registry import HOOKS
-from mmdsnas.utils.data_sets import data_sets, pipeline_of
 from mmdsnas.utils.options import Count, Natural, Positive, checked_options
 from mmdsnas.utils.progress import progress
 from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.visualization.csv_files import write_choice
 from mmdsnas.visualization.predictions import Competitor
 from ...contenders import Contender, finalists, obvious_paths, successive_halving
-from ...evaluation import no_side_effects
+from ...labelling import check_labels, labels_of
 from ...scoring import OutputDistance
 from ...trials import Trials
 from ..checkpoint.ema_hook import averaged_weights
@@ -84,31 +79,21 @@ class ChooseChildHook(Hook):
     def before_train(self, runner) -> None:
         """Refuses what would show after the pretrain stage."""
         algorithm = algorithm_of(runner)
-        if algorithm.pretrain_path != 'first' or not algorithm.pretrain_epochs:
+        path, epochs = algorithm.pretrain_path, algorithm.pretrain_epochs
+        if path != 'first' or not 0 < epochs < runner.max_epochs:
             raise ConfigError(
                 "ChooseChildHook must have model.pretrain_path='first' and "
-                'model.pretrain_epochs of at least 1, since it scores a network that '
-                f'is trained, but they are {algorithm.pretrain_path!r} and '
-                f'{algorithm.pretrain_epochs}.'
+                'model.pretrain_epochs of at least 1 and below train_cfg.max_epochs, '
+                f'{runner.max_epochs}, since it scores a network that is trained, and '
+                f'trains the child, but they are {path!r} and {epochs}.'
             )
-        if algorithm.soft_labels is None:
-            return
-        data = runner.train_dataloader.dataset
-        with random_states_kept(0):
-            sample = data[0].get('data_samples')
-        if len(data_sets(runner.cfg.train_dataloader)) != 1 or 'sample_idx' not in (
-            sample or ()
-        ):
-            raise ConfigError(
-                'model.distillation must have one data set to train on, whose images '
-                'say their place: sample_idx in meta_keys of the transform that packs '
-                'them.'
-            )
+        if algorithm.soft_labels is not None:
+            check_labels(runner, algorithm)
 
     def before_train_epoch(self, runner) -> None:
         """Chooses, in the first epoch after the pretrain stage."""
         algorithm = algorithm_of(runner)
-        if runner.epoch != algorithm.pretrain_epochs or not algorithm.mutator.free:
+        if runner.epoch != algorithm.pretrain_epochs:
             return
         if not algorithm.cost_term.limits:
             # Nothing is better than the network itself.
@@ -116,14 +101,13 @@ class ChooseChildHook(Hook):
             return
         with averaged_weights(runner), random_states_kept(runner.seed):
             if algorithm.soft_labels is not None:
-                algorithm.soft_labels.set(_labels(runner, algorithm))
+                algorithm.soft_labels.set(labels_of(runner, algorithm))
             loader = train_loader(runner, 'ChooseChildHook')
             distance = OutputDistance(algorithm, [*islice(loader, self.num_batches)])
             scores, contenders = self._contenders(algorithm, distance)
-        with random_states_kept(runner.seed):
-            trials = Trials(runner, distance, self.steps)
-            chosen = finalists(contenders, self.num_finalists)
-            winner = successive_halving(chosen, trials.train)
+        trials = Trials(runner, distance, self.steps)
+        chosen = finalists(contenders, self.num_finalists)
+        winner = successive_halving(chosen, trials.train)
         searches = algorithm.finetune_epochs > algorithm.pretrain_epochs
         algorithm.load_state_dict(trials.weights(None if searches else winner))
         algorithm.set_input_size(winner.input_size)
@@ -158,45 +142,25 @@ class ChooseChildHook(Hook):
                 algorithm.set_input_size(size)
                 scores[size] = distance.of_candidates(size)
                 mutator.set_logits(self._logits(scores[size]))
-                tried = [('probable', p) for p in mutator.most_probable(self.num_paths)]
                 allowed = algorithm.cost_term.allows
-                tried += [(n, p) for n, p in obvious.items() if allowed(p)]
+                named_paths = [
+                    *(('probable', p) for p in mutator.most_probable(self.num_paths)),
+                    *((n, p) for n, p in obvious.items()),
+                ]
+                # Each once, where it is obvious by that name.
+                tried = {(*p.values(),): (n, p) for n, p in named_paths if allowed(p)}
                 obvious = {n: p for n, p in obvious.items() if not allowed(p)}
-                for name, path in progress(tried, f'Measuring at {size} pixels'):
+                paths = list(tried.values())
+                for name, path in progress(paths, f'Measuring at {size} pixels'):
                     mflops = algorithm.cost_table.cost(path)['flops']
                     far = distance(path, size)
                     found.append(Contender(name, size, path, mflops, far, []))
+        # A part, the cost term, is not put back.
+        algorithm.set_input_size(algorithm.child_edge)
         return scores, found
 
     def _logits(self, scores: dict[str, list[float]]) -> dict[str, list[float]]:
         return {group: [-s / self.scale for s in own] for group, own in scores.items()}
-
-
-def _labels(runner: Runner, algorithm: DSNAS) -> Tensor:
-    """Logits of all training images, as they are tested, by their places."""
-    config = copy.deepcopy(runner.cfg.train_dataloader)
-    (data,) = data_sets(config).values()
-    data['pipeline'] = pipeline_of(runner.cfg.val_dataloader)
-    built = runner.build_dataloader(config, runner.seed)
-    # All images in their order, in each process: they are looked at once.
-    loader = DataLoader(
-        built.dataset,
-        config.get('batch_size', 1),
-        num_workers=built.num_workers,
-        collate_fn=built.collate_fn,
-    )
-    places, logits = [], []
-    with no_side_effects(algorithm):
-        for batch in progress(loader, 'Labels of the training images'):
-            data = algorithm.data_preprocessor(batch, False)
-            inputs, samples = data['inputs'], data['data_samples']
-            with algorithm.executing(algorithm.first_path(), inputs.shape[-1]):
-                logits.append(algorithm(inputs, mode='tensor'))
-            places += [sample.sample_idx for sample in samples]
-    found = torch.cat(logits)
-    labels = torch.empty_like(found)
-    labels[torch.tensor(places)] = found
-    return labels
 
 
 def _tell(runner: Runner, contenders: list[Contender], winner: Contender) -> None:

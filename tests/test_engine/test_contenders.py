@@ -1,0 +1,95 @@
+import pytest
+
+from mmdsnas.engine.contenders import (
+    Contender,
+    finalists,
+    obvious_paths,
+    successive_halving,
+)
+
+
+def contender(name, size=64, distance=0.0):
+    return Contender(name, size, {}, 1.0, distance, [])
+
+
+ALL = ['full', 'e4', 'skip']
+
+
+@pytest.mark.parametrize(
+    'choices, paths',
+    [
+        # What all have, everywhere.
+        (
+            dict(a=ALL, b=ALL),
+            {'full': 'full full', 'e4': 'e4 e4', 'skip': 'skip skip'},
+        ),
+        # What some have, with each that all have in the rest.
+        (
+            dict(a=['full', 'e4'], b=ALL),
+            {
+                'full': 'full full',
+                'e4': 'e4 e4',
+                'skip+full': 'full skip',
+                'skip+e4': 'e4 skip',
+            },
+        ),
+        # The same path by two names is there once, by the first.
+        (
+            dict(a=['full'], b=['full', 'skip']),
+            {'full': 'full full', 'skip+full': 'full skip'},
+        ),
+        # Nothing in common: the first where a block lacks it.
+        (dict(a=['x', 'y'], b=['z']), {'x': 'x z', 'y': 'y z'}),
+        (
+            dict(a=['skip'], b=ALL),
+            {'skip': 'skip skip', 'full+skip': 'skip full', 'e4+skip': 'skip e4'},
+        ),
+        (dict(a=['only']), {'only': 'only'}),
+    ],
+)
+def test_what_one_would_make_by_hand(choices, paths):
+    found = obvious_paths(choices)
+    assert {name: ' '.join(path.values()) for name, path in found.items()} == paths
+    assert all(list(path) == list(choices) for path in found.values())
+
+
+def test_each_kind_and_size_is_among_the_finalists():
+    tried = [
+        contender('probable', 64, 0.1),
+        contender('probable', 64, 0.2),
+        contender('probable', 48, 0.5),
+        contender('e4', 64, 0.9),
+        contender('full', 48, 0.3),
+        contender('full', 64, 0.8),
+        contender('skip', 48, 0.4),
+    ]
+    chosen = finalists(tried, 6)
+    distances = [c.distance for c in chosen]
+    # Two kinds at two sizes, the nearest of each; then the nearest of the others.
+    assert distances == [0.1, 0.3, 0.5, 0.8, 0.2, 0.4]
+    assert finalists(tried, 2) == chosen[:2]
+    assert len(finalists(tried, 99)) == len(tried)
+
+
+@pytest.mark.parametrize(
+    'final, winner, rounds',
+    [
+        # Of five three go on, then two, then one.
+        ([[5], [1, 2, 3], [2, 1, 4], [3, 3], [4]], 1, 3),
+        ([[1, 2], [2, 1], [3]], 1, 2),
+        ([[2], [1]], 1, 1),
+        ([[]], 0, 0),
+        # Of equal ones the likelier.
+        ([[1], [1]], 0, 1),
+    ],
+)
+def test_half_of_them_goes_on(final, winner, rounds):
+    tried, asked = [contender(str(k)) for k in range(len(final))], []
+
+    def train(one, round_):
+        asked.append(round_)
+        return float(final[int(one.name)][round_])
+
+    assert successive_halving(tried, train) is tried[winner]
+    assert [c.losses for c in tried] == final
+    assert asked == sorted(asked) and len(set(asked)) == rounds
