@@ -74,7 +74,8 @@ def why_unfit(value: Any, like: Tensor) -> str | None:
         return f'is a {type(value).__name__} instead of a tensor'
     if value.layout is not torch.strided:
         return 'is a sparse tensor instead of a dense one'
-    if value.shape != like.shape:
+    # What is empty gets its shape when it is loaded, such as soft labels.
+    if like.numel() and value.shape != like.shape:
         return f'has shape {tuple(value.shape)} instead of {tuple(like.shape)}'
     floats = like.is_floating_point()
     if value.dtype not in (FLOATING if floats else WHOLE):
