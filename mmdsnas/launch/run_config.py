@@ -11,7 +11,7 @@ from .given_options import Given, merge_options
 from .images import fill_num_classes, fill_test_split
 from .own_images import fit_to_images
 from .plain_config import plain_config, read_config
-from .pretrained import use_pretrained
+from .pretrained import check_installed, use_pretrained
 from .processes import start_processes
 from .run_options import check_options, fill_for_mmengine, fit_mixed_labels
 from .run_steps import (
@@ -42,6 +42,7 @@ LOADED: Sequence[Step] = (
 RUN: Sequence[Step] = (*LOADED, set_work_dir, use_device, start_processes)
 TRAIN: Sequence[Step] = (
     *RUN,
+    check_installed,
     resume,
     start_from_checkpoint,
     fit_to_time,

@@ -77,7 +77,7 @@ def config(
 
 @checked_options
 def own_images(
-    input_size: Annotated[int | None, Field(ge=64, le=1024)] = None,
+    input_size: Annotated[int | None, Field(ge=32, le=1024)] = None,
     epochs: Annotated[int | None, Field(ge=3)] = None,
     batch_size: Annotated[int | None, Field(ge=2)] = None,
     val_ratio: Fraction | None = None,
@@ -85,7 +85,12 @@ def own_images(
     minutes: Annotated[float | None, Field(ge=1)] = None,
     compare: bool = False,
     otherwise: str | None = None,
+    # What a config has after a run.
     found: dict[str, Any] | None = None,
+    num_images: Count | None = None,
+    given: list[str] | None = None,
+    tuned: Count | None = None,
+    planned: dict[str, Any] | None = None,
 ) -> None:
     """What ``own_images`` may be, see ``fit_to_images``."""
 

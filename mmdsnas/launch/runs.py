@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 from typing import Any, Mapping
 
@@ -21,6 +22,7 @@ from .building import build_runner, build_training, building
 from .given_options import Given
 from .refusals import left_as_it_was
 from .run_config import TEST, TRAIN, prepared
+from .time_plan import keep_plan
 
 # What a mistake raises, but neither the memory, the disk nor another rank.
 MISTAKES = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
@@ -79,7 +81,7 @@ def train(
         checkpoints=Checkpoints(trust_checkpoint),
     )
     config = prepared(config, TRAIN, given)
-    check = DataCheckHook()
+    check = DataCheckHook(partial(keep_plan, config))
     with (
         left_as_it_was(config, lambda: check.training),
         given.checkpoints.for_mmengine(),

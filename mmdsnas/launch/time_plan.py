@@ -1,21 +1,19 @@
 """Fits a search in a pretrained network to some minutes on this machine."""
 
 import json
-import os
 import os.path as osp
-import time
 from dataclasses import dataclass
+from logging import WARNING
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import get_world_size
 from mmengine.logging import print_log
-from torch.utils.benchmark import timer
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
-from mmdsnas.models.mutables import tensors_of
-from mmdsnas.registry import DATASETS
+from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.utils.ranks import on_rank_0
@@ -23,8 +21,9 @@ from .building import build_model
 from .given_options import Given, merge
 from .own_images import TrainingPlan, apply_plan
 from .plain_config import plain_options
+from .timing import seconds_of_loading, seconds_of_step, side_by_side
 
-FILE = 'time_plan.json'
+FILE, OPTION = 'time_plan.json', 'own_images.minutes'
 # Images may be smaller than they are, so that there is time for as many epochs.
 SIZES, FEWEST_EPOCHS, MOST_EPOCHS = (128, 96, 64), 6, 100
 # Parts of the time: what goes by besides all steps, trials of finalists, and, at most
@@ -33,8 +32,6 @@ BESIDES, TRIALS, TUNED, MOST_TUNED = 0.05, 0.05, 0.15, 4
 # Of a step of the whole network: what a step takes however little its path costs, and
 # a forward pass; of networks of 10 to 100 % of the MFLOPs, on a CPU.
 CONSTANT, FORWARD = 0.15, 1 / 3
-# Images that are loaded, and steps that are made, to time them.
-LOADED, STEPS = 8, 2
 
 
 @dataclass(frozen=True)
@@ -59,119 +56,176 @@ class Times:
     @property
     def whole(self) -> float:
         """Seconds of an image in an epoch of the whole network."""
-        return self._with_loading(self.step)
+        return side_by_side(self.step, self.load, self.workers)
 
     @property
     def child(self) -> float:
         """Seconds of an image in an epoch of the child."""
-        return self._with_loading(self.step * (CONSTANT + (1 - CONSTANT) * self.part))
+        step = self.step * (CONSTANT + (1 - CONSTANT) * self.part)
+        return side_by_side(step, self.load, self.workers)
 
     def epochs(self, seconds: float, num_images: float) -> tuple[int, int]:
         """Epochs for tuning, and all epochs, that some time is enough for."""
         tuned = TUNED * seconds / (num_images * self.whole)
         tuned = int(min(max(tuned, 1), MOST_TUNED))
         left = seconds * (1 - BESIDES - TRIALS) - tuned * num_images * self.whole
-        # Soft labels, and on average half of a network for each candidate.
-        left -= FORWARD * self.step * (num_images + self.scored / 2)
+        left -= self._choosing(num_images)
         return tuned, tuned + max(int(left / (num_images * self.child)), 1)
 
-    def _with_loading(self, step: float) -> float:
-        side_by_side = min(self.workers + 1, os.cpu_count() or 1)
-        load = self.load / max(self.workers, 1)
-        return max(step, load, (step + self.load) / side_by_side)
+    def least(self, num_images: float) -> float:
+        """Seconds of one epoch of each stage, and of all that lies between them."""
+        epochs = num_images * (self.whole + self.child)
+        return (epochs + self._choosing(num_images)) / (1 - BESIDES - TRIALS)
+
+    def _choosing(self, num_images: float) -> float:
+        # Soft labels, and on average half of a network for each candidate.
+        return FORWARD * self.step * (num_images + self.scored / 2)
 
 
 def fit_to_time(config: Config, given: Given) -> Config:
     """Sets the size of the images and the epochs to what ``own_images.minutes`` allow.
 
-    What ``own_images.input_size`` and ``epochs`` say stays. What was planned is kept
-    in the work directory: a run that is resumed has the same.
+    What ``own_images.input_size`` and ``epochs`` say stays. A run that is resumed has
+    what was planned for it, see :func:`keep_plan`.
 
     Raises:
-        ConfigError: The search is not in a pretrained network.
+        ConfigError: The search is not in a pretrained network, or the epochs are given,
+            too.
     """
     own = config.get('own_images') or {}
-    if own.get('minutes') is None or 'epochs' in own.given:
+    if own.get('minutes') is None:
         return config
-    if not own.get('pretrained'):
+    if 'pretrain_epochs' not in config.model or not own.get('pretrained'):
         raise ConfigError(
-            'own_images.minutes must be None where own_images.pretrained is None, '
-            f'whose epochs are own_images.epochs, but is {own.minutes:g}.'
+            f'{OPTION} must be None for other configs than that of a search in a '
+            'pretrained network (own_images.pretrained), whose epochs are '
+            f'own_images.epochs, but is {own.minutes:g}.'
         )
-    file = osp.join(config.work_dir, FILE)
-    plan = on_rank_0(lambda: _plan(config, file), 'plan the epochs')
+    epochs = {'train_cfg.max_epochs': given.value('train_cfg.max_epochs')}
+    if 'epochs' in own.given:
+        epochs = {'own_images.epochs': own.epochs}
+    for name, number in epochs.items():
+        if number is not None and given.value(OPTION) is not None:
+            raise ConfigError(
+                f'{name} must be None where {OPTION}, which tells the epochs, is '
+                f'{own.minutes:g}, but is {number}.'
+            )
+        if number is not None:
+            # The minutes are those that the config has by itself.
+            own.minutes = own.planned = None
+            return config
+    plan = on_rank_0(lambda: _plan(config, given), 'plan the epochs')
+    if plan['minutes'] != own.minutes:
+        _warn(
+            f'{OPTION} is {own.minutes:g}, but a run that is resumed keeps its plan, '
+            f'which is one of {plan["minutes"]:g} minutes.'
+        )
+    elif plan['least'] > plan['minutes']:
+        _warn(
+            f'{OPTION} is {own.minutes:g}, but one epoch of each stage takes about '
+            f'{plan["least"]:.2g} minutes with images of {plan["input_size"]} pixels: '
+            'the run will take that.'
+        )
+    own.planned = plan
     print_log(
-        f'For {own.minutes:g} minutes on this machine: images of {plan["input_size"]} '
-        f'pixels, {plan["epochs"]} epochs, {plan["tuned"]} of them for the whole '
-        'network.',
+        f'For {plan["minutes"]:g} minutes on this machine: {plan["epochs"]} epochs, '
+        f'{plan["tuned"]} of them for the whole network; images of '
+        f'{plan["input_size"]} pixels.',
         'current',
     )
-    _apply(config, plan)
-    merge(config, plain_options(given.options))
-    return config
+    return _apply(config, plan, given)
 
 
-def _plan(config: Config, file: str) -> dict[str, int]:
-    if config.get('resume') and osp.isfile(file):
-        with open(file) as kept:
-            return json.load(kept)
-    own, seconds = config.own_images, 60 * config.own_images.minutes
+def keep_plan(config: Config) -> None:
+    """Keeps what was planned in the work directory, for a run that is resumed."""
+    plan = (config.get('own_images') or {}).get('planned')
+    if plan:
+        with write_atomically(osp.join(config.work_dir, FILE)) as temporary:
+            temporary.write_text(json.dumps(plan))
+
+
+def _plan(config: Config, given: Given) -> dict[str, Any]:
+    if config.get('resume'):
+        # The checkpoint may lie elsewhere.
+        for folder in (config.work_dir, osp.dirname(config.load_from)):
+            if (kept := _read(osp.join(folder, FILE))) is not None:
+                return kept
+    own, minutes = config.own_images, config.own_images.minutes
+    if (own.get('planned') or {}).get('minutes') == minutes:
+        # The config is one that a run left.
+        return own.planned.to_dict()
     sizes = [own.input_size]
     if 'input_size' not in own.given:
         sizes += [size for size in SIZES if size < own.input_size]
-    number = sum(n for _, n in own.found.images.train) / get_world_size()
+    number = own.num_images / get_world_size()
     for size in sizes:
         tried = dict(input_size=size, tuned=1, epochs=2)
-        times = _measure(_apply(Config(config.to_dict()), tried))
-        tuned, epochs = times.epochs(seconds, number)
-        if seconds > FEWEST_EPOCHS * number * (times.whole + times.child) / 2:
+        times = _measure(_apply(Config(config.to_dict()), tried, given), number)
+        tuned, epochs = times.epochs(60 * minutes, number)
+        if 60 * minutes > FEWEST_EPOCHS * number * (times.whole + times.child) / 2:
             break
-    plan = dict(input_size=size, tuned=tuned, epochs=min(epochs, MOST_EPOCHS))
-    with write_atomically(file) as temporary:
-        temporary.write_text(json.dumps(plan))
-    return plan
-
-
-def _apply(config: Config, plan: dict[str, int]) -> Config:
-    batch_size = config.own_images.batch_size
-    fitted = TrainingPlan(plan['input_size'], plan['epochs'], batch_size)
-    apply_plan(config, fitted, tuned=plan['tuned'])
-    return config
-
-
-def _measure(config: Config) -> Times:
-    """Times steps of the whole network, and the loading of images."""
-    with random_states_kept(0):
-        algorithm, loader = build_model(config), config.train_dataloader
-        algorithm.to(get_device()).train()
-        algorithm.mutator.set_choices(algorithm.first_path())
-        inputs = algorithm.resource_estimator.example(algorithm).expand(
-            loader.batch_size, -1, algorithm.edge, algorithm.edge
-        )
-        for _ in range(1 + STEPS):
-            begin = timer()
-            output = algorithm.architecture(inputs, mode='tensor')
-            sum(part.sum() for part in tensors_of(output)).backward()
-            step = (timer() - begin) / loader.batch_size
-        data = DATASETS.build(loader.dataset)
-        places = range(min(LOADED, len(data)))
-        begin = time.perf_counter()
-        for place in places:
-            data[place]
-        load = (time.perf_counter() - begin) / len(places)
-    limits, whole = algorithm.cost_term.limits, algorithm.whole_cost
-    (hook,) = [h for h in config.custom_hooks if h['type'] == 'ChooseChildHook']
-    return Times(
-        step=step,
-        load=load,
-        workers=loader.num_workers,
-        part=min(limits.get('flops', whole['flops']) / whole['flops'], 1.0),
-        scored=scored_images(algorithm, hook.get('num_batches', 4) * loader.batch_size),
+    return dict(
+        minutes=minutes,
+        input_size=size,
+        tuned=tuned,
+        epochs=min(epochs, MOST_EPOCHS),
+        least=times.least(number) / 60,
     )
 
 
-def scored_images(algorithm: DSNAS, images: int) -> float:
+def _read(file: str) -> dict[str, Any] | None:
+    try:
+        with open(file) as kept:
+            return json.load(kept)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f'{file}, the plan of the run that is resumed, cannot be read: {error}; '
+            'give own_images.epochs and own_images.input_size in its place.'
+        ) from error
+
+
+def _apply(config: Config, plan: dict[str, Any], given: Given) -> Config:
+    batch_size = config.own_images.batch_size
+    fitted = TrainingPlan(plan['input_size'], plan['epochs'], batch_size)
+    apply_plan(config, fitted, tuned=plan['tuned'])
+    merge(config, plain_options(given.options))
+    # What was planned counts, not None for: plan it.
+    config.own_images.update(fitted._asdict())
+    return config
+
+
+def _measure(config: Config, num_images: float) -> Times:
+    """Times steps of the whole network, and the loading of images."""
+    loader = config.train_dataloader
+    with random_states_kept(0):
+        algorithm = build_model(config).to(get_device())
+        path, edge = algorithm.first_path(), algorithm.edge
+        step = seconds_of_step(algorithm, path, edge, loader.batch_size)
+        load = seconds_of_loading(config)
+    limits, whole = algorithm.cost_term.limits, algorithm.whole_cost
+    scored = [
+        min(hook.get('num_batches', 8) * loader.batch_size, num_images)
+        for hook in config.custom_hooks
+        if type_name(hook) == 'ChooseChildHook' and limits
+    ]
+    return Times(
+        step=step,
+        load=load,
+        workers=loader.get('num_workers', 0),
+        part=min(limits.get('flops', whole['flops']) / whole['flops'], 1.0),
+        scored=scored_images(algorithm, sum(scored)),
+    )
+
+
+def scored_images(algorithm: DSNAS, images: float) -> float:
     """Attribute ``scored`` of :class:`Times`, for some images."""
     # About in proportion to the edge, not to the area: layers of few pixels are slow.
-    parts = sum(size / algorithm.edge for size in algorithm.input_sizes)
+    sizes = algorithm.input_sizes or [algorithm.edge]
+    parts = sum(size / algorithm.edge for size in sizes)
     return parts * images * sum(size - 1 for size in algorithm.cost_table.sizes)
+
+
+def _warn(text: str) -> None:
+    print_log(text, 'current', level=WARNING)

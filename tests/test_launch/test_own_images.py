@@ -187,7 +187,7 @@ def test_three_epochs_have_three_stages(images):
     'options, message',
     [
         ({'own_images.epochs': 2}, '^epochs of own_images must be .* 3, but is 2'),
-        ({'own_images.input_size': 32}, '^input_size of own_images must be .* 64'),
+        ({'own_images.input_size': 31}, '^input_size of own_images must be .* 32'),
         ({'own_images.size': 64}, "^own_images has no option 'size'"),
         ({'own_images': 3}, '^own_images of config must be .* but is 3'),
     ],
