@@ -51,14 +51,20 @@ def obvious_paths(choices: Mapping[str, Sequence[str]]) -> dict[str, Path]:
 
 
 def finalists(contenders: Sequence[Contender], number: int) -> list[Contender]:
-    """Those that are trained: the nearest of each kind and size, then the others.
+    """Those that are trained: the nearest of each kind, of each size, then the others.
 
-    The distance compares paths of one kind and size; between these it misleads.
+    The distance compares paths of one kind and size; between these it misleads. Kinds
+    are paths by their scores, and obvious ones.
     """
     nearest = sorted(contenders, key=lambda c: c.distance)
-    kinds = {(c.name == 'probable', c.input_size): c for c in reversed(nearest)}
-    firsts = [c for c in nearest if c in kinds.values()]
-    return [*firsts, *(c for c in nearest if c not in firsts)][:number]
+    kinds = {c.name == 'probable': c for c in reversed(nearest)}
+    sizes = {(c.name == 'probable', c.input_size): c for c in reversed(nearest)}
+    order = [
+        *(c for c in nearest if c in kinds.values()),
+        *(c for c in nearest if c in sizes.values() and c not in kinds.values()),
+        *(c for c in nearest if c not in sizes.values()),
+    ]
+    return order[:number]
 
 
 def successive_halving(

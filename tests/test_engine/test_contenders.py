@@ -62,11 +62,12 @@ def test_each_kind_and_size_is_among_the_finalists():
         contender('full', 48, 0.3),
         contender('full', 64, 0.8),
         contender('skip', 48, 0.4),
+        contender('probable', 32, 0.25),
     ]
-    chosen = finalists(tried, 6)
+    chosen = finalists(tried, 7)
     distances = [c.distance for c in chosen]
-    # Two kinds at two sizes, the nearest of each; then the nearest of the others.
-    assert distances == [0.1, 0.3, 0.5, 0.8, 0.2, 0.4]
+    # Of two kinds the nearest, then of their sizes; then the nearest of the others.
+    assert distances == [0.1, 0.3, 0.25, 0.5, 0.8, 0.2, 0.4]
     assert finalists(tried, 2) == chosen[:2]
     assert len(finalists(tried, 99)) == len(tried)
 
