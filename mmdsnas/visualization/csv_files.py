@@ -60,6 +60,11 @@ def read_compared(folder: Path) -> list[ComparedNetwork]:
     return _read(folder / COMPARED, ComparedNetwork)
 
 
+def write_compared(folder: Path, networks: Iterable[ComparedNetwork]) -> None:
+    """Writes ``compared.csv`` into a work directory."""
+    _write(folder / COMPARED, ComparedNetwork._fields, networks)
+
+
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     with write_atomically(path) as temporary:
         with temporary.open('w', **_TEXT) as file:

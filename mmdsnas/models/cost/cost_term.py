@@ -83,7 +83,7 @@ class CostTerm(nn.Module):
         self.weight = 1e-2 if weight is None else weight
         self.form = form
         if self.limits:
-            self._check_limits()
+            self._check_limits(warns=whole is None or whole is table)
         self.register_buffer('costs', table.matrix('flops'), persistent=False)
         self.multipliers: Multipliers | None = None
         if self.limits and form == 'adaptive':
@@ -106,13 +106,13 @@ class CostTerm(nn.Module):
         """What counts besides the blocks."""
         return self.table.fixed_part[name] if self.count_fixed_part else 0.0
 
-    def _check_limits(self) -> None:
+    def _check_limits(self, warns: bool) -> None:
         """Refuses limits that no path is within; warns of those that all are within."""
         own, least = self.count_fixed_part, {}
         for name, limit in self.limits.items():
             self._check_measured(name)
             least[name], most = self.table.cost_range(name, own)
-            if limit > most:
+            if limit > most and warns:
                 told = (
                     f'cost.limit is {in_words({name: limit})}, but the most expensive '
                     f'path of this search space costs {in_words({name: most}, own)}: '
