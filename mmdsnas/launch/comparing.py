@@ -40,7 +40,7 @@ from .time_plan import BESIDES
 from .timing import seconds_of_loading, seconds_of_step, side_by_side
 
 # In the work directory of the search: runs, and what was planned for them.
-FOLDER, FILE, OPTION = 'compared', 'plan.json', 'own_images.compare'
+FOLDER, FILE = 'compared', 'plan.json'
 # The candidate that leaves a block out; the fewest epochs that own_images takes.
 SKIP, FEWEST_EPOCHS = 'skip', 3
 CHOOSES = 'ChooseChildHook'
@@ -66,7 +66,9 @@ def check_compare(config: Config, _: Given) -> Config:
     }
     for need, there in needs.items():
         if not there:
-            raise ConfigError(f'{OPTION} must be False without {need}, but is True.')
+            raise ConfigError(
+                f'own_images.compare must be False without {need}, but is True.'
+            )
     return config
 
 
