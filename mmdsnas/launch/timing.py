@@ -26,9 +26,10 @@ def seconds_of_step(
         size (int): Edge that images are resized to.
         batch_size (int): Images of a step.
     """
-    inputs = algorithm.resource_estimator.example(algorithm).expand(
-        batch_size, -1, algorithm.edge, algorithm.edge
-    )
+    # Of the size that the child has now.
+    example = algorithm.resource_estimator.example(algorithm)
+    edge = algorithm.edge
+    inputs = example.new_zeros(batch_size, example.shape[1], edge, edge)
     algorithm.train()
     algorithm.mutator.set_choices(path)
     for _ in range(1 + STEPS):

@@ -64,6 +64,8 @@ class Metadata(TypedDict, total=False):
     subnet: Any
     # Of one image, that the costs are of.
     input_shape: tuple[Integer, Integer, Integer, Integer]
+    # Edge of the images of a search, whose child may have smaller ones.
+    image_size: Integer
     # ``candidate``, ``probability`` and costs by block.
     blocks: dict[str, dict[str, Any]]
     # Those that are done.
@@ -117,6 +119,12 @@ def recorded_input_size(checkpoint: Mapping[str, Any]) -> int | None:
     """Pixels of the square images that a child is meant for, if its file tells."""
     *_, height, width = meta_of(checkpoint).get('input_shape', (0, 0))
     return height if height == width > 0 else None
+
+
+def recorded_image_size(checkpoint: Mapping[str, Any]) -> int | None:
+    """Pixels of the square images that a search gets, if its file tells."""
+    size = meta_of(checkpoint).get('image_size')
+    return size or recorded_input_size(checkpoint)
 
 
 def recorded_classes(checkpoint: Mapping[str, Any]) -> list[str]:

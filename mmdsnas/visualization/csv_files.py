@@ -74,6 +74,11 @@ def read_choice(folder: Path) -> list[Competitor]:
     return _read(folder / CHOICE, Competitor)
 
 
+def write_compared(folder: Path, networks: Iterable[ComparedNetwork]) -> None:
+    """Writes ``compared.csv`` into a work directory."""
+    _write(folder / COMPARED, ComparedNetwork._fields, networks)
+
+
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     with write_atomically(path) as temporary:
         with temporary.open('w', **_TEXT) as file:

@@ -18,7 +18,7 @@ from .class_accuracy import (
     worst_first,
 )
 from .history import Run
-from .predictions import ComparedNetwork, ImagePrediction, unique_names
+from .predictions import CHILD, ComparedNetwork, ImagePrediction, unique_names
 from .summary import flat
 from .thumbnails import thumbnail
 
@@ -65,7 +65,9 @@ def image_section(run: Run) -> ImageSection | None:
     whole = accuracy_of('all', int(np.trace(matrix)), len(rows))
     costs = [run.child.costs.get(key) for key in ('mflops', 'mparams')]
     size, percent = run.child.input_size, whole.accuracy
-    child = ComparedNetwork('the child', size, *costs, percent, len(rows))
+    child = ComparedNetwork(CHILD, size, *costs, percent, len(rows))
+    # Its own row in the file is of the same images.
+    others = [n for n in run.compared if n.network != CHILD]
     return ImageSection(
         data=run.child.predicted_on,
         whole=whole,
@@ -75,8 +77,8 @@ def image_section(run: Run) -> ImageSection | None:
         pairs=[] if is_small else most_confused(matrix, names),
         wrong=[shown_image(row, folders) for row in most_wrong(rows)],
         unsure=[shown_image(row, folders) for row in most_unsure(rows)],
-        networks=[(n, accuracy_of_network(n)) for n in (child, *run.compared)],
-        advice=better_networks(child, run.compared),
+        networks=[(n, accuracy_of_network(n)) for n in (child, *others)],
+        advice=better_networks(child, others),
     )
 
 

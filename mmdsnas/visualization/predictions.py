@@ -10,6 +10,9 @@ from mmdsnas.utils.options import Probability, Text
 Percent = Annotated[float, Field(ge=0, le=100)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
 
+# What the child is called among networks.
+CHILD = 'the child'
+
 
 class ImagePrediction(NamedTuple):
     """What a network said of an image; the names are the columns of the file.

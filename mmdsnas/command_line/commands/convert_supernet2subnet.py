@@ -12,11 +12,10 @@ from mmdsnas.subnets import (
     child_checkpoint,
     child_config,
     recorded_classes,
-    recorded_input_size,
     save_child,
 )
 from mmdsnas.subnets.checkpoint import SUBNET_PTH, load_checkpoint
-from mmdsnas.subnets.metadata import last_lr, meta_of
+from mmdsnas.subnets.metadata import last_lr, meta_of, recorded_image_size
 from mmdsnas.visualization.tables import child_table
 
 
@@ -34,7 +33,7 @@ def main() -> None:
     config = load_config(
         args.config,
         args.options,
-        input_size=recorded_input_size(checkpoint),
+        input_size=recorded_image_size(checkpoint),
         num_classes=len(recorded_classes(checkpoint)),
     )
     model = build_model(config)

@@ -83,7 +83,7 @@ class CostTerm(nn.Module):
         self.weight = 1e-2 if weight is None else weight
         self.form = form
         if self.limits:
-            self._check_limits(warns=whole in (None, table))
+            self._check_limits(warns=whole is None or whole is table)
         self.register_buffer('costs', table.matrix('flops'), persistent=False)
         self.multipliers: Multipliers | None = None
         if self.limits and form == 'adaptive':

@@ -168,6 +168,7 @@ class RecordSubnetHook(Hook):
             path = model.mutator.child_of(checkpoint['state_dict'], 'mutator.')
             meta['subnet'] = subnet_of_path(model, path)
             meta['input_shape'] = model.resource_estimator.input_shape
+            meta['image_size'] = model.edge
             meta['plan'] = plan_of(runner)
         elif runner.cfg.model.get('fix_subnet') is not None:
             meta['subnet'] = read_subnet(runner.cfg.model.fix_subnet)

@@ -18,6 +18,7 @@ from ...contenders import Contender, finalists, obvious_paths, successive_halvin
 from ...labelling import check_labels, labels_of
 from ...scoring import OutputDistance
 from ...trials import Trials
+from ...whole_network import keep_whole_network
 from ..checkpoint.ema_hook import averaged_weights
 from ..utils import algorithm_of, named, train_loader
 
@@ -48,8 +49,8 @@ class ChooseChildHook(Hook):
 
     The winner's size is the child's from then on. Without a search stage its path is,
     too, with the weights that it was trained to; otherwise ``alpha`` starts there.
-    ``choice.csv`` in the work directory tells of all contenders. A run that is resumed
-    chooses the same.
+    ``choice.csv`` in the work directory tells of all contenders; ``compared.csv`` has
+    the accuracy of the network itself. A run that is resumed chooses the same.
 
     Args:
         num_batches (int): Batches of training images, in each process, that paths are
@@ -95,6 +96,7 @@ class ChooseChildHook(Hook):
         algorithm = algorithm_of(runner)
         if runner.epoch != algorithm.pretrain_epochs:
             return
+        keep_whole_network(runner)
         if not algorithm.cost_term.limits:
             # Nothing is better than the network itself.
             self._settle(algorithm, algorithm.first_path())

@@ -1,0 +1,37 @@
+"""The network that a search begins with, among those that its child is held against."""
+
+from pathlib import Path
+
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+
+from mmdsnas.visualization.csv_files import write_compared
+from mmdsnas.visualization.predictions import ComparedNetwork
+from .evaluation import evaluate, has_test_data, no_side_effects
+from .hooks.checkpoint.ema_hook import averaged_weights
+from .hooks.utils import algorithm_of
+
+NAME, ACCURACY = 'the whole network', 'accuracy/top1'
+
+
+def keep_whole_network(runner: Runner) -> None:
+    """Evaluates the path of first candidates, and begins ``compared.csv`` with it.
+
+    It is evaluated on the images of the child's test, else on those of the validation.
+    """
+    if runner.val_loop is None:
+        return
+    algorithm = algorithm_of(runner)
+    loop = runner.test_loop if has_test_data(runner) else runner.val_loop
+    path, edge, cost = algorithm.first_path(), algorithm.edge, algorithm.whole_cost
+    with averaged_weights(runner), no_side_effects(algorithm):
+        with algorithm.executing(path, edge):
+            accuracy = evaluate(algorithm.val_step, loop).get(ACCURACY)
+    if accuracy is None:
+        return
+    images = len(loop.dataloader.dataset)
+    costs = [cost[name] for name in ('flops', 'params')]
+    row = ComparedNetwork(NAME, edge, *costs, accuracy, images)
+    runner.logger.info(f'{NAME}: {accuracy:.2f} % of {images} images are right.')
+    if is_main_process():
+        write_compared(Path(runner.work_dir), [row])

@@ -1,0 +1,202 @@
+"""Networks made by hand, trained for as long as a search took."""
+
+import csv
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Mapping
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.dist import get_world_size, is_main_process
+from mmengine.logging import print_log
+
+from mmdsnas.engine.contenders import obvious_paths
+from mmdsnas.engine.hooks.stage.choose_child_hook import CSV
+from mmdsnas.engine.whole_network import ACCURACY
+from mmdsnas.engine.whole_network import NAME as WHOLE
+from mmdsnas.errors import ConfigError
+from mmdsnas.models import DSNAS
+from mmdsnas.subnets import what_is_missing
+from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT, SUBNET_PTH, load_checkpoint
+from mmdsnas.subnets.metadata import meta_of
+from mmdsnas.utils.config_values import type_name
+from mmdsnas.utils.files import write_atomically
+from mmdsnas.utils.random_state import random_states_kept
+from mmdsnas.utils.ranks import on_rank_0
+from mmdsnas.visualization import read_run, report
+from mmdsnas.visualization.csv_files import (
+    read_compared,
+    read_predictions,
+    write_compared,
+)
+from mmdsnas.visualization.predictions import CHILD, ComparedNetwork
+from .building import build_model
+from .given_options import Given
+from .own_instances import own_instances
+from .plain_config import plain_config
+from .run_options import schedules_of_weights
+from .time_plan import BESIDES
+from .timing import seconds_of_loading, seconds_of_step, side_by_side
+
+# In the work directory of the search: runs, and what was planned for them.
+FOLDER, FILE = 'compared', 'plan.json'
+# The candidate that leaves a block out; the fewest epochs that own_images takes.
+SKIP, FEWEST_EPOCHS = 'skip', 3
+CHOOSES = 'ChooseChildHook'
+
+
+def check_compare(config: Config, _: Given) -> Config:
+    """Refuses ``own_images.compare`` where there is nothing to compare by."""
+    own = config.get('own_images') or {}
+    if not own.get('compare'):
+        return config
+    hooks = [type_name(hook) for hook in config.get('custom_hooks') or ()]
+    needs = {
+        'a search in a pretrained network (own_images.pretrained)': (
+            own.get('pretrained') and CHOOSES in hooks
+        ),
+        'a limit (model.cost.limit), which is that of all': (
+            (config.model.get('cost') or {}).get('limit') is not None
+        ),
+        'a validation': config.get('val_cfg') is not None,
+        'default_hooks.report, which tells how long the search took': (
+            (config.get('default_hooks') or {}).get('report') is not None
+        ),
+    }
+    for need, there in needs.items():
+        if not there:
+            raise ConfigError(
+                f'own_images.compare must be False without {need}, but is True.'
+            )
+    return config
+
+
+def compare(
+    config: Config, load_from: str | None, train: Callable[..., Any]
+) -> list[ComparedNetwork]:
+    """Trains the obvious networks beside a child, and makes the report again.
+
+    They are the whole network at a smaller size of images; the one without all blocks
+    that can be left out; and the nearest of the others, by ``choice.csv``. Each is a
+    run of its own in the work directory, of as many epochs as fit into the time that
+    the search took. That of a search that was resumed goes on, too.
+
+    Args:
+        config (Config): Of the search that is done.
+        load_from (str, optional): The checkpoint that it began with.
+        train (Callable): :func:`~mmdsnas.launch.runs.train`.
+
+    Returns:
+        list[ComparedNetwork]: The whole network as it was tuned, the child and these.
+    """
+    folder, resumes = Path(config.work_dir), bool(config.get('resume'))
+    plan = on_rank_0(lambda: _plan(config, folder, resumes), 'plan the comparison')
+    for name, (size, epochs) in plan.items():
+        own = folder / FOLDER / name
+        goes_on = resumes and (own / LAST_CHECKPOINT).is_file()
+        is_done = partial(_is_done, own, folder)
+        if goes_on and on_rank_0(is_done, 'look for a run'):
+            continue
+        made = _config_of(config, name, size, epochs, load_from)
+        # The stages of the search are set by its epochs.
+        alone = {'model.pretrain_epochs': 0, 'model.finetune_epochs': 0}
+        with own_instances():
+            train(made, own, options=alone, resume=goes_on)
+    rows = [row for row in read_compared(folder) if row.network == WHOLE]
+    rows += filter(None, (_row(folder / FOLDER / name, name) for name in plan))
+    if (child := _row(folder, CHILD)) is not None:
+        rows.insert(0, child)
+    lines = [f'{r.network}, {r.input_size} pixels: {r.accuracy:.2f} %' for r in rows]
+    print_log('\n  '.join(['What was compared:', *lines]), 'current')
+    if is_main_process():
+        write_compared(folder, rows)
+        report(folder)
+    return rows
+
+
+def hand_made(
+    algorithm: DSNAS, distances: Mapping[str, float]
+) -> dict[str, tuple[int, dict[str, str]]]:
+    """Size of the images, the largest within the limits, and path of each network.
+
+    Args:
+        algorithm (DSNAS): The search.
+        distances (Mapping[str, float]): Of untrained outputs, by the network's name.
+    """
+    mutator = algorithm.mutator
+    choices = {name: mutator.choices(name) for name in mutator.search_groups}
+    known, first = obvious_paths(choices), algorithm.first_path()
+    names = [name for name, path in known.items() if path == first]
+    names += [f'{SKIP}+{name}' for name in names]
+    others = {n: d for n, d in distances.items() if n in known and n not in names}
+    names += sorted(others, key=others.get)[:1]
+    found: dict[str, tuple[int, dict[str, str]]] = {}
+    for size in algorithm.input_sizes or [algorithm.edge]:
+        algorithm.set_input_size(size)
+        for name in set(names) & set(known) - set(found):
+            if algorithm.cost_term.allows(known[name]):
+                found[name] = size, known[name]
+    return {name: found[name] for name in names if name in found}
+
+
+def _plan(config: Config, folder: Path, resumes: bool) -> dict[str, tuple[int, int]]:
+    """Size of the images, and epochs, by the names of the networks."""
+    file = folder / FOLDER / FILE
+    if resumes and file.is_file():
+        return json.loads(file.read_text())
+    with (folder / CSV).open(newline='') as kept:
+        rows = list(csv.DictReader(kept))
+    distances = {row['network']: float(row['distance']) for row in rows}
+    seconds = read_run(folder).seconds * (1 - BESIDES)
+    number = config.own_images.num_images / get_world_size()
+    loader, plan = config.train_dataloader, {}
+    with random_states_kept(0):
+        algorithm = build_model(config).to(get_device())
+        load, workers = seconds_of_loading(config), loader.get('num_workers', 0)
+        for name, (size, path) in hand_made(algorithm, distances).items():
+            step = seconds_of_step(algorithm, path, size, loader.batch_size)
+            epochs = seconds / (number * side_by_side(step, load, workers))
+            plan[name] = size, max(int(epochs), FEWEST_EPOCHS)
+    with write_atomically(file) as temporary:
+        temporary.write_text(json.dumps(plan))
+    return plan
+
+
+def _config_of(
+    config: Config, name: str, size: int, epochs: int, load_from: str | None
+) -> Config:
+    """The config of a network that is trained alone, with the search's settings."""
+    made = plain_config(config)
+    made.update(load_from=load_from, resume=False)
+    made.own_images.update(
+        minutes=None, compare=False, epochs=epochs, tuned=None, planned=None
+    )
+    made.model.distillation = None
+    hooks = [hook for hook in made.custom_hooks if type_name(hook) != CHOOSES]
+    hand = dict(type='HandMadeChildHook', network=name, input_size=size)
+    made.custom_hooks = [*hooks, hand]
+    for scheduler in schedules_of_weights(made):
+        if type_name(scheduler) == 'CosineRestartLR':
+            scheduler.update(periods=[epochs], restart_weights=[1])
+    return made
+
+
+def _is_done(own: Path, folder: Path) -> bool:
+    """Whether a run is, with all that the search has."""
+    if not (own / SUBNET_PTH).is_file():
+        return False
+    meta, wanted = (meta_of(load_checkpoint(f / SUBNET_PTH)) for f in (own, folder))
+    tested = 'test_metrics' in meta or 'test_metrics' not in wanted
+    return tested and what_is_missing(meta) is None
+
+
+def _row(folder: Path, name: str) -> ComparedNetwork | None:
+    """What a run says of its network; None where it has no accuracy."""
+    meta = meta_of(load_checkpoint(folder / SUBNET_PTH))
+    images = read_predictions(folder)
+    metrics = meta.get('test_metrics') or meta.get('metrics') or {}
+    if ACCURACY not in metrics or not images:
+        return None
+    size, costs = meta['input_shape'][-1], map(meta.get, ('mflops', 'mparams'))
+    return ComparedNetwork(name, size, *costs, metrics[ACCURACY], len(images))

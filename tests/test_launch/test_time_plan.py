@@ -1,0 +1,155 @@
+"""Epochs and sizes that fit into some minutes, by times that the tests set."""
+
+import json
+
+import pytest
+
+from mmdsnas.errors import ConfigError
+from mmdsnas.launch import time_plan
+from mmdsnas.launch.given_options import Given
+from mmdsnas.launch.run_config import WRITTEN, load_config, prepared
+from mmdsnas.launch.time_plan import FILE, Times, fit_to_time, keep_plan
+from tests.pretrained import CHILD, SEARCH, write_config, write_folder
+
+
+@pytest.fixture
+def images(tmp_path):
+    return write_folder(tmp_path / 'own', train=5, val=1)
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Steps take a millisecond for an image of 64 pixels; returns the sizes."""
+    sizes = []
+
+    def measure(config, num_images):
+        assert config.train_cfg.max_epochs == 2
+        sizes.append(config.own_images.input_size)
+        step = 1e-3 * (sizes[-1] / 64) ** 2
+        return Times(step=step, load=0, workers=0, part=0.5, scored=0)
+
+    monkeypatch.setattr(time_plan, '_measure', measure)
+    return sizes
+
+
+def fitted(tmp_path, images, options=(), name=SEARCH, **more):
+    options = {'data_root': images, **dict(options)}
+    config = load_config(name, options)
+    config.update(work_dir=str(tmp_path / 'run'), **more)
+    return fit_to_time(config, Given(options))
+
+
+def told(config):
+    own, model = config.own_images, config.model
+    return own.input_size, model.pretrain_epochs, config.train_cfg.max_epochs
+
+
+def test_how_many_epochs():
+    times = Times(step=1e-3, load=0, workers=0, part=1.0, scored=0)
+    assert times.whole == times.child == 1e-3
+    # Of 100 s: 90 without what goes by besides, 0.33 for the labels.
+    tuned, epochs = times.epochs(100, 1000)
+    assert (tuned, epochs) == (4, 4 + 85)
+    assert times.epochs(0.1, 1000) == (1, 2)
+    assert times.least(1000) == pytest.approx((2 + 1 / 3) / 0.9)
+    smaller = Times(step=1e-3, load=0, workers=0, part=0.5, scored=0)
+    assert smaller.child == pytest.approx(0.575e-3)
+    # One process loads more slowly than the network learns.
+    assert Times(1e-3, 4e-3, 1, 1.0, 0).whole == 4e-3
+
+
+def test_epochs_are_fitted(tmp_path, images, measured):
+    config = fitted(tmp_path, images)
+    # Enough time for the largest images, and for no more epochs than make sense.
+    assert measured == [64] and told(config) == (64, 4, 100)
+    assert config.param_scheduler.architecture[0].periods == [4, 96]
+    assert config.own_images.planned.minutes == 20
+    keep_plan(config)
+    assert json.loads((tmp_path / 'run' / FILE).read_text())['epochs'] == 100
+
+
+def test_smaller_images_where_time_is_short(tmp_path, images, measured, capfd):
+    options = {'own_images.minutes': 1, 'own_images.input_size': None}
+    config = load_config(SEARCH, {'data_root': images, **options})
+    config.work_dir = str(tmp_path)
+    config.own_images.update(input_size=128, num_images=20_000)
+    config = fit_to_time(config, Given({'data_root': images, **options}))
+    assert measured == [128, 96, 64]
+    assert told(config) == (64, 1, 3)
+    assert config.train_dataloader.dataset.pipeline[1].scale == 64
+    assert config.model.resource_estimator.input_shape == (1, 3, 64, 64)
+
+
+def test_it_says_that_the_time_is_too_short(tmp_path, images, measured, caplog):
+    options = {'own_images.minutes': 1}
+    config = load_config(SEARCH, {'data_root': images, **options})
+    config.work_dir = str(tmp_path)
+    config.own_images.num_images = 200_000
+    fit_to_time(config, Given({'data_root': images, **options}))
+    assert told(config) == (64, 1, 2)
+    assert config.own_images.planned.least > 1
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        {'own_images.epochs': 7},
+        {'own_images': dict(epochs=7)},
+        {'train_cfg.max_epochs': 7},
+    ],
+)
+def test_epochs_go_before_the_minutes_of_the_config(
+    tmp_path, images, measured, options
+):
+    config = fitted(tmp_path, images, options)
+    assert config.train_cfg.max_epochs == 7 and not measured
+    keep_plan(config)
+    assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize(
+    'name, options, words',
+    [
+        (SEARCH, {'own_images.epochs': 7}, 'own_images.epochs must be None .* is 7'),
+        (SEARCH, {'train_cfg.max_epochs': 7}, 'train_cfg.max_epochs must be None'),
+        (SEARCH, {'own_images.pretrained': None}, 'minutes must be None for other'),
+        (CHILD, {}, 'own_images.minutes must be None for other configs'),
+    ],
+)
+def test_what_contradicts_is_refused(tmp_path, images, measured, name, options, words):
+    with pytest.raises(ConfigError, match=words):
+        fitted(tmp_path, images, {'own_images.minutes': 5, **options}, name)
+    assert not measured
+
+
+def test_a_resumed_run_keeps_its_plan(tmp_path, images, measured):
+    kept = dict(minutes=20, input_size=48, tuned=2, epochs=9, least=0.1)
+    (tmp_path / FILE).write_text(json.dumps(kept))
+    # The checkpoint lies beside the plan, in another folder than the run.
+    resumed = dict(resume=True, load_from=str(tmp_path / 'epoch_1.pth'))
+    config = fitted(tmp_path, images, {'own_images.minutes': 40}, **resumed)
+    assert told(config) == (48, 2, 9) and not measured
+    (tmp_path / FILE).write_text('[')
+    with pytest.raises(ConfigError, match='plan of the run that is resumed'):
+        fitted(tmp_path, images, **resumed)
+
+
+def test_a_config_that_a_run_left_has_its_plan(tmp_path, images, measured):
+    config = fitted(tmp_path, images)
+    again = fit_to_time(load_config(config), Given())
+    assert len(measured) == 1 and told(again) == told(config)
+
+
+def test_printing_times_nothing(images, measured):
+    assert prepared(SEARCH, WRITTEN, Given(dict(data_root=images))).own_images
+    assert not measured
+
+
+@pytest.mark.slow
+def test_steps_are_timed(tmp_path, images):
+    options = {'data_root': images, 'own_images.minutes': 1, 'model.cost.limit': '60%'}
+    config = load_config(write_config(tmp_path), options)
+    times = time_plan._measure(config, 10)
+    assert times.step > 0 and times.load > 0
+    assert times.part == pytest.approx(0.6)
+    assert (times.workers, times.scored % 10) == (0, 0) and times.scored > 0
