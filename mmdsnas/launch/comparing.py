@@ -1,6 +1,5 @@
 """Networks made by hand, trained for as long as a search took."""
 
-import csv
 import json
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,6 @@ from mmengine.dist import get_world_size, is_main_process
 from mmengine.logging import print_log
 
 from mmdsnas.engine.contenders import obvious_paths
-from mmdsnas.engine.hooks.stage.choose_child_hook import CSV
 from mmdsnas.engine.whole_network import ACCURACY
 from mmdsnas.engine.whole_network import NAME as WHOLE
 from mmdsnas.errors import ConfigError
@@ -26,6 +24,7 @@ from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.utils.ranks import on_rank_0
 from mmdsnas.visualization import read_run, report
 from mmdsnas.visualization.csv_files import (
+    read_choice,
     read_compared,
     read_predictions,
     write_compared,
@@ -145,9 +144,7 @@ def _plan(config: Config, folder: Path, resumes: bool) -> dict[str, tuple[int, i
     file = folder / FOLDER / FILE
     if resumes and file.is_file():
         return json.loads(file.read_text())
-    with (folder / CSV).open(newline='') as kept:
-        rows = list(csv.DictReader(kept))
-    distances = {row['network']: float(row['distance']) for row in rows}
+    distances = {row.network: row.distance for row in read_choice(folder)}
     seconds = read_run(folder).seconds * (1 - BESIDES)
     number = config.own_images.num_images / get_world_size()
     loader, plan = config.train_dataloader, {}
