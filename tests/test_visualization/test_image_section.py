@@ -132,7 +132,9 @@ def test_many_classes_have_a_table_of_pairs(tmp_path):
 def test_networks_beside_the_child(tmp_path):
     work = run_of(tmp_path, ['a', 'b'])
     (work / 'compared.csv').write_text(
-        f'{HEAD}teacher,224,4089,25.6,90,10\nMobileNetV2,32,2,0.04,80,10\nold,,,,99.5,200\n'
+        # The child's own row is not shown twice.
+        f'{HEAD}the child,32,3,0.05,70,10\nteacher,224,4089,25.6,90,10\n'
+        'MobileNetV2,32,2,0.04,80,10\nold,,,,99.5,200\n'
     )
     page = page_of(report(work))
     head, *rows = page.tables['beside']
