@@ -54,7 +54,7 @@ class Row:
 # Of both limits; the whole network is trained once.
 ROWS = (
     Row('search'),
-    Row('no distillation', options=(('model.distillation', None),)),
+    Row('with distillation', options=(('model.distillation', dict(loss_weight=1.0)),)),
     Row('with a search stage', search_epochs=2),
     Row('whole network, smaller images', 'full'),
     Row('all blocks left out that can be', 'skip+full'),
@@ -154,7 +154,7 @@ def _schedule(row: Row, epochs: int, tuned: int, searched: int) -> dict[str, Any
     }
     if alone:
         hook = dict(type='HandMadeChildHook', network=row.network)
-        options |= {'custom_hooks': [hook], 'model.distillation': None}
+        options['custom_hooks'] = [hook]
     return options
 
 

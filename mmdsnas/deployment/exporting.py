@@ -15,6 +15,7 @@ from mmdsnas.subnets import (
     check_classes,
     recorded_classes,
     recorded_input_size,
+    use_recorded_pipeline,
 )
 from mmdsnas.subnets.checkpoint import load_checkpoint
 from mmdsnas.utils.data_sets import pipeline_of
@@ -116,6 +117,7 @@ def export(
         input_size=recorded_input_size(loaded),
         num_classes=None if reads_data_set else len(classes),
     )
+    use_recorded_pipeline(config, loaded, trust_checkpoint)
     init_default_scope(config.get('default_scope', 'mmdsnas'))
     images = find_images(config, check)
     check_classes(loaded, images.classes, checkpoint)

@@ -14,6 +14,7 @@ from mmdsnas.subnets import (
     recorded_child_config,
     recorded_classes,
     recorded_input_size,
+    use_recorded_pipeline,
 )
 from mmdsnas.subnets.checkpoint import SUBNET_PTH, load_checkpoint
 from .building import building
@@ -84,6 +85,7 @@ def load_child(
             input_size=recorded_input_size(checkpoint),
             num_classes=len(recorded_classes(checkpoint)),
         )
+        use_recorded_pipeline(config, checkpoint, trust_checkpoint)
     elif (config := recorded_child_config(checkpoint, trust_checkpoint)) is None:
         raise CheckpointError(
             f'checkpoint {path} does not say how its network is built: give the '

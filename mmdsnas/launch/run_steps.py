@@ -11,7 +11,12 @@ from mmengine.logging import print_log
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import COSTS
-from mmdsnas.subnets import is_of_search, use_recorded_subnet, warn_of_unfinished
+from mmdsnas.subnets import (
+    is_of_search,
+    use_recorded_pipeline,
+    use_recorded_subnet,
+    warn_of_unfinished,
+)
 from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT
 from mmdsnas.subnets.checkpoint_files import find_latest
 from mmdsnas.subnets.metadata import check_resumable, last_lr
@@ -200,6 +205,8 @@ def scale_lr(config: Config, given: Given) -> Config:
 def use_tested(config: Config, given: Given) -> Config:
     """Gives a test the subnet of its checkpoint, and the folder for its pictures."""
     use_recorded_subnet(config.model, given.tested, given.options)
+    if not is_search(config):
+        use_recorded_pipeline(config, given.tested, given.checkpoints.trust)
     if given.show_dir is not None:
         shows = dict(type='mmcls.VisualizationHook', enable=True, interval=1)
         config.default_hooks.visualization = {**shows, 'out_dir': str(given.show_dir)}

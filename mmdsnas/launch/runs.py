@@ -136,7 +136,12 @@ def test(
         options['work_dir'] = work_dir
     size = recorded_input_size(loaded)
     given = Given(
-        options, size, local_rank=local_rank, tested=loaded, show_dir=show_dir
+        options,
+        size,
+        local_rank=local_rank,
+        tested=loaded,
+        show_dir=show_dir,
+        checkpoints=checkpoints,
     )
     config = prepared(config, TEST, given)
     check_writable(config.work_dir, 'work_dir')

@@ -5,6 +5,7 @@ read files, as code even, while they are built. So that a file of somebody else 
 code, it may name no more than the layers that a network is made of.
 """
 
+import copy
 import re
 from functools import reduce
 from operator import getitem
@@ -19,7 +20,7 @@ from mmdsnas import registry
 from mmdsnas.errors import CheckpointError
 from mmdsnas.models.cost import INPUT_SHAPE
 from mmdsnas.utils.config_values import type_name, values_in, values_of
-from mmdsnas.utils.data_sets import pipeline_of, resized_pipeline
+from mmdsnas.utils.data_sets import data_sets, is_resized, pipeline_of, resized_pipeline
 from mmdsnas.utils.plain import plain
 from mmdsnas.utils.words import shown
 from .metadata import meta_of
@@ -77,7 +78,7 @@ def child_config(
     preprocessor = model.get('data_preprocessor', config.get('data_preprocessor'))
     shape, pipeline = config_input_shape(model), pipeline_of(loader)
     if input_size and shape and input_size != shape[-1]:
-        pipeline = resized_pipeline(pipeline, shape[-1], input_size)
+        pipeline = resized_pipeline(pipeline, input_size)
         shape = (*shape[:2], input_size, input_size)
     return plain(
         dict(
@@ -92,6 +93,25 @@ def child_config(
             test_dataloader=dict(dataset=dict(pipeline=pipeline)),
         )
     )
+
+
+def use_recorded_pipeline(
+    config: Config, checkpoint: Mapping[str, Any], trust_checkpoint: bool = False
+) -> None:
+    """Lets a child whose size of images was chosen have them as the search had.
+
+    Raises:
+        CheckpointError: See :func:`recorded_child_config`.
+    """
+    found = plain(meta_of(checkpoint).get(KEY))
+    if not _is_child_config(found):
+        return
+    pipeline = found['test_dataloader']['dataset']['pipeline']
+    if is_resized(pipeline):
+        recorded_child_config(checkpoint, trust_checkpoint)
+        for name in ('val_dataloader', 'test_dataloader'):
+            for part in data_sets(config.get(name)).values():
+                part['pipeline'] = copy.deepcopy(pipeline)
 
 
 def config_input_shape(model: Mapping[str, Any]) -> Sequence[int] | None:

@@ -3,8 +3,8 @@
 from typing import Any, Iterator, Mapping, Sequence
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-# Options of transforms that are pixels of an image.
-SIZE_OPTIONS = ('scale', 'crop_size', 'size')
+# Pillow's is the same as torch's with antialias.
+RESIZE = dict(type='Resize', backend='pillow', interpolation='bilinear')
 # Where classes such as RepeatDataset and ConcatDataset have what they stand around.
 INSIDE = ('dataset', 'datasets')
 
@@ -37,34 +37,20 @@ def pipeline_of(loader: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def resized_pipeline(
-    pipeline: Sequence[Mapping[str, Any]], old: int, new: int
+    pipeline: Sequence[Mapping[str, Any]], size: int
 ) -> list[dict[str, Any]]:
-    """The transforms of a pipeline for images of another edge, in pixels.
+    """The transforms of a pipeline, and one that resizes its images to another edge.
 
-    What is larger than the edge, such as the image that a centre is cut out of, keeps
-    its relation to it.
+    It is the resizing that a search does in the network: bilinear, with antialiasing.
     """
-    found = []
-    for transform in pipeline:
-        sizes = {
-            option: resized_size(transform[option], old, new)
-            for option in SIZE_OPTIONS
-            if option in transform and _is_size(transform[option])
-        }
-        found.append({**transform, **sizes})
-    return found
+    packs = [k for k, t in enumerate(pipeline) if 'Pack' in str(t.get('type'))]
+    place = packs[0] if packs else len(pipeline)
+    return [*pipeline[:place], {**RESIZE, 'scale': (size, size)}, *pipeline[place:]]
 
 
-def resized_size(size: Any, old: int, new: int) -> Any:
-    """A size, pixels or some of them, in a pipeline for another edge."""
-    if isinstance(size, (list, tuple)):
-        return type(size)(resized_size(part, old, new) for part in size)
-    return size if size < 0 else round(size * new / old)
-
-
-def _is_size(value: Any) -> bool:
-    parts = value if isinstance(value, (list, tuple)) else [value]
-    return all(type(part) is int for part in parts)
+def is_resized(pipeline: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a pipeline is one of :func:`resized_pipeline`."""
+    return any(RESIZE.items() <= dict(transform).items() for transform in pipeline)
 
 
 def _inside(part: Any, where: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,6 +1,16 @@
+import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 
-from mmdsnas.utils.data_sets import data_sets, loaders, pipeline_of, resized_pipeline
+from mmdsnas.registry import TRANSFORMS
+from mmdsnas.utils.data_sets import (
+    data_sets,
+    is_resized,
+    loaders,
+    pipeline_of,
+    resized_pipeline,
+)
 
 INNER, OTHER = dict(type='A', pipeline=[1]), dict(type='B', data_root='b')
 NESTED = dict(
@@ -59,29 +69,23 @@ def test_loaders_of_hooks():
     }
 
 
-@pytest.mark.parametrize(
-    'transform, wanted',
-    [
-        (dict(type='Resize', scale=(64, 64)), dict(type='Resize', scale=(48, 48))),
-        # What a centre is cut out of: 73 * 3 / 4 is 54.75.
-        (dict(type='ResizeEdge', scale=73), dict(type='ResizeEdge', scale=55)),
-        (dict(type='CenterCrop', crop_size=64), dict(type='CenterCrop', crop_size=48)),
-        (dict(type='Pad', size=[64, -1]), dict(type='Pad', size=[48, -1])),
-        # Factors and names are no pixels.
-        (dict(type='X', scale=(0.08, 1.0)), dict(type='X', scale=(0.08, 1.0))),
-        (dict(type='X', size=True, scale='x'), dict(type='X', size=True, scale='x')),
-        (dict(type='X', padding=64), dict(type='X', padding=64)),
-    ],
-)
-def test_a_pipeline_for_smaller_images(transform, wanted):
-    before = dict(transform)
-    assert resized_pipeline([transform, dict(type='Y')], 64, 48) == [
-        wanted,
-        dict(type='Y'),
-    ]
-    assert transform == before
-    assert resized_pipeline([transform], 64, 64) == [transform]
+def test_a_pipeline_for_smaller_images():
+    """The images are packed as before, the last thing of all."""
+    pipeline = [dict(type='CenterCrop', crop_size=64), dict(type='mmcls.PackClsInputs')]
+    crop, resize, pack = resized_pipeline(pipeline, 48)
+    assert [crop, pack] == pipeline and resize['scale'] == (48, 48)
+    assert is_resized([crop, resize, pack]) and not is_resized(pipeline)
+    assert resized_pipeline([], 48) == [resize]
 
 
-def test_a_size_that_is_none_stays():
-    assert resized_pipeline([dict(size=(64, -1))], 64, 16) == [dict(size=(16, -1))]
+@pytest.mark.parametrize('size', [64, 48, 32, 80])
+def test_it_resizes_as_a_search_does(size):
+    """An image in levels of grey differs from torch's by the rounding alone."""
+    image = np.random.default_rng(0).integers(256, size=(96, 96, 3), dtype=np.uint8)
+    (step,) = resized_pipeline([], size)
+    found = TRANSFORMS.build(step)(dict(img=image))['img']
+    inputs = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    wanted = F.interpolate(inputs, (size, size), mode='bilinear', antialias=True)
+    wanted = wanted[0].permute(1, 2, 0).numpy()
+    # Once for its rows, and once for its columns.
+    assert np.abs(found - wanted).max() < 1.1

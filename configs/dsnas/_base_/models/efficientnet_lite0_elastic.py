@@ -30,6 +30,5 @@ model = dict(
     gradient_estimator=dict(type='PairedGradient'),
     # The network as it is is tuned before it is made smaller.
     pretrain_path='first',
-    distillation=dict(loss_weight=1.0),
     channels_last=True,
 )

@@ -15,6 +15,7 @@ from mmdsnas.registry import HOOKS
 from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT
 from mmdsnas.utils.files import remove_leftovers, write_atomically
 from mmdsnas.utils.words import shown
+from ..utils import model_of
 
 KEPT = 'keep_ckpt_ids'
 SUPERSEDED = 'superseded_ckpts'
@@ -130,6 +131,9 @@ class AtomicCheckpointHook(CheckpointHook):
         return None
 
     def _save_best_checkpoint(self, runner, metrics: dict[str, Any]) -> None:
+        if getattr(model_of(runner), 'trains_first', False):
+            # What was validated is no child yet.
+            return
         super()._save_best_checkpoint(runner, metrics)
         self._end_saving(runner.message_hub)
 

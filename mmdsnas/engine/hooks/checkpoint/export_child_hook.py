@@ -39,7 +39,7 @@ class ExportChildHook(Hook):
     """Leaves the child in the work directory, and a table at the end.
 
     ``subnet.pth`` (weights) and ``subnet.yaml`` (MMRazor's subnet format) are written
-    by each validation, so that an interrupted run leaves a child too.
+    by each validation of the child, so that an interrupted run leaves a child too.
 
     Where a run validates, and ``test_dataloader`` has another data set than
     ``val_dataloader``, the child is evaluated on that when the training is over: once,
@@ -72,8 +72,9 @@ class ExportChildHook(Hook):
 
     def after_val_epoch(self, runner, metrics=None) -> None:
         """Writes the child that was just validated."""
-        # runner.val() alone is an evaluation, not a part of a search.
-        if self._training:
+        # runner.val() alone is an evaluation, not a part of a search. And there is no
+        # child while the network that it will be chosen from is tuned.
+        if self._training and not algorithm_of(runner).trains_first:
             self._export(runner, metrics or {}, runner.val_loop)
 
     def after_train(self, runner) -> None:

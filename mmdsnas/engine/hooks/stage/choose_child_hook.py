@@ -12,7 +12,7 @@ from mmdsnas.registry import HOOKS
 from mmdsnas.utils.options import Count, Natural, Positive, checked_options
 from mmdsnas.utils.progress import progress
 from mmdsnas.utils.random_state import random_states_kept
-from mmdsnas.visualization.csv_files import write_choice
+from mmdsnas.visualization.csv_files import CHOICE, write_choice
 from mmdsnas.visualization.predictions import Competitor
 from ...contenders import Contender, finalists, obvious_paths, successive_halving
 from ...labelling import check_labels, labels_of
@@ -90,6 +90,9 @@ class ChooseChildHook(Hook):
             )
         if algorithm.soft_labels is not None:
             check_labels(runner, algorithm)
+        if not runner.epoch and is_main_process():
+            # Of another run.
+            (pathlib.Path(runner.work_dir) / CHOICE).unlink(missing_ok=True)
 
     def before_train_epoch(self, runner) -> None:
         """Chooses, in the first epoch after the pretrain stage."""

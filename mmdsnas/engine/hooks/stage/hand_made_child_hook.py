@@ -36,7 +36,7 @@ class HandMadeChildHook(Hook):
     def __init__(self, network: Text, input_size: Count | None = None) -> None:
         self.network, self.input_size = network, input_size
 
-    def before_run(self, runner) -> None:
+    def before_train(self, runner) -> None:
         """Fixes the network."""
         algorithm = algorithm_of(runner)
         if algorithm.finetune_epochs:
@@ -44,8 +44,15 @@ class HandMadeChildHook(Hook):
                 'model.finetune_epochs must be 0 for HandMadeChildHook, whose network '
                 f'is trained alone, but is {algorithm.finetune_epochs}.'
             )
+        fixed, size = algorithm.mutator.fixed, algorithm.child_edge
         path = self.choose(algorithm, common_seed(runner))
-        algorithm.mutator.fix(path)
+        resumed = size if runner.epoch else algorithm.child_edge, {**path, **fixed}
+        if resumed != (algorithm.child_edge, path):
+            raise ConfigError(
+                'HandMadeChildHook must have the network that the resumed run trains, '
+                f'but has {self.network} at {algorithm.child_edge} pixels.'
+            )
+        algorithm.mutator.fix({g: c for g, c in path.items() if g not in fixed})
         runner.logger.info(
             f'The child is {self.network} at {algorithm.child_edge} pixels: '
             f'{named(algorithm, path)}'
