@@ -35,7 +35,7 @@ def test_a_size_that_was_chosen():
         recorded = child_config(config, size)
         pipeline = recorded['test_dataloader']['dataset']['pipeline']
         assert pipeline[:2] == transforms
-        assert [t['scale'] for t in pipeline[2:]] == [[48, 48]] * (edge == 48)
+        assert [t['scale'] for t in pipeline[2:]] == [(48, 48)] * (edge == 48)
         assert tuple(recorded['model']['input_shape']) == (1, 3, edge, edge)
         found = recorded_child_config(dict(meta=dict(child_config=recorded)), True)
         assert found.to_dict() == recorded
