@@ -1,6 +1,5 @@
 """The costs of a network: one record for each, in one table."""
 
-import math
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +13,7 @@ from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 from pydantic import AfterValidator
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.utils.options import LARGEST
 from mmdsnas.utils.words import shown
 from ..mutables.weight_parts import weight_parts
 from .latency import LatencyMeter
@@ -23,7 +23,7 @@ def _checked_limit(value: Any) -> Any:
     parts = re.fullmatch(r'(\d+(?:\.\d+)?)%', value) if isinstance(value, str) else None
     number = float(parts[1]) if parts else value
     fits = isinstance(number, (int, float)) and not isinstance(number, bool)
-    if not fits or not 0 < number < math.inf:
+    if not fits or not 0 < number <= LARGEST:
         raise ValueError("be above 0, or a part of the most expensive path as '50%'")
     return value
 

@@ -7,7 +7,8 @@ from torch.nn.parameter import is_lazy
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS
-from .one_hot_mutable_op import OneHotMutableOP
+from mmdsnas.utils.options import checked_options
+from .one_hot_mutable_op import Candidates, OneHotMutableOP
 from .weight_parts import Index, WeightPart, share, unshare, weight_parts
 
 # Normalization is each candidate's own: what it normalizes differs.
@@ -42,7 +43,8 @@ class ElasticMutableOP(OneHotMutableOP):
         True
     """
 
-    def __init__(self, candidates: Any, *args: Any, **kwargs: Any) -> None:
+    @checked_options
+    def __init__(self, candidates: Candidates, *args: Any, **kwargs: Any) -> None:
         super().__init__(candidates, *args, **kwargs)
         self._owner, *others = self.choices
         # Indices of the shared weights in those of the first candidate, by name.
