@@ -4,10 +4,12 @@ Every result is a file, and what is there stays: an interrupted command goes on.
 tables come into the documentation by ``python -m benchmarks.own_images.report``.
 """
 
+import json
 from pathlib import Path
 
+from ..output import write_json
 from ..quality.jobs import parser, run_jobs
-from .rows import LIMITS, ROWS, WHOLE, job_name, run
+from .rows import FILE, LIMITS, ROWS, WHOLE, job_name, run
 
 
 def main() -> None:
@@ -16,6 +18,10 @@ def main() -> None:
     made.add_argument('--seeds', type=int, default=5, help='(%(default)s)')
     arguments = made.parse_args()
     folder = arguments.folder
+    # Those of other sessions, of the same recipe.
+    known = json.loads(FILE.read_text()) if FILE.exists() else {}
+    for name, result in known.items():
+        write_json(folder / f'{name}.json', result)
     jobs = {}
     for seed in range(arguments.seeds):
         for row, limit in [*((r, n) for n in LIMITS for r in ROWS), (WHOLE, None)]:

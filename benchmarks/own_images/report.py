@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..output import DOCS, RESULTS, table, write_json, write_tables
+from ..output import DOCS, table, write_json, write_tables
 from ..quality.jobs import parser
 from ..quality.statistics import mean_interval
-from .rows import LIMITS, ROWS, WHOLE, Row, job_name
+from .rows import FILE, LIMITS, ROWS, WHOLE, Row, job_name
 
-PAGE, FILE = DOCS / 'quality.md', RESULTS / 'own_images.json'
+PAGE = DOCS / 'quality.md'
 HEAD = ('network', 'pixels', 'MFLOPs', 'accuracy, %', 'search minus it', 'processor s')
 # What one would do by hand.
 OBVIOUS = [row.name for row in ROWS if row.network not in (None, 'random')]
@@ -19,10 +19,10 @@ OBVIOUS = [row.name for row in ROWS if row.network not in (None, 'random')]
 def main() -> None:
     made = parser(__doc__, 'own_images')
     folder: Path = made.parse_args().folder
-    found = {file.stem: json.loads(file.read_text()) for file in folder.glob('*.json')}
-    if found:
-        write_json(FILE, found)
-    results = json.loads(FILE.read_text())
+    results = json.loads(FILE.read_text()) if FILE.exists() else {}
+    for file in folder.glob('*.json'):
+        results[file.stem] = json.loads(file.read_text())
+    write_json(FILE, results)
     tables = {
         f'own-images-{limit.partition(".")[0].strip("%")}': limit_table(results, limit)
         for limit in LIMITS

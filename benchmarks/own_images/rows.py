@@ -20,8 +20,10 @@ from mmdsnas.launch.run_config import load_config
 from mmdsnas.launch.time_plan import Times, scored_images
 from mmdsnas.registry import DATASETS
 from mmdsnas.utils.data_sets import pipeline_of
+from ..output import RESULTS
 
 CONFIG = 'dsnas_pretrained_1xb32_folder'
+FILE = RESULTS / 'own_images.json'
 # Pixels of the photos' edge, and the whole network's epochs that each row's time is.
 SIZE, EPOCHS = 64, 8
 # Steps that are timed, after one that is not.

@@ -1,2 +1,3 @@
+from .constrained import ConstrainedAlgorithm
 from .dsnas import DSNAS
 from .stages import Stage, StagedAlgorithm
