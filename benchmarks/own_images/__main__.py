@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..output import write_json
 from ..quality.jobs import parser, run_jobs
-from .rows import FILE, LIMITS, ROWS, WHOLE, job_name, run
+from .rows import FILE, LIMITS, OTHERS, ROWS, job_name, run
 
 
 def main() -> None:
@@ -18,13 +18,14 @@ def main() -> None:
     made.add_argument('--seeds', type=int, default=5, help='(%(default)s)')
     arguments = made.parse_args()
     folder = arguments.folder
-    # Those of other sessions, of the same recipe.
+    # Those that are published.
     known = json.loads(FILE.read_text()) if FILE.exists() else {}
     for name, result in known.items():
         write_json(folder / f'{name}.json', result)
     jobs = {}
+    pairs = [*((r, n) for n in LIMITS for r in ROWS), *((r, None) for r in OTHERS)]
     for seed in range(arguments.seeds):
-        for row, limit in [*((r, n) for n in LIMITS for r in ROWS), (WHOLE, None)]:
+        for row, limit in pairs:
             name = job_name(row, limit, seed)
             work = str(Path(folder) / 'runs' / name)
             jobs[name] = run, (arguments.data_root, row, limit, seed, work)

@@ -8,7 +8,7 @@ import numpy as np
 from ..output import DOCS, table, write_json, write_tables
 from ..quality.jobs import parser
 from ..quality.statistics import mean_interval
-from .rows import FILE, LIMITS, ROWS, WHOLE, Row, job_name
+from .rows import FILE, LIMITS, OTHERS, ROWS, Row, job_name
 
 PAGE = DOCS / 'quality.md'
 HEAD = ('network', 'pixels', 'MFLOPs', 'accuracy, %', 'search minus it', 'processor s')
@@ -34,7 +34,7 @@ def limit_table(results: dict[str, dict], limit: str) -> str:
     """The rows of one limit, and the whole network, with intervals over seeds."""
     search = _by_seed(results, ROWS[0], limit)
     lines = []
-    for row, own in [*((row, limit) for row in ROWS), (WHOLE, None)]:
+    for row, own in [*((r, limit) for r in ROWS), *((r, None) for r in OTHERS)]:
         found = _by_seed(results, row, own)
         if not found:
             continue

@@ -32,6 +32,8 @@ STEPS = 4
 LIMITS = ('25.1%', '50%')
 # What a step of the search stage takes of one of the whole network; a guess.
 SEARCH_STEP = 0.8
+# Of a search from nothing: what its steps take of those of a path, and its epochs.
+PATHS, FEWEST = 1.3, 3
 BATCH = 64
 
 
@@ -44,16 +46,18 @@ class Row:
         network (str, optional): Made by hand, see ``HandMadeChildHook``; None: it is
             searched.
         search_epochs (int): Of the search stage.
+        from_nothing (bool): Whether it is the search without a pretrained network.
         options (tuple): More options of the config.
     """
 
     name: str
     network: str | None = None
     search_epochs: int = 0
+    from_nothing: bool = False
     options: tuple[tuple[str, Any], ...] = ()
 
 
-# Of both limits; the whole network is trained once.
+# Of both limits; the others, of networks that no limit fits, are trained once.
 ROWS = (
     Row('search'),
     Row('with distillation', options=(('model.distillation', dict(loss_weight=1.0)),)),
@@ -64,7 +68,10 @@ ROWS = (
     Row('blocks left out, expansion 4', 'skip+e4'),
     Row('random path', 'random'),
 )
-WHOLE = Row('whole network', 'full')
+OTHERS = (
+    Row('whole network', 'full'),
+    Row('search from nothing', from_nothing=True),
+)
 
 
 def job_name(row: Row, limit: str | None, seed: int) -> str:
@@ -92,7 +99,10 @@ def run(data_root: str, row: Row, limit: str | None, seed: int, folder: str) -> 
         **{f'{part}_dataloader.persistent_workers': False for part in ('val', 'test')},
     }
     budget, *epochs = _plan(options, row, seed)
-    options |= _schedule(row, *epochs)
+    if row.from_nothing:
+        options |= {'own_images.pretrained': None, 'own_images.epochs': epochs[0]}
+    else:
+        options |= _schedule(row, *epochs)
     begin = time.process_time()
     found = mmdsnas.search(CONFIG, Path(folder), **options)
     seconds = time.process_time() - begin
@@ -121,6 +131,13 @@ def _plan(options: dict[str, Any], row: Row, seed: int) -> tuple[float, int, int
         path = hand_made.choose(algorithm, seed)
         child = _image_seconds(config, algorithm, path, algorithm.child_edge)
         return budget, max(round(budget / (number * child)), 1), 0, 0
+    if row.from_nothing:
+        own = load_config(CONFIG, {**options, 'own_images.pretrained': None})
+        other = build_model(own).train()
+        path = other.mutator.derive_child()
+        # Two paths a step.
+        child = PATHS * _image_seconds(own, other, path, SIZE)
+        return budget, max(round(budget / (number * child)), FEWEST), 0, 0
     hook = config.custom_hooks[0]
     images = hook['num_batches'] * config.train_dataloader.batch_size
     limits = algorithm.cost_term.limits
