@@ -21,7 +21,8 @@ def main() -> None:
     # Those that are published.
     known = json.loads(FILE.read_text()) if FILE.exists() else {}
     for name, result in known.items():
-        write_json(folder / f'{name}.json', result)
+        if not (folder / f'{name}.json').exists():
+            write_json(folder / f'{name}.json', result)
     jobs = {}
     pairs = [*((r, n) for n in LIMITS for r in ROWS), *((r, None) for r in OTHERS)]
     for seed in range(arguments.seeds):
