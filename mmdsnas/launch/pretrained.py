@@ -69,11 +69,11 @@ def check_installed(config: Config, _: Given) -> Config:
 def _otherwise(config: Config, own: dict[str, Any], given: Given) -> Config:
     """The config of a search from nothing, with the same options, if there is one."""
     if own.get('otherwise') is None:
-        weights = (_networks(config)[1] or {}).get('init_cfg') or {}
-        if 'pretrained' in own and weights.get('checkpoint', '').startswith(SCHEME):
+        files = map(str, values_of(_networks(config)[1], 'checkpoint'))
+        if 'pretrained' in own and any(file.startswith(SCHEME) for file in files):
             raise ConfigError(
-                f'{OPTION} must name a network where own_images.otherwise, a config '
-                'without one, is None, but is None; the config '
+                'own_images.pretrained must name a network where own_images.otherwise, '
+                'the config that is taken without one, is None, but is None; '
                 'dsnas_subnet_1xb64_folder trains a child from nothing.'
             )
         return config
