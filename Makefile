@@ -47,7 +47,7 @@ help: ## List the commands and their variables
 
 # One thread by default: the network is small, and threads that wait for a busy
 # core make it several times slower.
-search: $(RUNTIME) $(if $(DATA),$(PRETRAINED)) ## Search a network for the images in DATA, or handwritten digits
+search: $(RUNTIME) $(if $(findstring dsnas_pretrained,$(CONFIG)),$(PRETRAINED)) ## Search a network for the images in DATA, or handwritten digits
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV_PYTHON) tools/train.py "$(CONFIG)" \
 	  --work-dir "$(WORK_DIR)" $(if $(DATA),--cfg-options "data_root=$(DATA)") \
 	  $(if $(LIMIT),--cfg-options model.cost.limit=$(LIMIT)) $(ARGS)
@@ -91,7 +91,7 @@ quality: $(TESTS) ## Run every method on that space (3 core hours)
 
 own-images: $(TESTS) $(PRETRAINED) ## Children for the photos in DATA beside networks made by hand (5 core hours)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.own_images "$(DATA)" $(BENCH_ARGS)
-	$(VENV_PYTHON) -W ignore -m benchmarks.own_images.report
+	$(VENV_PYTHON) -W ignore -m benchmarks.own_images.report $(filter --folder=%,$(BENCH_ARGS))
 
 quality-report: $(TESTS) ## Tables and pictures of truth and quality
 	$(VENV_PYTHON) -W ignore -m benchmarks.quality.report

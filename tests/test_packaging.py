@@ -208,7 +208,7 @@ def test_ranges_allow_the_pinned_versions(metadata):
     assert not any(need.name == 'mmcv' for need in needs)
 
     files = dict(runtime=(None, 'lite'))
-    files |= {extra: (extra,) for extra in ('export', 'onnx', 'tests')}
+    files |= {extra: (extra,) for extra in ('export', 'onnx', 'pretrained', 'tests')}
     for extras, names in files.items():
         pins = pins_of(f'{extras}.txt')
         ranges = {

@@ -9,6 +9,7 @@ from mmengine.dist import collect_results, master_only
 from torch.utils.data import DataLoader, Dataset
 
 from mmdsnas.utils.data_sets import INSIDE
+from mmdsnas.utils.files import going_on
 from mmdsnas.visualization.csv_files import write_predictions
 from mmdsnas.visualization.predictions import ImagePrediction, unique_names
 
@@ -42,10 +43,7 @@ class PredictionCollector:
             folder (Path): See :func:`write_predictions`.
 
         Returns:
-            bool: On rank 0 whether there are any.
-
-        Raises:
-            OutputError: They cannot be written.
+            bool: On rank 0 whether there are any that could be written.
         """
         data = loader.dataset
         # Without the images that a sampler repeats to give each rank as many.
@@ -74,8 +72,10 @@ def _write(results: Sequence[tuple | None], data: Dataset, folder: Path) -> bool
         )
         for image, labels, probabilities, _ in results
     ]
-    write_predictions(folder, rows, classes)
-    return True
+    with going_on():
+        write_predictions(folder, rows, classes)
+        return True
+    return False
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ from pathlib import Path
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
+from mmdsnas.utils.files import going_on
 from mmdsnas.visualization.csv_files import write_compared
 from mmdsnas.visualization.predictions import ComparedNetwork
 from .evaluation import evaluate, has_test_data, no_side_effects
@@ -34,4 +35,5 @@ def keep_whole_network(runner: Runner) -> None:
     row = ComparedNetwork(NAME, edge, *costs, accuracy, images)
     runner.logger.info(f'{NAME}: {accuracy:.2f} % of {images} images are right.')
     if is_main_process():
-        write_compared(Path(runner.work_dir), [row])
+        with going_on():
+            write_compared(Path(runner.work_dir), [row])

@@ -37,6 +37,7 @@ from .plain_config import plain_config
 from .run_options import schedules_of_weights
 from .time_plan import BESIDES
 from .timing import seconds_of_loading, seconds_of_step, side_by_side
+from .training_plan import TrainingPlan
 
 # In the work directory of the search: runs, and what was planned for them.
 FOLDER, FILE = 'compared', 'plan.json'
@@ -167,7 +168,12 @@ def _config_of(
     made = plain_config(config)
     made.update(load_from=load_from, resume=False)
     made.own_images.update(
-        minutes=None, compare=False, epochs=epochs, tuned=None, planned=None
+        minutes=None,
+        compare=False,
+        epochs=epochs,
+        tuned=None,
+        planned=None,
+        given=list(TrainingPlan._fields),
     )
     made.model.distillation = None
     hooks = [hook for hook in made.custom_hooks if type_name(hook) != CHOOSES]

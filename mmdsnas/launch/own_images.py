@@ -56,12 +56,14 @@ def fit_to_images(config: Config, given: Given) -> Config:
     own = config.get('own_images')
     if own is None:
         return config
-    input_size = own.get('input_size') or _recorded_size(config, given)
+    wished = _wished(own, given)
+    input_size = wished.get('input_size') or _recorded_size(config, given)
     if given.num_classes and input_size:
         if config.model.get('input_sizes'):
             config.model.input_sizes = sizes_below(input_size)
         _resize(config, input_size)
         _set_input_shape(config, input_size)
+        merge(config, plain_options(given.options))
     else:
         folder = _training_folder(config)
         found = scan_folder(folder, _val_ratio(config, folder))
@@ -69,29 +71,34 @@ def fit_to_images(config: Config, given: Given) -> Config:
             if dataset.get('data_root') == folder:
                 dataset.left_out = found.left_out[BROKEN]
         num_images = _images_of_an_epoch(config, found)
-        wanted = {**own, 'input_size': input_size}
-        wanted = {
-            n: wanted[n] for n in TrainingPlan._fields if wanted.get(n) is not None
-        }
+        if input_size:
+            wished['input_size'] = input_size
+        names, tuned = sorted(wished), wished.pop('tuned', None)
         plan = plan_for(num_images, found.size)
         if own.get('pretrained'):
             plan = plan._replace(epochs=EPOCHS, batch_size=BATCH)
-        plan = plan._replace(**wanted)
+        plan = plan._replace(**wished)
+        if (own.get('given'), own.get('num_images')) != (names, num_images):
+            # What was planned is for something else.
+            own.pop('planned', None)
         record = dict(
             found=_record(found, folder),
             num_images=num_images,
-            given=_given(own, wanted, given),
+            given=names,
         )
         config.own_images = {**own, **plan._asdict(), **record}
-        apply_plan(config, plan, own.get('tuned'))
-    merge(config, plain_options(given.options))
+        apply_plan(config, plan, given, tuned)
     return config
 
 
-def _given(own: dict[str, Any], wanted: dict[str, int], given: Given) -> list[str]:
-    """Which parts of the plan were not derived from the images, at first."""
-    options = {n for n in wanted if given.value(f'own_images.{n}') is not None}
-    return sorted({*own.get('given', wanted), *options})
+def _wished(own: dict[str, Any], given: Given) -> dict[str, int]:
+    """Parts of a plan that are given; the config of a run has others, too."""
+    names = (*TrainingPlan._fields, 'tuned')
+    if (known := own.get('given')) is not None:
+        options = [n for n in names if given.value(f'own_images.{n}') is not None]
+        names = (*known, *options)
+    # An option may be None in place of what the config has.
+    return {n: own[n] for n in names if own.get(n) is not None}
 
 
 def _recorded_size(config: Config, given: Given) -> int | None:
@@ -104,17 +111,27 @@ def _recorded_size(config: Config, given: Given) -> int | None:
     return recorded_input_size(given.checkpoints.load(config.load_from))
 
 
-def apply_plan(config: Config, plan: TrainingPlan, tuned: int | None = None) -> None:
-    """Sets all options that depend on a plan.
+def apply_plan(
+    config: Config, plan: TrainingPlan, given: Given, tuned: int | None = None
+) -> None:
+    """Sets all options that depend on a plan, but none that is given.
 
     Args:
         config (Config): Whose ``own_images`` have what was found.
         plan (TrainingPlan): What they are set to.
+        given (Given): The options.
         tuned (int, optional): Epochs for a pretrained network as it is.
     """
-    config.own_images.update(plan._asdict())
     _fit_data(config, plan)
     _fit_schedule(config, plan, tuned)
+    merge(config, plain_options(given.options))
+    # What was derived counts, not None for: derive it.
+    config.own_images.update(plan._asdict())
+    lr = f'optim_wrapper.{"architecture." * is_search(config)}optimizer.lr'
+    scale = config.get('auto_scale_lr') or {}
+    if scale.get('base_batch_size') and given.value(lr) is None:
+        # The learning rate is that of this batch now.
+        scale.base_batch_size = plan.batch_size
 
 
 def _training_folder(config: Config) -> str:
@@ -216,8 +233,6 @@ def _fit_schedule(config: Config, plan: TrainingPlan, tuned: int | None) -> None
     base = (config.get('auto_scale_lr') or {}).get('base_batch_size')
     if base:
         wrapper.get('architecture', wrapper).optimizer.lr *= plan.batch_size / base
-        # It is the one of this batch now.
-        config.auto_scale_lr.base_batch_size = plan.batch_size
     for scheduler in schedules_of_weights(config):
         if type_name(scheduler) == 'CosineAnnealingLR':
             scheduler.end = plan.epochs

@@ -26,7 +26,7 @@ def use_pretrained(config: Config, given: Given) -> Config:
     None: the config is ``own_images.otherwise``, a search from nothing.
 
     Raises:
-        ConfigError: The config has no such network.
+        ConfigError: The config has no such network, or none in its place.
     """
     own = config.get('own_images') or {}
     if not isinstance(own, dict):
@@ -69,6 +69,13 @@ def check_installed(config: Config, _: Given) -> Config:
 def _otherwise(config: Config, own: dict[str, Any], given: Given) -> Config:
     """The config of a search from nothing, with the same options, if there is one."""
     if own.get('otherwise') is None:
+        files = map(str, values_of(_networks(config)[1], 'checkpoint'))
+        if 'pretrained' in own and any(file.startswith(SCHEME) for file in files):
+            raise ConfigError(
+                'own_images.pretrained must name a network where own_images.otherwise, '
+                'the config that is taken without one, is None, but is None; '
+                'dsnas_subnet_1xb64_folder trains a child from nothing.'
+            )
         return config
     options = {n: v for n, v in given.options.items() if n != OPTION}
     if isinstance(part := options.get('own_images'), dict):

@@ -8,7 +8,14 @@ from typing_extensions import TypedDict
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.config_values import type_name
-from mmdsnas.utils.options import Count, Fraction, Natural, Positive, checked_options
+from mmdsnas.utils.options import (
+    Count,
+    Fraction,
+    Natural,
+    NonNegative,
+    Positive,
+    checked_options,
+)
 from mmdsnas.utils.words import unknown_option
 from .given_options import Given
 from .pretrained import PRETRAINED
@@ -44,6 +51,14 @@ class TrainLoop(TypedDict, total=False):
 
 class Group(TypedDict, total=False):
     timeout: Positive
+
+
+class Planned(TypedDict):
+    minutes: Positive
+    input_size: Count
+    tuned: Count
+    epochs: Count
+    least: NonNegative
 
 
 class Environment(TypedDict, total=False):
@@ -90,7 +105,7 @@ def own_images(
     num_images: Count | None = None,
     given: list[str] | None = None,
     tuned: Count | None = None,
-    planned: dict[str, Any] | None = None,
+    planned: Planned | None = None,
 ) -> None:
     """What ``own_images`` may be, see ``fit_to_images``."""
 

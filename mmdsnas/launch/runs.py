@@ -23,7 +23,6 @@ from .comparing import compare
 from .given_options import Given
 from .refusals import left_as_it_was
 from .run_config import TEST, TRAIN, WRITTEN, prepared
-from .time_plan import keep_plan
 
 # What a mistake raises, but neither the memory, the disk nor another rank.
 MISTAKES = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
@@ -82,7 +81,7 @@ def train(
         checkpoints=Checkpoints(trust_checkpoint),
     )
     written, config = config, prepared(config, TRAIN, given)
-    check = DataCheckHook(partial(keep_plan, config))
+    check = DataCheckHook()
     with (
         left_as_it_was(config, lambda: check.training),
         given.checkpoints.for_mmengine(),

@@ -1,7 +1,5 @@
 """Fits a search in a pretrained network to some minutes on this machine."""
 
-import json
-import os.path as osp
 from dataclasses import dataclass
 from logging import WARNING
 from typing import Any
@@ -12,18 +10,17 @@ from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.models import DSNAS
+from mmdsnas.models import COSTS, DSNAS
+from mmdsnas.subnets.metadata import meta_of, recorded_image_size
 from mmdsnas.utils.config_values import type_name
-from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.utils.ranks import on_rank_0
 from .building import build_model
-from .given_options import Given, merge
+from .given_options import Given
 from .own_images import TrainingPlan, apply_plan
-from .plain_config import plain_options
 from .timing import seconds_of_loading, seconds_of_step, side_by_side
 
-FILE, OPTION = 'time_plan.json', 'own_images.minutes'
+OPTION = 'own_images.minutes'
 # Images may be smaller than they are, so that there is time for as many epochs.
 SIZES, FEWEST_EPOCHS, MOST_EPOCHS = (128, 96, 64), 6, 100
 # Parts of the time: what goes by besides all steps, trials of finalists, and, at most
@@ -42,7 +39,8 @@ class Times:
         step (float): Seconds of a training step of the whole network for an image.
         load (float): Seconds in which one process loads an image.
         workers (int): Processes that load images beside the training.
-        part (float): Of the whole network's cost, what the child may have.
+        part (float): Of the whole network's MFLOPs, what the child may have; 1 where
+            other costs alone are limited.
         scored (float): Images times candidates that are scored, those of small images
             as a part of large ones.
     """
@@ -86,7 +84,7 @@ def fit_to_time(config: Config, given: Given) -> Config:
     """Sets the size of the images and the epochs to what ``own_images.minutes`` allow.
 
     What ``own_images.input_size`` and ``epochs`` say stays. A run that is resumed has
-    what was planned for it, see :func:`keep_plan`.
+    the size and the epochs that its checkpoint tells.
 
     Raises:
         ConfigError: The search is not in a pretrained network, or the epochs are given,
@@ -114,42 +112,45 @@ def fit_to_time(config: Config, given: Given) -> Config:
             # The minutes are those that the config has by itself.
             own.minutes = own.planned = None
             return config
-    plan = on_rank_0(lambda: _plan(config, given), 'plan the epochs')
-    if plan['minutes'] != own.minutes:
-        _warn(
-            f'{OPTION} is {own.minutes:g}, but a run that is resumed keeps its plan, '
-            f'which is one of {plan["minutes"]:g} minutes.'
-        )
-    elif plan['least'] > plan['minutes']:
-        _warn(
+    if (plan := _begun(config, given)) is not None:
+        begin = f'The run that is resumed keeps its epochs, whatever {OPTION} says'
+    else:
+        plan = on_rank_0(lambda: _plan(config, given), 'plan the epochs')
+        begin = f'For {own.minutes:g} minutes on this machine'
+    if plan['least'] > own.minutes:
+        told = (
             f'{OPTION} is {own.minutes:g}, but one epoch of each stage takes about '
             f'{plan["least"]:.2g} minutes with images of {plan["input_size"]} pixels: '
             'the run will take that.'
         )
+        print_log(told, 'current', level=WARNING)
     own.planned = plan
     print_log(
-        f'For {plan["minutes"]:g} minutes on this machine: {plan["epochs"]} epochs, '
-        f'{plan["tuned"]} of them for the whole network; images of '
-        f'{plan["input_size"]} pixels.',
+        f'{begin}: {plan["epochs"]} epochs, {plan["tuned"]} of them for the whole '
+        f'network; images of {plan["input_size"]} pixels.',
         'current',
     )
     return _apply(config, plan, given)
 
 
-def keep_plan(config: Config) -> None:
-    """Keeps what was planned in the work directory, for a run that is resumed."""
-    plan = (config.get('own_images') or {}).get('planned')
-    if plan:
-        with write_atomically(osp.join(config.work_dir, FILE)) as temporary:
-            temporary.write_text(json.dumps(plan))
+def _begun(config: Config, given: Given) -> dict[str, Any] | None:
+    """The plan of a run that is resumed, planned or not, if its checkpoint tells."""
+    if not config.get('resume'):
+        return None
+    checkpoint, own = given.checkpoints.load(config.load_from), config.own_images
+    size, plan = recorded_image_size(checkpoint), meta_of(checkpoint).get('plan')
+    if not size or not plan or not 0 < plan['pretrain_epochs'] < plan['max_epochs']:
+        return None
+    return dict(
+        minutes=own.minutes,
+        input_size=own.input_size if 'input_size' in own.given else size,
+        tuned=plan['pretrain_epochs'],
+        epochs=plan['max_epochs'],
+        least=0.0,
+    )
 
 
 def _plan(config: Config, given: Given) -> dict[str, Any]:
-    if config.get('resume'):
-        # The checkpoint may lie elsewhere.
-        for folder in (config.work_dir, osp.dirname(config.load_from)):
-            if (kept := _read(osp.join(folder, FILE))) is not None:
-                return kept
     own, minutes = config.own_images, config.own_images.minutes
     if (own.get('planned') or {}).get('minutes') == minutes:
         # The config is one that a run left.
@@ -173,32 +174,18 @@ def _plan(config: Config, given: Given) -> dict[str, Any]:
     )
 
 
-def _read(file: str) -> dict[str, Any] | None:
-    try:
-        with open(file) as kept:
-            return json.load(kept)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f'{file}, the plan of the run that is resumed, cannot be read: {error}; '
-            'give own_images.epochs and own_images.input_size in its place.'
-        ) from error
-
-
 def _apply(config: Config, plan: dict[str, Any], given: Given) -> Config:
     batch_size = config.own_images.batch_size
     fitted = TrainingPlan(plan['input_size'], plan['epochs'], batch_size)
-    apply_plan(config, fitted, tuned=plan['tuned'])
-    merge(config, plain_options(given.options))
-    # What was planned counts, not None for: plan it.
-    config.own_images.update(fitted._asdict())
+    apply_plan(config, fitted, given, plan['tuned'])
     return config
 
 
 def _measure(config: Config, num_images: float) -> Times:
     """Times steps of the whole network, and the loading of images."""
     loader = config.train_dataloader
+    limit = (config.model.get('cost') or {}).get('limit')
+    _measure_nothing(config)
     with random_states_kept(0):
         algorithm = build_model(config).to(get_device())
         path, edge = algorithm.first_path(), algorithm.edge
@@ -207,8 +194,8 @@ def _measure(config: Config, num_images: float) -> Times:
     limits, whole = algorithm.cost_term.limits, algorithm.whole_cost
     scored = [
         min(hook.get('num_batches', 8) * loader.batch_size, num_images)
-        for hook in config.custom_hooks
-        if type_name(hook) == 'ChooseChildHook' and limits
+        for hook in config.get('custom_hooks') or ()
+        if type_name(hook) == 'ChooseChildHook' and limit is not None
     ]
     return Times(
         step=step,
@@ -219,13 +206,19 @@ def _measure(config: Config, num_images: float) -> Times:
     )
 
 
+def _measure_nothing(config: Config) -> None:
+    """Leaves out what measures costs for minutes, and all limits but that of FLOPs."""
+    estimator = config.model.get('resource_estimator') or {}
+    for name in [n for n, cost in COSTS.items() if cost.meter]:
+        estimator.pop(name, None)
+    cost = config.model.get('cost') or {}
+    if isinstance(cost.get('limit'), dict):
+        cost.limit = cost.limit.get('flops')
+
+
 def scored_images(algorithm: DSNAS, images: float) -> float:
     """Attribute ``scored`` of :class:`Times`, for some images."""
     # About in proportion to the edge, not to the area: layers of few pixels are slow.
     sizes = algorithm.input_sizes or [algorithm.edge]
     parts = sum(size / algorithm.edge for size in sizes)
     return parts * images * sum(size - 1 for size in algorithm.cost_table.sizes)
-
-
-def _warn(text: str) -> None:
-    print_log(text, 'current', level=WARNING)

@@ -4,8 +4,11 @@ import re
 import secrets
 import tempfile
 from contextlib import contextmanager
+from logging import WARNING
 from pathlib import Path
 from typing import Iterator
+
+from mmengine.logging import print_log
 
 from mmdsnas.errors import OutputError
 
@@ -72,6 +75,15 @@ def check_writable(folder: str | Path, option: str) -> None:
             f'{option} must be a folder that can be written, but is {folder}: '
             f'{error.strerror or error}.'
         ) from error
+
+
+@contextmanager
+def going_on() -> Iterator[None]:
+    """Makes an ``OutputError`` a warning: no run of hours ends for want of a table."""
+    try:
+        yield
+    except OutputError as error:
+        print_log(str(error), 'current', WARNING)
 
 
 def _sync(path: Path) -> None:

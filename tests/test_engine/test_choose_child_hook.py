@@ -1,13 +1,16 @@
 """Runs that choose their child, of a few steps each."""
 
 import csv
+import logging
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from mmdsnas import load_child, predict
+from mmdsnas.engine.contenders import Contender
 from mmdsnas.engine.hooks.stage import choose_child_hook
 from mmdsnas.errors import ConfigError
 from mmdsnas.models.mutables import blocks_of
@@ -82,7 +85,7 @@ def test_the_file_of_the_child_has_its_size(chosen):
     assert {'metrics', 'test_metrics'} <= meta.keys()
     config = meta['child_config']
     assert tuple(config['model']['input_shape']) == (1, 3, edge, edge)
-    (resize, _) = config['test_dataloader']['dataset']['pipeline']
+    *_, resize, _ = config['test_dataloader']['dataset']['pipeline']
     assert tuple(resize['scale']) == (edge, edge)
 
     child, seen = load_child(work), []
@@ -128,6 +131,16 @@ def test_a_killed_run_goes_on_to_the_same(tmp_path, monkeypatch, kind):
             for folder in (whole, work)
         ]
         assert same(*map(dict, children)) and len(children[0]) > 5
+
+
+def test_a_table_that_cannot_be_written_ends_no_run(tmp_path, monkeypatch, messages):
+    (tmp_path / 'choice.csv').mkdir()
+    monkeypatch.setattr(choose_child_hook, 'algorithm_of', lambda runner: None)
+    monkeypatch.setattr(choose_child_hook, 'named', lambda algorithm, path: str(path))
+    winner = Contender('full', 32, dict(a='b'), 1.0, 0.1, [0.5])
+    runner = SimpleNamespace(work_dir=str(tmp_path), logger=logging.getLogger())
+    choose_child_hook._tell(runner, [winner], winner)
+    assert 'choice.csv cannot be written' in messages[-1]
 
 
 @pytest.mark.slow

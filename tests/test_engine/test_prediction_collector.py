@@ -151,6 +151,19 @@ def test_the_search_is_the_same_without(tmp_path):
     assert same(found, other)
 
 
+def test_a_file_that_cannot_be_written_ends_no_run(tmp_path, messages):
+    """It may be open in another program."""
+    net = normed_net()
+    net.__class__ = Classifier
+    (tmp_path / 'work' / 'predictions.csv').mkdir(parents=True)
+    accuracy = dict(type='mmcls.Accuracy')
+    hooks, model = [ExportChildHook()], algorithm_of(net)
+    runner_of(tmp_path, hooks, model, val_evaluator=accuracy).train()
+    child = torch.load(tmp_path / 'work' / 'subnet.pth', weights_only=True)
+    assert 'predicted_on' not in child['meta']
+    assert 'predictions.csv cannot be written' in ' '.join(messages)
+
+
 def test_an_evaluation_alone_writes_nothing(tmp_path):
     net = normed_net()
     net.__class__ = Classifier

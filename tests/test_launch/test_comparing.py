@@ -10,8 +10,10 @@ from mmdsnas.launch import comparing
 from mmdsnas.launch.building import build_model
 from mmdsnas.launch.comparing import FILE, FOLDER, check_compare, hand_made
 from mmdsnas.launch.given_options import Given
+from mmdsnas.launch.own_images import apply_plan
 from mmdsnas.launch.own_instances import own_instances
 from mmdsnas.launch.run_config import load_config
+from mmdsnas.launch.training_plan import TrainingPlan
 from mmdsnas.visualization.csv_files import read_compared
 from tests.pretrained import CLASSES, write_config, write_folder
 
@@ -68,6 +70,18 @@ def test_which_networks_are_made_by_hand(config, options):
     assert set(found['skip+full'][1].values()) == {'skip', 'full'}
     # Nothing else was measured.
     assert list(hand_made(algorithm, {})) == ['full', 'skip+full']
+
+
+def test_they_have_what_was_planned(config, options):
+    """Other epochs than those of the search, but its images and batches."""
+    searched = load_config(config, {**options, **LIMIT, 'own_images.minutes': None})
+    plan = TrainingPlan(input_size=48, epochs=9, batch_size=16)
+    apply_plan(searched, plan, Given())
+    made = comparing._config_of(searched, 'full', 32, 5, None)
+    again = load_config(made, options={'model.pretrain_epochs': 0})
+    assert again.train_cfg.max_epochs == again.own_images.epochs == 5
+    assert again.train_dataloader.batch_size == 16
+    assert again.train_dataloader.dataset.pipeline[1].scale == 48
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@ import pytest
 from mmengine.config import Config
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.launch.given_options import Given
+from mmdsnas.launch.own_images import apply_plan
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.launch.training_plan import TrainingPlan, plan_for
 from mmdsnas.utils.data_sets import LOADERS
@@ -170,6 +172,39 @@ def test_a_fitted_config_stays_as_it_is(images, tmp_path):
     first.dump(tmp_path / 'left.py')
     again = load_config(str(tmp_path / 'left.py'))
     assert again.to_dict() == first.to_dict()
+
+
+def test_only_what_is_given_of_a_left_config_is_a_wish(images, tmp_path):
+    first = load_config(SEARCH, {'data_root': images, 'own_images.epochs': 9})
+    assert first.own_images.given == ['epochs']
+    for options, given in (
+        ({}, ['epochs']),
+        ({'own_images.epochs': None}, []),
+        ({'own_images.batch_size': 8}, ['batch_size', 'epochs']),
+    ):
+        again = load_config(first, options)
+        assert again.own_images.given == given
+        assert again.own_images.epochs == (9 if 'epochs' in given else 80)
+    # The sizes of other images are others.
+    for name in ('ant', 'bee'):
+        write_images(tmp_path / 'small' / name, 5, (40, 50))
+    other = load_config(first, dict(data_root=str(tmp_path / 'small')))
+    assert first.own_images.input_size == 96 and other.own_images.input_size == 64
+
+
+def test_the_learning_rate_is_scaled_once(images):
+    options = {'data_root': images, 'auto_scale_lr.base_batch_size': 128}
+    config = load_config(SEARCH, options)
+    for _ in range(2):
+        optimizer = config.optim_wrapper.architecture.optimizer
+        assert optimizer.lr == pytest.approx(0.1 * 16 / 128)
+        assert config.auto_scale_lr.base_batch_size == 16
+        apply_plan(config, TrainingPlan(64, 9, 16), Given(options))
+    # One that is given is that of the batch that is given with it.
+    lr = {'optim_wrapper.architecture.optimizer.lr': 0.3}
+    config = load_config(SEARCH, {**options, **lr})
+    assert config.optim_wrapper.architecture.optimizer.lr == 0.3
+    assert config.auto_scale_lr.base_batch_size == 128
 
 
 def test_turned_off(images):

@@ -47,6 +47,7 @@ def test_a_network_is_named(images):
     [
         (SCRATCH, 'efficientnet_lite0', 'whose backbone is not elastic_blocks'),
         (SEARCH, 'resnet', 'pretrained of own_images must be .*efficientnet_lite0'),
+        (CHILD, None, 'must name a network where own_images.otherwise'),
         ('mine', 'efficientnet_lite0', 'whose backbone is not elastic_blocks'),
     ],
 )

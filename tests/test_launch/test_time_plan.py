@@ -1,14 +1,14 @@
 """Epochs and sizes that fit into some minutes, by times that the tests set."""
 
-import json
-
 import pytest
+import torch
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.launch import time_plan
+from mmdsnas.launch.building import build_model
 from mmdsnas.launch.given_options import Given
 from mmdsnas.launch.run_config import WRITTEN, load_config, prepared
-from mmdsnas.launch.time_plan import FILE, Times, fit_to_time, keep_plan
+from mmdsnas.launch.time_plan import Times, fit_to_time
 from tests.pretrained import CHILD, SEARCH, write_config, write_folder
 
 
@@ -32,10 +32,10 @@ def measured(monkeypatch):
     return sizes
 
 
-def fitted(tmp_path, images, options=(), name=SEARCH, **more):
+def fitted(images, options=(), name=SEARCH, **more):
     options = {'data_root': images, **dict(options)}
     config = load_config(name, options)
-    config.update(work_dir=str(tmp_path / 'run'), **more)
+    config.update(more)
     return fit_to_time(config, Given(options))
 
 
@@ -58,14 +58,14 @@ def test_how_many_epochs():
     assert Times(1e-3, 4e-3, 1, 1.0, 0).whole == 4e-3
 
 
-def test_epochs_are_fitted(tmp_path, images, measured):
-    config = fitted(tmp_path, images)
+def test_epochs_are_fitted(images, measured):
+    config = fitted(images)
     # Enough time for the largest images, and for no more epochs than make sense.
     assert measured == [64] and told(config) == (64, 4, 100)
     assert config.param_scheduler.architecture[0].periods == [4, 96]
     assert config.own_images.planned.minutes == 20
-    keep_plan(config)
-    assert json.loads((tmp_path / 'run' / FILE).read_text())['epochs'] == 100
+    # What is dumped with the config.
+    assert config.own_images.planned.epochs == 100
 
 
 def test_smaller_images_where_time_is_short(tmp_path, images, measured, capfd):
@@ -101,10 +101,9 @@ def test_it_says_that_the_time_is_too_short(tmp_path, images, measured, caplog):
 def test_epochs_go_before_the_minutes_of_the_config(
     tmp_path, images, measured, options
 ):
-    config = fitted(tmp_path, images, options)
+    config = fitted(images, options)
     assert config.train_cfg.max_epochs == 7 and not measured
-    keep_plan(config)
-    assert not (tmp_path / 'run').exists()
+    assert config.own_images.minutes is config.own_images.planned is None
 
 
 @pytest.mark.parametrize(
@@ -118,26 +117,83 @@ def test_epochs_go_before_the_minutes_of_the_config(
 )
 def test_what_contradicts_is_refused(tmp_path, images, measured, name, options, words):
     with pytest.raises(ConfigError, match=words):
-        fitted(tmp_path, images, {'own_images.minutes': 5, **options}, name)
+        fitted(images, {'own_images.minutes': 5, **options}, name)
     assert not measured
 
 
-def test_a_resumed_run_keeps_its_plan(tmp_path, images, measured):
-    kept = dict(minutes=20, input_size=48, tuned=2, epochs=9, least=0.1)
-    (tmp_path / FILE).write_text(json.dumps(kept))
-    # The checkpoint lies beside the plan, in another folder than the run.
-    resumed = dict(resume=True, load_from=str(tmp_path / 'epoch_1.pth'))
-    config = fitted(tmp_path, images, {'own_images.minutes': 40}, **resumed)
-    assert told(config) == (48, 2, 9) and not measured
-    (tmp_path / FILE).write_text('[')
-    with pytest.raises(ConfigError, match='plan of the run that is resumed'):
-        fitted(tmp_path, images, **resumed)
+STAGES = dict(max_epochs=9, pretrain_epochs=2, finetune_epochs=2)
+BEGUN = dict(plan=STAGES, image_size=48)
 
 
-def test_a_config_that_a_run_left_has_its_plan(tmp_path, images, measured):
-    config = fitted(tmp_path, images)
+@pytest.mark.parametrize(
+    'meta, kept',
+    [
+        (BEGUN, (48, 2, 9)),
+        # By another program: what is told of a plan is none.
+        ({}, None),
+        ({**BEGUN, 'plan': 'x'}, None),
+        ({**BEGUN, 'plan': dict(STAGES, pretrain_epochs=0)}, None),
+        ({**BEGUN, 'image_size': '48'}, None),
+    ],
+)
+def test_a_resumed_run_keeps_its_epochs(tmp_path, images, measured, meta, kept):
+    """Whether they were planned or given."""
+    file = tmp_path / 'epoch_1.pth'
+    torch.save(dict(state_dict={}, meta=meta), file)
+    resumed = dict(resume=True, load_from=str(file))
+    config = fitted(images, {'own_images.minutes': 40}, **resumed)
+    assert told(config) == (kept or (64, 4, 100)) and bool(measured) == (not kept)
+
+
+def test_a_config_that_a_run_left_has_its_plan(images, measured):
+    config = fitted(images)
     again = fit_to_time(load_config(config), Given())
     assert len(measured) == 1 and told(again) == told(config)
+    # But no numbers that somebody wished for.
+    assert again.own_images.given == []
+    more = {'own_images.minutes': 40}
+    fit_to_time(load_config(config, more), Given(more))
+    assert len(measured) == 2
+    more = {'own_images.input_size': 32}
+    again = fit_to_time(load_config(config, more), Given(more))
+    assert measured[2:] == [32] and told(again)[0] == 32
+
+
+@pytest.mark.parametrize('planned', [{}, [], 'x', dict(epochs='3')])
+def test_a_damaged_plan_is_refused(images, planned):
+    config = load_config(SEARCH, resolve=False)
+    config.own_images.planned = planned
+    with pytest.raises(ConfigError, match='planned.* of own_images must'):
+        load_config(config, dict(data_root=images))
+
+
+@pytest.mark.parametrize(
+    'limit, flops',
+    [(dict(latency=3.0, params=1), None), (dict(latency='60%', flops='50%'), 0.5)],
+)
+def test_no_latencies_are_measured(tmp_path, images, monkeypatch, limit, flops):
+    """Nothing is written, and no rank is waited for."""
+    built = []
+
+    def build(config):
+        built.append(build_model(config))
+        return built[-1]
+
+    monkeypatch.setattr(time_plan, 'build_model', build)
+    monkeypatch.setattr(time_plan, 'seconds_of_step', lambda *args: 1e-3)
+    monkeypatch.setattr(time_plan, 'seconds_of_loading', lambda *args: 0.0)
+    latency = dict(file=str(tmp_path / 'latency.json'))
+    options = {'model.cost.limit': limit, 'custom_hooks': None}
+    config = load_config(write_config(tmp_path), dict(data_root=images, **options))
+    config.model.resource_estimator.latency = latency
+    config = fit_to_time(config, Given(options))
+    (algorithm,) = built
+    assert algorithm.resource_estimator.meters == {}
+    assert list(algorithm.cost_term.limits) == (['flops'] if flops else [])
+    assert not (tmp_path / 'latency.json').exists()
+    # The run itself has all of it.
+    assert config.model.resource_estimator.latency == latency
+    assert config.model.cost.limit == limit
 
 
 def test_printing_times_nothing(images, measured):
@@ -152,4 +208,6 @@ def test_steps_are_timed(tmp_path, images):
     times = time_plan._measure(config, 10)
     assert times.step > 0 and times.load > 0
     assert times.part == pytest.approx(0.6)
-    assert (times.workers, times.scored % 10) == (0, 0) and times.scored > 0
+    # Images of three sizes, which count by their edges.
+    assert times.workers == 0 and times.scored % (10 * (1 + 0.75 + 0.5)) == 0
+    assert times.scored > 0

@@ -1,8 +1,8 @@
 from contextlib import nullcontext
-from typing import Any, Callable, ContextManager, Sized
+from typing import Any, ContextManager, Sized
 
 from mmengine.dataset import InfiniteSampler
-from mmengine.dist import get_world_size, is_main_process
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from torch.nn import SyncBatchNorm
@@ -26,17 +26,11 @@ class DataCheckHook(Hook):
     A loss of some images, an evaluation of some, and whether a batch of one image
     would stop a BatchNorm layer. ``mmdsnas.train`` adds it to every run.
 
-    Args:
-        when_begun (Callable): Is called when the training begins.
-
     Attributes:
         training (bool): Whether the training has begun.
     """
 
     training = False
-
-    def __init__(self, when_begun: Callable[[], None] = lambda: None) -> None:
-        self.when_begun = when_begun
 
     def before_train(self, runner) -> None:
         """Raises a ``ConfigError`` if network, data and metrics do not fit."""
@@ -64,8 +58,6 @@ class DataCheckHook(Hook):
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
         """Notes that the training has begun."""
-        if not self.training and is_main_process():
-            self.when_begun()
         self.training = True
 
     def after_train(self, runner) -> None:

@@ -9,6 +9,7 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.registry import HOOKS
+from mmdsnas.utils.files import going_on
 from mmdsnas.utils.options import Count, Natural, Positive, checked_options
 from mmdsnas.utils.progress import progress
 from mmdsnas.utils.random_state import random_states_kept
@@ -192,4 +193,5 @@ def _tell(runner: Runner, contenders: list[Contender], winner: Contender) -> Non
         f'{winner.mflops:.4g} MFLOPs: {named(algorithm, winner.path)}'
     )
     if is_main_process():
-        write_choice(pathlib.Path(runner.work_dir), rows)
+        with going_on():
+            write_choice(pathlib.Path(runner.work_dir), rows)
