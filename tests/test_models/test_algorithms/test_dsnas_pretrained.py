@@ -191,6 +191,8 @@ def test_sizes_that_cannot_be():
         algorithm.set_input_size(9)
     with pytest.raises(ConfigError, match=message):
         algorithm.load_state_dict({**state, 'input_size': torch.tensor(9)})
+    with pytest.raises(ConfigError, match=r'^the size .* must be 16, .*, but is 9\.$'):
+        algorithm_of().set_input_size(9)
     message = r'^the largest of model\.input_sizes .*, but they are \[12, 8\]\.$'
     with pytest.raises(ConfigError, match=message):
         algorithm_of(input_sizes=(12, 8))
