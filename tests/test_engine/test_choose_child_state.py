@@ -47,3 +47,14 @@ def test_averages_begin_anew_at_the_winner(tmp_path, update_buffers):
     runner.register_hook(Keep('before_train_epoch', keep, 99), 99)
     runner.train()
     assert seen['steps'] == 0 and same(seen['averages'], seen['search'])
+
+
+def test_labels_without_a_limit_are_none(tmp_path):
+    config = config_of(
+        tmp_path, model__cost=None, train_cfg__max_epochs=2, log_level='INFO'
+    )
+    labels = run(config).model.soft_labels
+    (log,) = tmp_path.glob('*/*.log')
+    lines = [line for line in log.read_text().splitlines() if 'has no effect' in line]
+    assert len(lines) == 1 and 'model.distillation has no effect without' in lines[0]
+    assert not labels.logits.numel()

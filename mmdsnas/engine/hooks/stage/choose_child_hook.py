@@ -15,7 +15,7 @@ from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.visualization.csv_files import write_choice
 from mmdsnas.visualization.predictions import Competitor
 from ...contenders import Contender, finalists, obvious_paths, successive_halving
-from ...labelling import check_labels, labels_of
+from ...labelling import check_labels, images_of, labels_of
 from ...scoring import OutputDistance
 from ...trials import Trials
 from ...whole_network import keep_whole_network
@@ -89,8 +89,16 @@ class ChooseChildHook(Hook):
                 f'{runner.max_epochs}, since it scores a network that is trained, and '
                 f'trains the child, but they are {path!r} and {epochs}.'
             )
-        if algorithm.soft_labels is not None:
+        labels = algorithm.soft_labels
+        if labels is None:
+            return
+        if algorithm.cost_term.limits or len(labels.logits):
             check_labels(runner, algorithm)
+        else:
+            runner.logger.info(
+                'model.distillation has no effect without model.cost.limit: the child '
+                'is the network itself, whose labels teach it nothing.'
+            )
 
     def before_train_epoch(self, runner) -> None:
         """Chooses, in the first epoch after the pretrain stage."""
@@ -104,7 +112,8 @@ class ChooseChildHook(Hook):
             return
         with averaged_weights(runner), random_states_kept(runner.seed):
             if algorithm.soft_labels is not None:
-                algorithm.soft_labels.set(labels_of(runner, algorithm))
+                images = images_of(runner.train_dataloader.dataset)
+                algorithm.soft_labels.set(labels_of(runner, algorithm), images)
             loader = train_loader(runner, 'ChooseChildHook')
             distance = OutputDistance(algorithm, [*islice(loader, self.num_batches)])
             scores, contenders = self._contenders(algorithm, distance)
