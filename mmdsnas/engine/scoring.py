@@ -50,7 +50,11 @@ class OutputDistance:
 
     @contextmanager
     def still(self) -> Iterator[None]:
-        """While open, nothing is trained; the search is as before afterwards."""
+        """While open, nothing is trained.
+
+        Modes, buffers and attributes of all modules are put back; what sets ``alpha``
+        or the size of the images meanwhile has to put these back itself.
+        """
         with torch.no_grad(), state_kept(self.algorithm), forward_only(self._norms):
             self.algorithm.eval()
             for layer in self._norms:

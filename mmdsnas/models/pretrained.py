@@ -7,8 +7,6 @@ import torch.nn as nn
 from mmengine.logging import print_log
 from torch import Tensor
 
-from .weights import why_unfit
-
 # Gets a module, a state dict, which it changes, and what the module's names start with.
 Conversion = Callable[[nn.Module, dict[str, Any], str], None]
 
@@ -77,5 +75,5 @@ def _keep_own(head: nn.Module, weights: dict[str, Any], prefix: str) -> None:
 
 
 def _differs_in_classes(value: Any, like: Tensor) -> bool:
-    is_unfit = isinstance(value, Tensor) and why_unfit(value, like) is not None
-    return is_unfit and value.dim() > 0 and value.shape[1:] == like.shape[1:]
+    is_fit = isinstance(value, Tensor) and value.dim() == like.dim() > 0
+    return is_fit and value.shape[1:] == like.shape[1:] and len(value) != len(like)

@@ -241,11 +241,11 @@ def test_what_is_fixed_before_stays(tmp_path):
                     ]
                 )
             ),
-            r'model\.distillation must have one data set .* \(sample_idx',
+            r'model\.distillation must have training images .* sample_idx',
         ),
         (
             dict(val_dataloader=None, val_cfg=None, val_evaluator=None),
-            'model.distillation must have .* and a validation',
+            'model.distillation must have a validation',
         ),
         (
             dict(

@@ -76,6 +76,11 @@ class ConstrainedAlgorithm(StagedAlgorithm):
         Raises:
             ConfigError: The size is none of them.
         """
+        if size not in self._of_size and not self.input_sizes:
+            raise ConfigError(
+                f"the size of the child's images must be {self.edge}, that of all "
+                f'images where model.input_sizes gives no choice, but is {size}.'
+            )
         if size not in self._of_size:
             raise ConfigError(
                 f"the size of the child's images must be one of {self.input_sizes}, "

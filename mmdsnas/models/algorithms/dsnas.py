@@ -20,7 +20,7 @@ from ..lazy import materialise
 from ..mutables import copy_overwritten_outputs
 from ..mutators import DifferentiableMutator, PathSample
 from .constrained import ConstrainedAlgorithm
-from .soft_labels import SoftLabels, outputs_of
+from .soft_labels import SoftLabels, logits_among, outputs_of
 from .stages import Stage
 
 
@@ -195,12 +195,13 @@ class DSNAS(ConstrainedAlgorithm):
     def _task_losses(self, inputs, data_samples) -> dict[str, Tensor]:
         with ExitStack() as opened:
             learns = self.training and self.learns_from_labels
-            logits = opened.enter_context(outputs_of(self.head)) if learns else []
+            outputs = opened.enter_context(outputs_of(self.head)) if learns else []
             losses = self.architecture(inputs, data_samples, mode='loss')
         self.check_losses(losses)
         losses = {f'task.{name}': value for name, value in losses.items()}
-        if logits:
-            losses['distillation.loss'] = self.soft_labels(logits[-1], data_samples)
+        if learns:
+            logits = logits_among(outputs)
+            losses['distillation.loss'] = self.soft_labels(logits, data_samples)
         return losses
 
     @property

@@ -5,6 +5,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS
 
 
@@ -22,18 +23,22 @@ class SoftLabels(nn.Module):
     Attributes:
         logits (Tensor): By the image's place in the training data, ``(num_images,
             num_classes)``; of no images before they are :meth:`set`.
+        images (Tensor): Digest, uint8, that tells which images these are.
     """
 
     logits: Tensor
+    images: Tensor
 
     def __init__(self, loss: dict[str, Any]) -> None:
         super().__init__()
         self.distance = MODELS.build({'type': 'mmrazor.KLDivergence', **loss})
         self.register_buffer('logits', torch.empty(0, 0))
+        self.register_buffer('images', torch.empty(0, dtype=torch.uint8))
 
-    def set(self, logits: Tensor) -> None:
-        """Takes the logits of all training images."""
+    def set(self, logits: Tensor, images: Tensor) -> None:
+        """Takes the logits of all training images, and their digest."""
         self.logits = logits.detach().clone()
+        self.images = images.to(logits.device)
 
     def forward(self, outputs: Tensor, data_samples: Sequence[Any]) -> Tensor:
         """The loss, ``()``, of the outputs for some images."""
@@ -43,8 +48,9 @@ class SoftLabels(nn.Module):
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         # Of as many images as there were.
-        if (logits := state_dict.get(f'{prefix}logits')) is not None:
-            self.logits = self.logits.new_empty(logits.shape)
+        for name, own in list(self._buffers.items()):
+            if (value := state_dict.get(f'{prefix}{name}')) is not None:
+                setattr(self, name, own.new_empty(value.shape))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
@@ -57,3 +63,20 @@ def outputs_of(module: nn.Module) -> Iterator[list[Any]]:
         yield outputs
     finally:
         handle.remove()
+
+
+def logits_among(outputs: Sequence[Any]) -> Tensor:
+    """The logits, ``(n, num_classes)``, that a head returned last.
+
+    Raises:
+        ConfigError: It was not called, or returns something else.
+    """
+    last = outputs[-1] if outputs else None
+    if not isinstance(last, Tensor) or last.dim() != 2:
+        kind = tuple(last.shape) if isinstance(last, Tensor) else type(last).__name__
+        given = f'returns {kind}' if outputs else 'is not called'
+        raise ConfigError(
+            'model.distillation must have an architecture whose loss calls its head, '
+            f'which returns logits, (n, num_classes), but the head {given}.'
+        )
+    return last

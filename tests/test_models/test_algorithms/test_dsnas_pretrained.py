@@ -191,6 +191,8 @@ def test_sizes_that_cannot_be():
         algorithm.set_input_size(9)
     with pytest.raises(ConfigError, match=message):
         algorithm.load_state_dict({**state, 'input_size': torch.tensor(9)})
+    with pytest.raises(ConfigError, match=r'^the size .* must be 16, .*, but is 9\.$'):
+        algorithm_of().set_input_size(9)
     message = r'^the largest of model\.input_sizes .*, but they are \[12, 8\]\.$'
     with pytest.raises(ConfigError, match=message):
         algorithm_of(input_sizes=(12, 8))
@@ -233,7 +235,7 @@ def test_each_size_has_a_file_of_latencies(tmp_path):
 def test_a_step_by_an_optimizer_of_its_own():
     """As a distributed wrapper makes it, with the images of a data loader."""
     algorithm = search(distillation=dict(tau=2.0))
-    algorithm.soft_labels.set(torch.eye(3)[[0, 1, 2, 0]])
+    algorithm.soft_labels.set(torch.eye(3)[[0, 1, 2, 0]], torch.zeros(32))
     inputs, samples = batch()
     for k, sample in enumerate(samples):
         sample.set_metainfo(dict(sample_idx=k))

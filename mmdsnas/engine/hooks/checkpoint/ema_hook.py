@@ -49,6 +49,11 @@ class EMAHook(_EMAHook):
         self._follow()
         super()._swap_ema_parameters()
 
+    def restart(self) -> None:
+        """Begins the averages anew, from the weights that the search has now."""
+        self.ema_model.module.load_state_dict(self.src_model.state_dict())
+        self.ema_model.steps.zero_()
+
     @torch.no_grad()
     def _follow(self) -> None:
         """Copies what is not averaged: it may have changed since the last step."""
@@ -65,7 +70,7 @@ class EMAHook(_EMAHook):
 @contextmanager
 def averaged_weights(runner) -> Iterator[None]:
     """While open, the model of a run with EMA has the averaged weights."""
-    hooks = [hook for hook in runner.hooks if isinstance(hook, EMAHook)]
+    hooks = _hooks_of(runner)
     for hook in hooks:
         hook.before_val_epoch(runner)
     try:
@@ -73,3 +78,13 @@ def averaged_weights(runner) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.after_val_epoch(runner)
+
+
+def restart_averages(runner) -> None:
+    """Begins the averages of a run with EMA anew, see :meth:`EMAHook.restart`."""
+    for hook in _hooks_of(runner):
+        hook.restart()
+
+
+def _hooks_of(runner) -> list[EMAHook]:
+    return [hook for hook in runner.hooks if isinstance(hook, EMAHook)]

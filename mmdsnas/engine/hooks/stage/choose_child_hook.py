@@ -16,11 +16,11 @@ from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.visualization.csv_files import CHOICE, write_choice
 from mmdsnas.visualization.predictions import Competitor
 from ...contenders import Contender, finalists, obvious_paths, successive_halving
-from ...labelling import check_labels, labels_of
+from ...labelling import check_labels, images_of, labels_of
 from ...scoring import OutputDistance
 from ...trials import Trials
 from ...whole_network import keep_whole_network
-from ..checkpoint.ema_hook import averaged_weights
+from ..checkpoint.ema_hook import averaged_weights, restart_averages
 from ..utils import algorithm_of, named, train_loader
 
 # Of the contenders, as many are logged.
@@ -49,7 +49,8 @@ class ChooseChildHook(Hook):
     Without a limit nothing competes: the child is the network itself.
 
     The winner's size is the child's from then on. Without a search stage its path is,
-    too, with the weights that it was trained to; otherwise ``alpha`` starts there.
+    too, with the weights that it was trained to, where averages of weights begin anew;
+    otherwise ``alpha`` starts there.
     ``choice.csv`` in the work directory tells of all contenders; ``compared.csv`` has
     the accuracy of the network itself. A run that is resumed chooses the same.
 
@@ -89,11 +90,19 @@ class ChooseChildHook(Hook):
                 f'{runner.max_epochs}, since it scores a network that is trained, and '
                 f'trains the child, but they are {path!r} and {epochs}.'
             )
-        if algorithm.soft_labels is not None:
-            check_labels(runner, algorithm)
         if not runner.epoch and is_main_process():
             # Of another run.
             (pathlib.Path(runner.work_dir) / CHOICE).unlink(missing_ok=True)
+        labels = algorithm.soft_labels
+        if labels is None:
+            return
+        if algorithm.cost_term.limits or len(labels.logits):
+            check_labels(runner, algorithm)
+        else:
+            runner.logger.info(
+                'model.distillation has no effect without model.cost.limit: the child '
+                'is the network itself, whose labels teach it nothing.'
+            )
 
     def before_train_epoch(self, runner) -> None:
         """Chooses, in the first epoch after the pretrain stage."""
@@ -107,7 +116,8 @@ class ChooseChildHook(Hook):
             return
         with averaged_weights(runner), random_states_kept(runner.seed):
             if algorithm.soft_labels is not None:
-                algorithm.soft_labels.set(labels_of(runner, algorithm))
+                images = images_of(runner.train_dataloader.dataset)
+                algorithm.soft_labels.set(labels_of(runner, algorithm), images)
             loader = train_loader(runner, 'ChooseChildHook')
             distance = OutputDistance(algorithm, [*islice(loader, self.num_batches)])
             scores, contenders = self._contenders(algorithm, distance)
@@ -116,6 +126,8 @@ class ChooseChildHook(Hook):
         winner = successive_halving(chosen, trials.train)
         searches = algorithm.finetune_epochs > algorithm.pretrain_epochs
         algorithm.load_state_dict(trials.weights(None if searches else winner))
+        if not searches:
+            restart_averages(runner)
         algorithm.set_input_size(winner.input_size)
         self._settle(algorithm, winner.path, scores[winner.input_size])
         _tell(runner, contenders, winner)
@@ -139,7 +151,10 @@ class ChooseChildHook(Hook):
     def _contenders(
         self, algorithm: DSNAS, distance: OutputDistance
     ) -> tuple[dict[int, dict[str, list[float]]], list[Contender]]:
+        """Scores by size and group, and who competes; the search is as before."""
         mutator, fixed = algorithm.mutator, algorithm.mutator.fixed
+        size_before = algorithm.child_edge
+        alpha = {g: a.detach().clone() for g, a in mutator.arch_params.items()}
         groups = mutator.search_groups
         choices = {g: [fixed[g]] if g in fixed else mutator.choices(g) for g in groups}
         obvious, scores, found = obvious_paths(choices), {}, []
@@ -161,8 +176,9 @@ class ChooseChildHook(Hook):
                     mflops = algorithm.cost_table.cost(path)['flops']
                     far = distance(path, size)
                     found.append(Contender(name, size, path, mflops, far, []))
-        # A part, the cost term, is not put back.
-        algorithm.set_input_size(algorithm.child_edge)
+        # Not put back by what keeps the state.
+        algorithm.set_input_size(size_before)
+        mutator.set_logits(alpha)
         return scores, found
 
     def _logits(self, scores: dict[str, list[float]]) -> dict[str, list[float]]:

@@ -1,0 +1,60 @@
+"""What a choice leaves behind: in the search, in averaged weights, in the log."""
+
+import pytest
+import torch
+from mmengine.runner import Runner
+
+from mmdsnas.engine.hooks.stage.choose_child_hook import ChooseChildHook
+from mmdsnas.engine.scoring import OutputDistance
+from tests.small_choice import SIZE, SIZES, algorithm_of, config_of
+from tests.small_search import run
+from tests.toy_run import Keep, same, state_of
+
+
+def test_who_competes_changes_nothing():
+    torch.manual_seed(0)
+    algorithm = algorithm_of(input_sizes=SIZES, cost=dict(limit='60%')).train()
+    algorithm.set_input_size(12)
+    parts = algorithm.cost_term, algorithm.cost_table, algorithm.resource_estimator
+    before = {k: v.clone() for k, v in algorithm.state_dict().items()}
+    probable = algorithm.mutator.most_probable(9)
+    distance = OutputDistance(algorithm, [dict(inputs=torch.randn(4, 3, SIZE, SIZE))])
+    scores, found = ChooseChildHook(num_paths=3)._contenders(algorithm, distance)
+    assert set(scores) == set(SIZES) == {c.input_size for c in found}
+    assert same(before, dict(algorithm.state_dict())) and algorithm.child_edge == 12
+    now = algorithm.cost_term, algorithm.cost_table, algorithm.resource_estimator
+    assert all(a is b for a, b in zip(parts, now))
+    assert algorithm.mutator.most_probable(9) == probable
+
+
+@pytest.mark.parametrize('update_buffers', [False, True])
+def test_averages_begin_anew_at_the_winner(tmp_path, update_buffers):
+    seen = {}
+
+    def keep(runner):
+        if runner.epoch == 1:
+            (hook,) = [h for h in runner.hooks if h.__class__.__name__ == 'EMAHook']
+            seen['search'] = state_of(runner)
+            module = hook.ema_model.module
+            seen['averages'] = {k: v.clone() for k, v in module.state_dict().items()}
+            seen['steps'] = int(hook.ema_model.steps)
+
+    ema = dict(type='EMAHook', momentum=0.3, update_buffers=update_buffers)
+    hook = dict(num_batches=1, num_paths=1, num_finalists=2, steps=1)
+    config = config_of(tmp_path, hook, default_hooks__ema=ema, train_cfg__max_epochs=2)
+    runner = Runner.from_cfg(config)
+    # After the choice, before the first step of the child.
+    runner.register_hook(Keep('before_train_epoch', keep, 99), 99)
+    runner.train()
+    assert seen['steps'] == 0 and same(seen['averages'], seen['search'])
+
+
+def test_labels_without_a_limit_are_none(tmp_path):
+    config = config_of(
+        tmp_path, model__cost=None, train_cfg__max_epochs=2, log_level='INFO'
+    )
+    labels = run(config).model.soft_labels
+    (log,) = tmp_path.glob('*/*.log')
+    lines = [line for line in log.read_text().splitlines() if 'has no effect' in line]
+    assert len(lines) == 1 and 'model.distillation has no effect without' in lines[0]
+    assert not labels.logits.numel()
