@@ -11,9 +11,10 @@ from ..quality.statistics import mean_interval
 from .rows import FILE, LIMITS, OTHERS, ROWS, Row, job_name
 
 PAGE = DOCS / 'quality.md'
-HEAD = ('network', 'pixels', 'MFLOPs', 'accuracy, %', 'search minus it', 'processor s')
-# What one would do by hand.
-OBVIOUS = [row.name for row in ROWS if row.network not in (None, 'random')]
+HEAD = (
+    *('network', 'seeds', 'pixels', 'MFLOPs', 'accuracy, %', 'search minus it'),
+    'processor s',
+)
 
 
 def main() -> None:
@@ -43,14 +44,22 @@ def limit_table(results: dict[str, dict], limit: str) -> str:
         lines.append(
             (
                 row.name,
+                len(found),
                 _values(result['input_size'] for result in found.values()),
                 _values(f'{result["mflops"]:.1f}' for result in found.values()),
-                mean_interval([_accuracy(result) for result in found.values()]),
-                '' if row is ROWS[0] else mean_interval(ahead),
+                _mean([_accuracy(result) for result in found.values()]),
+                '' if row is ROWS[0] else _mean(ahead),
                 f'{np.mean([result["seconds"] for result in found.values()]):.0f}',
             )
         )
     return table(HEAD, lines)
+
+
+def _mean(values: list[float]) -> str:
+    """With its interval, where there are several."""
+    if len(values) > 1:
+        return str(mean_interval(values))
+    return f'{values[0]:.2f}' if values else ''
 
 
 def _by_seed(results: dict[str, dict], row: Row, limit: str | None) -> dict[int, dict]:
