@@ -52,7 +52,7 @@ def limit_table(results: dict[str, dict], limit: str) -> str:
                 f'{np.mean([result["seconds"] for result in found.values()]):.0f}',
             )
         )
-    return table(HEAD, lines)
+    return table(HEAD, lines) if lines else 'Not measured yet.'
 
 
 def _mean(values: list[float]) -> str:
