@@ -73,7 +73,7 @@ class ChooseChildHook(Hook):
         num_batches: Count = 8,
         num_paths: Count = 20,
         num_finalists: Count = 6,
-        steps: Natural = 15,
+        steps: Natural = 24,
         scale: Positive = 0.1,
     ) -> None:
         self.num_batches, self.num_paths = num_batches, num_paths
