@@ -58,7 +58,7 @@ class Planned(TypedDict):
     input_size: Count
     tuned: Count
     epochs: Count
-    least: NonNegative
+    expected: NonNegative
 
 
 class Environment(TypedDict, total=False):

@@ -70,10 +70,11 @@ class Times:
         left -= self._choosing(num_images)
         return tuned, tuned + max(int(left / (num_images * self.child)), 1)
 
-    def least(self, num_images: float) -> float:
-        """Seconds of one epoch of each stage, and of all that lies between them."""
-        epochs = num_images * (self.whole + self.child)
-        return (epochs + self._choosing(num_images)) / (1 - BESIDES - TRIALS)
+    def seconds(self, tuned: int, epochs: int, num_images: float) -> float:
+        """Of so many epochs, and of all that lies between them."""
+        trained = tuned * self.whole + (epochs - tuned) * self.child
+        trained *= num_images
+        return (trained + self._choosing(num_images)) / (1 - BESIDES - TRIALS)
 
     def _choosing(self, num_images: float) -> float:
         # Soft labels, and on average half of a network for each candidate.
@@ -117,11 +118,11 @@ def fit_to_time(config: Config, given: Given) -> Config:
     else:
         plan = on_rank_0(lambda: _plan(config, given), 'plan the epochs')
         begin = f'For {own.minutes:g} minutes on this machine'
-    if plan['least'] > own.minutes:
+    if plan['expected'] > own.minutes:
         told = (
             f'{OPTION} is {own.minutes:g}, but one epoch of each stage takes about '
-            f'{plan["least"]:.2g} minutes with images of {plan["input_size"]} pixels: '
-            'the run will take that.'
+            f'{plan["expected"]:.2g} minutes with images of {plan["input_size"]} '
+            'pixels: the run will take that.'
         )
         print_log(told, 'current', level=WARNING)
     own.planned = plan
@@ -146,7 +147,7 @@ def _begun(config: Config, given: Given) -> dict[str, Any] | None:
         input_size=own.input_size if 'input_size' in own.given else size,
         tuned=plan['pretrain_epochs'],
         epochs=plan['max_epochs'],
-        least=0.0,
+        expected=0.0,
     )
 
 
@@ -163,14 +164,15 @@ def _plan(config: Config, given: Given) -> dict[str, Any]:
         tried = dict(input_size=size, tuned=1, epochs=2)
         times = _measure(_apply(Config(config.to_dict()), tried, given), number)
         tuned, epochs = times.epochs(60 * minutes, number)
+        epochs = min(epochs, MOST_EPOCHS)
         if 60 * minutes > FEWEST_EPOCHS * number * (times.whole + times.child) / 2:
             break
     return dict(
         minutes=minutes,
         input_size=size,
         tuned=tuned,
-        epochs=min(epochs, MOST_EPOCHS),
-        least=times.least(number) / 60,
+        epochs=epochs,
+        expected=times.seconds(tuned, epochs, number) / 60,
     )
 
 

@@ -1,8 +1,16 @@
 import re
+from types import SimpleNamespace
 
 import pytest
+from mmengine.config import Config
 
-from mmdsnas.engine.hooks.logging.search_plan_hook import RULE, found_lines
+from mmdsnas.engine import ChooseChildHook
+from mmdsnas.engine.hooks.logging import search_plan_hook
+from mmdsnas.engine.hooks.logging.search_plan_hook import (
+    RULE,
+    SearchPlanHook,
+    found_lines,
+)
 from tests.toy_run import runner_of, same, search_of, state_of
 
 FOUND = dict(
@@ -79,3 +87,24 @@ def test_the_plan_is_logged_and_changes_nothing(tmp_path):
     assert plan[2].endswith(', batches of 4, 4 steps an epoch')
     assert re.fullmatch(r'  about 0:00:\d\d, by a few steps timed here', plan[3])
     assert same(state_of(plain), state_of(runner))
+
+
+def test_the_time_that_was_planned_is_told_and_not_measured_again():
+    planned = dict(minutes=20, expected=12.5)
+    runner = SimpleNamespace(
+        cfg=Config(dict(own_images=dict(planned=planned))), epoch=0
+    )
+    hook = SearchPlanHook(time_steps=True)
+    assert hook._time_lines(runner, range(3)) == ['  about 0:12:30']
+
+
+@pytest.mark.parametrize('epoch, told', [(1, ' and the choice of the child'), (2, '')])
+def test_it_says_what_takes_time_besides_the_epochs(monkeypatch, epoch, told):
+    model = search_of(cost=dict(limit=1), pretrain_path='first')
+    runner = SimpleNamespace(
+        cfg={}, epoch=epoch, model=model, hooks=[ChooseChildHook()]
+    )
+    monkeypatch.setattr(search_plan_hook, 'measure', lambda *_: None)
+    monkeypatch.setattr(search_plan_hook, 'seconds_of', lambda *_: 61.2)
+    (line,) = SearchPlanHook()._time_lines(runner, range(epoch, 3))
+    assert line == f'  about 0:01:01{told}, by a few steps timed here'

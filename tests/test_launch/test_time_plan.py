@@ -51,9 +51,11 @@ def test_how_many_epochs():
     tuned, epochs = times.epochs(100, 1000)
     assert (tuned, epochs) == (4, 4 + 85)
     assert times.epochs(0.1, 1000) == (1, 2)
-    assert times.least(1000) == pytest.approx((2 + 1 / 3) / 0.9)
+    assert times.seconds(4, 89, 1000) == pytest.approx((89 + 1 / 3) / 0.9)
+    assert times.seconds(4, 89, 1000) <= 100 < times.seconds(4, 91, 1000)
     smaller = Times(step=1e-3, load=0, workers=0, part=0.5, scored=0)
     assert smaller.child == pytest.approx(0.575e-3)
+    assert smaller.seconds(1, 3, 1000) == pytest.approx((1 + 2 * 0.575 + 1 / 3) / 0.9)
     # One process loads more slowly than the network learns.
     assert Times(1e-3, 4e-3, 1, 1.0, 0).whole == 4e-3
 
@@ -66,6 +68,8 @@ def test_epochs_are_fitted(images, measured):
     assert config.own_images.planned.minutes == 20
     # What is dumped with the config.
     assert config.own_images.planned.epochs == 100
+    # They are done sooner than in the minutes: 10 images.
+    assert config.own_images.planned.expected < 1
 
 
 def test_smaller_images_where_time_is_short(tmp_path, images, measured, capfd):
@@ -87,7 +91,7 @@ def test_it_says_that_the_time_is_too_short(tmp_path, images, measured, caplog):
     config.own_images.num_images = 200_000
     fit_to_time(config, Given({'data_root': images, **options}))
     assert told(config) == (64, 1, 2)
-    assert config.own_images.planned.least > 1
+    assert config.own_images.planned.expected > 1
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Any, Iterable, Mapping
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 
 from mmdsnas.datasets.folder_contents import BROKEN, IN_NO_CLASS, NO_IMAGE
 from mmdsnas.models import DSNAS, Stage
@@ -12,6 +13,7 @@ from mmdsnas.models.cost import COSTS
 from mmdsnas.registry import HOOKS
 from mmdsnas.subnets import what_is_missing
 from mmdsnas.utils.options import checked_options
+from ..stage.choose_child_hook import ChooseChildHook
 from ..utils import algorithm_of, plan_of
 from .step_times import measure, seconds_of
 
@@ -57,10 +59,7 @@ class SearchPlanHook(Hook):
             f'  images of {shape[-2]} x {shape[-1]}, batches of {size}, '
             f'{len(train)} steps an epoch'
         )
-        if self.time_steps and epochs:
-            seconds = seconds_of(runner, epochs, measure(runner, epochs))
-            told = timedelta(seconds=round(seconds))
-            lines.append(f'  about {told}, by a few steps timed here')
+        lines += self._time_lines(runner, epochs)
         runner.logger.info('\n'.join(['The plan:', RULE, *lines, RULE]))
         end = max(runner.epoch, runner.max_epochs)
         missing = what_is_missing(dict(epoch=end, plan=plan_of(runner)))
@@ -72,6 +71,25 @@ class SearchPlanHook(Hook):
                 f'{len(fixed)} of {len(algorithm.mutator.search_groups)} choices are '
                 'fixed before the first epoch, so that this run does not search them.'
             )
+
+    def _time_lines(self, runner: Runner, epochs: range) -> list[str]:
+        """About how long the run takes, if that is known or to be timed."""
+        planned = (runner.cfg.get('own_images') or {}).get('planned')
+        if planned and runner.epoch == 0:
+            # By steps that were timed for it.
+            return [f'  about {timedelta(minutes=round(planned["expected"], 1))}']
+        if not self.time_steps or not epochs:
+            return []
+        algorithm = algorithm_of(runner)
+        chooses = any(isinstance(hook, ChooseChildHook) for hook in runner.hooks)
+        to_come = runner.epoch <= algorithm.pretrain_epochs
+        # The steps of the stages do not tell its time.
+        besides = chooses and to_come and algorithm.cost_term.limits
+        told = timedelta(
+            seconds=round(seconds_of(runner, epochs, measure(runner, epochs)))
+        )
+        told = f'{told} and the choice of the child' if besides else told
+        return [f'  about {told}, by a few steps timed here']
 
 
 def found_lines(found: Mapping[str, Any], channels: int) -> list[str]:
