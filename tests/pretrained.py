@@ -39,7 +39,7 @@ SHORT = """
 default_hooks = dict(search_plan=dict(time_steps=False))
 custom_hooks = [
     dict(
-        type='ChooseChildHook', num_batches=1, num_paths=2, num_finalists=2, steps=1
+        type='ChooseChildHook', num_batches=1, num_paths=2, num_finalists=2
     )
 ]
 """

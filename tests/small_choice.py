@@ -114,7 +114,7 @@ def config_of(work_dir, hook: dict | None = None, **options) -> Config:
         hook (dict, optional): Options of ``ChooseChildHook``.
         **options: See ``small_search.config_of``.
     """
-    choosing = dict(num_batches=2, num_paths=4, num_finalists=3, steps=2)
+    choosing = dict(num_batches=2, num_paths=4, num_finalists=3)
     choosing.update(type='ChooseChildHook', **(hook or {}))
     model = dict(
         architecture=classifier(),

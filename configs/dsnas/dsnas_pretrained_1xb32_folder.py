@@ -29,7 +29,7 @@ own_images = dict(
 )
 default_hooks = dict(search_plan=dict(time_steps=True))
 custom_hooks = [
-    dict(type='ChooseChildHook', num_batches=2, num_finalists=4),
+    dict(type='ChooseChildHook', num_batches=2, num_paths=10),
 ]
 
 auto_scale_lr = dict(base_batch_size=32)

@@ -16,7 +16,8 @@ class Contender:
         path (dict[str, str]): Candidate by group.
         mflops (float): What it costs.
         distance (float): Of its untrained outputs, see ``OutputDistance``.
-        losses (list[float]): After each round of training that it had.
+        losses (list[float]): Of held-out images, after each round of training that it
+            had.
     """
 
     name: str
@@ -86,3 +87,13 @@ def successive_halving(
         left = sorted(left, key=lambda c: c.losses[-1])[: (len(left) + 1) // 2]
         round_ += 1
     return left[0]
+
+
+def steps_of_first_round(number: int, steps: float) -> int:
+    """Steps of each one's first round, of so many for all rounds of all; at least 1."""
+    # Steps of all, in the first one's.
+    rounds, parts = 0, 0
+    while number > 1:
+        parts += number * 2**rounds
+        number, rounds = (number + 1) // 2, rounds + 1
+    return max(int(steps / max(parts, 1)), 1)

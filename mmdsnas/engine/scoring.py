@@ -29,8 +29,7 @@ class OutputDistance:
 
     The distance of a path is the KL divergence of its outputs from those that the path
     of first candidates had, of images as they come; its mean over the images, and over
-    the processes, in nats. BatchNorm normalizes by the batch. Paths are measured while
-    :meth:`still` is open.
+    the processes, in nats. Paths are measured while :func:`still` is open.
 
     Args:
         algorithm (DSNAS): The search.
@@ -40,26 +39,12 @@ class OutputDistance:
     def __init__(self, algorithm: DSNAS, batches: Sequence[Any]) -> None:
         self.algorithm = algorithm
         self._blocks = list(blocks_of(algorithm.architecture).values())
-        self._norms = batch_norms(algorithm.architecture)
-        with self.still():
+        with still(algorithm):
             self._inputs = [
                 algorithm.data_preprocessor(batch, False)['inputs'] for batch in batches
             ]
             first, edge = algorithm.first_path(), self._inputs[0].shape[-1]
             self._wanted = self._log_probs(first, edge)
-
-    @contextmanager
-    def still(self) -> Iterator[None]:
-        """While open, nothing is trained.
-
-        Modes, buffers and attributes of all modules are put back; what sets ``alpha``
-        or the size of the images meanwhile has to put these back itself.
-        """
-        with torch.no_grad(), state_kept(self.algorithm), forward_only(self._norms):
-            self.algorithm.eval()
-            for layer in self._norms:
-                layer.train()
-            yield
 
     def __call__(self, path: Path, input_size: int) -> float:
         """Distance of a path that gets images of an edge."""
@@ -92,9 +77,7 @@ class OutputDistance:
 
     def _distance(self, log_probs: Tensor) -> float:
         far = F.kl_div(log_probs, self._wanted, reduction='batchmean', log_target=True)
-        all_reduce(far, 'mean')
-        # A network whose numbers are spoilt is never the nearest.
-        return float(far.nan_to_num(FAR, FAR).clamp(max=FAR))
+        return _over_ranks(far)
 
     def _log_probs(
         self,
@@ -121,6 +104,41 @@ class OutputDistance:
                     opened.enter_context(_replaying(known[k]))
                 logits.append(self.algorithm(inputs, mode='tensor'))
         return torch.cat(logits).double().log_softmax(-1)
+
+
+@contextmanager
+def still(algorithm: DSNAS) -> Iterator[None]:
+    """While open, nothing is trained, and BatchNorm normalizes by the batch.
+
+    Modes, buffers and attributes of all modules are put back; what sets ``alpha`` or
+    the size of the images meanwhile has to put these back itself.
+    """
+    norms = batch_norms(algorithm.architecture)
+    with torch.no_grad(), state_kept(algorithm), forward_only(norms):
+        algorithm.eval()
+        for layer in norms:
+            layer.train()
+        yield
+
+
+def task_loss(
+    algorithm: DSNAS, path: Path, input_size: int, batches: Sequence[Any]
+) -> float:
+    """The loss of a path by the labels of some images, its mean over the batches."""
+    losses = []
+    with still(algorithm), algorithm.executing(path, input_size):
+        for batch in batches:
+            data = algorithm.data_preprocessor(batch, False)
+            found = algorithm(**data, mode='loss')
+            losses.append(algorithm.parse_losses(found)[0])
+    return _over_ranks(torch.stack(losses).mean())
+
+
+def _over_ranks(value: Tensor) -> float:
+    """Mean over the processes."""
+    all_reduce(value, 'mean')
+    # A network whose numbers are spoilt is never the best.
+    return float(value.nan_to_num(FAR, FAR).clamp(max=FAR))
 
 
 @contextmanager

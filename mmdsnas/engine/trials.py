@@ -1,15 +1,16 @@
 import copy
-from itertools import count, islice
-from typing import Any, Iterator
+from itertools import cycle, islice
+from typing import Any, Sequence
 
 from mmengine.runner import Runner
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from mmdsnas.utils.random_state import random_states_kept
 from .contenders import Contender
 from .hooks.checkpoint.exact_resume_hook import restart_accumulation
-from .hooks.utils import algorithm_of, train_loader
-from .scoring import OutputDistance
+from .hooks.utils import algorithm_of
+from .scoring import task_loss
 
 Weights = dict[str, Tensor]
 
@@ -18,24 +19,33 @@ class Trials:
     """Short trainings of contenders, each from the weights that the search has.
 
     They have the optimizers and the images of the search, at the learning rate that its
-    config begins with; all see the same images, augmented alike.
+    config begins with; all see the same images, augmented alike. They are judged by the
+    loss of training images that none of them is trained on: the outputs of the network
+    before are no measure of one that has learned more than it.
 
     Args:
         runner (Runner): Of the search.
-        distance (OutputDistance): Measures what they are trained to.
+        loader (DataLoader): Of its training images; its order is that of the trials.
+        num_held_out (int): Its first batches, and at most half of them, judge.
         steps (int): Of the first round; each doubles them.
     """
 
-    def __init__(self, runner: Runner, distance: OutputDistance, steps: int) -> None:
-        self.runner, self.distance, self.steps = runner, distance, steps
+    def __init__(
+        self, runner: Runner, loader: DataLoader, num_held_out: int, steps: int
+    ) -> None:
+        self.runner, self.steps = runner, steps
+        order = list(loader.batch_sampler)
+        held_out = max(min(num_held_out, len(order) // 2), 1)
+        # Of a single batch there is nothing to hold out.
+        self._loader, self._order = loader, order[held_out:] or order
         with random_states_kept(runner.seed):
-            self._loader = train_loader(runner, 'ChooseChildHook')
+            self._held_out = [*batches_of(loader, order[:held_out])]
         self._start = self._copy()
         # By contender: weights and optimizers after the rounds that it had.
         self._trained: dict[int, tuple[Weights, Any]] = {}
 
     def train(self, contender: Contender, round_: int) -> float:
-        """Trains one for a round, and gives its distance from the network then."""
+        """Trains one for a round, and gives its loss then."""
         runner, algorithm = self.runner, algorithm_of(self.runner)
         weights, optimizers = self._trained.get(id(contender), (self._start, None))
         if optimizers is None:
@@ -44,27 +54,32 @@ class Trials:
         algorithm.load_state_dict(weights)
         path, size = contender.path, contender.input_size
         number = self.steps * 2**round_
+        # Rounds go on where the one before ended, again and again through the images.
+        order = islice(cycle(self._order), number - self.steps, 2 * number - self.steps)
         # No gradient may be left for what is trained next.
         restart_accumulation(optimizers, number)
         with random_states_kept(runner.seed), algorithm.executing(path, size):
             algorithm.train()
-            for batch in islice(self._batches(round_), number):
+            for batch in batches_of(self._loader, [*order]):
                 runner.model.train_step(batch, optimizers)
         self._trained[id(contender)] = self._copy(), optimizers
-        with self.distance.still():
-            return self.distance(path, size)
+        return task_loss(algorithm, path, size, self._held_out)
 
     def weights(self, contender: Contender | None) -> Weights:
         """The weights of one, those of the search before for None or the untrained."""
         return self._trained.get(id(contender), (self._start, None))[0]
 
-    def _batches(self, round_: int) -> Iterator[Any]:
-        """As many as are asked for; each round begins with another order."""
-        for epoch in count(round_ + 1):
-            if hasattr(self._loader.sampler, 'set_epoch'):
-                self._loader.sampler.set_epoch(epoch)
-            yield from self._loader
-
     def _copy(self) -> Weights:
         weights = algorithm_of(self.runner).state_dict()
         return {name: tensor.clone() for name, tensor in weights.items()}
+
+
+def batches_of(loader: DataLoader, order: Sequence[Sequence[int]]) -> DataLoader:
+    """Loads batches of the given images, as a loader does."""
+    return DataLoader(
+        loader.dataset,
+        batch_sampler=order,
+        num_workers=loader.num_workers,
+        collate_fn=loader.collate_fn,
+        worker_init_fn=loader.worker_init_fn,
+    )

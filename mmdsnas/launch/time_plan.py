@@ -23,9 +23,9 @@ from .timing import seconds_of_loading, seconds_of_step, side_by_side
 OPTION = 'own_images.minutes'
 # Images may be smaller than they are, so that there is time for as many epochs.
 SIZES, FEWEST_EPOCHS, MOST_EPOCHS = (128, 96, 64), 6, 100
-# Parts of the time: what goes by besides all steps, trials of finalists, and, at most
-# and in whole epochs, the tuning of the network.
-BESIDES, TRIALS, TUNED, MOST_TUNED = 0.05, 0.05, 0.15, 4
+# Parts of the time: what goes by besides all steps, and, at most and in whole epochs,
+# the tuning of the network.
+BESIDES, TUNED, MOST_TUNED = 0.05, 0.15, 4
 # Of a step of the whole network: what a step takes however little its path costs, and
 # a forward pass; of networks of 10 to 100 % of the MFLOPs, on a CPU.
 CONSTANT, FORWARD = 0.15, 1 / 3
@@ -43,6 +43,7 @@ class Times:
             other costs alone are limited.
         scored (float): Images times candidates that are scored, those of small images
             as a part of large ones.
+        trials (float): Of the child's steps, those of all trials of finalists.
     """
 
     step: float
@@ -50,6 +51,7 @@ class Times:
     workers: int
     part: float
     scored: float
+    trials: float
 
     @property
     def whole(self) -> float:
@@ -66,15 +68,15 @@ class Times:
         """Epochs for tuning, and all epochs, that some time is enough for."""
         tuned = TUNED * seconds / (num_images * self.whole)
         tuned = int(min(max(tuned, 1), MOST_TUNED))
-        left = seconds * (1 - BESIDES - TRIALS) - tuned * num_images * self.whole
-        left -= self._choosing(num_images)
-        return tuned, tuned + max(int(left / (num_images * self.child)), 1)
+        left = seconds * (1 - BESIDES) - self._choosing(num_images)
+        left = left / num_images - tuned * self.whole
+        return tuned, tuned + max(int(left / (self.child * (1 + self.trials))), 1)
 
     def seconds(self, tuned: int, epochs: int, num_images: float) -> float:
         """Of so many epochs, and of all that lies between them."""
-        trained = tuned * self.whole + (epochs - tuned) * self.child
-        trained *= num_images
-        return (trained + self._choosing(num_images)) / (1 - BESIDES - TRIALS)
+        alone = (epochs - tuned) * self.child * (1 + self.trials)
+        trained = num_images * (tuned * self.whole + alone)
+        return (trained + self._choosing(num_images)) / (1 - BESIDES)
 
     def _choosing(self, num_images: float) -> float:
         # Soft labels, and on average half of a network for each candidate.
@@ -194,17 +196,22 @@ def _measure(config: Config, num_images: float) -> Times:
         step = seconds_of_step(algorithm, path, edge, loader.batch_size)
         load = seconds_of_loading(config)
     limits, whole = algorithm.cost_term.limits, algorithm.whole_cost
-    scored = [
-        min(hook.get('num_batches', 8) * loader.batch_size, num_images)
+    chooses = [
+        hook
         for hook in config.get('custom_hooks') or ()
         if type_name(hook) == 'ChooseChildHook' and limit is not None
     ]
+    scored = sum(
+        min(hook.get('num_batches', 8) * loader.batch_size, num_images)
+        for hook in chooses
+    )
     return Times(
         step=step,
         load=load,
         workers=loader.get('num_workers', 0),
         part=min(limits.get('flops', whole['flops']) / whole['flops'], 1.0),
-        scored=scored_images(algorithm, sum(scored)),
+        scored=scored_images(algorithm, scored),
+        trials=sum(hook.get('trial_part', 0.1) for hook in chooses),
     )
 
 

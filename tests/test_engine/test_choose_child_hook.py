@@ -189,14 +189,15 @@ def test_a_search_begins_at_the_winner(tmp_path):
 
 @pytest.mark.slow
 def test_what_nothing_competes_for(tmp_path):
-    """Without a limit the child is the network; of one finalist nothing is trained."""
-    none = tmp_path / 'none'
-    algorithm = run(config_of(none, model__cost=None)).model
-    assert set(algorithm.mutator.fixed.values()) == {'full'}
-    assert algorithm.child_edge == SIZE and not (none / 'choice.csv').exists()
+    """The child is the network if it may be; of one finalist nothing is trained."""
+    for cost in (None, dict(limit='100%')):
+        none = tmp_path / f'{cost}'
+        algorithm = run(config_of(none, model__cost=cost)).model
+        assert set(algorithm.mutator.fixed.values()) == {'full'}
+        assert algorithm.child_edge == SIZE and not (none / 'choice.csv').exists()
 
     one = tmp_path / 'one'
-    algorithm = run(config_of(one, dict(num_finalists=1, steps=0))).model
+    algorithm = run(config_of(one, dict(num_finalists=1))).model
     lines = lines_of(one)
     assert not any(line['losses'] for line in lines)
     nearest = min(lines, key=lambda line: float(line['distance']))
@@ -208,22 +209,25 @@ def test_what_nothing_competes_for(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_is_fixed_before_stays(tmp_path):
-    """Some or all of it: the size is chosen still."""
-    for fixed in (['small', None], ['small', 'skip']):
-        work = tmp_path / str(fixed)
-        config = config_of(work, train_cfg__max_epochs=2)
-        search = small_choice.algorithm_of(input_sizes=SIZES, distillation={})
-        names = search.mutator.free
-        path = {n: c for n, c in zip(names, fixed) if c}
-        search.mutator.fix(path)
-        torch.save(dict(state_dict=search.state_dict()), tmp_path / 'weights.pth')
-        config.load_from = str(tmp_path / 'weights.pth')
-        mutator = run(config).model.mutator
-        assert path.items() <= mutator.fixed.items() and not mutator.free
-        lines = lines_of(work)
-        assert all(line['path'].startswith(fixed[0]) for line in lines)
-        assert {int(line['input_size']) for line in lines} == set(SIZES)
+@pytest.mark.parametrize('fixed', [['small', None], ['small', 'skip']])
+def test_what_is_fixed_before_stays(tmp_path, fixed):
+    """The size is chosen still, unless all of it is within the limit."""
+    work = tmp_path / 'work'
+    config = config_of(work, train_cfg__max_epochs=2)
+    search = small_choice.algorithm_of(input_sizes=SIZES, distillation={})
+    path = {n: c for n, c in zip(search.mutator.free, fixed) if c}
+    search.mutator.fix(path)
+    torch.save(dict(state_dict=search.state_dict()), tmp_path / 'weights.pth')
+    config.load_from = str(tmp_path / 'weights.pth')
+    algorithm = run(config).model
+    assert path.items() <= algorithm.mutator.fixed.items()
+    assert not algorithm.mutator.free
+    if all(fixed):
+        assert algorithm.child_edge == SIZE and not (work / 'choice.csv').exists()
+        return
+    lines = lines_of(work)
+    assert all(line['path'].startswith(fixed[0]) for line in lines)
+    assert {int(line['input_size']) for line in lines} == set(SIZES)
 
 
 @pytest.mark.parametrize(

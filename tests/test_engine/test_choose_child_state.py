@@ -40,7 +40,7 @@ def test_averages_begin_anew_at_the_winner(tmp_path, update_buffers):
             seen['steps'] = int(hook.ema_model.steps)
 
     ema = dict(type='EMAHook', momentum=0.3, update_buffers=update_buffers)
-    hook = dict(num_batches=1, num_paths=1, num_finalists=2, steps=1)
+    hook = dict(num_batches=1, num_paths=1, num_finalists=2)
     config = config_of(tmp_path, hook, default_hooks__ema=ema, train_cfg__max_epochs=2)
     runner = Runner.from_cfg(config)
     # After the choice, before the first step of the child.

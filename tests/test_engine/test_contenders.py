@@ -4,6 +4,7 @@ from mmdsnas.engine.contenders import (
     Contender,
     finalists,
     obvious_paths,
+    steps_of_first_round,
     successive_halving,
 )
 
@@ -94,3 +95,18 @@ def test_half_of_them_goes_on(final, winner, rounds):
     assert successive_halving(tried, train) is tried[winner]
     assert [c.losses for c in tried] == final
     assert asked == sorted(asked) and len(set(asked)) == rounds
+
+
+@pytest.mark.parametrize('budget', [1000, 50, 0.5])
+@pytest.mark.parametrize('number', [1, 2, 3, 4, 5, 6, 9])
+def test_all_rounds_have_the_steps_that_they_may(number, budget):
+    first, trained = steps_of_first_round(number, budget), []
+
+    def train(one, round_):
+        trained.append(first * 2**round_)
+        return 0.0
+
+    successive_halving([contender(str(k)) for k in range(number)], train)
+    # One step at least, however few they are.
+    assert sum(trained) <= budget or first == 1
+    assert sum(trained) > 900 or budget < 1000 or number == 1

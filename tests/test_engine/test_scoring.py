@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from mmdsnas.engine.scoring import FAR, OutputDistance
+from mmdsnas.engine.scoring import FAR, OutputDistance, still
 from tests.small_choice import SIZE, algorithm_of
 from tests.toy import Apply, all_paths
 from tests.toy_run import same, with_frozen_statistics
@@ -80,7 +80,7 @@ def test_scores_are_distances_of_whole_paths(groups, often):
         mutator.fix({last: 'small'})
     distance, first = OutputDistance(algorithm, batches()), algorithm.first_path()
     for size in (SIZE, 8):
-        with distance.still():
+        with still(distance.algorithm):
             scores = distance.of_candidates(size)
             assert list(scores) == mutator.free
             for group, own in scores.items():
@@ -99,7 +99,7 @@ def test_scores_are_distances_of_whole_paths(groups, often):
 def test_distances_by_hand(size):
     algorithm = search()
     distance, paths = OutputDistance(algorithm, batches()), all_paths(algorithm.mutator)
-    with distance.still():
+    with still(distance.algorithm):
         found = [distance(path, size) for path in paths]
     wanted = [by_hand(algorithm, path, size) for path in paths]
     assert len(set(found)) == 9 and found == pytest.approx(wanted, abs=1e-12)
@@ -114,7 +114,7 @@ def test_the_search_stays_as_it_was():
     torch.manual_seed(1)
     states = random.getstate(), torch.get_rng_state()
     distance = OutputDistance(algorithm, batches())
-    with pytest.raises(KeyboardInterrupt), distance.still():
+    with pytest.raises(KeyboardInterrupt), still(distance.algorithm):
         distance.of_candidates(8)
         algorithm.set_input_size(8)
         raise KeyboardInterrupt
@@ -133,6 +133,6 @@ def test_what_is_no_number_is_far(spoilt):
     with torch.no_grad():
         block.candidate('small').linear_conv.bn.weight.fill_(spoilt)
     distance = OutputDistance(algorithm, batches())
-    with distance.still():
+    with still(distance.algorithm):
         own = distance.of_candidates(SIZE)[algorithm.mutator.free[0]]
     assert own[1] == FAR > own[2] > own[0] == 0

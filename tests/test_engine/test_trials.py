@@ -1,12 +1,13 @@
-from itertools import islice
+from collections import Counter
 
 import pytest
 import torch
+import torch.nn.functional as F
 from mmengine.runner import Runner
 
 from mmdsnas.engine.contenders import Contender
 from mmdsnas.engine.hooks.utils import train_loader
-from mmdsnas.engine.scoring import OutputDistance
+from mmdsnas.engine.scoring import still
 from mmdsnas.engine.trials import Trials
 from tests.small_choice import SIZE, config_of
 from tests.toy_run import same
@@ -16,7 +17,7 @@ PATHS = dict(a=('small', 'full'), b=('full', 'skip'))
 
 
 def tried(folder, order):
-    """Distances and weights of two networks after the rounds that they are given.
+    """Losses and weights of two networks after the rounds that they are given.
 
     The data have three batches; the third of three steps takes what waits.
     """
@@ -28,8 +29,7 @@ def tried(folder, order):
     config = config_of(folder, model__distillation=None, optim_wrapper=optimizers)
     runner = Runner.from_cfg(config)
     names, loader = runner.model.mutator.free, train_loader(runner, 'this test')
-    distance = OutputDistance(runner.model, [*islice(loader, 2)])
-    trials, found, rounds = Trials(runner, distance, 3), {}, dict(a=0, b=0)
+    trials, found, rounds = Trials(runner, loader, 1, 3), {}, dict(a=0, b=0)
     contenders = {
         name: Contender(name, size, dict(zip(names, path)), 1.0, 0.0, [])
         for (name, path), size in zip(PATHS.items(), (SIZE, 8))
@@ -38,8 +38,8 @@ def tried(folder, order):
     for name in order:
         # What is drawn in between has no effect.
         torch.rand(len(found) + 1)
-        far = trials.train(contenders[name], rounds[name])
-        found[name, rounds[name]] = far, trials.weights(contenders[name])
+        loss = trials.train(contenders[name], rounds[name])
+        found[name, rounds[name]] = loss, trials.weights(contenders[name])
         rounds[name] += 1
         grads = [p.grad for p in runner.model.parameters() if p.grad is not None]
         assert not any(grad.any() for grad in grads)
@@ -53,6 +53,33 @@ def test_networks_are_trained_as_if_each_were_alone(tmp_path):
     alone = tried(tmp_path, 'aa') | tried(tmp_path, 'bb')
     together = tried(tmp_path, 'abba')
     assert len(together) == 4 and together.keys() == alone.keys()
-    for key, (far, weights) in together.items():
-        assert far == alone[key][0] and same(weights, alone[key][1]), key
-    assert len({far for far, _ in together.values()}) == 4
+    for key, (loss, weights) in together.items():
+        assert loss == alone[key][0] and same(weights, alone[key][1]), key
+    assert len({loss for loss, _ in together.values()}) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('num_held_out', [1, 9])
+def test_images_that_judge_are_not_trained_on(tmp_path, num_held_out):
+    """They are at most half of the batches: here one of three."""
+    runner = Runner.from_cfg(config_of(tmp_path, model__distillation=None))
+    algorithm, loader = runner.model, train_loader(runner, 'this test')
+    data, seen = loader.dataset, []
+    data.prepare = data.prepare_data
+    data.prepare_data = lambda place: seen.append(place) or data.prepare(place)
+    trials = Trials(runner, loader, num_held_out, 2)
+    held_out = seen.copy()
+    assert held_out == next(iter(loader.batch_sampler))
+    seen.clear()
+    path = dict(zip(algorithm.mutator.free, PATHS['a']))
+    tried = Contender('a', 8, path, 1.0, 0.0, [])
+    losses = [trials.train(tried, round_) for round_ in range(2)]
+    # Six steps of two batches.
+    assert Counter(seen) == {place: 3 for place in set(range(24)) - set(held_out)}
+
+    assert losses[0] != losses[1]
+    inputs, samples = algorithm.data_preprocessor(trials._held_out[0]).values()
+    labels = torch.cat([sample.gt_label.label for sample in samples])
+    with still(algorithm), algorithm.executing(path, 8):
+        logits = algorithm(inputs, mode='tensor')
+    assert losses[1] == pytest.approx(F.cross_entropy(logits, labels).item(), 1e-5)

@@ -1,5 +1,7 @@
 """Epochs and sizes that fit into some minutes, by times that the tests set."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -26,7 +28,7 @@ def measured(monkeypatch):
         assert config.train_cfg.max_epochs == 2
         sizes.append(config.own_images.input_size)
         step = 1e-3 * (sizes[-1] / 64) ** 2
-        return Times(step=step, load=0, workers=0, part=0.5, scored=0)
+        return Times(step=step, load=0, workers=0, part=0.5, scored=0, trials=0)
 
     monkeypatch.setattr(time_plan, '_measure', measure)
     return sizes
@@ -45,19 +47,22 @@ def told(config):
 
 
 def test_how_many_epochs():
-    times = Times(step=1e-3, load=0, workers=0, part=1.0, scored=0)
+    times = Times(step=1e-3, load=0, workers=0, part=1.0, scored=0, trials=0)
     assert times.whole == times.child == 1e-3
-    # Of 100 s: 90 without what goes by besides, 0.33 for the labels.
+    # Of 100 s: 95 without what goes by besides, 0.33 for the labels.
     tuned, epochs = times.epochs(100, 1000)
-    assert (tuned, epochs) == (4, 4 + 85)
+    assert (tuned, epochs) == (4, 4 + 90)
     assert times.epochs(0.1, 1000) == (1, 2)
-    assert times.seconds(4, 89, 1000) == pytest.approx((89 + 1 / 3) / 0.9)
-    assert times.seconds(4, 89, 1000) <= 100 < times.seconds(4, 91, 1000)
-    smaller = Times(step=1e-3, load=0, workers=0, part=0.5, scored=0)
+    assert times.seconds(4, 94, 1000) == pytest.approx((94 + 1 / 3) / 0.95)
+    assert times.seconds(4, 94, 1000) <= 100 < times.seconds(4, 95, 1000)
+    smaller = Times(step=1e-3, load=0, workers=0, part=0.5, scored=0, trials=0)
     assert smaller.child == pytest.approx(0.575e-3)
-    assert smaller.seconds(1, 3, 1000) == pytest.approx((1 + 2 * 0.575 + 1 / 3) / 0.9)
+    assert smaller.seconds(1, 3, 1000) == pytest.approx((1 + 2 * 0.575 + 1 / 3) / 0.95)
+    tried = replace(smaller, trials=0.25)
+    assert tried.epochs(100, 1000) == (4, 4 + int(90.67 / 0.575 / 1.25))
+    assert tried.seconds(1, 3, 1000) == pytest.approx((1 + 2.5 * 0.575 + 1 / 3) / 0.95)
     # One process loads more slowly than the network learns.
-    assert Times(1e-3, 4e-3, 1, 1.0, 0).whole == 4e-3
+    assert Times(1e-3, 4e-3, 1, 1.0, 0, 0).whole == 4e-3
 
 
 def test_epochs_are_fitted(images, measured):

@@ -10,14 +10,20 @@ from mmdsnas.models import DSNAS
 from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.files import going_on
-from mmdsnas.utils.options import Count, Natural, Positive, checked_options
+from mmdsnas.utils.options import Count, Fraction, Positive, checked_options
 from mmdsnas.utils.progress import progress
 from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.visualization.csv_files import CHOICE, write_choice
 from mmdsnas.visualization.predictions import Competitor
-from ...contenders import Contender, finalists, obvious_paths, successive_halving
+from ...contenders import (
+    Contender,
+    finalists,
+    obvious_paths,
+    steps_of_first_round,
+    successive_halving,
+)
 from ...labelling import check_labels, images_of, labels_of
-from ...scoring import OutputDistance
+from ...scoring import OutputDistance, still
 from ...trials import Trials
 from ...whole_network import keep_whole_network
 from ..checkpoint.ema_hook import averaged_weights, restart_averages
@@ -44,9 +50,10 @@ class ChooseChildHook(Hook):
        whole, and the obvious ones within the limits, see ``obvious_paths``, each at the
        largest size that it may have.
     4. The nearest of each kind and size are trained for a moment, and half of them goes
-       on, until one is left: :func:`~mmdsnas.engine.contenders.successive_halving`.
+       on, those of the smallest loss of training images that are held out of it, until
+       one is left: :func:`~mmdsnas.engine.contenders.successive_halving`.
 
-    Without a limit nothing competes: the child is the network itself.
+    Where the network itself is within the limits, it is the child: nothing competes.
 
     The winner's size is the child's from then on. Without a search stage its path is,
     too, with the weights that it was trained to, where averages of weights begin anew;
@@ -59,7 +66,10 @@ class ChooseChildHook(Hook):
             measured on.
         num_paths (int): How many of the most probable paths of a size are measured.
         num_finalists (int): How many are trained; of a single one nothing is.
-        steps (int): Training steps of the first round; each round doubles them.
+        num_held_out (int): Batches of training images, in each process, that finalists
+            are judged by; at most half of them.
+        trial_part (float): How many steps all finalists are trained for together, as a
+            part of those that are left for the child.
         scale (float): Nats of a score that make a candidate e times less probable.
 
     Raises:
@@ -72,12 +82,14 @@ class ChooseChildHook(Hook):
         self,
         num_batches: Count = 8,
         num_paths: Count = 20,
-        num_finalists: Count = 6,
-        steps: Natural = 24,
+        num_finalists: Count = 4,
+        num_held_out: Count = 8,
+        trial_part: Fraction = 0.1,
         scale: Positive = 0.1,
     ) -> None:
         self.num_batches, self.num_paths = num_batches, num_paths
-        self.num_finalists, self.steps, self.scale = num_finalists, steps, scale
+        self.num_finalists, self.num_held_out = num_finalists, num_held_out
+        self.trial_part, self.scale = trial_part, scale
 
     def before_train(self, runner) -> None:
         """Refuses what would show after the pretrain stage."""
@@ -110,9 +122,10 @@ class ChooseChildHook(Hook):
         if runner.epoch != algorithm.pretrain_epochs:
             return
         keep_whole_network(runner)
-        if not algorithm.cost_term.limits:
+        first = algorithm.first_path()
+        if algorithm.child_edge == algorithm.edge and algorithm.cost_term.allows(first):
             # Nothing is better than the network itself.
-            self._settle(algorithm, algorithm.first_path())
+            self._settle(algorithm, first)
             return
         with averaged_weights(runner), random_states_kept(runner.seed):
             if algorithm.soft_labels is not None:
@@ -121,8 +134,10 @@ class ChooseChildHook(Hook):
             loader = train_loader(runner, 'ChooseChildHook')
             distance = OutputDistance(algorithm, [*islice(loader, self.num_batches)])
             scores, contenders = self._contenders(algorithm, distance)
-        trials = Trials(runner, distance, self.steps)
         chosen = finalists(contenders, self.num_finalists)
+        left = (runner.max_epochs - runner.epoch) * len(loader)
+        steps = steps_of_first_round(len(chosen), self.trial_part * left)
+        trials = Trials(runner, loader, self.num_held_out, steps)
         winner = successive_halving(chosen, trials.train)
         searches = algorithm.finetune_epochs > algorithm.pretrain_epochs
         algorithm.load_state_dict(trials.weights(None if searches else winner))
@@ -158,7 +173,7 @@ class ChooseChildHook(Hook):
         groups = mutator.search_groups
         choices = {g: [fixed[g]] if g in fixed else mutator.choices(g) for g in groups}
         obvious, scores, found = obvious_paths(choices), {}, []
-        with distance.still():
+        with still(algorithm):
             for size in algorithm.input_sizes or [algorithm.edge]:
                 algorithm.set_input_size(size)
                 scores[size] = distance.of_candidates(size)
