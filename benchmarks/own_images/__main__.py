@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ..output import write_json
 from ..quality.jobs import parser, run_jobs
-from .rows import FILE, LIMITS, OTHERS, ROWS, job_name, run
+from .rows import FILE, LIMITS, OTHERS, ROWS, TIMES, job_name
+from .training import measure, run
 
 
 def main() -> None:
@@ -23,13 +24,16 @@ def main() -> None:
     for name, result in known.items():
         if not (folder / f'{name}.json').exists():
             write_json(folder / f'{name}.json', result)
+    # The same epochs for all seeds, and when a command goes on.
+    first = {TIMES: (measure, (arguments.data_root,))}
+    times = run_jobs(first, folder, 1)[TIMES]
     jobs = {}
     pairs = [*((r, n) for n in LIMITS for r in ROWS), *((r, None) for r in OTHERS)]
     for seed in range(arguments.seeds):
         for row, limit in pairs:
             name = job_name(row, limit, seed)
             work = str(Path(folder) / 'runs' / name)
-            jobs[name] = run, (arguments.data_root, row, limit, seed, work)
+            jobs[name] = run, (arguments.data_root, row, limit, seed, work, times)
     run_jobs(jobs, folder, arguments.workers)
 
 
