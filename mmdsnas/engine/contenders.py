@@ -5,6 +5,9 @@ from typing import Callable, Mapping, Sequence
 
 from mmdsnas.models.mutators.grouped_mutator import Path
 
+# Finalists have at least such a part of the costliest contender's MFLOPs.
+FULL = 0.75
+
 
 @dataclass
 class Contender:
@@ -55,9 +58,12 @@ def finalists(contenders: Sequence[Contender], number: int) -> list[Contender]:
     """Those that are trained: the nearest of each kind, of each size, then the others.
 
     The distance compares paths of one kind and size; between these it misleads. Kinds
-    are paths by their scores, and obvious ones.
+    are paths by their scores, and obvious ones. A short training favours what is small,
+    a long one what is large: networks that leave much of the limit unused are none.
     """
-    nearest = sorted(contenders, key=lambda c: c.distance)
+    least = FULL * max(c.mflops for c in contenders)
+    large = [c for c in contenders if c.mflops >= least]
+    nearest = sorted(large, key=lambda c: c.distance)
     kinds = {c.name == 'probable': c for c in reversed(nearest)}
     sizes = {(c.name == 'probable', c.input_size): c for c in reversed(nearest)}
     order = [

@@ -9,8 +9,8 @@ from mmdsnas.engine.contenders import (
 )
 
 
-def contender(name, size=64, distance=0.0):
-    return Contender(name, size, {}, 1.0, distance, [])
+def contender(name, size=64, distance=0.0, mflops=1.0):
+    return Contender(name, size, {}, mflops, distance, [])
 
 
 ALL = ['full', 'e4', 'skip']
@@ -71,6 +71,14 @@ def test_each_kind_and_size_is_among_the_finalists():
     assert distances == [0.1, 0.3, 0.25, 0.5, 0.8, 0.2, 0.4]
     assert finalists(tried, 2) == chosen[:2]
     assert len(finalists(tried, 99)) == len(tried)
+
+
+def test_what_is_small_is_no_finalist():
+    """Unless nothing is much larger."""
+    tried = [contender('full', 32, 0.1, 3.0), contender('probable', 64, 0.2, 3.7)]
+    assert finalists(tried, 9) == tried
+    tried.append(contender('probable', 64, 0.3, 4.2))
+    assert [c.mflops for c in finalists(tried, 9)] == [3.7, 4.2]
 
 
 @pytest.mark.parametrize(
