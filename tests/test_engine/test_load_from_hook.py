@@ -248,7 +248,7 @@ def test_the_size_of_the_images_is_not_taken_over(caplog):
     init_default_scope('mmdsnas')
     tuned = algorithm_of(input_sizes=SIZES)
     tuned.set_input_size(SIZES[1])
-    weights = dict(tuned.state_dict())
+    weights = {n: w.clone() for n, w in tuned.state_dict().items()}
     tuned.set_input_size(SIZES[0])
     with caplog.at_level('INFO'):
         assert begin(tuned, weights)['input_size'] == SIZES[0]
