@@ -8,7 +8,8 @@ LIMIT ?=
 CONFIG ?= configs/dsnas/dsnas_$(if $(DATA),pretrained_1xb32_folder,supernet_1xb64_digits).py
 # Of a folder the last name of its path, whatever ways lead there.
 FOLDER = $(shell cd "$(DATA)" 2>/dev/null && basename "$$PWD" || basename "$(DATA)")
-WORK_DIR ?= work_dirs/$(if $(DATA),$(FOLDER),digits)$(LIMIT:%=-limit%)
+# A limit such as '50 %' gives no spaces.
+WORK_DIR ?= work_dirs/$(if $(DATA),$(FOLDER),digits)$(if $(LIMIT),-limit$(subst $() $(),,$(LIMIT)))
 ARGS ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 SEED ?= 0
@@ -50,7 +51,7 @@ help: ## List the commands and their variables
 search: $(RUNTIME) $(if $(findstring dsnas_pretrained,$(CONFIG)),$(PRETRAINED)) ## Search a network for the images in DATA, or handwritten digits
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV_PYTHON) tools/train.py "$(CONFIG)" \
 	  --work-dir "$(WORK_DIR)" $(if $(DATA),--cfg-options "data_root=$(DATA)") \
-	  $(if $(LIMIT),--cfg-options model.cost.limit=$(LIMIT)) $(ARGS)
+	  $(if $(LIMIT),--cfg-options "model.cost.limit=$(LIMIT)") $(ARGS)
 
 # The tests run side by side, so that each process gets one thread; those of a file
 # in one process, which makes what they share once.

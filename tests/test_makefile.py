@@ -25,11 +25,15 @@ def make(*words):
         (('DATA=/my/own pets/', 'LIMIT=7', 'ARGS=--resume'),
          '"configs/dsnas/dsnas_pretrained_1xb32_folder.py" --work-dir '
          '"work_dirs/own pets-limit7" --cfg-options "data_root=/my/own pets/" '
-         '--cfg-options model.cost.limit=7 --resume'),
+         '--cfg-options "model.cost.limit=7" --resume'),
         (('DATA=pets', 'LIMIT=50%'),
          '"configs/dsnas/dsnas_pretrained_1xb32_folder.py" --work-dir '
          '"work_dirs/pets-limit50%" --cfg-options "data_root=pets" '
-         '--cfg-options model.cost.limit=50%'),
+         '--cfg-options "model.cost.limit=50%"'),
+        (('DATA=pets', 'LIMIT=50 %'),
+         '"configs/dsnas/dsnas_pretrained_1xb32_folder.py" --work-dir '
+         '"work_dirs/pets-limit50%" --cfg-options "data_root=pets" '
+         '--cfg-options "model.cost.limit=50 %"'),
         (('DATA=pets', 'WORK_DIR=out', 'CONFIG=mine.py'),
          '"mine.py" --work-dir "out" --cfg-options "data_root=pets"'),
     ],

@@ -4,6 +4,7 @@ import inspect
 import re
 import traceback
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Callable, Iterator
 
 from mmengine.config import Config
@@ -11,10 +12,12 @@ from mmengine.hooks import CheckpointHook
 from mmengine.model import BaseModel
 from mmengine.registry import Registry, init_default_scope
 from mmengine.runner import Runner
+from mmengine.runner.checkpoint import _load_checkpoint_with_prefix
 
 from mmdsnas.engine import SearchStageHook
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
+from mmdsnas.models.weights import shortened
 from mmdsnas.registry import MODELS, RUNNERS, SCOPE
 from mmdsnas.subnets import config_input_shape, sub_model
 from mmdsnas.utils.foreign import FOREIGN, telling
@@ -107,7 +110,9 @@ def building(
         parts = list(_parts(config.to_dict(), ''))
         places = (_place_of(scope, parts) for scope in scopes)
         place = next(filter(None, places), '')
-        if sentence := _sentence(error, scopes[0] if scopes else {}, place):
+        if sentence := _wrong_prefix(frames[0]) or _sentence(
+            error, scopes[0] if scopes else {}, place
+        ):
             raise ConfigError(f'{sentence}.') from error
         if isinstance(error, ConfigError) and place:
             error.args = (f'{place}: {error}',)
@@ -159,6 +164,19 @@ def _sentence(error: Exception, scope: dict[str, Any], place: str) -> str | None
     return (
         f'{where}.type must be a class in the registry "{scoped.name}" of '
         f'{scoped.scope}, but is {shown(kind)}{nearest(kind, _names_in(scoped))}'
+    )
+
+
+def _wrong_prefix(innermost: FrameType) -> str | None:
+    """What is wrong with the prefix of a ``Pretrained``; None: something else."""
+    scope = innermost.f_locals
+    if innermost.f_code is not _load_checkpoint_with_prefix.__code__:
+        return None
+    names = scope['checkpoint'].get('state_dict', scope['checkpoint'])
+    begin = dict.fromkeys(f"'{str(name).partition('.')[0]}.'" for name in names)
+    return (
+        f'init_cfg.prefix must be None or what names in {scope["filename"]} begin with '
+        f'({shortened(list(begin)) or "it has none"}), but is {shown(scope["prefix"])}'
     )
 
 

@@ -10,9 +10,7 @@ from mmdsnas.errors import CheckpointError
 from .mutables import ElasticMutableOP
 from .mutables.weight_parts import part_index
 from .pretrained import is_initialized
-from .weights import differences, shortened
-
-COUNTER = 'num_batches_tracked'
+from .weights import add_counters, differences, shortened
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def share_out(
         return
     wrong, own = [], network.state_dict()
     for name, layout in blocks.items() if is_plain else ():
-        _add_counters(layout.like, plain[name])
+        add_counters(layout.like, plain[name])
         unfit = differences(layout.like, plain[name])
         wrong += [f'{name}.{reason}' for reason in unfit]
         own = {k: w for k, w in own.items() if not k.startswith(f'{name}.')}
@@ -83,7 +81,7 @@ def share_out(
     if not is_plain and not rest:
         wrong = [_nothing_of(next(iter(own)), state_dict, prefix)]
     else:
-        _add_counters(own, rest)
+        add_counters(own, rest)
         wrong += differences(own, rest)
     if wrong:
         raise CheckpointError(
@@ -103,13 +101,6 @@ def _given(state_dict: Mapping[str, Any], head: str) -> dict[str, Any]:
         for key, value in state_dict.items()
         if key.startswith(head) and not key.startswith(f'{head}_candidates.')
     }
-
-
-def _add_counters(like: Mapping[str, Tensor], given: dict[str, Any]) -> None:
-    # Older checkpoints have none.
-    for key, value in like.items():
-        if key.endswith(COUNTER):
-            given.setdefault(key, value.new_zeros((), device='cpu'))
 
 
 def _by_candidate(

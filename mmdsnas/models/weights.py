@@ -14,6 +14,8 @@ from mmdsnas.utils.words import shown
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
+COUNTER = 'num_batches_tracked'
+
 
 def load_weights(
     model: nn.Module, checkpoint: dict[str, Any], path: str | Path
@@ -49,6 +51,13 @@ def differences(own: Mapping[str, Tensor], weights: Mapping[str, Any]) -> list[s
     missing = [key for key in own if key not in weights]
     unexpected = [key for key in weights if key not in own]
     return _unfit(own, weights) + _other_names(missing, unexpected)
+
+
+def add_counters(own: Mapping[str, Tensor], weights: dict[str, Any]) -> None:
+    """Gives weights the counters of BatchNorm, which older checkpoints do not have."""
+    for key, value in own.items():
+        if key.endswith(COUNTER):
+            weights.setdefault(key, value.new_zeros((), device='cpu'))
 
 
 def shortened(names: list[str]) -> str:

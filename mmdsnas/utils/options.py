@@ -105,6 +105,7 @@ def checked_options(function: Callable) -> Callable:
 _MUST = dict(
     int_type='be a whole number',
     float_type='be a finite number',
+    dict_type='be a dict',
     tuple_type='be a list or tuple',
     list_type='be a list or tuple',
     sequence_str='be a list or tuple',

@@ -6,6 +6,7 @@ from mmengine.runner import Runner
 
 from mmdsnas.engine.hooks.stage.choose_child_hook import ChooseChildHook
 from mmdsnas.engine.scoring import OutputDistance
+from mmdsnas.errors import CheckpointError
 from tests.small_choice import SIZE, SIZES, algorithm_of, config_of
 from tests.small_search import run
 from tests.toy_run import Keep, same, state_of
@@ -58,3 +59,23 @@ def test_labels_without_a_limit_are_none(tmp_path):
     lines = [line for line in log.read_text().splitlines() if 'has no effect' in line]
     assert len(lines) == 1 and 'model.distillation has no effect without' in lines[0]
     assert not labels.logits.numel()
+
+
+@pytest.mark.parametrize('given', [True, False])
+def test_a_resumed_run_learns_from_labels_as_before(tmp_path, given):
+    """Only with those of the run; without an option nothing would name it."""
+    options = dict(model__cost=None, train_cfg__max_epochs=2)
+    with_labels, without = dict(tau=2.0), None
+    first, second = (with_labels, without) if given else (without, with_labels)
+    run(config_of(tmp_path, model__distillation=first, **options))
+    again = config_of(
+        tmp_path,
+        model__distillation=second,
+        resume=True,
+        load_from=str(tmp_path / 'epoch_1.pth'),
+        **options,
+    )
+    words = ('given', 'None') if given else ('None', 'given')
+    told = f'^model.distillation must be {words[0]} to resume .*, but is {words[1]};'
+    with pytest.raises(CheckpointError, match=told):
+        run(again)

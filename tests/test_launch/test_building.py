@@ -1,9 +1,10 @@
 """Mistakes in a config: one sentence that names the part, and no trace of the run."""
 
 import pytest
+import torch
 from mmengine.config import Config, DictAction
 
-from mmdsnas.errors import UserError
+from mmdsnas.errors import ConfigError, UserError
 from mmdsnas.launch.building import build_model
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.registry import HOOKS
@@ -145,6 +146,27 @@ def test_a_mistake_is_a_sentence_and_leaves_nothing(tmp_path, options, words):
     for word in words:
         assert word.replace('__', '.') in said
     assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize(
+    'names, told',
+    [
+        (['backbone.a', 'head.b', 'head.c'], "('backbone.', 'head.')"),
+        (['a.x', 'b.x', 'c.x', 'd.x', 'e'], "('a.', 'b.', 'c.' and 2 more)"),
+        ([], '(it has none)'),
+    ],
+)
+@pytest.mark.parametrize('nested', [True, False])
+def test_a_prefix_that_no_weight_has(tmp_path, names, told, nested):
+    weights, file = {name: torch.zeros(1) for name in names}, tmp_path / 'x.pth'
+    torch.save(dict(state_dict=weights) if nested else weights, file)
+    init_cfg = dict(type='Pretrained', checkpoint=str(file), prefix='backbon')
+    with pytest.raises(ConfigError) as raised:
+        run(config_of(tmp_path / 'run', model__architecture__init_cfg=init_cfg))
+    assert str(raised.value) == (
+        f'init_cfg.prefix must be None or what names in {file} begin with {told}, but '
+        "is 'backbon.'."
+    )
 
 
 @HOOKS.register_module(force=True)

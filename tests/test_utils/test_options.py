@@ -96,7 +96,7 @@ def test_values(annotation, allowed, refused):
         (
             int | dict,
             '',
-            "must be a whole number or be a valid dictionary, but is ''",
+            "must be a whole number or be a dict, but is ''",
         ),
         (PartConfig, dict(typ=1), "x of test must have a type, but is {'typ': 1}"),
         (Natural | None, '', "x of test must be a whole number, but is ''"),

@@ -16,7 +16,7 @@ from mmdsnas.utils.options import NonNegative, checked_options
 from ..mutators.most_probable import most_probable_path
 from ..weights import take_what_fits
 from .cost_table import ROUNDING, CostTable, total_costs
-from .costs import Amounts, Limit, in_words, limits_of
+from .costs import Amounts, Limit, given_limits, in_words, limits_of
 from .functional import expected_cost, sampled_cost
 from .multipliers import Multipliers
 
@@ -83,7 +83,9 @@ class CostTerm(nn.Module):
         self.weight = 1e-2 if weight is None else weight
         self.form = form
         if self.limits:
-            self._check_limits(warns=whole is None or whole is table)
+            given = given_limits(limit).items()
+            parts = {name: most(name) for name, n in given if isinstance(n, str)}
+            self._check_limits(parts, warns=whole is None or whole is table)
         self.register_buffer('costs', table.matrix('flops'), persistent=False)
         self.multipliers: Multipliers | None = None
         if self.limits and form == 'adaptive':
@@ -106,8 +108,11 @@ class CostTerm(nn.Module):
         """What counts besides the blocks."""
         return self.table.fixed_part[name] if self.count_fixed_part else 0.0
 
-    def _check_limits(self, warns: bool) -> None:
-        """Refuses limits that no path is within; warns of those that all are within."""
+    def _check_limits(self, parts: Amounts, warns: bool) -> None:
+        """Refuses limits that no path is within; warns of those that all are within.
+
+        ``parts`` are the most that is spent, of the costs that have a limit in percent.
+        """
         own, least = self.count_fixed_part, {}
         for name, limit in self.limits.items():
             self._check_measured(name)
@@ -123,9 +128,9 @@ class CostTerm(nn.Module):
         padding = np.where(np.arange(sizes.max()) < sizes, 0.0, -np.inf)
         if most_probable_path(padding, *self.constraints()) is None:
             raise ConfigError(
-                f'cost.limit is {in_words(self.limits)}, but no path of this search '
-                'space is within: the cheapest path costs at least '
-                f'{in_words(least, own)}.'
+                f'cost.limit is {in_words(self.limits, most=parts)}, but no path of '
+                'this search space is within: the cheapest path costs at least '
+                f'{in_words(least, own, parts)}.'
             )
 
     def _check_measured(self, name: str) -> None:

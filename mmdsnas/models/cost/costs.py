@@ -1,5 +1,6 @@
 """The costs of a network: one record for each, in one table."""
 
+import math
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -20,11 +21,16 @@ from .latency import LatencyMeter
 
 
 def _checked_limit(value: Any) -> Any:
-    parts = re.fullmatch(r'(\d+(?:\.\d+)?)%', value) if isinstance(value, str) else None
+    parts = (
+        re.fullmatch(r'(\d+(?:\.\d+)?) ?%', value) if isinstance(value, str) else None
+    )
     number = float(parts[1]) if parts else value
     fits = isinstance(number, (int, float)) and not isinstance(number, bool)
     if not fits or not 0 < number <= LARGEST:
-        raise ValueError("be above 0, or a part of the most expensive path as '50%'")
+        raise ValueError(
+            'be a number above 0, or a percentage above 0 of what the most expensive '
+            "path costs, such as '50%' or '12.5 %'"
+        )
     return value
 
 
@@ -128,6 +134,13 @@ COSTS: dict[str, Cost] = {
 }
 
 
+def given_limits(limit: Any) -> dict[str, Any]:
+    """What is given as a limit, by cost; a number, or a part, is one on FLOPs."""
+    if limit is None:
+        return {}
+    return dict(limit) if isinstance(limit, Mapping) else dict(flops=limit)
+
+
 def limits_of(limit: Any, most: Callable[[str], float]) -> dict[str, float]:
     """The limits by cost, in the order of ``COSTS``; a number is one on FLOPs.
 
@@ -139,9 +152,7 @@ def limits_of(limit: Any, most: Callable[[str], float]) -> dict[str, float]:
     Raises:
         ConfigError: A limit is on something else than one of ``COSTS``.
     """
-    if limit is None:
-        return {}
-    given = dict(limit) if isinstance(limit, Mapping) else dict(flops=limit)
+    given = given_limits(limit)
     if not set(given) <= set(COSTS):
         raise ConfigError(
             f'cost.limit must be among {", ".join(COSTS)}, but is {shown(limit)}.'
@@ -156,7 +167,25 @@ def limits_of(limit: Any, most: Callable[[str], float]) -> dict[str, float]:
     return {name: amount(name) for name in COSTS if name in given}
 
 
-def in_words(amounts: Mapping[str, float], fixed_part: bool = True) -> str:
-    """``7 MFLOPs and 0.5 million parameters``."""
-    words = ' and '.join(f'{n:.6g} {COSTS[name].unit}' for name, n in amounts.items())
+def in_words(
+    amounts: Mapping[str, float],
+    fixed_part: bool = True,
+    most: Mapping[str, float] | None = None,
+) -> str:
+    """``7 MFLOPs and 0.5 million parameters``.
+
+    Of a cost in ``most``, that of the most expensive path, the part is told, too:
+    ``7 MFLOPs (62.5%)``.
+    """
+    words = ' and '.join(
+        f'{n:.6g} {COSTS[name].unit}{_part(n, (most or {}).get(name))}'
+        for name, n in amounts.items()
+    )
     return words if fixed_part else f'{words} (blocks only, count_fixed_part=False)'
+
+
+def _part(amount: float, most: float | None) -> str:
+    if not most:
+        return ''
+    # Rounded up, so that it is enough as a limit.
+    return f' ({math.ceil(round(1000 * amount / most, 6)) / 10:.12g}%)'

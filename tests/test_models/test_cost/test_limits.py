@@ -79,12 +79,30 @@ def test_a_number_is_a_limit_on_flops():
             'is 21.5 MFLOPs and 112.5 million parameters, .* at least 21.5 MFLOPs and '
             '103 million parameters',
         ),
+        # The cheapest have 21.5 of 32 MFLOPs, and 103 of 117 million parameters.
+        ('50%', r'is 16 MFLOPs \(50%\), .* at least 21.5 MFLOPs \(67.2%\)\.$'),
+        (
+            dict(flops=20, params='87.5 %'),
+            r'is 20 MFLOPs and 102.375 million parameters \(87.5%\), .* at least 21.5 '
+            r'MFLOPs and 103 million parameters \(88.1%\)\.$',
+        ),
         (dict(latency=1.0), r'has latency, so resource_estimator\.latency must say'),
     ],
 )
 def test_limits_out_of_reach(limit, match):
     with pytest.raises(ConfigError, match=match):
         CostTerm(table(), limit=limit)
+
+
+@pytest.mark.parametrize('fixed_part', [True, False])
+def test_the_part_that_is_told_is_enough(fixed_part):
+    for scale in (1.0, 0.7, 1.3):
+        rows = {g: [(scale * f, p) for f, p in row] for g, row in ROWS.items()}
+        options = dict(count_fixed_part=fixed_part)
+        with pytest.raises(ConfigError) as raised:
+            CostTerm(table(rows), limit='1%', **options)
+        (part,) = re.findall(r'\((\d+\.?\d*%)\)(?=.*\.$)', str(raised.value))[1:]
+        CostTerm(table(rows), limit=part, **options)
 
 
 def test_limits_within_reach_together():
@@ -102,7 +120,7 @@ def test_limits_within_reach_together():
         (dict(limit=dict(flop=1.0)), 'among flops, params, latency, but'),
         (
             dict(limit=dict(flops=0)),
-            'limit.flops of CostTerm must be above 0, .*, but is 0',
+            'limit.flops of CostTerm must be a number above 0, .*, but is 0',
         ),
         (
             dict(limit=30, weight=0.1),
@@ -113,7 +131,7 @@ def test_limits_within_reach_together():
             "limit must be one on flops with .* cost.form='sampled'",
         ),
         (dict(limit=dict(params=110), form='expected'), 'limit must be one on flops'),
-        (dict(limit=float('nan')), r"limit of .* part .* as '50%', but is nan"),
+        (dict(limit=float('nan')), r"limit of .* percentage .* '12.5 %', but is nan"),
         (dict(form='mean'), "form of CostTerm must be 'adaptive'.*but is 'mean'"),
         (dict(form=None), 'form of CostTerm must .*, but is None'),
         (dict(weight=-1e-3), r'weight of .* at least 0, but is -0\.001'),
@@ -145,6 +163,7 @@ def test_a_part_of_the_most_expensive_path(fixed_part):
     most = dict(flops=12 + rest[0], params=17 + rest[1])
     for limit, wanted in (
         ('75%', dict(flops=0.75 * most['flops'])),
+        ('75 %', dict(flops=0.75 * most['flops'])),
         ('99.5%', dict(flops=0.995 * most['flops'])),
         (
             dict(params='95%', flops=31),
@@ -161,10 +180,13 @@ def test_a_part_of_the_most_expensive_path(fixed_part):
 
 
 @pytest.mark.parametrize(
-    'limit', ['50', '50 %', '-5%', '0%', '%', 'half', '1e2%', True]
+    'limit', ['50', '50  %', '-5%', '0%', '%', 'half', '1e2%', True]
 )
 def test_what_is_no_part(limit):
-    message = "limit of CostTerm must .*or a part of the most expensive path as '50%'"
+    message = (
+        'limit of CostTerm must be a dict or be a number above 0, or a percentage '
+        "above 0 of what the most expensive path costs, such as '50%' or '12.5 %', but"
+    )
     with pytest.raises(ConfigError, match=message):
         CostTerm(table(), limit=limit)
 

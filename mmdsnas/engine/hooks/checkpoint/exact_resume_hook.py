@@ -10,7 +10,13 @@ from mmdsnas.subnets import check_classes
 from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.utils.random_state import seed_all
 from ..utils import model_of
-from .run_state import changed, check_search_space, rescale_progress, run_state
+from .run_state import (
+    changed,
+    check_distillation,
+    check_search_space,
+    rescale_progress,
+    run_state,
+)
 
 # Weights that another limit or another gradient estimator need not have.
 CHANGEABLE = ('cost_term.multipliers.', 'gradient_estimator.')
@@ -64,6 +70,7 @@ class ExactResumeHook(Hook):
         saved = {**own, **meta_of(checkpoint).get('run', {})}
         if isinstance(model, DSNAS):
             check_search_space(saved['search_space'], own['search_space'], path)
+            check_distillation(without_module(checkpoint['state_dict']), model, path)
         data = getattr(runner.train_dataloader.dataset, 'metainfo', {})
         check_classes(checkpoint, data.get('classes'), path)
         weights = model.state_dict(), without_module(checkpoint['state_dict'])

@@ -22,7 +22,7 @@ waiting gradients          there are none: accumulation ends with an epoch
 What all this presumes is in ``meta['run']``, see :func:`run_state`.
 """
 
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator
 
 import torch
 from mmengine.device import get_device
@@ -125,6 +125,24 @@ def check_search_space(
         'blocks'
     ]
     raise CheckpointError(f'checkpoint {path} is of another search space: {told[0]}.')
+
+
+def check_distillation(weights: Iterable[str], model: DSNAS, path: str) -> None:
+    """Raises a ``CheckpointError`` if a search has soft labels and the other has none.
+
+    Args:
+        weights (Iterable[str]): Names in the checkpoint, whose file is ``path``.
+        model (DSNAS): The search that goes on.
+        path (str): Where the checkpoint is.
+    """
+    had = any(name.startswith('soft_labels.') for name in weights)
+    has = model.soft_labels is not None
+    if had != has:
+        words = 'None', 'given'
+        raise CheckpointError(
+            f'model.distillation must be {words[had]} to resume {path}, as in its run, '
+            f'but is {words[has]}; a new run takes the weights by load_from.'
+        )
 
 
 def rescale_progress(checkpoint: dict[str, Any], iterations_per_epoch: int) -> None:
