@@ -1,37 +1,33 @@
 """Networks made by hand, trained for as long as a search took."""
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, NamedTuple
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import get_world_size, is_main_process
-from mmengine.logging import print_log
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
 
 from mmdsnas.engine.contenders import obvious_paths
-from mmdsnas.engine.whole_network import ACCURACY
-from mmdsnas.engine.whole_network import NAME as WHOLE
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
-from mmdsnas.subnets import what_is_missing
+from mmdsnas.subnets import subnet_of_path, what_is_missing
 from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT, SUBNET_PTH, load_checkpoint
 from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.utils.ranks import on_rank_0
-from mmdsnas.visualization import read_run, report
-from mmdsnas.visualization.csv_files import (
-    read_choice,
-    read_compared,
-    read_predictions,
-    write_compared,
-)
-from mmdsnas.visualization.predictions import CHILD, ComparedNetwork
+from mmdsnas.visualization import read_run
+from mmdsnas.visualization.csv_files import read_choice
+from mmdsnas.visualization.predictions import ComparedNetwork
 from .building import build_model
 from .given_options import Given
+from .installing import put_back
+from .judging import conclude
 from .own_instances import own_instances
 from .plain_config import plain_config
 from .run_options import schedules_of_weights
@@ -39,11 +35,45 @@ from .time_plan import BESIDES
 from .timing import seconds_of_loading, seconds_of_step, side_by_side
 from .training_plan import TrainingPlan
 
-# In the work directory of the search: runs, and what was planned for them.
-FOLDER, FILE = 'compared', 'plan.json'
+# In the work directory of the search: runs, what was planned for them, and, among the
+# runs, what the search left of its choice.
+FOLDER, FILE, SEARCH = 'compared', 'plan.json', 'search'
 # The candidate that leaves a block out; the fewest epochs that own_images takes.
 SKIP, FEWEST_EPOCHS = 'skip', 3
 CHOOSES = 'ChooseChildHook'
+
+
+class Planned(NamedTuple):
+    """How a network made by hand is trained, and its candidate by block."""
+
+    input_size: int
+    epochs: int
+    subnet: dict[str, str]
+
+
+class SearchedChildHook(Hook):
+    """Has a search that goes on find its own choice, whatever took its place.
+
+    Of one that begins, no comparison is known yet. ``mmdsnas.train`` adds it to runs of
+    own images.
+    """
+
+    # After those that refuse a run, before ResumeValidationHook writes the child.
+    priority = 'VERY_LOW'
+
+    def before_train(self, runner) -> None:
+        """Does so."""
+        folder = Path(runner.work_dir)
+        kept = folder / FOLDER / SEARCH
+
+        def begin() -> None:
+            if runner.epoch:
+                put_back(folder, kept)
+                return
+            for file in (folder / FOLDER / FILE, kept / SUBNET_PTH):
+                file.unlink(missing_ok=True)
+
+        on_rank_0(begin, 'put the child of the search back')
 
 
 def check_compare(config: Config, _: Given) -> Config:
@@ -75,12 +105,15 @@ def check_compare(config: Config, _: Given) -> Config:
 def compare(
     config: Config, load_from: str | None, train: Callable[..., Any]
 ) -> list[ComparedNetwork]:
-    """Trains the obvious networks beside a child, and makes the report again.
+    """Trains the obvious networks beside a child, which the winner becomes.
 
     They are the whole network at a smaller size of images; the one without all blocks
     that can be left out; and the nearest of the others, by ``choice.csv``. Each is a
     run of its own in the work directory, of as many epochs as fit into the time that
-    the search took. That of a search that was resumed goes on, too.
+    the search took; the search's choice itself, if it is among them, is not trained
+    again. That of a search that was resumed goes on, too. By the validation
+    :func:`~mmdsnas.launch.judging.child_of` says which is the child: it is installed in
+    the work directory, whose report is made again.
 
     Args:
         config (Config): Of the search that is done.
@@ -88,31 +121,26 @@ def compare(
         train (Callable): :func:`~mmdsnas.launch.runs.train`.
 
     Returns:
-        list[ComparedNetwork]: The whole network as it was tuned, the child and these.
+        list[ComparedNetwork]: The child, the whole network as it was tuned, and these.
     """
     folder, resumes = Path(config.work_dir), bool(config.get('resume'))
-    plan = on_rank_0(lambda: _plan(config, folder, resumes), 'plan the comparison')
-    for name, (size, epochs) in plan.items():
-        own = folder / FOLDER / name
-        goes_on = resumes and (own / LAST_CHECKPOINT).is_file()
-        is_done = partial(_is_done, own, folder)
-        if goes_on and on_rank_0(is_done, 'look for a run'):
+    plan = on_rank_0(lambda: _plan(config, folder), 'plan the comparison')
+    own = on_rank_0(lambda: _own_name(folder, plan), 'look at the child')
+    for name, planned in plan.items():
+        place = folder / FOLDER / name
+        goes_on = resumes and (place / LAST_CHECKPOINT).is_file()
+        is_done = partial(_is_done, place, folder)
+        if name == own or goes_on and on_rank_0(is_done, 'look for a run'):
             continue
-        made = _config_of(config, name, size, epochs, load_from)
+        made = _config_of(config, name, planned.input_size, planned.epochs, load_from)
         # The stages of the search are set by its epochs.
         alone = {'model.pretrain_epochs': 0, 'model.finetune_epochs': 0}
         with own_instances():
-            train(made, own, options=alone, resume=goes_on)
-    rows = [row for row in read_compared(folder) if row.network == WHOLE]
-    rows += filter(None, (_row(folder / FOLDER / name, name) for name in plan))
-    if (child := _row(folder, CHILD)) is not None:
-        rows.insert(0, child)
-    lines = [f'{r.network}, {r.input_size} pixels: {r.accuracy:.2f} %' for r in rows]
-    print_log('\n  '.join(['What was compared:', *lines]), 'current')
-    if is_main_process():
-        write_compared(folder, rows)
-        report(folder)
-    return rows
+            train(made, place, options=alone, resume=goes_on)
+    kept, trained = folder / FOLDER / SEARCH, [name for name in plan if name != own]
+    places = {name: folder / FOLDER / name for name in trained}
+    concluded = partial(conclude, folder, kept, places, own)
+    return on_rank_0(concluded, 'compare the networks')
 
 
 def hand_made(
@@ -140,11 +168,11 @@ def hand_made(
     return {name: found[name] for name in names if name in found}
 
 
-def _plan(config: Config, folder: Path, resumes: bool) -> dict[str, tuple[int, int]]:
-    """Size of the images, and epochs, by the names of the networks."""
+def _plan(config: Config, folder: Path) -> dict[str, Planned]:
+    """What is trained, by the names of the networks; the search's choice among them."""
     file = folder / FOLDER / FILE
-    if resumes and file.is_file():
-        return json.loads(file.read_text())
+    if file.is_file():
+        return {n: Planned(*of) for n, of in json.loads(file.read_text()).items()}
     distances = {row.network: row.distance for row in read_choice(folder)}
     seconds = read_run(folder).seconds * (1 - BESIDES)
     number = config.own_images.num_images / get_world_size()
@@ -155,10 +183,22 @@ def _plan(config: Config, folder: Path, resumes: bool) -> dict[str, tuple[int, i
         for name, (size, path) in hand_made(algorithm, distances).items():
             step = seconds_of_step(algorithm, path, size, loader.batch_size)
             epochs = seconds / (number * side_by_side(step, load, workers))
-            plan[name] = size, max(int(epochs), FEWEST_EPOCHS)
+            subnet = subnet_of_path(algorithm, path)
+            plan[name] = Planned(size, max(int(epochs), FEWEST_EPOCHS), subnet)
+    for name in (*plan, SEARCH):
+        # Of another run, which would be resumed.
+        shutil.rmtree(folder / FOLDER / name, ignore_errors=True)
     with write_atomically(file) as temporary:
         temporary.write_text(json.dumps(plan))
     return plan
+
+
+def _own_name(folder: Path, plan: Mapping[str, Planned]) -> str | None:
+    """The name of a run's child, if it is one of the networks made by hand."""
+    meta = meta_of(load_checkpoint(folder / SUBNET_PTH))
+    own = meta['input_shape'][-1], meta['subnet']
+    names = (n for n, of in plan.items() if own == (of.input_size, of.subnet))
+    return next(names, None)
 
 
 def _config_of(
@@ -192,14 +232,3 @@ def _is_done(own: Path, folder: Path) -> bool:
     meta, wanted = (meta_of(load_checkpoint(f / SUBNET_PTH)) for f in (own, folder))
     tested = 'test_metrics' in meta or 'test_metrics' not in wanted
     return tested and what_is_missing(meta) is None
-
-
-def _row(folder: Path, name: str) -> ComparedNetwork | None:
-    """What a run says of its network; None where it has no accuracy."""
-    meta = meta_of(load_checkpoint(folder / SUBNET_PTH))
-    images = read_predictions(folder)
-    metrics = meta.get('test_metrics') or meta.get('metrics') or {}
-    if ACCURACY not in metrics or not images:
-        return None
-    size, costs = meta['input_shape'][-1], map(meta.get, ('mflops', 'mparams'))
-    return ComparedNetwork(name, size, *costs, metrics[ACCURACY], len(images))

@@ -19,7 +19,7 @@ from mmdsnas.subnets import (
 from mmdsnas.subnets.checkpoint_files import Checkpoints
 from mmdsnas.utils.files import check_writable
 from .building import build_runner, build_training, building
-from .comparing import compare
+from .comparing import SearchedChildHook, compare
 from .given_options import Given
 from .refusals import left_as_it_was
 from .run_config import TEST, TRAIN, WRITTEN, prepared
@@ -90,6 +90,8 @@ def train(
         runner = build_runner(config)
         build_training(runner)
         runner.register_hook(check)
+        if config.get('own_images'):
+            runner.register_hook(SearchedChildHook())
         with building(config, MISTAKES, until=lambda: check.training):
             runner.train()
     if (config.get('own_images') or {}).get('compare'):

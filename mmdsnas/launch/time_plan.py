@@ -1,5 +1,7 @@
 """Fits a search in a pretrained network to some minutes on this machine."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from logging import WARNING
 from typing import Any
@@ -127,7 +129,7 @@ def fit_to_time(config: Config, given: Given) -> Config:
             'pixels: the run will take that.'
         )
         print_log(told, 'current', level=WARNING)
-    own.planned = plan
+    own.planned = {**plan, 'of': _planned_by(config)}
     print_log(
         f'{begin}: {plan["epochs"]} epochs, {plan["tuned"]} of them for the whole '
         f'network; images of {plan["input_size"]} pixels.',
@@ -155,7 +157,7 @@ def _begun(config: Config, given: Given) -> dict[str, Any] | None:
 
 def _plan(config: Config, given: Given) -> dict[str, Any]:
     own, minutes = config.own_images, config.own_images.minutes
-    if (own.get('planned') or {}).get('minutes') == minutes:
+    if (own.get('planned') or {}).get('of') == _planned_by(config):
         # The config is one that a run left.
         return own.planned.to_dict()
     sizes = [own.input_size]
@@ -176,6 +178,19 @@ def _plan(config: Config, given: Given) -> dict[str, Any]:
         epochs=epochs,
         expected=times.seconds(tuned, epochs, number) / 60,
     )
+
+
+def _planned_by(config: Config) -> str:
+    """A mark of what a plan depends on, of a config that it is not applied to yet."""
+    own, model = config.own_images, config.model
+    parts = [
+        *map(own.get, ('minutes', 'num_images', 'given', 'input_size', 'batch_size')),
+        *map(model.get, ('architecture', 'cost', 'input_sizes')),
+        *map(config.get, ('custom_hooks', 'train_dataloader')),
+        get_world_size(),
+    ]
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _apply(config: Config, plan: dict[str, Any], given: Given) -> Config:

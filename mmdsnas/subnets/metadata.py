@@ -79,6 +79,8 @@ class Metadata(TypedDict, total=False):
     test_metrics: dict[str, Any]
     # Whose images the predictions in the work directory are of: 'test' or 'val'.
     predicted_on: Literal['test', 'val']
+    # Of a network made by hand that took the place of the child of a search.
+    network: str
     dataset_meta: DatasetMeta
     # How a child is built, see ``recorded_child_config``.
     child_config: Any

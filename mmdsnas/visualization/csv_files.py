@@ -14,6 +14,8 @@ from .predictions import ComparedNetwork, Competitor, ImagePrediction
 
 PREDICTIONS, CLASSES = 'predictions.csv', 'classes.csv'
 CONFUSION, COMPARED, CHOICE = 'confusion.csv', 'compared.csv', 'choice.csv'
+# A folder with the first three of the validation, where there are those of a test.
+VALIDATION = 'validation'
 # Names of files may have bytes that are no text, and line breaks.
 _TEXT = dict(encoding='utf-8', errors='surrogatepass', newline='')
 

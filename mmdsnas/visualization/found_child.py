@@ -33,6 +33,10 @@ class Child:
     classes: list[str] = field(default_factory=list)
     #: Pixels of an edge of its square images.
     input_size: int | None = None
+    #: Its name, and metrics of its validation, where it is a network made by hand that
+    #: took the place of the search's.
+    network: str = ''
+    validation: dict[str, float] = field(default_factory=dict)
     #: Whether ``predictions.csv`` is of images of ``'test'`` or ``'val'``; ``''``
     #: where there is none of this child.
     predicted_on: str = ''
@@ -76,6 +80,9 @@ def read_child(
             child.blocks = _blocks(checkpoint)
             child.costs, tested = _numbers(meta, UNITS), meta.get('test_metrics', {})
             child.test = _numbers(tested, tested)
+            if child_name := meta.get('network'):
+                metrics = meta.get('metrics', {})
+                child.network, child.validation = child_name, _numbers(metrics, metrics)
             child.classes = recorded_classes(checkpoint)
             child.input_size = recorded_input_size(checkpoint)
             child.predicted_on = meta.get('predicted_on', '')

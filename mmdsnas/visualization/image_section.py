@@ -18,7 +18,13 @@ from .class_accuracy import (
     worst_first,
 )
 from .history import Run
-from .predictions import CHILD, ComparedNetwork, ImagePrediction, unique_names
+from .predictions import (
+    CHILD,
+    SEARCHED,
+    ComparedNetwork,
+    ImagePrediction,
+    unique_names,
+)
 from .summary import flat
 from .thumbnails import thumbnail
 
@@ -51,6 +57,8 @@ class ImageSection:
     #: The child first; only it, if there is nothing to compare it with.
     networks: list[tuple[ComparedNetwork, ClassAccuracy]]
     advice: list[str]
+    #: How the child was decided on, see :func:`decision`.
+    decision: str
 
 
 def image_section(run: Run) -> ImageSection | None:
@@ -67,7 +75,9 @@ def image_section(run: Run) -> ImageSection | None:
     size, percent = run.child.input_size, whole.accuracy
     child = ComparedNetwork(CHILD, size, *costs, percent, len(rows))
     # Its own row in the file is of the same images.
-    others = [n for n in run.compared if n.network != CHILD]
+    for own in (n for n in run.compared if n.is_the(CHILD)):
+        child = child._replace(network=own.network, validation=own.validation)
+    others = [n for n in run.compared if not n.is_the(CHILD)]
     return ImageSection(
         data=run.child.predicted_on,
         whole=whole,
@@ -79,6 +89,7 @@ def image_section(run: Run) -> ImageSection | None:
         unsure=[shown_image(row, folders) for row in most_unsure(rows)],
         networks=[(n, accuracy_of_network(n)) for n in (child, *others)],
         advice=better_networks(child, others),
+        decision=decision([child, *others]),
     )
 
 
@@ -91,9 +102,12 @@ def accuracy_of_network(network: ComparedNetwork) -> ClassAccuracy:
 def better_networks(
     child: ComparedNetwork, networks: Iterable[ComparedNetwork]
 ) -> list[str]:
-    """A sentence for each network that is better at no more MFLOPs than the child."""
+    """A sentence for each network that is better at no more MFLOPs than the child.
+
+    Of those that were judged by the validation no test is asked any more.
+    """
     own, sentences = accuracy_of_network(child), []
-    for network in networks:
+    for network in (n for n in networks if n.validation is None):
         found = accuracy_of_network(network)
         known = None not in (network.mflops, child.mflops)
         if known and network.mflops <= child.mflops and found.accuracy > own.accuracy:
@@ -108,6 +122,26 @@ def better_networks(
                 words += ' The intervals overlap: on other images it may be otherwise.'
             sentences.append(words)
     return sentences
+
+
+def decision(networks: Iterable[ComparedNetwork]) -> str:
+    """How the child was decided on by the validation; empty where nothing was."""
+    judged = [n for n in networks if n.validation is not None]
+    child = next((n for n in judged if n.is_the(CHILD)), None)
+    others = [n for n in judged if n is not child]
+    if child is None or not others:
+        return ''
+    searched = next((n for n in others if n.is_the(SEARCHED)), None)
+    rival = searched or max(others, key=lambda n: n.validation)
+    what = SEARCHED
+    if searched is not None:
+        what = f'{child.network[len(CHILD) + 2 : -1]}, a network made by hand'
+    return (
+        f'The child is {what}: of the networks within one standard error of the best '
+        f'on the validation images it has the fewest MFLOPs. There {rival.network} '
+        f'differs from it by {rival.difference:+.1f} points (standard error '
+        f'{rival.standard_error:.1f}).'
+    )
 
 
 def image_folders(run: Run) -> list[Path]:

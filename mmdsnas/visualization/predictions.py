@@ -10,8 +10,8 @@ from mmdsnas.utils.options import Probability, Text
 Percent = Annotated[float, Field(ge=0, le=100)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
 
-# What the child is called among networks.
-CHILD = 'the child'
+# What these are called among networks; what they are made of may follow in brackets.
+CHILD, SEARCHED = 'the child', "the search's choice"
 
 
 class ImagePrediction(NamedTuple):
@@ -32,7 +32,10 @@ class ImagePrediction(NamedTuple):
 class ComparedNetwork(NamedTuple):
     """A network that was evaluated on the same images as the child.
 
-    The accuracy is in %, of so many images; a cost that is not known is None.
+    The accuracy is in %, of so many images; a cost that is not known is None. Where
+    networks were judged by the images of the validation, ``validation`` is the accuracy
+    there, and ``difference`` that from the child's, in points, with the standard error
+    of the paired difference.
     """
 
     network: Text
@@ -41,6 +44,18 @@ class ComparedNetwork(NamedTuple):
     mparams: Amount
     accuracy: Percent
     images: Annotated[int, Field(ge=1)]
+    validation: Percent | None = None
+    difference: Annotated[float, Field(ge=-100, le=100)] | None = None
+    standard_error: Amount = None
+
+    def is_the(self, kind: str) -> bool:
+        """Whether it is the one that is called so, ``CHILD``, say."""
+        return self.network == kind or self.network.startswith(f'{kind} (')
+
+
+def called(kind: str, made_of: str | None) -> str:
+    """The name of the one of a kind, with what it is made of, if that has a name."""
+    return f'{kind} ({made_of})' if made_of else kind
 
 
 class Competitor(NamedTuple):

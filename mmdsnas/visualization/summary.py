@@ -116,6 +116,9 @@ def _images(options: dict[str, Any]) -> str:
 
 
 def _last(run: Run, name: str) -> str:
+    if run.child.network:
+        # The curve is that of the search's choice.
+        return _digits(run.child.validation.get(name), 2)
     return _digits(run.val[name].values[-1] if name in run.val else None, 2)
 
 

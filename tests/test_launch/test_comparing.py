@@ -1,20 +1,30 @@
 """Networks made by hand beside the child of a search."""
 
 import json
+from contextlib import suppress
 
 import pytest
+from mmengine.config import Config
 
-from mmdsnas import train
+from mmdsnas import load_child, train
 from mmdsnas.errors import ConfigError
-from mmdsnas.launch import comparing
+from mmdsnas.launch import comparing, judging
 from mmdsnas.launch.building import build_model
-from mmdsnas.launch.comparing import FILE, FOLDER, check_compare, hand_made
+from mmdsnas.launch.comparing import FILE, FOLDER, Planned, check_compare, hand_made
 from mmdsnas.launch.given_options import Given
 from mmdsnas.launch.own_images import apply_plan
 from mmdsnas.launch.own_instances import own_instances
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.launch.training_plan import TrainingPlan
-from mmdsnas.visualization.csv_files import read_compared
+from mmdsnas.subnets import what_is_missing
+from mmdsnas.subnets.checkpoint import load_checkpoint, save_checkpoint
+from mmdsnas.visualization.csv_files import (
+    VALIDATION,
+    read_compared,
+    read_predictions,
+)
+from mmdsnas.visualization.predictions import SEARCHED
+from tests.killing import Killed
 from tests.pretrained import CLASSES, write_config, write_folder
 
 LIMIT = {'model.cost.limit': '60%'}
@@ -84,43 +94,98 @@ def test_they_have_what_was_planned(config, options):
     assert again.train_dataloader.dataset.pipeline[1].scale == 48
 
 
+@pytest.mark.parametrize(
+    'size, subnet, own',
+    [
+        (32, dict(b='full'), 'full'),
+        (64, dict(b='full'), None),
+        (32, dict(b='e3'), None),
+    ],
+)
+def test_searched_one_is_not_trained_again(tmp_path, monkeypatch, size, subnet, own):
+    """By its size and its candidates, whatever led to them."""
+    meta = dict(subnet=subnet, input_shape=(1, 3, size, size))
+    save_checkpoint(dict(meta=meta, state_dict={}), tmp_path / 'subnet.pth')
+    plan = {n: Planned(32, 3, dict(b=n)) for n in ('full', 'skip')}
+    trained, told = [], []
+    monkeypatch.setattr(comparing, '_plan', lambda *args: plan)
+    monkeypatch.setattr(comparing, '_config_of', lambda config, name, *args: name)
+    monkeypatch.setattr(comparing, 'conclude', lambda *args: told.extend(args))
+    config = Config(dict(work_dir=str(tmp_path)))
+    comparing.compare(config, None, lambda name, *args, **kwargs: trained.append(name))
+    assert trained == [name for name in plan if name != own]
+    places = {name: tmp_path / FOLDER / name for name in trained}
+    assert told[2:] == [places, own]
+
+
 @pytest.mark.slow
 def test_they_are_trained_beside_the_child(config, options, tmp_path, monkeypatch):
     # The shortest runs.
     monkeypatch.setattr(comparing, 'seconds_of_step', lambda *args: 1e6)
-    trained = []
+    trained, work = [], tmp_path / 'run'
 
-    def run(**kwargs):
+    def run(most=3, **kwargs):
+        """Trains; dies before it trains one network more than it may."""
         trained.clear()
         of_network = comparing._config_of
 
         def note(*args):
+            if len(trained) == most:
+                raise Killed
             trained.append(args[1])
             return of_network(*args)
 
         with own_instances(), monkeypatch.context() as patch:
             patch.setattr(comparing, '_config_of', note)
-            train(config, work, options={**options, **LIMIT, **COMPARE}, **kwargs)
+            with suppress(Killed):
+                train(config, work, options={**options, **LIMIT, **COMPARE}, **kwargs)
 
-    work = tmp_path / 'run'
-    run()
+    def child():
+        return load_checkpoint(work / 'subnet.pth')
+
+    run(most=1)
+    searched = child()
     plan = json.loads((work / FOLDER / FILE).read_text())
-    assert trained == list(plan) and len(trained) == 3
-    assert {epochs for _, epochs in plan.values()} == {3}
-    rows = read_compared(work)
-    assert [row.network for row in rows] == ['the child', 'the whole network', *trained]
+    size, subnet = searched['meta']['input_shape'][-1], searched['meta']['subnet']
+    own = [n for n, (s, _, of) in plan.items() if (s, of) == (size, subnet)]
+    hand_made = [name for name in plan if name not in own]
+    assert len(plan) == 3 and {epochs for _, epochs, _ in plan.values()} == {3}
+    assert trained == hand_made[:1]
+    # Whichever it is, it takes the child's place.
+    monkeypatch.setattr(judging, 'child_of', lambda networks: [*networks][1])
+    run(resume=True)
+    assert trained == hand_made[1:]
+    winner, rows = hand_made[0], read_compared(work)
+    names = [f'the child ({winner})', 'the whole network', SEARCHED, *hand_made[1:]]
+    assert [row.network.removesuffix(f' ({"".join(own)})') for row in rows] == names
     assert {row.images for row in rows} == {3 * len(CLASSES)}
     sizes = {row.network: row.input_size for row in rows}
     assert sizes['the whole network'] == 64
-    assert all(sizes[name] == size for name, (size, _) in plan.items())
+    assert all(sizes[name] == plan[name][0] for name in hand_made[1:])
     whole = rows[1].mflops
     assert all(row.mflops <= 0.6 * whole for row in rows if row is not rows[1])
+    # Judged by four images, and evaluated on six others.
+    judged = [row for row in rows if row is not rows[1]]
+    assert all(row.validation % 25 == 0 for row in judged)
+    assert len(read_predictions(work / VALIDATION)) == 4
+    kept = load_checkpoint(work / FOLDER / 'search' / 'subnet.pth')
+    assert kept['meta'] == searched['meta']
+    installed = child()
+    assert installed['meta']['network'] == winner
+    assert installed['meta']['subnet'] == plan[winner][2]
+    assert what_is_missing(installed['meta']) is None
     page = (work / 'report.html').read_text()
-    assert 'skip+full' in page
+    assert f'The child is {winner}, a network made by hand' in page
+    assert load_child(work).training is False
     # What is done is not done again; what is missing is.
-    (work / FOLDER / 'full' / 'subnet.pth').unlink()
+    (work / FOLDER / hand_made[1] / 'subnet.pth').unlink()
     run(resume=True)
-    assert trained == ['full'] and read_compared(work) == rows
+    assert trained == hand_made[1:2] and read_compared(work) == rows
+    assert child()['meta'] == installed['meta']
+    # A run that begins anew has no plan, and no child of another one.
+    run(most=0)
+    assert 'network' not in child()['meta'] and trained == []
+    assert not (work / FOLDER / hand_made[1]).exists()
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.launch import time_plan
 from mmdsnas.launch.building import build_model
 from mmdsnas.launch.given_options import Given
-from mmdsnas.launch.run_config import WRITTEN, load_config, prepared
+from mmdsnas.launch.run_config import TRAIN, WRITTEN, load_config, prepared
 from mmdsnas.launch.time_plan import Times, fit_to_time
 from tests.pretrained import CHILD, SEARCH, write_config, write_folder
 
@@ -166,6 +166,44 @@ def test_a_config_that_a_run_left_has_its_plan(images, measured):
     more = {'own_images.input_size': 32}
     again = fit_to_time(load_config(config, more), Given(more))
     assert measured[2:] == [32] and told(again)[0] == 32
+
+
+@pytest.mark.parametrize(
+    'more',
+    [
+        {'model.cost.limit': '30%'},
+        {'custom_hooks': [dict(type='ChooseChildHook', num_batches=64)]},
+        {'train_dataloader.num_workers': 0},
+        {'own_images.batch_size': 4},
+    ],
+)
+def test_a_left_plan_is_for_what_it_was_planned(images, measured, more):
+    """It also depends on what a step costs, and on how much is scored."""
+    options = {'model.cost.limit': '50%', 'own_images.batch_size': 2}
+    config = fitted(images, options)
+    fit_to_time(load_config(config), Given())
+    assert len(measured) == 1
+    fit_to_time(load_config(config, more), Given(more))
+    assert len(measured) == 2
+
+
+def test_a_left_file_has_its_plan(tmp_path, images, measured, monkeypatch):
+    """By all steps of a run, with smaller images than those that are read."""
+    monkeypatch.setattr(time_plan, 'SIZES', (48, 32))
+    monkeypatch.setattr(time_plan, 'FEWEST_EPOCHS', 1e6)
+    steps = [step for step in TRAIN if step.__name__ != 'check_installed']
+    folder = {'work_dir': str(tmp_path)}
+    config = prepared(SEARCH, steps, Given({'data_root': images, **folder}))
+    config.dump(tmp_path / 'left.py')
+    again = prepared(tmp_path / 'left.py', steps, Given(folder))
+    assert measured == [64, 48, 32] and told(again) == told(config)
+
+
+def test_a_left_plan_is_for_as_many_images(tmp_path, images, measured):
+    config = fitted(images)
+    more = {'data_root': write_folder(tmp_path / 'more', train=6, val=1)}
+    fit_to_time(load_config(config, more), Given(more))
+    assert len(measured) == 2
 
 
 @pytest.mark.parametrize('planned', [{}, [], 'x', dict(epochs='3')])

@@ -24,6 +24,7 @@ from mmdsnas.subnets import (
 from mmdsnas.subnets.checkpoint import SUBNET_PTH, SUBNET_YAML, load_checkpoint
 from mmdsnas.subnets.metadata import Metadata, meta_of
 from mmdsnas.utils.ranks import on_rank_0
+from mmdsnas.visualization.csv_files import VALIDATION
 from mmdsnas.visualization.tables import child_table
 from ...evaluation import KEY, evaluate_child, has_test_data
 from ...prediction_collector import PredictionCollector
@@ -48,6 +49,7 @@ class ExportChildHook(Hook):
     What the child says of each image of that evaluation, or of the last validation
     where there are no such data, is left as ``predictions.csv``, ``classes.csv`` and
     ``confusion.csv``, if it classifies; ``predicted_on`` of ``meta`` tells which.
+    Beside those of a test the folder ``validation`` has those of the validation.
     """
 
     _training = False
@@ -66,8 +68,8 @@ class ExportChildHook(Hook):
         self._predictions = PredictionCollector()
 
     def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        """Keeps what was said of a batch, where there are no data of a test."""
-        if self._training and not self._tests:
+        """Keeps what was said of a batch."""
+        if self._training:
             self._predictions.add(outputs)
 
     def after_val_epoch(self, runner, metrics=None) -> None:
@@ -108,9 +110,10 @@ class ExportChildHook(Hook):
     ) -> None:
         self._exported_epoch = runner.epoch
         is_predicted = False
-        if validated is not None and not self._tests:
-            folder = Path(runner.work_dir)
-            is_predicted = self._predictions.write(validated.dataloader, folder)
+        if validated is not None:
+            folder = Path(runner.work_dir, VALIDATION if self._tests else '')
+            is_written = self._predictions.write(validated.dataloader, folder)
+            is_predicted = is_written and not self._tests
         if not is_main_process():
             return
         extra = dict(
