@@ -130,12 +130,13 @@ def _plan(
 ) -> tuple[int, int, int]:
     """Epochs of a row in all, of the whole network, and of search."""
     config = load_config(CONFIG, options)
-    whole = times[OTHERS[0].name]
+    whole = times[time_name(OTHERS[0], None)]
     if row.network is not None:
-        return max(round(EPOCHS * whole / times[time_name(row, limit)]), 1), 0, 0
+        epochs = row.part * EPOCHS * whole / times[time_name(row, limit)]
+        return max(round(epochs), 1), 0, 0
     if row.from_nothing:
         # Two paths a step.
-        child = PATHS * times[row.name]
+        child = PATHS * times[time_name(row, None)]
         return max(round(EPOCHS * whole / child), FEWEST), 0, 0
     algorithm, number = build_model(config), config.own_images.num_images
     hook = config.custom_hooks[0]
