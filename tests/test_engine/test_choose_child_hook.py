@@ -51,7 +51,7 @@ def saved(work, epoch):
 def chosen(tmp_path_factory):
     """A run that chooses, with small images as the only ones within the limit."""
     work = tmp_path_factory.mktemp('chosen') / 'work'
-    runner = run(config_of(work, model__cost=dict(limit='28%')))
+    runner = run(config_of(work, model__cost=dict(limit='17.5%')))
     return runner.model, work
 
 
@@ -63,7 +63,8 @@ def test_the_child_is_within_the_limit_at_its_size(chosen):
     limit = algorithm.cost_term.limits['flops']
     found = {(line['input_size'], line['path']) for line in lines}
     assert len(found) == len(lines) > 4
-    assert all(float(line['mflops']) <= limit for line in lines)
+    # To four places.
+    assert all(float(line['mflops']) < limit + 5e-5 for line in lines)
     winner = (str(algorithm.child_edge), ' '.join(child.values()))
     assert winner in found and algorithm.child_edge < SIZE
     # Three finalists, of which two were trained on; nobody else was.
