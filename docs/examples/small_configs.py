@@ -39,7 +39,6 @@ MORE = {
         'custom_hooks.0.num_batches=1',
         'custom_hooks.0.num_paths=2',
         'custom_hooks.0.num_finalists=2',
-        'custom_hooks.0.steps=1',
     ),
     'random_': ('default_hooks.select_child.strategy.num_paths=2',),
     'spos_supernet': (
