@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 import mmdsnas
 from mmdsnas.datasets import ImageFolder
 from mmdsnas.engine import HandMadeChildHook
+from mmdsnas.engine.contenders import TRIAL_PART
 from mmdsnas.launch.building import build_model
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.launch.time_plan import Times, scored_images
@@ -144,7 +145,7 @@ def _plan(
     part = algorithm.cost_term.limits['flops'] / algorithm.whole_cost['flops']
     planned = Times(
         *(whole, 0.0, 0, part, scored_images(algorithm, images)),
-        trials=hook.get('trial_part', 0.1),
+        trials=hook.get('trial_part', TRIAL_PART),
     )
     tuned, epochs = planned.epochs(EPOCHS * number * whole, number)
     # Epochs of the search stage take two paths a step, of all costs.

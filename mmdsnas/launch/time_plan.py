@@ -11,6 +11,7 @@ from mmengine.device import get_device
 from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 
+from mmdsnas.engine.contenders import TRIAL_PART
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import COSTS, DSNAS
 from mmdsnas.subnets.metadata import meta_of, recorded_image_size
@@ -226,7 +227,7 @@ def _measure(config: Config, num_images: float) -> Times:
         workers=loader.get('num_workers', 0),
         part=min(limits.get('flops', whole['flops']) / whole['flops'], 1.0),
         scored=scored_images(algorithm, scored),
-        trials=sum(hook.get('trial_part', 0.1) for hook in chooses),
+        trials=sum(hook.get('trial_part', TRIAL_PART) for hook in chooses),
     )
 
 

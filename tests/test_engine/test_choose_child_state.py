@@ -50,9 +50,11 @@ def test_averages_begin_anew_at_the_winner(tmp_path, update_buffers):
     assert seen['steps'] == 0 and same(seen['averages'], seen['search'])
 
 
-def test_labels_without_a_limit_are_none(tmp_path):
+@pytest.mark.parametrize('cost', [None, dict(limit='100%')])
+def test_labels_of_the_network_itself_are_none(tmp_path, cost):
+    """It is the child where no limit is below what it costs."""
     config = config_of(
-        tmp_path, model__cost=None, train_cfg__max_epochs=2, log_level='INFO'
+        tmp_path, model__cost=cost, train_cfg__max_epochs=2, log_level='INFO'
     )
     labels = run(config).model.soft_labels
     (log,) = tmp_path.glob('*/*.log')

@@ -16,6 +16,7 @@ from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.visualization.csv_files import CHOICE, write_choice
 from mmdsnas.visualization.predictions import Competitor
 from ...contenders import (
+    TRIAL_PART,
     Contender,
     finalists,
     obvious_paths,
@@ -84,7 +85,7 @@ class ChooseChildHook(Hook):
         num_paths: Count = 20,
         num_finalists: Count = 4,
         num_held_out: Count = 8,
-        trial_part: Fraction = 0.1,
+        trial_part: Fraction = TRIAL_PART,
         scale: Positive = 0.1,
     ) -> None:
         self.num_batches, self.num_paths = num_batches, num_paths
@@ -108,12 +109,13 @@ class ChooseChildHook(Hook):
         labels = algorithm.soft_labels
         if labels is None:
             return
-        if algorithm.cost_term.limits or len(labels.logits):
+        if not _allows_whole(algorithm) or len(labels.logits):
             check_labels(runner, algorithm)
         else:
             runner.logger.info(
-                'model.distillation has no effect without model.cost.limit: the child '
-                'is the network itself, whose labels teach it nothing.'
+                'model.distillation has no effect without model.cost.limit below the '
+                'cost of the network itself: that is the child, whose labels teach it '
+                'nothing.'
             )
 
     def before_train_epoch(self, runner) -> None:
@@ -122,10 +124,9 @@ class ChooseChildHook(Hook):
         if runner.epoch != algorithm.pretrain_epochs:
             return
         keep_whole_network(runner)
-        first = algorithm.first_path()
-        if algorithm.child_edge == algorithm.edge and algorithm.cost_term.allows(first):
+        if _allows_whole(algorithm):
             # Nothing is better than the network itself.
-            self._settle(algorithm, first)
+            self._settle(algorithm, algorithm.first_path())
             return
         with averaged_weights(runner), random_states_kept(runner.seed):
             if algorithm.soft_labels is not None:
@@ -198,6 +199,12 @@ class ChooseChildHook(Hook):
 
     def _logits(self, scores: dict[str, list[float]]) -> dict[str, list[float]]:
         return {group: [-s / self.scale for s in own] for group, own in scores.items()}
+
+
+def _allows_whole(algorithm: DSNAS) -> bool:
+    """Whether the network itself is within the limits, if there are any."""
+    is_full = algorithm.child_edge == algorithm.edge
+    return is_full and algorithm.cost_term.allows(algorithm.first_path())
 
 
 def _tell(runner: Runner, contenders: list[Contender], winner: Contender) -> None:
