@@ -21,6 +21,7 @@ class Row:
         network (str, optional): Made by hand, see ``HandMadeChildHook``; None: it is
             searched.
         search_epochs (int): Of the search stage.
+        tuned (int): Epochs of the whole network; 0: as many as for a user.
         from_nothing (bool): Whether it is the search without a pretrained network.
         part (float): Of the time that the others have.
         options (tuple): More options of the config.
@@ -29,15 +30,18 @@ class Row:
     name: str
     network: str | None = None
     search_epochs: int = 0
+    tuned: int = 0
     from_nothing: bool = False
     part: float = 1.0
     options: tuple[tuple[str, Any], ...] = ()
 
 
+DISTILLATION = (('model.distillation', dict(loss_weight=1.0)),)
 # Of both limits; the others, of networks that no limit fits, are trained once.
 ROWS = (
     Row('search'),
-    Row('with distillation', options=(('model.distillation', dict(loss_weight=1.0)),)),
+    # Its teacher has to know more than one epoch teaches.
+    Row('with distillation', tuned=4, options=DISTILLATION),
     Row('with a search stage', search_epochs=2),
     Row('whole network, smaller images', 'full'),
     Row('all blocks left out that can be', 'skip+full'),

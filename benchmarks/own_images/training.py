@@ -130,7 +130,7 @@ def _plan(
     options: dict[str, Any], row: Row, limit: str | None, times: dict[str, float]
 ) -> tuple[int, int, int]:
     """Epochs of a row in all, of the whole network, and of search."""
-    config = load_config(CONFIG, options)
+    config = load_config(CONFIG, options | dict(row.options))
     whole = times[time_name(OTHERS[0], None)]
     if row.network is not None:
         epochs = row.part * EPOCHS * whole / times[time_name(row, limit)]
@@ -143,14 +143,17 @@ def _plan(
     hook = config.custom_hooks[0]
     images = hook['num_batches'] * config.train_dataloader.batch_size
     part = algorithm.cost_term.limits['flops'] / algorithm.whole_cost['flops']
+    labels = number if config.model.get('distillation') else 0
     planned = Times(
-        *(whole, 0.0, 0, part, scored_images(algorithm, images)),
+        *(whole, 0.0, 0, part, scored_images(algorithm, images) + labels),
         trials=hook.get('trial_part', TRIAL_PART),
     )
     tuned, epochs = planned.epochs(EPOCHS * number * whole, number)
+    more = max(row.tuned - tuned, 0)
     # Epochs of the search stage take two paths a step, of all costs.
-    epochs -= round(row.search_epochs * SEARCH_STEP * planned.whole / planned.child)
-    return epochs + row.search_epochs, tuned, row.search_epochs
+    others = more + row.search_epochs * SEARCH_STEP
+    epochs -= round(others * planned.whole / planned.child)
+    return epochs + more + row.search_epochs, tuned + more, row.search_epochs
 
 
 def _schedule(row: Row, epochs: int, tuned: int, searched: int) -> dict[str, Any]:

@@ -26,9 +26,9 @@ from .timing import seconds_of_loading, seconds_of_step, side_by_side
 OPTION = 'own_images.minutes'
 # Images may be smaller than they are, so that there is time for as many epochs.
 SIZES, FEWEST_EPOCHS, MOST_EPOCHS = (128, 96, 64), 6, 100
-# Parts of the time: what goes by besides all steps, and, at most and in whole epochs,
-# the tuning of the network.
-BESIDES, TUNED, MOST_TUNED = 0.05, 0.15, 4
+# Parts of the time: what goes by besides all steps; at most and in whole epochs, the
+# tuning of the network; at least, where images can be smaller, the child's epochs.
+BESIDES, TUNED, MOST_TUNED, ALONE = 0.05, 0.1, 4, 0.7
 # Of a step of the whole network: what a step takes however little its path costs, and
 # a forward pass; of networks of 10 to 100 % of the MFLOPs, on a CPU.
 CONSTANT, FORWARD = 0.15, 1 / 3
@@ -44,8 +44,8 @@ class Times:
         workers (int): Processes that load images beside the training.
         part (float): Of the whole network's MFLOPs, what the child may have; 1 where
             other costs alone are limited.
-        scored (float): Images times candidates that are scored, those of small images
-            as a part of large ones.
+        scored (float): Forward passes of the whole network, in images, that the choice
+            of the child takes; those of small images as a part of large ones.
         trials (float): Of the child's steps, those of all trials of finalists.
     """
 
@@ -71,7 +71,7 @@ class Times:
         """Epochs for tuning, and all epochs, that some time is enough for."""
         tuned = TUNED * seconds / (num_images * self.whole)
         tuned = int(min(max(tuned, 1), MOST_TUNED))
-        left = seconds * (1 - BESIDES) - self._choosing(num_images)
+        left = seconds * (1 - BESIDES) - FORWARD * self.step * self.scored
         left = left / num_images - tuned * self.whole
         return tuned, tuned + max(int(left / (self.child * (1 + self.trials))), 1)
 
@@ -79,11 +79,7 @@ class Times:
         """Of so many epochs, and of all that lies between them."""
         alone = (epochs - tuned) * self.child * (1 + self.trials)
         trained = num_images * (tuned * self.whole + alone)
-        return (trained + self._choosing(num_images)) / (1 - BESIDES)
-
-    def _choosing(self, num_images: float) -> float:
-        # Soft labels, and on average half of a network for each candidate.
-        return FORWARD * self.step * (num_images + self.scored / 2)
+        return (trained + FORWARD * self.step * self.scored) / (1 - BESIDES)
 
 
 def fit_to_time(config: Config, given: Given) -> Config:
@@ -161,16 +157,17 @@ def _plan(config: Config, given: Given) -> dict[str, Any]:
     if (own.get('planned') or {}).get('of') == _planned_by(config):
         # The config is one that a run left.
         return own.planned.to_dict()
-    sizes = [own.input_size]
-    if 'input_size' not in own.given:
-        sizes += [size for size in SIZES if size < own.input_size]
+    smaller = SIZES if 'input_size' not in own.given else ()
+    sizes = [own.input_size, *(size for size in smaller if size < own.input_size)]
     number = own.num_images / get_world_size()
     for size in sizes:
         tried = dict(input_size=size, tuned=1, epochs=2)
         times = _measure(_apply(Config(config.to_dict()), tried, given), number)
         tuned, epochs = times.epochs(60 * minutes, number)
         epochs = min(epochs, MOST_EPOCHS)
-        if 60 * minutes > FEWEST_EPOCHS * number * (times.whole + times.child) / 2:
+        alone = (epochs - tuned) * number * times.child
+        enough = FEWEST_EPOCHS * number * (times.whole + times.child) / 2
+        if 60 * minutes > enough and (not times.scored or alone > ALONE * 60 * minutes):
             break
     return dict(
         minutes=minutes,
@@ -217,16 +214,16 @@ def _measure(config: Config, num_images: float) -> Times:
         for hook in config.get('custom_hooks') or ()
         if type_name(hook) == 'ChooseChildHook' and limit is not None
     ]
-    scored = sum(
-        min(hook.get('num_batches', 8) * loader.batch_size, num_images)
-        for hook in chooses
-    )
+    images = sum(hook.get('num_batches', 8) * loader.batch_size for hook in chooses)
+    scored = scored_images(algorithm, min(images, num_images))
+    if chooses and config.model.get('distillation'):
+        scored += num_images
     return Times(
         step=step,
         load=load,
         workers=loader.get('num_workers', 0),
         part=min(limits.get('flops', whole['flops']) / whole['flops'], 1.0),
-        scored=scored_images(algorithm, scored),
+        scored=scored,
         trials=sum(hook.get('trial_part', TRIAL_PART) for hook in chooses),
     )
 
@@ -242,8 +239,10 @@ def _measure_nothing(config: Config) -> None:
 
 
 def scored_images(algorithm: DSNAS, images: float) -> float:
-    """Attribute ``scored`` of :class:`Times`, for some images."""
+    """Attribute ``scored`` of :class:`Times`, but soft labels, for some images."""
     # About in proportion to the edge, not to the area: layers of few pixels are slow.
     sizes = algorithm.input_sizes or [algorithm.edge]
     parts = sum(size / algorithm.edge for size in sizes)
-    return parts * images * sum(size - 1 for size in algorithm.cost_table.sizes)
+    candidates = sum(size - 1 for size in algorithm.cost_table.sizes)
+    # The other half is computed once for all.
+    return parts * images * candidates / 2

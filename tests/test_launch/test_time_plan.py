@@ -49,13 +49,13 @@ def told(config):
 def test_how_many_epochs():
     times = Times(step=1e-3, load=0, workers=0, part=1.0, scored=0, trials=0)
     assert times.whole == times.child == 1e-3
-    # Of 100 s: 95 without what goes by besides, 0.33 for the labels.
-    tuned, epochs = times.epochs(100, 1000)
-    assert (tuned, epochs) == (4, 4 + 90)
+    # Of 100 s: 95 without what goes by besides, a tenth of 20 for the tuning.
+    assert times.epochs(100.001, 1000) == (4, 4 + 91)
+    assert times.epochs(20, 1000) == (2, 2 + 17)
     assert times.epochs(0.1, 1000) == (1, 2)
-    assert times.seconds(4, 94, 1000) == pytest.approx((94 + 1 / 3) / 0.95)
-    assert times.seconds(4, 94, 1000) <= 100 < times.seconds(4, 95, 1000)
-    smaller = Times(step=1e-3, load=0, workers=0, part=0.5, scored=0, trials=0)
+    assert times.seconds(4, 94, 1000) == pytest.approx(94 / 0.95)
+    # Scores of half of the network, a third of a step each.
+    smaller = Times(step=1e-3, load=0, workers=0, part=0.5, scored=1000, trials=0)
     assert smaller.child == pytest.approx(0.575e-3)
     assert smaller.seconds(1, 3, 1000) == pytest.approx((1 + 2 * 0.575 + 1 / 3) / 0.95)
     tried = replace(smaller, trials=0.25)
@@ -84,9 +84,27 @@ def test_smaller_images_where_time_is_short(tmp_path, images, measured, capfd):
     config.own_images.update(input_size=128, num_images=20_000)
     config = fit_to_time(config, Given({'data_root': images, **options}))
     assert measured == [128, 96, 64]
-    assert told(config) == (64, 1, 3)
+    assert told(config) == (64, 1, 4)
     assert config.train_dataloader.dataset.pipeline[1].scale == 64
     assert config.model.resource_estimator.input_shape == (1, 3, 64, 64)
+
+
+@pytest.mark.parametrize('scored, size', [(0, 128), (1e5, 128), (2e5, 96), (1e6, 64)])
+def test_smaller_images_where_the_choice_takes_long(
+    tmp_path, images, monkeypatch, scored, size
+):
+    def measure(config, num_images):
+        step = 1e-3 * (config.own_images.input_size / 128) ** 2
+        return Times(step, load=0, workers=0, part=0.5, scored=scored, trials=0)
+
+    monkeypatch.setattr(time_plan, '_measure', measure)
+    options = {'own_images.minutes': 5, 'own_images.input_size': None}
+    config = load_config(SEARCH, {'data_root': images, **options})
+    config.work_dir = str(tmp_path)
+    config.own_images.update(input_size=128, num_images=10_000)
+    config = fit_to_time(config, Given({'data_root': images, **options}))
+    # Of 300 s 285 without what goes by besides, 20 or 30 for the tuning, 33 for 1e5.
+    assert told(config)[0] == size
 
 
 def test_it_says_that_the_time_is_too_short(tmp_path, images, measured, caplog):
@@ -256,5 +274,5 @@ def test_steps_are_timed(tmp_path, images):
     assert times.step > 0 and times.load > 0
     assert times.part == pytest.approx(0.6)
     # Images of three sizes, which count by their edges.
-    assert times.workers == 0 and times.scored % (10 * (1 + 0.75 + 0.5)) == 0
+    assert times.workers == 0 and 2 * times.scored % (10 * (1 + 0.75 + 0.5)) == 0
     assert times.scored > 0

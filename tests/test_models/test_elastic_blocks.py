@@ -3,10 +3,11 @@ import torch
 import torch.nn as nn
 from efficientnet_lite_pytorch import EfficientNet
 from mmcls.models import MobileNetV2
+from mmcv.cnn.bricks import Conv2dAdaptivePadding
 from mmengine.runner import load_checkpoint
 
 from mmdsnas.errors import CheckpointError, ConfigError
-from mmdsnas.models import EfficientNetLite, elastic_blocks
+from mmdsnas.models import EfficientNetLite, efficientnet_lite, elastic_blocks
 from mmdsnas.models.efficientnet_lite import load_from_package, network_names
 from mmdsnas.models.elastic_blocks import convolutions, weights_of
 from mmdsnas.models.mutables import blocks_of
@@ -246,3 +247,18 @@ def test_efficientnet_lite_is_that_of_its_package(arch):
     images = torch.randn(1, 3, edge, edge)
     theirs.eval(), ours.eval()
     assert torch.equal(ours(images)[-1], theirs.extract_features(images))
+
+
+@torch.no_grad()
+def test_convolutions_pad_by_themselves_where_both_sides_get_as_much(monkeypatch):
+    ours = trained('lite')
+    with monkeypatch.context() as patch:
+        patch.setattr(efficientnet_lite, '_pad_in_place', lambda network: None)
+        theirs = EfficientNetLite()
+    theirs.load_state_dict(ours.state_dict())
+    ours.eval(), theirs.eval()
+    images = torch.randn(2, 3, 75, 52)
+    assert torch.equal(ours(images)[-1], theirs(images)[-1])
+    padded = [m for m in ours.modules() if isinstance(m, Conv2dAdaptivePadding)]
+    # The stem, and each stage that halves the image.
+    assert [conv.stride for conv in padded] == 5 * [(2, 2)]
