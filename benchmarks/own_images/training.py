@@ -16,11 +16,10 @@ from torch.utils.data import DataLoader
 import mmdsnas
 from mmdsnas.datasets import ImageFolder
 from mmdsnas.engine import HandMadeChildHook
-from mmdsnas.engine.contenders import TRIAL_PART
 from mmdsnas.launch.building import build_model
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.launch.time_plan import Times, scored_images
-from mmdsnas.registry import DATASETS
+from mmdsnas.registry import DATASETS, HOOKS
 from mmdsnas.utils.data_sets import pipeline_of
 from .rows import LIMITS, OTHERS, ROWS, Row, time_name
 
@@ -140,13 +139,13 @@ def _plan(
         child = PATHS * times[time_name(row, None)]
         return max(round(EPOCHS * whole / child), FEWEST), 0, 0
     algorithm, number = build_model(config), config.own_images.num_images
-    hook = config.custom_hooks[0]
-    images = hook['num_batches'] * config.train_dataloader.batch_size
+    hook = HOOKS.build(config.custom_hooks[0])
+    images = hook.num_batches * config.train_dataloader.batch_size
     part = algorithm.cost_term.limits['flops'] / algorithm.whole_cost['flops']
     labels = number if config.model.get('distillation') else 0
     planned = Times(
         *(whole, 0.0, 0, part, scored_images(algorithm, images) + labels),
-        trials=hook.get('trial_part', TRIAL_PART),
+        trials=hook.trial_part,
     )
     tuned, epochs = planned.epochs(EPOCHS * number * whole, number)
     more = max(row.tuned - tuned, 0)

@@ -7,8 +7,6 @@ from mmdsnas.models.mutators.grouped_mutator import Path
 
 # Finalists have at least such a part of the costliest contender's MFLOPs.
 FULL = 0.75
-# Of the child's steps, those of all trials of finalists, if nothing else is said.
-TRIAL_PART = 0.1
 
 
 @dataclass

@@ -11,9 +11,9 @@ from mmengine.device import get_device
 from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 
-from mmdsnas.engine.contenders import TRIAL_PART
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import COSTS, DSNAS
+from mmdsnas.registry import HOOKS
 from mmdsnas.subnets.metadata import meta_of, recorded_image_size
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.random_state import random_states_kept
@@ -210,11 +210,11 @@ def _measure(config: Config, num_images: float) -> Times:
         load = seconds_of_loading(config)
     limits, whole = algorithm.cost_term.limits, algorithm.whole_cost
     chooses = [
-        hook
+        HOOKS.build(hook)
         for hook in config.get('custom_hooks') or ()
         if type_name(hook) == 'ChooseChildHook' and limit is not None
     ]
-    images = sum(hook.get('num_batches', 8) * loader.batch_size for hook in chooses)
+    images = sum(hook.num_batches * loader.batch_size for hook in chooses)
     scored = scored_images(algorithm, min(images, num_images))
     if chooses and config.model.get('distillation'):
         scored += num_images
@@ -224,7 +224,7 @@ def _measure(config: Config, num_images: float) -> Times:
         workers=loader.get('num_workers', 0),
         part=min(limits.get('flops', whole['flops']) / whole['flops'], 1.0),
         scored=scored,
-        trials=sum(hook.get('trial_part', TRIAL_PART) for hook in chooses),
+        trials=sum(hook.trial_part for hook in chooses),
     )
 
 

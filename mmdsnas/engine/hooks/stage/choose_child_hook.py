@@ -16,7 +16,6 @@ from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.visualization.csv_files import CHOICE, write_choice
 from mmdsnas.visualization.predictions import Competitor
 from ...contenders import (
-    TRIAL_PART,
     Contender,
     finalists,
     obvious_paths,
@@ -85,7 +84,7 @@ class ChooseChildHook(Hook):
         num_paths: Count = 20,
         num_finalists: Count = 4,
         num_held_out: Count = 8,
-        trial_part: Fraction = TRIAL_PART,
+        trial_part: Fraction = 0.1,
         scale: Positive = 0.1,
     ) -> None:
         self.num_batches, self.num_paths = num_batches, num_paths
