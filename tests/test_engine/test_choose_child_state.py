@@ -4,9 +4,12 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
+from mmdsnas.engine.hooks.stage import choose_child_hook
 from mmdsnas.engine.hooks.stage.choose_child_hook import ChooseChildHook
 from mmdsnas.engine.scoring import OutputDistance
+from mmdsnas.engine.trials import Trials
 from mmdsnas.errors import CheckpointError
+from mmdsnas.models.mutables import blocks_of
 from tests.small_choice import SIZE, SIZES, algorithm_of, config_of
 from tests.small_search import run
 from tests.toy_run import Keep, same, state_of
@@ -48,6 +51,42 @@ def test_averages_begin_anew_at_the_winner(tmp_path, update_buffers):
     runner.register_hook(Keep('before_train_epoch', keep, 99), 99)
     runner.train()
     assert seen['steps'] == 0 and same(seen['averages'], seen['search'])
+
+
+def unlike_first(algorithm):
+    """Norms of smaller candidates that are not those of the first, and how many."""
+    unlike, number = [], 0
+    for op in blocks_of(algorithm.architecture).values():
+        first = op.candidate('full').state_dict()
+        for choice in op.choices[1:]:
+            for name, own in op.candidate(choice).state_dict().items():
+                if '.bn.' in name:
+                    number += 1
+                    like = first[name][: len(own)] if own.dim() else first[name]
+                    unlike += [] if torch.equal(own, like) else [name]
+    return unlike, number
+
+
+@pytest.mark.parametrize('ema', [None, dict(type='EMAHook', momentum=0.3)])
+def test_smaller_candidates_begin_with_tuned_normalization(tmp_path, monkeypatch, ema):
+    seen = []
+
+    class Distance(OutputDistance):
+        def __init__(self, algorithm, batches):
+            seen.append(unlike_first(algorithm))
+            super().__init__(algorithm, batches)
+
+    class Tried(Trials):
+        def __init__(self, runner, *args):
+            seen.append(unlike_first(runner.model))
+            super().__init__(runner, *args)
+
+    monkeypatch.setattr(choose_child_hook, 'OutputDistance', Distance)
+    monkeypatch.setattr(choose_child_hook, 'Trials', Tried)
+    more = dict(default_hooks__ema=ema) if ema else {}
+    run(config_of(tmp_path, dict(num_batches=1), train_cfg__max_epochs=2, **more))
+    assert len(seen) == 2 and all(not unlike for unlike, _ in seen)
+    assert all(number > 10 for _, number in seen)
 
 
 @pytest.mark.parametrize('cost', [None, dict(limit='100%')])

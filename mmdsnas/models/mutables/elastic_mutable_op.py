@@ -1,5 +1,6 @@
 from typing import Any, Mapping
 
+import torch
 import torch.nn as nn
 from torch import Tensor
 from torch.nn.modules.batchnorm import _NormBase
@@ -9,7 +10,14 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.registry import MODELS
 from mmdsnas.utils.options import checked_options
 from .one_hot_mutable_op import Candidates, OneHotMutableOP
-from .weight_parts import Index, WeightPart, share, unshare, weight_parts
+from .weight_parts import (
+    Index,
+    WeightPart,
+    part_index,
+    share,
+    unshare,
+    weight_parts,
+)
 
 # Normalization is each candidate's own: what it normalizes differs.
 OWN = (_NormBase, nn.GroupNorm, nn.LayerNorm)
@@ -85,6 +93,25 @@ class ElasticMutableOP(OneHotMutableOP):
                     f'{error}.'
                 ) from error
         return parts
+
+    @torch.no_grad()
+    def inherit_normalization(self) -> None:
+        """Gives smaller candidates what the first one normalizes by.
+
+        Where the first one was trained alone, theirs fits other weights than they have.
+        Layers stay that the first one has no counterpart of.
+        """
+        owner = dict(self.candidate(self._owner).named_modules())
+        for choice in self.choices[1:]:
+            for path, module in self.candidate(choice).named_modules():
+                whole = owner.get(path)
+                if not isinstance(module, OWN) or type(whole) is not type(module):
+                    continue
+                larger = whole.state_dict()
+                for name, own in module.state_dict().items():
+                    like = larger.get(name, own)
+                    if all(n <= m for n, m in zip(own.shape, like.shape)):
+                        own.copy_(like[part_index(like.shape, own.shape)])
 
     def parameters_of(self, choice: str) -> list[nn.Parameter]:
         """See ``OneHotMutableOP``; what is shared is among them as a whole."""

@@ -153,6 +153,32 @@ def test_other_candidates_may_be_among_them():
     assert all(p.grad is None for p in plain.parameters())
 
 
+def test_smaller_candidates_inherit_normalization():
+    others = dict(
+        # One with more channels in a place, one without weights, one of another class.
+        wide=InvertedResidual(4, 4, 16, 5),
+        bare=InvertedResidual(4, 4, 8, 5, norm_cfg=dict(type='BN', affine=False)),
+        other=InvertedResidual(4, 4, 8, 5, norm_cfg=dict(type='GN', num_groups=2)),
+    )
+    op = ElasticMutableOP(nn.ModuleDict(dict(large=InvertedResidual(4, 4, 12, 5))))
+    op._candidates.update(dict(small=InvertedResidual(4, 4, 8, 3), **others))
+    large = op.candidate('large')
+    for tensor in (*large.parameters(), *large.buffers()):
+        tensor.data = torch.rand(tensor.shape).to(tensor.dtype)
+    before = {k: v.clone() for k, v in op.state_dict().items()}
+    op.inherit_normalization()
+    place, names = 'depthwise_conv.bn', ('weight', 'bias', 'running_mean')
+    for name in names:
+        whole = large.get_submodule(place).state_dict()[name]
+        small = op.candidate('small').get_submodule(place).state_dict()[name]
+        assert torch.equal(small, whole[:8])
+    bare = op.candidate('bare').get_submodule(place)
+    assert torch.equal(bare.running_var, large.get_submodule(place).running_var[:8])
+    stays = [k for k in before if '.large.' in k or '.other.' in k or '.conv.' in k]
+    stays += [f'_candidates.wide.{place}.{name}' for name in names]
+    assert all(torch.equal(op.state_dict()[k], before[k]) for k in stays)
+
+
 def searched(cls=ElasticMutableOP):
     torch.manual_seed(0)
     large, small = (nn.Sequential(nn.Linear(6, n), nn.Linear(n, 6)) for n in (8, 4))

@@ -7,6 +7,7 @@ from mmengine.runner import Runner
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
+from mmdsnas.models.mutables import ElasticMutableOP, blocks_of
 from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.files import going_on
@@ -41,7 +42,8 @@ class ChooseChildHook(Hook):
 
     1. The network says its soft labels of the training images, if the child is to
        learn from them (``distillation`` of ``DSNAS``).
-    2. At each of the ``input_sizes`` every candidate is scored by what the outputs lose
+    2. Smaller candidates that share its weights get what it normalizes by, too. At each
+       of the ``input_sizes`` every candidate is scored by what the outputs lose
        when it alone is put in, see ``OutputDistance``. ``log p`` starts in proportion
        to minus the score, so that the most probable path within the limits is the one
        with the smallest sum of scores: the integer program of Puzzle (arXiv
@@ -127,7 +129,9 @@ class ChooseChildHook(Hook):
             # Nothing is better than the network itself.
             self._settle(algorithm, algorithm.first_path())
             return
+        _inherit_normalization(algorithm)
         with averaged_weights(runner), random_states_kept(runner.seed):
+            _inherit_normalization(algorithm)
             if algorithm.soft_labels is not None:
                 images = images_of(runner.train_dataloader.dataset)
                 algorithm.soft_labels.set(labels_of(runner, algorithm), images)
@@ -198,6 +202,13 @@ class ChooseChildHook(Hook):
 
     def _logits(self, scores: dict[str, list[float]]) -> dict[str, list[float]]:
         return {group: [-s / self.scale for s in own] for group, own in scores.items()}
+
+
+def _inherit_normalization(algorithm: DSNAS) -> None:
+    """Lets smaller candidates begin with what the network was tuned to."""
+    for block in blocks_of(algorithm.architecture).values():
+        if isinstance(block, ElasticMutableOP):
+            block.inherit_normalization()
 
 
 def _allows_whole(algorithm: DSNAS) -> bool:
