@@ -41,6 +41,8 @@ def check_labels(runner: Runner, algorithm: DSNAS) -> None:
             'model.distillation must have no batch_augments in the data preprocessor: '
             'the labels are those of single images, which it mixes.'
         )
+    for data in (runner.train_dataloader.dataset, _as_tested(runner)):
+        _check_place(data)
     with no_side_effects(algorithm):
         _try_images(runner.train_dataloader, algorithm)
     labels = algorithm.soft_labels
@@ -55,9 +57,9 @@ def check_labels(runner: Runner, algorithm: DSNAS) -> None:
         )
 
 
-def _try_images(loader: DataLoader, algorithm: DSNAS) -> None:
+def _check_place(data: Dataset) -> None:
     with telling('the images of train_dataloader cannot be loaded'):
-        first = loader.dataset[0]
+        first = data[0]
     sample = first.get('data_samples') if isinstance(first, dict) else None
     if sample is None or 'sample_idx' not in sample:
         given = f'gives a {type(first).__name__} without data_samples'
@@ -65,9 +67,21 @@ def _try_images(loader: DataLoader, algorithm: DSNAS) -> None:
             given = f'packs {", ".join(sample.metainfo_keys()) or "none"}'
         raise ConfigError(
             'model.distillation must have training images that say their place, by '
-            'sample_idx in meta_keys of the transform that packs them, but '
+            'sample_idx in meta_keys of the transforms that pack them, in '
+            'train_dataloader and in val_dataloader, but '
             f'train_dataloader.dataset {given}.'
         )
+
+
+def _as_tested(runner: Runner) -> Dataset:
+    """The images that are trained on, with the transforms of the validation."""
+    config = copy.deepcopy(runner.cfg.train_dataloader)
+    (data,) = data_sets(config).values()
+    data['pipeline'] = pipeline_of(runner.cfg.val_dataloader)
+    return runner.build_dataloader(config, runner.seed).dataset
+
+
+def _try_images(loader: DataLoader, algorithm: DSNAS) -> None:
     with telling('the network has no loss of images of train_dataloader'):
         data = algorithm.data_preprocessor(some_images(loader, 2), False)
         path, edge = algorithm.first_path(), data['inputs'].shape[-1]
@@ -92,16 +106,13 @@ def images_of(data: Dataset) -> Tensor:
 
 def labels_of(runner: Runner, algorithm: DSNAS) -> Tensor:
     """Logits of all training images, as they are tested, by their places."""
-    config = copy.deepcopy(runner.cfg.train_dataloader)
-    (data,) = data_sets(config).values()
-    data['pipeline'] = pipeline_of(runner.cfg.val_dataloader)
-    built = runner.build_dataloader(config, runner.seed)
+    given = runner.train_dataloader
     # All images in their order, in each process: they are looked at once.
     loader = DataLoader(
-        built.dataset,
-        config.get('batch_size', 1),
-        num_workers=built.num_workers,
-        collate_fn=built.collate_fn,
+        _as_tested(runner),
+        runner.cfg.train_dataloader.get('batch_size', 1),
+        num_workers=given.num_workers,
+        collate_fn=given.collate_fn,
     )
     places, logits = [], []
     with no_side_effects(algorithm):

@@ -4,7 +4,7 @@ from typing import Any, Sequence
 
 from mmengine.runner import Runner
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from mmdsnas.utils.random_state import random_states_kept
 from .contenders import Contender
@@ -37,7 +37,8 @@ class Trials:
         order = list(loader.batch_sampler)
         held_out = max(min(num_held_out, len(order) // 2), 1)
         # Of a single batch there is nothing to hold out.
-        self._loader, self._order = loader, order[held_out:] or order
+        left = _without(loader.dataset, order[:held_out], order[held_out:])
+        self._loader, self._order = loader, left or order
         with random_states_kept(runner.seed):
             self._held_out = [*batches_of(loader, order[:held_out])]
         self._start = self._copy()
@@ -72,6 +73,20 @@ class Trials:
     def _copy(self) -> Weights:
         weights = algorithm_of(self.runner).state_dict()
         return {name: tensor.clone() for name, tensor in weights.items()}
+
+
+def _without(
+    dataset: Dataset, gone: Sequence[Sequence[int]], order: Sequence[Sequence[int]]
+) -> list[Sequence[int]]:
+    """Batches without the images of others, which a data set may repeat."""
+    if not hasattr(dataset, 'dataset'):
+        return [*order]
+    # A data set around one tells the places of its images there.
+    places = [dataset.get_data_info(k)['sample_idx'] for k in range(len(dataset))]
+    known = {places[k] for batch in gone for k in batch}
+    left = [[k for k in batch if places[k] not in known] for batch in order]
+    # Of a single image there is no BatchNorm.
+    return [batch for batch in left if len(batch) > 1]
 
 
 def batches_of(loader: DataLoader, order: Sequence[Sequence[int]]) -> DataLoader:

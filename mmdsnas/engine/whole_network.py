@@ -7,12 +7,12 @@ from mmengine.runner import Runner
 
 from mmdsnas.utils.files import going_on
 from mmdsnas.visualization.csv_files import write_compared
-from mmdsnas.visualization.predictions import ComparedNetwork
+from mmdsnas.visualization.predictions import WHOLE, ComparedNetwork
 from .evaluation import evaluate, has_test_data, no_side_effects
 from .hooks.checkpoint.ema_hook import averaged_weights
 from .hooks.utils import algorithm_of
 
-NAME, ACCURACY = 'the whole network', 'accuracy/top1'
+ACCURACY = 'accuracy/top1'
 
 
 def keep_whole_network(runner: Runner) -> None:
@@ -32,8 +32,8 @@ def keep_whole_network(runner: Runner) -> None:
         return
     images = len(loop.dataloader.dataset)
     costs = [cost[name] for name in ('flops', 'params')]
-    row = ComparedNetwork(NAME, edge, *costs, accuracy, images)
-    runner.logger.info(f'{NAME}: {accuracy:.2f} % of {images} images are right.')
+    row = ComparedNetwork(WHOLE, edge, *costs, accuracy, images)
+    runner.logger.info(f'{WHOLE}: {accuracy:.2f} % of {images} images are right.')
     if is_main_process():
         with going_on():
             write_compared(Path(runner.work_dir), [row])

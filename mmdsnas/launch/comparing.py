@@ -22,7 +22,7 @@ from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.utils.ranks import on_rank_0
 from mmdsnas.visualization import read_run
-from mmdsnas.visualization.csv_files import read_choice
+from mmdsnas.visualization.csv_files import CHOICE, COMPARED, read_choice
 from mmdsnas.visualization.predictions import ComparedNetwork
 from .building import build_model
 from .given_options import Given
@@ -54,8 +54,8 @@ class Planned(NamedTuple):
 class SearchedChildHook(Hook):
     """Has a search that goes on find its own choice, whatever took its place.
 
-    Of one that begins, no comparison is known yet. ``mmdsnas.train`` adds it to runs of
-    own images.
+    Of one that begins, no choice and no comparison is known yet. ``mmdsnas.train`` adds
+    it to runs of own images.
     """
 
     # After those that refuse a run, before ResumeValidationHook writes the child.
@@ -70,7 +70,8 @@ class SearchedChildHook(Hook):
             if runner.epoch:
                 put_back(folder, kept)
                 return
-            for file in (folder / FOLDER / FILE, kept / SUBNET_PTH):
+            of_others = (folder / CHOICE, folder / COMPARED, folder / FOLDER / FILE)
+            for file in (*of_others, kept / SUBNET_PTH):
                 file.unlink(missing_ok=True)
 
         on_rank_0(begin, 'put the child of the search back')
@@ -82,6 +83,7 @@ def check_compare(config: Config, _: Given) -> Config:
     if not own.get('compare'):
         return config
     hooks = [type_name(hook) for hook in config.get('custom_hooks') or ()]
+    backends = (config.get('visualizer') or {}).get('vis_backends') or ()
     needs = {
         'a search in a pretrained network (own_images.pretrained)': (
             own.get('pretrained') and CHOOSES in hooks
@@ -90,8 +92,14 @@ def check_compare(config: Config, _: Given) -> Config:
             (config.model.get('cost') or {}).get('limit') is not None
         ),
         'a validation': config.get('val_cfg') is not None,
-        'default_hooks.report, which tells how long the search took': (
-            (config.get('default_hooks') or {}).get('report') is not None
+        **{
+            f'default_hooks.{name}, which tells how long the search took': (
+                (config.get('default_hooks') or {}).get(name) is not None
+            )
+            for name in ('report', 'logger')
+        },
+        'a LocalVisBackend of the visualizer, which keeps the times': (
+            'LocalVisBackend' in map(type_name, backends)
         ),
     }
     for need, there in needs.items():

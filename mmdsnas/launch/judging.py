@@ -8,7 +8,6 @@ import numpy as np
 from mmengine.logging import print_log
 
 from mmdsnas.engine.whole_network import ACCURACY
-from mmdsnas.engine.whole_network import NAME as WHOLE
 from mmdsnas.subnets.checkpoint import SUBNET_PTH, SUBNET_YAML, load_checkpoint
 from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.visualization import report
@@ -22,6 +21,7 @@ from mmdsnas.visualization.image_section import decision
 from mmdsnas.visualization.predictions import (
     CHILD,
     SEARCHED,
+    WHOLE,
     ComparedNetwork,
     called,
 )

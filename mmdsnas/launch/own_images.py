@@ -129,7 +129,7 @@ def apply_plan(
     config.own_images.update(plan._asdict())
     lr = f'optim_wrapper.{"architecture." * is_search(config)}optimizer.lr'
     scale = config.get('auto_scale_lr') or {}
-    if scale.get('base_batch_size') and given.value(lr) is None:
+    if scale.get('base_batch_size') and not (given.value(lr) and given.auto_scale_lr):
         # The learning rate is that of this batch now.
         scale.base_batch_size = plan.batch_size
 

@@ -54,7 +54,6 @@ class Group(TypedDict, total=False):
 
 
 class Planned(TypedDict):
-    minutes: Positive
     input_size: Count
     tuned: Count
     epochs: Count

@@ -94,6 +94,7 @@ def fit_to_time(config: Config, given: Given) -> Config:
     """
     own = config.get('own_images') or {}
     if own.get('minutes') is None:
+        own.pop('planned', None)
         return config
     if 'pretrain_epochs' not in config.model or not own.get('pretrained'):
         raise ConfigError(
@@ -119,14 +120,14 @@ def fit_to_time(config: Config, given: Given) -> Config:
     else:
         plan = on_rank_0(lambda: _plan(config, given), 'plan the epochs')
         begin = f'For {own.minutes:g} minutes on this machine'
-    if plan['expected'] > own.minutes:
+    if plan.get('expected', 0) > own.minutes:
         told = (
             f'{OPTION} is {own.minutes:g}, but one epoch of each stage takes about '
             f'{plan["expected"]:.2g} minutes with images of {plan["input_size"]} '
             'pixels: the run will take that.'
         )
         print_log(told, 'current', level=WARNING)
-    own.planned = {**plan, 'of': _planned_by(config)}
+    own.planned = {**plan, 'of': _planned_by(config)} if 'expected' in plan else None
     print_log(
         f'{begin}: {plan["epochs"]} epochs, {plan["tuned"]} of them for the whole '
         f'network; images of {plan["input_size"]} pixels.',
@@ -143,13 +144,9 @@ def _begun(config: Config, given: Given) -> dict[str, Any] | None:
     size, plan = recorded_image_size(checkpoint), meta_of(checkpoint).get('plan')
     if not size or not plan or not 0 < plan['pretrain_epochs'] < plan['max_epochs']:
         return None
-    return dict(
-        minutes=own.minutes,
-        input_size=own.input_size if 'input_size' in own.given else size,
-        tuned=plan['pretrain_epochs'],
-        epochs=plan['max_epochs'],
-        expected=0.0,
-    )
+    size = own.input_size if 'input_size' in own.given else size
+    tuned, epochs = plan['pretrain_epochs'], plan['max_epochs']
+    return dict(input_size=size, tuned=tuned, epochs=epochs)
 
 
 def _plan(config: Config, given: Given) -> dict[str, Any]:
@@ -167,10 +164,10 @@ def _plan(config: Config, given: Given) -> dict[str, Any]:
         epochs = min(epochs, MOST_EPOCHS)
         alone = (epochs - tuned) * number * times.child
         enough = FEWEST_EPOCHS * number * (times.whole + times.child) / 2
-        if 60 * minutes > enough and (not times.scored or alone > ALONE * 60 * minutes):
+        is_long = epochs == MOST_EPOCHS or alone > ALONE * 60 * minutes
+        if 60 * minutes > enough and (is_long or not times.scored):
             break
     return dict(
-        minutes=minutes,
         input_size=size,
         tuned=tuned,
         epochs=epochs,
@@ -183,9 +180,10 @@ def _planned_by(config: Config) -> str:
     own, model = config.own_images, config.model
     parts = [
         *map(own.get, ('minutes', 'num_images', 'given', 'input_size', 'batch_size')),
-        *map(model.get, ('architecture', 'cost', 'input_sizes')),
+        *map(model.get, ('architecture', 'cost', 'distillation', 'input_sizes')),
         *map(config.get, ('custom_hooks', 'train_dataloader')),
         get_world_size(),
+        get_device(),
     ]
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -209,20 +207,24 @@ def _measure(config: Config, num_images: float) -> Times:
         step = seconds_of_step(algorithm, path, edge, loader.batch_size)
         load = seconds_of_loading(config)
     limits, whole = algorithm.cost_term.limits, algorithm.whole_cost
+    part = min(limits.get('flops', whole['flops']) / whole['flops'], 1.0)
+    # Within its limit the network itself is the child.
+    others = isinstance(limit, dict) and set(limit) != {'flops'}
     chooses = [
         HOOKS.build(hook)
         for hook in config.get('custom_hooks') or ()
-        if type_name(hook) == 'ChooseChildHook' and limit is not None
+        if type_name(hook) == 'ChooseChildHook' and (part < 1 or others)
     ]
     images = sum(hook.num_batches * loader.batch_size for hook in chooses)
     scored = scored_images(algorithm, min(images, num_images))
     if chooses and config.model.get('distillation'):
-        scored += num_images
+        # In each process those of all images.
+        scored += config.own_images.num_images
     return Times(
         step=step,
         load=load,
         workers=loader.get('num_workers', 0),
-        part=min(limits.get('flops', whole['flops']) / whole['flops'], 1.0),
+        part=part,
         scored=scored,
         trials=sum(hook.trial_part for hook in chooses),
     )

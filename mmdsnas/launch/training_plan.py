@@ -32,7 +32,7 @@ class TrainingPlan(NamedTuple):
 def plan_for(num_images: int, size: Sequence[int]) -> TrainingPlan:
     """What suits an amount of data, if nothing else is known of it.
 
-    The input is the images' median short edge, rounded up to a multiple of 32, from
+    The input is the smaller one of the medians, rounded up to a multiple of 32, from
     64 to 128 pixels. The batch is the largest power of two from 16 to 64 with at
     least 16 steps an epoch. The epochs show 64,000 images to the network, but are
     from 20 to 80. So the 1,438 digits of scikit-learn get what their own config has.

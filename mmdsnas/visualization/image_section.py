@@ -21,6 +21,7 @@ from .history import Run
 from .predictions import (
     CHILD,
     SEARCHED,
+    WHOLE,
     ComparedNetwork,
     ImagePrediction,
     unique_names,
@@ -104,10 +105,12 @@ def better_networks(
 ) -> list[str]:
     """A sentence for each network that is better at no more MFLOPs than the child.
 
-    Of those that were judged by the validation no test is asked any more.
+    Of those that were judged by the validation no test is asked any more; of the whole
+    network as it was tuned nothing is left to be taken.
     """
     own, sentences = accuracy_of_network(child), []
-    for network in (n for n in networks if n.validation is None):
+    others = (n for n in networks if n.validation is None and not n.is_the(WHOLE))
+    for network in others:
         found = accuracy_of_network(network)
         known = None not in (network.mflops, child.mflops)
         if known and network.mflops <= child.mflops and found.accuracy > own.accuracy:

@@ -12,6 +12,7 @@ Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
 
 # What these are called among networks; what they are made of may follow in brackets.
 CHILD, SEARCHED = 'the child', "the search's choice"
+WHOLE = 'the whole network'
 
 
 class ImagePrediction(NamedTuple):

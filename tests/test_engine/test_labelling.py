@@ -124,6 +124,10 @@ PACKED = dict(type='mmcls.PackClsInputs', meta_keys=())
             r'sample_idx .* train_dataloader\.dataset packs none\.$',
         ),
         (
+            dict(val_dataloader__dataset__pipeline=[PACKED]),
+            r'sample_idx .* in val_dataloader, but .* packs none\.$',
+        ),
+        (
             dict(val_dataloader__dataset__pipeline=[]),
             r'have a validation, .* val_dataloader\.dataset\.pipeline has none\.$',
         ),

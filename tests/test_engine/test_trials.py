@@ -83,3 +83,22 @@ def test_images_that_judge_are_not_trained_on(tmp_path, num_held_out):
     with still(algorithm), algorithm.executing(path, 8):
         logits = algorithm(inputs, mode='tensor')
     assert losses[1] == pytest.approx(F.cross_entropy(logits, labels).item(), 1e-5)
+
+
+@pytest.mark.slow
+def test_images_that_judge_are_not_trained_on_where_they_are_repeated(tmp_path):
+    again = dict(type='RepeatDataset', times=3)
+    options = dict(model__distillation=None, train_dataloader__dataset=again)
+    config = config_of(tmp_path, model__distillation=None)
+    again['dataset'] = config.train_dataloader.dataset
+    runner = Runner.from_cfg(config_of(tmp_path, **options))
+    loader, seen = train_loader(runner, 'this test'), []
+    data = loader.dataset.dataset
+    data.prepare = data.prepare_data
+    data.prepare_data = lambda place: seen.append(place) or data.prepare(place)
+    trials = Trials(runner, loader, 2, 9)
+    held_out = set(seen)
+    seen.clear()
+    path = dict(zip(runner.model.mutator.free, PATHS['a']))
+    trials.train(Contender('a', 8, path, 1.0, 0.0, []), 0)
+    assert held_out < set(range(24)) and set(seen) == set(range(24)) - held_out

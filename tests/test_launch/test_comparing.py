@@ -53,6 +53,14 @@ def config(tmp_path):
             'without a validation',
         ),
         ({**LIMIT, 'default_hooks.report': None}, 'without default_hooks.report'),
+        ({**LIMIT, 'default_hooks.logger': None}, 'without default_hooks.logger'),
+        (
+            {
+                **LIMIT,
+                'visualizer.vis_backends': [dict(type='TensorboardVisBackend')],
+            },
+            'without a LocalVisBackend',
+        ),
         (
             {**LIMIT, 'own_images.pretrained': None},
             'without a search in a pretrained network',

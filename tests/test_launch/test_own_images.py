@@ -4,7 +4,7 @@ from mmengine.config import Config
 from mmdsnas.errors import ConfigError
 from mmdsnas.launch.given_options import Given
 from mmdsnas.launch.own_images import apply_plan
-from mmdsnas.launch.run_config import load_config
+from mmdsnas.launch.run_config import LOADED, load_config, prepared
 from mmdsnas.launch.training_plan import TrainingPlan, plan_for
 from mmdsnas.utils.data_sets import LOADERS
 from mmdsnas.utils.paths import find_config
@@ -200,10 +200,15 @@ def test_the_learning_rate_is_scaled_once(images):
         assert optimizer.lr == pytest.approx(0.1 * 16 / 128)
         assert config.auto_scale_lr.base_batch_size == 16
         apply_plan(config, TrainingPlan(64, 9, 16), Given(options))
-    # One that is given is that of the batch that is given with it.
+    # One that is given stays, also where the config is loaded again.
     lr = {'optim_wrapper.architecture.optimizer.lr': 0.3}
     config = load_config(SEARCH, {**options, **lr})
-    assert config.optim_wrapper.architecture.optimizer.lr == 0.3
+    for loaded in (config, load_config(config)):
+        assert loaded.optim_wrapper.architecture.optimizer.lr == 0.3
+    assert config.auto_scale_lr.base_batch_size == 16
+    # It is that of the batch that is given with it, where it is to be scaled.
+    given = Given({**options, **lr}, auto_scale_lr=True)
+    config = prepared(SEARCH, LOADED, given)
     assert config.auto_scale_lr.base_batch_size == 128
 
 

@@ -70,7 +70,6 @@ def test_epochs_are_fitted(images, measured):
     # Enough time for the largest images, and for no more epochs than make sense.
     assert measured == [64] and told(config) == (64, 4, 100)
     assert config.param_scheduler.architecture[0].periods == [4, 96]
-    assert config.own_images.planned.minutes == 20
     # What is dumped with the config.
     assert config.own_images.planned.epochs == 100
     # They are done sooner than in the minutes: 10 images.
@@ -105,6 +104,20 @@ def test_smaller_images_where_the_choice_takes_long(
     config = fit_to_time(config, Given({'data_root': images, **options}))
     # Of 300 s 285 without what goes by besides, 20 or 30 for the tuning, 33 for 1e5.
     assert told(config)[0] == size
+
+
+def test_enough_time_for_most_epochs_is_enough_for_the_largest_images(
+    tmp_path, images, monkeypatch
+):
+    times = Times(1e-3, load=0, workers=0, part=0.5, scored=1e3, trials=0)
+    monkeypatch.setattr(time_plan, '_measure', lambda config, num_images: times)
+    options = {'own_images.minutes': 20, 'own_images.input_size': None}
+    config = load_config(SEARCH, {'data_root': images, **options})
+    config.work_dir = str(tmp_path)
+    config.own_images.update(input_size=128, num_images=500)
+    config = fit_to_time(config, Given({'data_root': images, **options}))
+    # The child's 96 epochs take half a minute.
+    assert told(config) == (128, 4, 100)
 
 
 def test_it_says_that_the_time_is_too_short(tmp_path, images, measured, caplog):
@@ -203,6 +216,13 @@ def test_a_left_plan_is_for_what_it_was_planned(images, measured, more):
     assert len(measured) == 1
     fit_to_time(load_config(config, more), Given(more))
     assert len(measured) == 2
+
+
+def test_epochs_that_are_not_planned_have_no_plan(images, measured):
+    config = fitted(images)
+    options = {'own_images.minutes': None}
+    again = fit_to_time(load_config(config, options), Given(options))
+    assert 'planned' not in again.own_images
 
 
 def test_a_left_file_has_its_plan(tmp_path, images, measured, monkeypatch):

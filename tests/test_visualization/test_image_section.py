@@ -172,6 +172,8 @@ def test_a_network_to_be_taken_instead(mflops, accuracy, images, words):
     if words:
         assert re.search(f'^other was better .*{words}', told[0])
     assert better_networks(CHILD._replace(mflops=None), [network]) == []
+    # It is no longer there.
+    assert better_networks(CHILD, [network._replace(network='the whole network')]) == []
 
 
 def test_names_are_text(tmp_path):
