@@ -18,7 +18,7 @@ from mmdsnas.datasets import ImageFolder
 from mmdsnas.engine import HandMadeChildHook
 from mmdsnas.launch.building import build_model
 from mmdsnas.launch.run_config import load_config
-from mmdsnas.launch.time_plan import Times, scored_images
+from mmdsnas.launch.time_plan import BESIDES, Times, scored_images
 from mmdsnas.registry import DATASETS, HOOKS
 from mmdsnas.utils.data_sets import pipeline_of
 from .rows import LIMITS, OTHERS, ROWS, Row, time_name
@@ -147,7 +147,9 @@ def _plan(
         *(whole, 0.0, 0, part, scored_images(algorithm, images) + labels),
         trials=hook.trial_part,
     )
-    tuned, epochs = planned.epochs(EPOCHS * number * whole, number)
+    # The other rows have all of the time for their steps.
+    seconds = EPOCHS * number * whole / (1 - BESIDES)
+    tuned, epochs = planned.epochs(seconds, number)
     more = max(row.tuned - tuned, 0)
     # Epochs of the search stage take two paths a step, of all costs.
     others = more + row.search_epochs * SEARCH_STEP

@@ -28,7 +28,7 @@ OPTION = 'own_images.minutes'
 SIZES, FEWEST_EPOCHS, MOST_EPOCHS = (128, 96, 64), 6, 100
 # Parts of the time: what goes by besides all steps; at most and in whole epochs, the
 # tuning of the network; at least, where images can be smaller, the child's epochs.
-BESIDES, TUNED, MOST_TUNED, ALONE = 0.05, 0.1, 4, 0.7
+BESIDES, TUNED, MOST_TUNED, ALONE = 0.05, 0.15, 4, 0.7
 # Of a step of the whole network: what a step takes however little its path costs, and
 # a forward pass; of networks of 10 to 100 % of the MFLOPs, on a CPU.
 CONSTANT, FORWARD = 0.15, 1 / 3
