@@ -64,13 +64,9 @@ def finalists(contenders: Sequence[Contender], number: int) -> list[Contender]:
     least = FULL * max(c.mflops for c in contenders)
     large = [c for c in contenders if c.mflops >= least]
     nearest = sorted(large, key=lambda c: c.distance)
-    kinds = {c.name == 'probable': c for c in reversed(nearest)}
+    kinds = {c.name == 'probable': c for c in reversed(nearest)}.values()
     sizes = {(c.name == 'probable', c.input_size): c for c in reversed(nearest)}
-    order = [
-        *(c for c in nearest if c in kinds.values()),
-        *(c for c in nearest if c in sizes.values() and c not in kinds.values()),
-        *(c for c in nearest if c not in sizes.values()),
-    ]
+    order = sorted(nearest, key=lambda c: (c not in kinds, c not in sizes.values()))
     return order[:number]
 
 

@@ -12,6 +12,7 @@ from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 
 from mmdsnas.engine.contenders import obvious_paths
+from mmdsnas.engine.hooks.logging.step_times import side_by_side
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.subnets import subnet_of_path, what_is_missing
@@ -32,7 +33,7 @@ from .own_instances import own_instances
 from .plain_config import plain_config
 from .run_options import schedules_of_weights
 from .time_plan import BESIDES
-from .timing import seconds_of_loading, seconds_of_step, side_by_side
+from .timing import seconds_of_loading, seconds_of_step
 from .training_plan import TrainingPlan
 
 # In the work directory of the search: runs, what was planned for them, and, among the

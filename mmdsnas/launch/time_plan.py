@@ -11,6 +11,7 @@ from mmengine.device import get_device
 from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 
+from mmdsnas.engine.hooks.logging.step_times import side_by_side
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import COSTS, DSNAS
 from mmdsnas.registry import HOOKS
@@ -21,7 +22,7 @@ from mmdsnas.utils.ranks import on_rank_0
 from .building import build_model
 from .given_options import Given
 from .own_images import TrainingPlan, apply_plan
-from .timing import seconds_of_loading, seconds_of_step, side_by_side
+from .timing import seconds_of_loading, seconds_of_step
 
 OPTION = 'own_images.minutes'
 # Images may be smaller than they are, so that there is time for as many epochs.
@@ -102,19 +103,18 @@ def fit_to_time(config: Config, given: Given) -> Config:
             'search in a pretrained network (own_images.pretrained), whose epochs are '
             f'own_images.epochs, but is {own.minutes:g}.'
         )
-    epochs = {'train_cfg.max_epochs': given.value('train_cfg.max_epochs')}
+    name, number = 'train_cfg.max_epochs', given.value('train_cfg.max_epochs')
     if 'epochs' in own.given:
-        epochs = {'own_images.epochs': own.epochs}
-    for name, number in epochs.items():
-        if number is not None and given.value(OPTION) is not None:
-            raise ConfigError(
-                f'{name} must be None where own_images.minutes, which tells the '
-                f'epochs, is {own.minutes:g}, but is {number}.'
-            )
-        if number is not None:
-            # The minutes are those that the config has by itself.
-            own.minutes = own.planned = None
-            return config
+        name, number = 'own_images.epochs', own.epochs
+    if number is not None and given.value(OPTION) is not None:
+        raise ConfigError(
+            f'{name} must be None where own_images.minutes, which tells the epochs, '
+            f'is {own.minutes:g}, but is {number}.'
+        )
+    if number is not None:
+        # The minutes are those that the config has by itself.
+        own.minutes = own.planned = None
+        return config
     if (plan := _begun(config, given)) is not None:
         begin = f'The run that is resumed keeps its epochs, whatever {OPTION} says'
     else:

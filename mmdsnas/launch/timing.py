@@ -1,6 +1,5 @@
 """How long steps of a network, and the loading of its images, take on this machine."""
 
-import os
 import time
 from typing import Mapping
 
@@ -31,12 +30,11 @@ def seconds_of_step(
     edge = algorithm.edge
     inputs = example.new_zeros(batch_size, example.shape[1], edge, edge)
     algorithm.train()
-    algorithm.mutator.set_choices(path)
     for _ in range(1 + STEPS):
         # torch's timer waits for the GPU.
         begin = timer()
         with algorithm.executing(path, size):
-            output = algorithm.architecture(algorithm.resized(inputs), mode='tensor')
+            output = algorithm(inputs, mode='tensor')
         sum(part.sum() for part in tensors_of(output)).backward()
         seconds = timer() - begin
     return seconds / batch_size
@@ -50,9 +48,3 @@ def seconds_of_loading(config: Config) -> float:
     for place in places:
         data[place]
     return (time.perf_counter() - begin) / len(places)
-
-
-def side_by_side(step: float, load: float, workers: int) -> float:
-    """Seconds of an image that is trained on while so many processes load others."""
-    cores = min(workers + 1, os.cpu_count() or 1)
-    return max(step, load / max(workers, 1), (step + load) / cores)

@@ -83,11 +83,9 @@ def seconds_of(runner: Runner, epochs: range, times: StepTimes) -> float:
     """
     loader = runner.train_dataloader
     workers, batch_size = loader.num_workers, loader.batch_sampler.batch_size
-    side_by_side = min(workers + 1, os.cpu_count() or 1)
 
     def together(step: float, images: float) -> float:
-        load = times.image * images
-        return max(step, load / max(workers, 1), (step + load) / side_by_side)
+        return side_by_side(step, times.image * images, workers)
 
     other = times.start
     if runner.val_loop is not None:
@@ -98,3 +96,9 @@ def seconds_of(runner: Runner, epochs: range, times: StepTimes) -> float:
         number * (len(loader) * together(times.step[stage], batch_size) + other)
         for stage, number in Counter(map(algorithm_of(runner).stage_of, epochs)).items()
     )
+
+
+def side_by_side(step: float, load: float, workers: int) -> float:
+    """Seconds of what is trained on while so many processes load what comes next."""
+    cores = min(workers + 1, os.cpu_count() or 1)
+    return max(step, load / max(workers, 1), (step + load) / cores)
