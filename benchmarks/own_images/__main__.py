@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..output import write_json
 from ..quality.jobs import parser, run_jobs
-from .rows import FILE, LIMITS, OTHERS, ROWS, TIMES, job_name
+from .rows import FILE, PAIRS, TIMES, job_name
 from .training import measure, run
 
 
@@ -28,9 +28,8 @@ def main() -> None:
     first = {TIMES: (measure, (arguments.data_root,))}
     times = run_jobs(first, folder, 1)[TIMES]
     jobs = {}
-    pairs = [*((r, n) for n in LIMITS for r in ROWS), *((r, None) for r in OTHERS)]
     for seed in range(arguments.seeds):
-        for row, limit in pairs:
+        for row, limit in PAIRS:
             name = job_name(row, limit, seed)
             work = str(Path(folder) / 'runs' / name)
             jobs[name] = run, (arguments.data_root, row, limit, seed, work, times)

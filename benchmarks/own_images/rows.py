@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from mmdsnas.engine.hooks.stage.hand_made_child_hook import RANDOM
+
 from ..output import RESULTS
 
 FILE = RESULTS / 'own_images.json'
@@ -49,11 +51,16 @@ ROWS = (
     Row('the same in half of the time', 'skip+full', part=0.5),
     Row('expansion 4 everywhere', 'e4'),
     Row('blocks left out, expansion 4', 'skip+e4'),
-    Row('random path', 'random'),
+    Row('random path', RANDOM),
 )
 OTHERS = (
     Row('whole network', 'full'),
     Row('search from nothing', from_nothing=True),
+)
+# What is trained, and within which limit.
+PAIRS = (
+    *((row, limit) for limit in LIMITS for row in ROWS),
+    *((row, None) for row in OTHERS),
 )
 
 

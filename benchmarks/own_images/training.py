@@ -4,7 +4,7 @@ import math
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import torch
 from mmengine.config import Config
@@ -21,7 +21,7 @@ from mmdsnas.launch.run_config import load_config
 from mmdsnas.launch.time_plan import BESIDES, Times, scored_images
 from mmdsnas.registry import DATASETS, HOOKS
 from mmdsnas.utils.data_sets import pipeline_of
-from .rows import LIMITS, OTHERS, ROWS, Row, time_name
+from .rows import OTHERS, PAIRS, RANDOM, Row, time_name
 
 CONFIG = 'dsnas_pretrained_1xb32_folder'
 # Pixels of the photos' edge, and the whole network's epochs that each row's time is.
@@ -60,6 +60,11 @@ def run(
     torch.set_num_threads(1)
     init_default_scope('mmdsnas')
     options = _options(data_root, limit, seed)
+    if row.network == RANDOM:
+        # The path is another one for each seed.
+        whole, name = time_name(OTHERS[0], None), time_name(row, limit)
+        own = measure(data_root, ((row, limit), (OTHERS[0], None)), seed)
+        times = {**times, name: times[whole] * own[name] / own[whole]}
     epochs = _plan(options, row, limit, times)
     if row.from_nothing:
         options |= {'own_images.pretrained': None, 'own_images.epochs': epochs[0]}
@@ -80,7 +85,9 @@ def run(
     )
 
 
-def measure(data_root: str) -> dict[str, float]:
+def measure(
+    data_root: str, pairs: Sequence[tuple[Row, str | None]] = PAIRS, seed: int = 0
+) -> dict[str, float]:
     """Processor seconds of a training step for an image, by :func:`time_name`.
 
     They are measured side by side, the shortest of several rounds: what else the
@@ -89,23 +96,22 @@ def measure(data_root: str) -> dict[str, float]:
     torch.set_num_threads(1)
     init_default_scope('mmdsnas')
     steps: dict[str, Callable[[], float]] = {}
-    for limit in (None, *LIMITS):
-        options = _options(data_root, limit, 0)
-        for row in ROWS if limit else OTHERS:
-            if row.from_nothing:
-                options |= {'own_images.pretrained': None}
-            elif row.network is None:
-                continue
-            config = load_config(CONFIG, options)
-            algorithm, size = build_model(config).train(), SIZE
-            if row.from_nothing:
-                # One of the last, all of which are within the limit.
-                path = algorithm.mutator.derive_child()
-            else:
-                path = HandMadeChildHook(row.network).choose(algorithm, 0)
-                size = algorithm.child_edge
-            name = time_name(row, limit)
-            steps[name] = partial(_image_seconds, config, algorithm, path, size)
+    for row, limit in pairs:
+        options = _options(data_root, limit, seed)
+        if row.from_nothing:
+            options |= {'own_images.pretrained': None}
+        elif row.network is None:
+            continue
+        config = load_config(CONFIG, options)
+        algorithm, size = build_model(config).train(), SIZE
+        if row.from_nothing:
+            # One of the last, all of which are within the limit.
+            path = algorithm.mutator.derive_child()
+        else:
+            path = HandMadeChildHook(row.network).choose(algorithm, seed)
+            size = algorithm.child_edge
+        name = time_name(row, limit)
+        steps[name] = partial(_image_seconds, config, algorithm, path, size)
     found: dict[str, float] = {}
     for _ in range(ROUNDS):
         for name, step in steps.items():
