@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmdsnas.engine.hooks.stage.hand_made_child_hook import RANDOM
-
 from ..output import RESULTS
 
 FILE = RESULTS / 'own_images.json'
