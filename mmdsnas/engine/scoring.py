@@ -3,7 +3,7 @@
 from collections import defaultdict, deque
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -129,9 +129,18 @@ def task_loss(
     with still(algorithm), algorithm.executing(path, input_size):
         for batch in batches:
             data = algorithm.data_preprocessor(batch, False)
+            _make_scores_float(data)
             found = algorithm(**data, mode='loss')
             losses.append(algorithm.parse_losses(found)[0])
     return _over_ranks(torch.stack(losses).mean())
+
+
+def _make_scores_float(data: Mapping[str, Any]) -> None:
+    # Where mmcls mixes images in training, labels of others are one-hot, but integers.
+    for sample in data.get('data_samples') or ():
+        label = getattr(sample, 'gt_label', {})
+        if 'score' in label:
+            label.score = label.score.float()
 
 
 def _over_ranks(value: Tensor) -> float:

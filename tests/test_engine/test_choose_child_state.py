@@ -1,5 +1,7 @@
 """What a choice leaves behind: in the search, in averaged weights, in the log."""
 
+import re
+
 import pytest
 import torch
 from mmengine.runner import Runner
@@ -120,3 +122,14 @@ def test_a_resumed_run_learns_from_labels_as_before(tmp_path, given):
     told = f'^model.distillation must be {words[0]} to resume .*, but is {words[1]};'
     with pytest.raises(CheckpointError, match=told):
         run(again)
+
+
+def test_images_may_be_mixed_in_training(tmp_path):
+    mixed = dict(augments=dict(type='mmcls.Mixup', alpha=0.2))
+    more = dict(model__distillation=None, data_preprocessor__batch_augments=mixed)
+    hook = dict(num_batches=1, num_finalists=2)
+    model = run(config_of(tmp_path, hook, train_cfg__max_epochs=2, **more)).model
+    assert model.data_preprocessor.batch_augments is not None
+    lines = (tmp_path / 'choice.csv').read_text().splitlines()
+    # The loss of each finalist, or of both rounds.
+    assert re.search(r',\d+\.\d+( \d+\.\d+)?,', lines[1])
