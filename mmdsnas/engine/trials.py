@@ -79,10 +79,11 @@ def _without(
     dataset: Dataset, gone: Sequence[Sequence[int]], order: Sequence[Sequence[int]]
 ) -> list[Sequence[int]]:
     """Batches without the images of others, which a data set may repeat."""
-    if not hasattr(dataset, 'dataset'):
+    if not (hasattr(dataset, 'dataset') and hasattr(dataset, 'get_data_info')):
         return [*order]
-    # A data set around one tells the places of its images there.
-    places = [dataset.get_data_info(k)['sample_idx'] for k in range(len(dataset))]
+    # mmengine's data set around one tells the places of its images there.
+    infos = map(dataset.get_data_info, range(len(dataset)))
+    places = [info.get('sample_idx', k) for k, info in enumerate(infos)]
     known = {places[k] for batch in gone for k in batch}
     left = [[k for k in batch if places[k] not in known] for batch in order]
     # Of a single image there is no BatchNorm.
