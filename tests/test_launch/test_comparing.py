@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 from mmengine.config import Config
@@ -10,7 +11,14 @@ from mmdsnas import load_child, train
 from mmdsnas.errors import ConfigError
 from mmdsnas.launch import comparing, judging
 from mmdsnas.launch.building import build_model
-from mmdsnas.launch.comparing import FILE, FOLDER, Planned, check_compare, hand_made
+from mmdsnas.launch.comparing import (
+    FILE,
+    FOLDER,
+    Planned,
+    SearchedChildHook,
+    check_compare,
+    hand_made,
+)
 from mmdsnas.launch.given_options import Given
 from mmdsnas.launch.own_images import apply_plan
 from mmdsnas.launch.own_instances import own_instances
@@ -203,3 +211,12 @@ def test_without_it_the_whole_network_stands_alone(config, options, tmp_path):
     (row,) = read_compared(tmp_path / 'run')
     assert (row.network, row.input_size, row.images) == ('the whole network', 64, 6)
     assert not (tmp_path / 'run' / FOLDER).exists()
+
+
+@pytest.mark.parametrize('epoch', [0, 1])
+def test_files_of_another_run_are_gone_when_one_begins(tmp_path, epoch):
+    names = ['choice.csv', 'compared.csv']
+    for name in names:
+        (tmp_path / name).touch()
+    SearchedChildHook().before_train(SimpleNamespace(work_dir=tmp_path, epoch=epoch))
+    assert [(tmp_path / name).exists() for name in names] == 2 * [epoch > 0]

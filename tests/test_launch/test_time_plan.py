@@ -183,6 +183,8 @@ def test_a_resumed_run_keeps_its_epochs(tmp_path, images, measured, meta, kept):
     resumed = dict(resume=True, load_from=str(file))
     config = fitted(images, {'own_images.minutes': 40}, **resumed)
     assert told(config) == (kept or (64, 4, 100)) and bool(measured) == (not kept)
+    # What was not timed is no plan for a run from the config that it leaves.
+    assert (config.own_images.planned is None) == bool(kept)
 
 
 def test_a_config_that_a_run_left_has_its_plan(images, measured):
@@ -206,6 +208,7 @@ def test_a_config_that_a_run_left_has_its_plan(images, measured):
         {'custom_hooks': [dict(type='ChooseChildHook', num_batches=64)]},
         {'train_dataloader.num_workers': 0},
         {'own_images.batch_size': 4},
+        {'model.distillation': dict(loss_weight=1.0)},
     ],
 )
 def test_a_left_plan_is_for_what_it_was_planned(images, measured, more):
@@ -296,3 +299,20 @@ def test_steps_are_timed(tmp_path, images):
     # Images of three sizes, which count by their edges.
     assert times.workers == 0 and 2 * times.scored % (10 * (1 + 0.75 + 0.5)) == 0
     assert times.scored > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('limit, chooses', [('60%', True), (1e6, False)])
+def test_nothing_is_chosen_within_a_limit_that_the_network_meets(
+    tmp_path, images, limit, chooses
+):
+    labels = dict(loss_weight=1.0)
+    options = {'data_root': images, 'model.cost.limit': limit}
+    config = load_config(write_config(tmp_path), options)
+    found = [time_plan._measure(config, 10)]
+    config.model.distillation = labels
+    found.append(time_plan._measure(config, 10))
+    more = found[1].scored - found[0].scored
+    # One process or several: each labels all images.
+    assert more == (config.own_images.num_images if chooses else 0)
+    assert all(bool(t.scored) == bool(t.trials) == chooses for t in found)
