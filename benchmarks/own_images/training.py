@@ -25,7 +25,7 @@ from .rows import OTHERS, PAIRS, RANDOM, Row, time_name
 
 CONFIG = 'dsnas_pretrained_1xb32_folder'
 # Pixels of the photos' edge, and the whole network's epochs that each row's time is.
-SIZE, EPOCHS = 64, 16
+SIZE, EPOCHS = 64, 11
 # Steps that are timed, after one that is not, and how often.
 STEPS, ROUNDS = 4, 3
 # What a step of the search stage takes of one of the whole network; a guess.

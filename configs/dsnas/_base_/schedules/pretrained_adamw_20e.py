@@ -7,6 +7,9 @@ optim_wrapper = dict(
         type='OptimWrapper',
         optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.05, fused=True),
         paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
+        # Small images leave one pixel to the last layers: a batch has little to
+        # normalize by, and its gradients may be thirty times as long as others.
+        clip_grad=dict(max_norm=1.0),
     ),
     mutator=dict(
         type='OptimWrapper',
