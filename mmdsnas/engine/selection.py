@@ -181,7 +181,6 @@ class EvolutionSelection(BaseSelection):
     ) -> None:
         self.generations, self.top, self.mutate_prob = generations, top, mutate_prob
         # Paths of a generation by crossover, by mutation, and in all.
-        # By crossover, by mutation, and in all.
         self.first = 0, 0, population
         self.later = num_crossover, num_mutation, num_crossover + num_mutation
         self.max_scores = population + (generations - 1) * sum(self.later[:2])

@@ -149,6 +149,13 @@ def test_networks_beside_the_child(tmp_path):
     (own,) = [a for tag, a in page.tags if tag == 'tr' and a.get('class') == 'own']
     assert page.text.count('take it') == 1
     assert 'MobileNetV2 was better (80.0 against 70.0 %) and cheaper' in page.text
+    assert 'pretrain stage alone' not in page.text
+
+
+def test_the_whole_network_had_fewer_epochs(tmp_path):
+    work = run_of(tmp_path, ['a', 'b'])
+    (work / 'compared.csv').write_text(f'{HEAD}the whole network,32,9,1,50,10\n')
+    assert 'whole network had the pretrain stage alone' in page_of(report(work)).text
 
 
 @pytest.mark.parametrize(
