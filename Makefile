@@ -90,7 +90,7 @@ truth: $(TESTS) ## Train every child of a small space (1.5 core hours)
 quality: $(TESTS) ## Run every method on that space (3 core hours)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.quality $(BENCH_ARGS)
 
-own-images: $(TESTS) $(PRETRAINED) ## Children for the photos in DATA beside networks made by hand (16 core hours)
+own-images: $(TESTS) $(PRETRAINED) ## Children for the photos in DATA beside networks made by hand (10 core hours)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.own_images "$(DATA)" $(BENCH_ARGS)
 	$(VENV_PYTHON) -W ignore -m benchmarks.own_images.report $(filter --folder=%,$(BENCH_ARGS))
 

@@ -32,7 +32,7 @@ SIZES, FEWEST_EPOCHS, MOST_EPOCHS = (128, 96, 64), 6, 100
 BESIDES, TUNED, MOST_TUNED, ALONE = 0.05, 0.15, 4, 0.7
 # Of a step of the whole network: what a step takes however little its path costs, and
 # a forward pass; of networks of 10 to 100 % of the MFLOPs, on a CPU.
-CONSTANT, FORWARD = 0.15, 1 / 3
+CONSTANT, FORWARD = 0.1, 1 / 3
 
 
 @dataclass(frozen=True)

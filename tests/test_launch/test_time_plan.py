@@ -56,11 +56,11 @@ def test_how_many_epochs():
     assert times.seconds(4, 94, 1000) == pytest.approx(94 / 0.95)
     # Scores of half of the network, a third of a step each.
     smaller = Times(step=1e-3, load=0, workers=0, part=0.5, scored=1000, trials=0)
-    assert smaller.child == pytest.approx(0.575e-3)
-    assert smaller.seconds(1, 3, 1000) == pytest.approx((1 + 2 * 0.575 + 1 / 3) / 0.95)
+    assert smaller.child == pytest.approx(0.55e-3)
+    assert smaller.seconds(1, 3, 1000) == pytest.approx((1 + 2 * 0.55 + 1 / 3) / 0.95)
     tried = replace(smaller, trials=0.25)
-    assert tried.epochs(100, 1000) == (4, 4 + int(90.67 / 0.575 / 1.25))
-    assert tried.seconds(1, 3, 1000) == pytest.approx((1 + 2.5 * 0.575 + 1 / 3) / 0.95)
+    assert tried.epochs(100, 1000) == (4, 4 + int(90.67 / 0.55 / 1.25))
+    assert tried.seconds(1, 3, 1000) == pytest.approx((1 + 2.5 * 0.55 + 1 / 3) / 0.95)
     # One process loads more slowly than the network learns.
     assert Times(1e-3, 4e-3, 1, 1.0, 0, 0).whole == 4e-3
 
