@@ -8,7 +8,7 @@ optim_wrapper = dict(
         optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.05, fused=True),
         paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
         # Small images leave one pixel to the last layers: a batch has little to
-        # normalize by, and its gradients may be thirty times as long as others.
+        # normalize by, and single gradients are many times longer than the others.
         clip_grad=dict(max_norm=1.0),
     ),
     mutator=dict(
