@@ -32,7 +32,7 @@ def _told(run: Run, metrics: Iterable[str], tested: Iterable[str]) -> dict[str, 
     test, costs = run.child.test, run.child.costs
     return {
         'data': _data(options, run.child.classes),
-        'images': _images(options),
+        'images': _images(options, run.child.input_size),
         **{f'{name} (last validation)': _last(run, name) for name in metrics},
         **{f'{n} (test of the child)': _digits(test.get(n), 2) for n in tested},
         **{f'{unit} of the child': _digits(costs.get(k)) for k, unit in UNITS.items()},
@@ -99,7 +99,7 @@ def _data(options: dict[str, Any], classes: list[str]) -> str:
     return ', '.join(str(part) for part in (name, root, words) if part)
 
 
-def _images(options: dict[str, Any]) -> str:
+def _images(options: dict[str, Any], child_size: int | None) -> str:
     """Of one's own folder: how many there are, and their size in the network."""
     counts: dict[str, int] = {}
     gone = 0
@@ -111,7 +111,7 @@ def _images(options: dict[str, Any]) -> str:
                 gone += isinstance(value, str)
     words = [f'{number} in {split}' for split, number in counts.items()]
     words += [f'{gone} files left out'] if gone else []
-    size = options.get('own_images.input_size')
+    size = child_size or options.get('own_images.input_size')
     return ', '.join(words) + (f'; {size} x {size} pixels' if size else '')
 
 

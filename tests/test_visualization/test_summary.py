@@ -2,6 +2,7 @@
 
 import pytest
 
+from mmdsnas.subnets.checkpoint import save_checkpoint
 from mmdsnas.visualization import read_run
 from mmdsnas.visualization.summary import summary
 from tests.test_visualization.files import train, write_session
@@ -31,3 +32,14 @@ def test_images_of_a_folder(tmp_path, own, words):
     write_session(tmp_path, '20260101_0', [train(1, 1, loss=1.0)], options=options)
     told = dict((name, values[0]) for name, values in summary([read_run(tmp_path)]))
     assert told.get('images') == words
+
+
+def test_size_of_the_images_is_that_of_the_child(tmp_path):
+    own = dict(found=dict(images=COUNTS), input_size=96)
+    write_session(
+        tmp_path, '20260101_0', [train(1, 1, loss=1.0)], options=dict(own_images=own)
+    )
+    meta = dict(input_shape=(1, 3, 64, 64))
+    save_checkpoint(dict(meta=meta, state_dict={}), tmp_path / 'subnet.pth')
+    told = {name: values[0] for name, values in summary([read_run(tmp_path)])}
+    assert told['images'] == '80 in train, 20 in val; 64 x 64 pixels'
