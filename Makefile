@@ -38,7 +38,7 @@ PRETRAINED := $(VENV)/.mmdsnas-pretrained
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images quality-report rewards steps bench bench-report lint wheel clean
+.PHONY: help search check-data test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images quality-report rewards steps bench bench-report lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -48,10 +48,15 @@ help: ## List the commands and their variables
 
 # One thread by default: the network is small, and threads that wait for a busy
 # core make it several times slower.
-search: $(RUNTIME) $(if $(findstring dsnas_pretrained,$(CONFIG)),$(PRETRAINED)) ## Search a network for the images in DATA, or handwritten digits
+search: check-data $(RUNTIME) $(if $(findstring dsnas_pretrained,$(CONFIG)),$(PRETRAINED)) ## Search a network for the images in DATA, or handwritten digits
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV_PYTHON) tools/train.py "$(CONFIG)" \
 	  --work-dir "$(WORK_DIR)" $(if $(DATA),--cfg-options "data_root=$(DATA)") \
 	  $(if $(LIMIT),--cfg-options "model.cost.limit=$(LIMIT)") $(ARGS)
+
+# Before anything is installed.
+check-data:
+	@test -z "$(DATA)" || test -d "$(DATA)" || { \
+	  echo 'DATA must be a folder of images, but there is none at "$(DATA)".' >&2; exit 1; }
 
 # The tests run side by side, so that each process gets one thread; those of a file
 # in one process, which makes what they share once.
@@ -90,7 +95,7 @@ truth: $(TESTS) ## Train every child of a small space (1.5 core hours)
 quality: $(TESTS) ## Run every method on that space (3 core hours)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.quality $(BENCH_ARGS)
 
-own-images: $(TESTS) $(PRETRAINED) ## Children for the photos in DATA beside networks made by hand (10 core hours)
+own-images: check-data $(TESTS) $(PRETRAINED) ## Children for the photos in DATA beside networks made by hand (10 core hours)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.own_images "$(DATA)" $(BENCH_ARGS)
 	$(VENV_PYTHON) -W ignore -m benchmarks.own_images.report $(filter --folder=%,$(BENCH_ARGS))
 

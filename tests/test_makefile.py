@@ -1,5 +1,6 @@
 """Which commands the Makefile runs; nothing is run here."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -58,6 +59,19 @@ def test_weights_are_installed_for_the_config_that_has_them(
         done.stdout.replace('--disable-pip-version-check ', '').split()
     )
     assert needs == wanted
+
+
+def test_a_folder_that_is_not_there_is_refused_before_anything_is_installed(tmp_path):
+    variables = f'DATA={tmp_path}/nothing here', f'VENV={tmp_path}'
+    done = make('search', *variables)
+    assert done.stdout.index('test -d') < done.stdout.index('pip')
+    (check,) = re.findall('test -z.*?exit 1; }', done.stdout, re.DOTALL)
+    refused = subprocess.run(['sh', '-c', check], capture_output=True, text=True)
+    assert refused.returncode == 1
+    told = f'DATA must be a folder of images, but there is none at "{tmp_path}/nothing'
+    assert told in refused.stderr
+    there = check.replace(f'{tmp_path}/nothing here', str(tmp_path))
+    assert subprocess.run(['sh', '-c', there]).returncode == 0
 
 
 def test_tables_are_made_of_the_folder_of_the_benchmark():

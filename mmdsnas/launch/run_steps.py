@@ -89,7 +89,7 @@ def start_from_checkpoint(config: Config, given: Given) -> Config:
     if not config.get('resume') and osp.isfile(used):
         _warn(
             f'{config.work_dir} has checkpoints of another run, which this one will '
-            'overwrite; --resume would go on with it.'
+            'overwrite; --resume (of make: ARGS=--resume) would go on with it.'
         )
     lr = None
     if config.get('load_from') is not None:

@@ -82,6 +82,8 @@ def checked_options(function: Callable) -> Callable:
     def checked(*args, **kwargs):
         # A subclass is named where the constructor is that of its base.
         owner = type(args[0]).__name__ if 'self' in parameters else own_name
+        # Where a class is an option itself, a config says its name.
+        option = getattr(args[0], 'OPTION', None) if 'self' in parameters else None
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -92,7 +94,8 @@ def checked_options(function: Callable) -> Callable:
         found: list[str] = []
         for name, value in bound.arguments.items():
             if name in adapters():
-                found += problems(f'{name} of {owner}', value, adapters()[name])
+                where = f'{option}.{name}' if option else f'{name} of {owner}'
+                found += problems(where, value, adapters()[name])
         if found:
             raise ConfigError(f'{"; ".join(found)}.')
         return function(*args, **kwargs)
@@ -152,9 +155,9 @@ def problems(where: str, value: Any, adapter: TypeAdapter) -> list[str]:
         musts.append(_must(error))
     # Inside a value of the right kind rather than that another kind would do, too.
     depth = max(map(len, places))
-    name, _, owner = where.partition(' of ')
+    name, of, owner = where.partition(' of ')
     return [
-        f'{".".join((name, *place))} of {owner} must '
+        f'{".".join((name, *place))}{of}{owner} must '
         f'{" or ".join(dict.fromkeys(musts))}, but is {shown(given)}'
         for place, (given, musts) in places.items()
         if len(place) == depth

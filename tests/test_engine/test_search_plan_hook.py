@@ -10,7 +10,9 @@ from mmdsnas.engine.hooks.logging.search_plan_hook import (
     RULE,
     SearchPlanHook,
     found_lines,
+    image_size,
 )
+from tests import small_choice
 from tests.toy_run import runner_of, same, search_of, state_of
 
 FOUND = dict(
@@ -87,6 +89,17 @@ def test_the_plan_is_logged_and_changes_nothing(tmp_path):
     assert plan[2].endswith(', batches of 4, 4 steps an epoch')
     assert re.fullmatch(r'  about 0:00:\d\d, by a few steps timed here', plan[3])
     assert same(state_of(plain), state_of(runner))
+
+
+def test_the_size_is_that_of_the_images_as_they_come():
+    largest = small_choice.algorithm_of()
+    limit = 0.9 * largest.cost_table.fixed_part['flops']
+    options = dict(input_sizes=small_choice.SIZES, cost=dict(limit=limit))
+    algorithm = small_choice.algorithm_of(**options)
+    assert algorithm.child_edge == 12 and image_size(algorithm) == '16 x 16'
+    algorithm.input_sizes = []
+    algorithm.resource_estimator.input_shape = (1, 3, 12, 16)
+    assert image_size(algorithm) == '12 x 16'
 
 
 def test_the_time_that_was_planned_is_told_and_not_measured_again():

@@ -33,7 +33,7 @@ def hooks(**hook):
 REFUSED = [
     # Values
     (dict(model__mutator__init_std='a'), ['model.mutator', 'init_std', "'a'"]),
-    (dict(model__cost=dict(limit=float('nan'))), ['model', 'limit of CostTerm', 'nan']),
+    (dict(model__cost=dict(limit=float('nan'))), ['model', 'cost.limit', 'nan']),
     (dict(train_dataloader__dataset=3), ['train_dataloader.dataset', '3']),
     (dict(optim_wrapper__amp=dict(dtype='int8')), ['optim_wrapper', 'dtype', 'int8']),
     ({f'{WEIGHTS}paramwise_cfg': dict(norm_decay_mult='x')}, ['optim_wrapper']),

@@ -24,6 +24,8 @@ class ConstrainedAlgorithm(StagedAlgorithm):
             the limits, the largest first; empty where there is no choice.
         edge (int): Edge of the images as they come.
         whole_cost (dict[str, float]): What the path of first candidates costs then.
+        cost_range (tuple[float, float]): The least and the most MFLOPs of a path, at
+            any of the sizes, within the limits or not.
         cost_table, cost_term, resource_estimator: For images of the size that the
             child has now.
     """
@@ -64,6 +66,8 @@ class ConstrainedAlgorithm(StagedAlgorithm):
         if not self._of_size:
             raise refused
         self.whole_cost = whole.cost(self.first_path())
+        least = min(term.table.cost_range()[0] for _, term in self._of_size.values())
+        self.cost_range = least, whole.cost_range()[1]
         self.input_sizes = list(self._of_size) if sizes else []
         first = next(iter(self._of_size))
         if sizes:

@@ -55,6 +55,8 @@ class CostTerm(nn.Module):
             within the limits.
     """
 
+    OPTION = 'cost'
+
     @checked_options
     def __init__(
         self,

@@ -156,6 +156,9 @@ def test_a_limit_that_the_largest_size_cannot_meet():
     stem = search().cost_table.fixed_part['flops']
     algorithm = search_of_limit(0.9 * stem)
     assert algorithm.input_sizes == [12, 8] and algorithm.child_edge == 12
+    whole = search().cost_table.cost_range()[1]
+    algorithm.set_input_size(8)
+    assert algorithm.cost_range == (algorithm.cost_table.cost_range()[0], whole)
     with pytest.raises(ConfigError, match='no path .* is within'):
         search_of_limit(0.01 * stem)
 

@@ -115,12 +115,12 @@ def test_limits_within_reach_together():
     [
         (
             dict(limit={}),
-            r'limit of CostTerm must .*a length of at least 1 .*, but is \{\}',
+            r'^cost.limit must .*a length of at least 1 .*, but is \{\}',
         ),
         (dict(limit=dict(flop=1.0)), 'among flops, params, latency, but'),
         (
             dict(limit=dict(flops=0)),
-            'limit.flops of CostTerm must be a number above 0, .*, but is 0',
+            '^cost.limit.flops must be a number above 0, .*, but is 0',
         ),
         (
             dict(limit=30, weight=0.1),
@@ -131,10 +131,10 @@ def test_limits_within_reach_together():
             "limit must be one on flops with .* cost.form='sampled'",
         ),
         (dict(limit=dict(params=110), form='expected'), 'limit must be one on flops'),
-        (dict(limit=float('nan')), r"limit of .* percentage .* '12.5 %', but is nan"),
-        (dict(form='mean'), "form of CostTerm must be 'adaptive'.*but is 'mean'"),
-        (dict(form=None), 'form of CostTerm must .*, but is None'),
-        (dict(weight=-1e-3), r'weight of .* at least 0, but is -0\.001'),
+        (dict(limit=float('nan')), r"limit must .* percentage .* '12.5 %', but is nan"),
+        (dict(form='mean'), "^cost.form must be 'adaptive'.*but is 'mean'"),
+        (dict(form=None), '^cost.form must .*, but is None'),
+        (dict(weight=-1e-3), r'^cost.weight must .* at least 0, but is -0\.001'),
     ],
 )
 def test_options_that_do_not_fit(options, match):
@@ -184,7 +184,7 @@ def test_a_part_of_the_most_expensive_path(fixed_part):
 )
 def test_what_is_no_part(limit):
     message = (
-        'limit of CostTerm must be a dict or be a number above 0, or a percentage '
+        '^cost.limit must be a dict or be a number above 0, or a percentage '
         "above 0 of what the most expensive path costs, such as '50%' or '12.5 %', but"
     )
     with pytest.raises(ConfigError, match=message):

@@ -48,15 +48,15 @@ class SearchPlanHook(Hook):
     def before_train(self, runner) -> None:
         """Logs the plan, and warns of what the search will lack."""
         algorithm, train = algorithm_of(runner), runner.train_dataloader
-        shape = algorithm.resource_estimator.input_shape
+        channels = algorithm.resource_estimator.input_shape[1]
         found = (runner.cfg.get('own_images') or {}).get('found')
         epochs = range(runner.epoch, runner.max_epochs)
-        lines = found_lines(found, shape[1]) if found else []
+        lines = found_lines(found, channels) if found else []
         lines += plan_lines(algorithm, epochs)
         # The loader itself has none where its batch sampler is given.
         size = getattr(train.batch_sampler, 'batch_size', 'unknown size')
         lines.append(
-            f'  images of {shape[-2]} x {shape[-1]}, batches of {size}, '
+            f'  images of {image_size(algorithm)}, batches of {size}, '
             f'{len(train)} steps an epoch'
         )
         lines += self._time_lines(runner, epochs)
@@ -135,18 +135,28 @@ def printable(name: str) -> str:
     return ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def image_size(algorithm: DSNAS) -> str:
+    """Height and width of the images as they come, in pixels."""
+    height, width = algorithm.resource_estimator.input_shape[-2:]
+    if algorithm.input_sizes:
+        # Of the child's, which are smaller from the beginning for want of a path.
+        height = width = algorithm.edge
+    return f'{height} x {width}'
+
+
 def plan_lines(algorithm: DSNAS, epochs: Iterable[int]) -> list[str]:
     """Says what a search chooses from, within which limit, in how many epochs."""
-    cheapest, costliest = algorithm.cost_table.cost_range()
+    cheapest, costliest = algorithm.cost_range
     limits = algorithm.cost_term.limits.items()
     limit = ' and '.join(f'{n:g} {COSTS[name].unit}' for name, n in limits)
     blocks = algorithm.cost_table.blocks
-    choices = sorted({len(candidates) for candidates in blocks.values()})
+    least, *_, most = sorted(map(len, blocks.values())) * 2
     stages = Counter(map(algorithm.stage_of, epochs))
     return [
-        f'A search of {len(blocks)} blocks with {" to ".join(map(str, choices))} '
+        f'A search of {len(blocks)} blocks with '
+        f'{least if least == most else f"{least} to {most}"} '
         f'candidates each, of networks of {cheapest:.3g} to {costliest:.3g} MFLOPs, '
         + (f'with a limit of {limit}' if limit else 'without a limit'),
         f'  {stages.total()} epochs: '
-        + ', '.join(f'{stages[stage]} {stage.value}' for stage in Stage),
+        + ', '.join(f'{stages[s]} {s.value}' for s in Stage if stages[s]),
     ]
