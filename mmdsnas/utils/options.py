@@ -156,9 +156,10 @@ def problems(where: str, value: Any, adapter: TypeAdapter) -> list[str]:
     # Inside a value of the right kind rather than that another kind would do, too.
     depth = max(map(len, places))
     name, of, owner = where.partition(' of ')
-    return [
-        f'{".".join((name, *place))}{of}{owner} must '
-        f'{" or ".join(dict.fromkeys(musts))}, but is {shown(given)}'
-        for place, (given, musts) in places.items()
-        if len(place) == depth
-    ]
+    found = []
+    for place, (given, musts) in places.items():
+        if len(place) == depth:
+            option = '.'.join((name, *place)) + of + owner
+            wanted = ' or '.join(dict.fromkeys(musts))
+            found.append(f'{option} must {wanted}, but is {shown(given)}')
+    return found

@@ -16,7 +16,7 @@ CLASSES = {
     if issubclass(value, errors.UserError)
 }
 # They have no words of their own: what stands for the dots must be filled in.
-FORMS = ('... of ... must ..., but is ...',)
+FORMS = ('... must ..., but is ...',)
 # Functions that return the words of an error.
 RETURNED = re.compile(r'_report|unknown_option')
 WORDS = re.compile(r'[A-Za-z]{2,}')
