@@ -32,8 +32,7 @@ def keep_whole_network(runner: Runner) -> None:
         return
     images = len(loop.dataloader.dataset)
     costs = [cost[name] for name in ('flops', 'params')]
-    # Metrics are float32, which has no more digits.
-    row = ComparedNetwork(WHOLE, edge, *costs, round(float(accuracy), 4), images)
+    row = ComparedNetwork(WHOLE, edge, *costs, accuracy, images)
     runner.logger.info(f'{WHOLE}: {accuracy:.2f} % of {images} images are right.')
     if is_main_process():
         with going_on():

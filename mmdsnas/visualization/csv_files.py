@@ -78,7 +78,12 @@ def read_choice(folder: Path) -> list[Competitor]:
 
 def write_compared(folder: Path, networks: Iterable[ComparedNetwork]) -> None:
     """Writes ``compared.csv`` into a work directory."""
-    _write(folder / COMPARED, ComparedNetwork._fields, networks)
+    # Metrics are float32, which has no more digits.
+    rows = [
+        [f'{cell:.7g}' if isinstance(cell, float) else cell for cell in network]
+        for network in networks
+    ]
+    _write(folder / COMPARED, ComparedNetwork._fields, rows)
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -112,3 +112,11 @@ def test_names_of_classes_differ():
         'crane (2)',
         '7',
     ]
+
+
+def test_numbers_have_the_digits_of_a_float32(tmp_path):
+    write_compared(
+        tmp_path, [ComparedNetwork('R', 64, 0.1 + 0.2, 1e-4, 62.499996185302734, 5)]
+    )
+    text = (tmp_path / 'compared.csv').read_text()
+    assert text.splitlines()[1].startswith('R,64,0.3,0.0001,62.5,5')

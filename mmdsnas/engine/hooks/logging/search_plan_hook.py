@@ -139,7 +139,7 @@ def image_size(algorithm: DSNAS) -> str:
     """Height and width of the images as they come, in pixels."""
     height, width = algorithm.resource_estimator.input_shape[-2:]
     if algorithm.input_sizes:
-        # Of the child's, which are smaller from the beginning for want of a path.
+        # The estimator's is the child's, which may be smaller for want of a path.
         height = width = algorithm.edge
     return f'{height} x {width}'
 
@@ -150,11 +150,11 @@ def plan_lines(algorithm: DSNAS, epochs: Iterable[int]) -> list[str]:
     limits = algorithm.cost_term.limits.items()
     limit = ' and '.join(f'{n:g} {COSTS[name].unit}' for name, n in limits)
     blocks = algorithm.cost_table.blocks
-    least, *_, most = sorted(map(len, blocks.values())) * 2
+    sizes = [len(candidates) for candidates in blocks.values()]
+    choices = sorted({min(sizes), max(sizes)})
     stages = Counter(map(algorithm.stage_of, epochs))
     return [
-        f'A search of {len(blocks)} blocks with '
-        f'{least if least == most else f"{least} to {most}"} '
+        f'A search of {len(blocks)} blocks with {" to ".join(map(str, choices))} '
         f'candidates each, of networks of {cheapest:.3g} to {costliest:.3g} MFLOPs, '
         + (f'with a limit of {limit}' if limit else 'without a limit'),
         f'  {stages.total()} epochs: '
