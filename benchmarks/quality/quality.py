@@ -7,14 +7,23 @@ it and of the truth.
 """
 
 import argparse
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+from mmengine.config import Config
+
 from ..output import RESULTS, write_json
+from . import space
 from .jobs import Job, parser, run_jobs
-from .training import run_search, train_child
+from .training import CONFIGS, run_search
 
 FILE = RESULTS / 'quality.json'
 METHODS = (
+    'additive',
     *(
         'dsnas',
         'counterfactual',
@@ -44,16 +53,20 @@ VARIANTS: dict[str, dict[str, Any]] = {
     'no-finetune-stage': {'model.finetune_epochs': 18},
 }
 ALL_PATHS = 'all-paths'
-# A child whose training is the unit of time, all 3x3.
-UNIT = {f'backbone.layers.{i}': 'conv_3x3' for i in range(4)}
+# One of these everywhere, trained alone, is what one would do instead of a search.
+ALONE, CANDIDATES = 'alone', ('conv_1x1', 'sep_5x5', 'conv_3x3')
+# The training of the costliest is the unit of time.
+UNIT = ALONE, None, CANDIDATES[-1]
 
 Key = tuple[str, float | None, str, int]
+KEY = 'method', 'limit', 'variant', 'seed'
 
 
 def all_keys() -> list[Key]:
     """Method, limit, variant and seed of every search; seeds change slowest."""
     keys = []
     for seed in SEEDS:
+        keys += [(ALONE, None, candidate, seed) for candidate in CANDIDATES]
         for limit in LIMITS:
             keys += [(method, limit, 'plain', seed) for method in METHODS]
         keys += [(method, limit, 'plain', seed) for limit in SWEEP for method in SWEPT]
@@ -73,10 +86,28 @@ def job_of(key: Key) -> Job:
     """The search of a key."""
     method, limit, variant, seed = key
     options = {**VARIANTS.get(variant, {}), 'model.cost.limit': limit}
+    if method == ALONE:
+        options['default_hooks.hand_made.network'] = variant
     if variant == ALL_PATHS:
         # A block that is fixed executes one candidate, whatever the path.
         options.update(VARIANTS['no-early-fixing'])
     return run_search, (method, seed, options, variant == ALL_PATHS)
+
+
+@cache
+def recipe_of(method: str) -> str:
+    """Tells the configs of a method, with the space, from others."""
+    config = Config.fromfile(CONFIGS / 'methods' / f'{method}.py').to_dict()
+    source = Path(space.__file__).read_text() + json.dumps(config, sort_keys=True)
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+def restore(folder: Path) -> None:
+    """Gives a folder the published results of configs that have not changed since."""
+    for result in json.loads(FILE.read_text())['searches']:
+        file = folder / f'{name_of(tuple(result[name] for name in KEY))}.json'
+        if not file.exists() and result['recipe'] == recipe_of(result['method']):
+            write_json(file, result)
 
 
 def parse_args() -> argparse.Namespace:
@@ -84,7 +115,7 @@ def parse_args() -> argparse.Namespace:
     args.add_argument(
         '--methods',
         nargs='+',
-        choices=METHODS,
+        choices=(*METHODS, ALONE),
         metavar='METHOD',
         help='run these alone, and write no quality.json: some of %(choices)s',
     )
@@ -93,21 +124,20 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    restore(args.folder)
     keys = [k for k in all_keys() if args.methods is None or k[0] in args.methods]
-    # Among the searches, so that they see the same load of the machine.
-    jobs: dict[str, Job] = {}
-    for seed in SEEDS:
-        jobs[f'unit-{seed}'] = train_child, (UNIT, seed)
-        jobs.update({name_of(key): job_of(key) for key in keys if key[3] == seed})
+    jobs = {name_of(key): job_of(key) for key in keys}
     results = run_jobs(jobs, args.folder, args.workers)
     if args.methods is not None:
         return
-    searches = [
-        dict(zip(('method', 'limit', 'variant', 'seed'), key), **results[name_of(key)])
-        for key in keys
-    ]
-    unit = [results[f'unit-{seed}']['cpu_seconds'] for seed in SEEDS]
-    write_json(FILE, dict(searches=searches, unit_cpu_seconds=unit))
+    alone = [r for key, r in zip(keys, results.values()) if key[:3] == UNIT]
+    unit = float(np.mean([r['cpu_seconds'] for r in alone]))
+    # Of results that were there before, it is that of their own run.
+    searches = []
+    for key in keys:
+        told = dict(zip(KEY, key), unit_seconds=unit, recipe=recipe_of(key[0]))
+        searches.append({**told, **results[name_of(key)]})
+    write_json(FILE, dict(searches=searches))
     print(f'{len(searches)} searches in {FILE}; make quality-report shows them.')
 
 

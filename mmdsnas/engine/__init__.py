@@ -16,6 +16,7 @@ from .hooks.safety.data_check_hook import DataCheckHook
 from .hooks.safety.non_finite_hook import NonFiniteHook
 from .hooks.safety.rank_agreement_hook import RankAgreementHook
 from .hooks.stage.choose_child_hook import ChooseChildHook
+from .hooks.stage.compare_child_hook import CompareChildHook
 from .hooks.stage.hand_made_child_hook import HandMadeChildHook
 from .hooks.stage.held_out_batch_hook import HeldOutBatchHook
 from .hooks.stage.search_stage_hook import SearchStageHook

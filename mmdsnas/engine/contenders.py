@@ -1,10 +1,11 @@
 """Networks that compete for being the child, and how they do."""
 
 from dataclasses import dataclass
-from typing import Callable, Mapping, Sequence
+from typing import Callable, Mapping, Sequence, TypeVar
 
 from mmdsnas.models.mutators.grouped_mutator import Path
 
+T = TypeVar('T')
 # Finalists have at least such a part of the costliest contender's MFLOPs.
 FULL = 0.75
 
@@ -99,3 +100,24 @@ def steps_of_first_round(number: int, steps: float) -> int:
         parts += number * 2**rounds
         number, rounds = (number + 1) // 2, rounds + 1
     return max(int(steps / max(parts, 1)), 1)
+
+
+def first_unbeaten(
+    contenders: Sequence[T],
+    difference: Callable[[T, T], tuple[float, float]],
+    errors: float,
+) -> T:
+    """The first one that none of the others is surely better than.
+
+    Args:
+        contenders (Sequence): At least one, what is preferred first.
+        difference (Callable): How much larger the loss of one is than that of another,
+            and the standard error.
+        errors (float): So many standard errors larger is surely larger.
+    """
+
+    def is_beaten(one: T) -> bool:
+        found = (difference(one, other) for other in contenders)
+        return any(larger > errors * error for larger, error in found)
+
+    return next(one for one in contenders if not is_beaten(one))

@@ -25,6 +25,7 @@ def search(method='dsnas', limit=None, variant='plain', seed=0, place=0, **kwarg
         accuracy=72.0 + place,
         accuracy_in_search=50.0 + place,
         cpu_seconds=30.0,
+        unit_seconds=20.0,
         expected_mflops=[9.0, 4.08],
         paths=[row['accuracy'][0] for row in ROWS],
         **kwargs,
@@ -39,7 +40,7 @@ def row(text, name):
 def test_a_method_within_a_limit_by_hand():
     """Five children are within 5 MFLOPs; the best of them has 74.5 %."""
     runs = [search(limit=5.0, seed=s, place=p) for s, p in enumerate((2, 4, 4))]
-    text = report.quality_table(runs, Truth(ROWS), 5.0, unit=20.0)
+    text = report.quality_table(runs, Truth(ROWS), 5.0)
     cells = row(text, 'dsnas')
     assert '| rank of 5 |' in text and 'paired' not in text
     assert cells[1].startswith('75.33 (')  # 74, 76, 76
@@ -119,7 +120,22 @@ def test_every_method_has_a_config_and_every_search_a_name():
     keys = quality.all_keys()
     assert len({quality.name_of(key) for key in keys}) == len(keys)
     folder = Path(quality.__file__).parent / 'configs' / 'methods'
-    assert {file.stem for file in folder.glob('*.py')} == set(quality.METHODS)
+    assert {file.stem for file in folder.glob('*.py')} == {
+        *quality.METHODS,
+        quality.ALONE,
+    }
+
+
+def test_published_results_are_those_of_the_configs_as_they_are(tmp_path):
+    quality.restore(tmp_path)
+    found = {file.stem for file in tmp_path.glob('*.json')}
+    names = {quality.name_of(key): key for key in quality.all_keys()}
+    assert found == names.keys()
+    # Of a config that was changed, results are measured anew.
+    recipe = quality.recipe_of('paired')
+    assert recipe != quality.recipe_of('dsnas') and recipe == quality.recipe_of(
+        'paired'
+    )
 
 
 def test_whoever_ranks_all_paths_fixes_none_of_their_blocks():

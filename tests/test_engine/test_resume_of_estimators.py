@@ -6,7 +6,7 @@ import torch
 from tests.test_engine.test_exact_resume_hook import checkpoint, resumed_is_whole, run
 from tests.toy_run import search_of
 
-NAMES = 'ScoreFunction', 'Paired', 'Counterfactual', 'SNAS'
+NAMES = 'ScoreFunction', 'Paired', 'Counterfactual', 'SNAS', 'Additive'
 BASELINE = 'gradient_estimator.baseline'
 EMA = dict(type='EMAHook', update_buffers=True)
 

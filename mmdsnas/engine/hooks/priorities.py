@@ -12,6 +12,7 @@ PRIORITY = {
     'ChooseChildHook': 0,
     # Before SearchStageHook, which fixes what is left.
     'SelectChildHook': 5,
+    'CompareChildHook': 5,
     'RuntimeInfoHook': 10,
     # Gone before another hook prints its results at the end.
     'ProgressBarHook': 10,

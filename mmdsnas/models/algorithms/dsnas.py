@@ -126,6 +126,7 @@ class DSNAS(ConstrainedAlgorithm):
         self.gradient_estimator = part_of(
             'gradient_estimator', gradient_estimator, TASK_UTILS, *kinds
         )
+        self.gradient_estimator.prepare(*self.mutator.probs().shape)
         self.pretrain_path = pretrain_path
         self.soft_labels = None if distillation is None else SoftLabels(distillation)
         self.share_path = share_path

@@ -63,6 +63,14 @@ class BaseGradientEstimator(nn.Module, ABC):
         self.block_rewards: Tensor | None = None
         self.progress = 0.0
 
+    def prepare(self, num_groups: int, max_choices: int) -> None:
+        """Is told how large the search space is, before the first step.
+
+        Args:
+            num_groups (int): Search groups, those that are fixed included.
+            max_choices (int): Most candidates of a group.
+        """
+
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         # A checkpoint may be of another estimator, which keeps other numbers or none.
         take_what_fits(self, state_dict, prefix)
@@ -138,13 +146,17 @@ class ScoreEstimator(BaseGradientEstimator):
         gets the gradient too.
         """
         score = self.keep_rewards(scores, sample).sum()
-        name = next(name for name in losses if 'loss' in name)
-        # A zero with a gradient, so that logs show the task's loss.
-        zero = advantage.detach() * (score - score.detach())
-        value = losses[name]
-        if isinstance(value, list):
-            return {**losses, name: [value[0] + zero, *value[1:]]}
-        return {**losses, name: value + zero}
+        return add_gradient(losses, advantage.detach() * score)
+
+
+def add_gradient(losses: Losses, value: Tensor) -> Losses:
+    """Gives one of the losses the gradient of a value, too; their values stay."""
+    name = next(name for name in losses if 'loss' in name)
+    # So that logs show the task's loss.
+    zero, loss = value - value.detach(), losses[name]
+    if isinstance(loss, list):
+        return {**losses, name: [loss[0] + zero, *loss[1:]]}
+    return {**losses, name: loss + zero}
 
 
 def total_loss(losses: Losses) -> Tensor:

@@ -68,6 +68,12 @@ class GroupedMutator(NasMutator):
         """Names of the groups that are not fixed, in order."""
         return [name for name in self._names if name not in self._fixed_path]
 
+    @property
+    def open_choices(self) -> dict[str, list[str]]:
+        """Candidates that a path may have, by group; a fixed group has one."""
+        fixed = {name: [choice] for name, choice in self._fixed_path.items()}
+        return {**self._choices, **fixed}
+
     def set_choices(self, choices: Path) -> None:
         """Lets every block that is not fixed execute its candidate of a path."""
         choices = {**choices, **self._fixed_path}

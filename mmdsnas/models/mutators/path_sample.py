@@ -36,6 +36,8 @@ class PathSample:
         groups (list[list[OneHotMutableOP]]): The blocks of each searched group.
         blocks (list[OneHotMutableOP]): The same, group by group.
         chosen (list[int]): Index of each group's sampled candidate.
+        whole (list[int]): The same of all groups, those that are fixed included.
+        places (list[int]): Which of all groups are searched.
         log_probs (Tensor): ``log p`` with its graph, shape
             ``(num_groups, max_choices)``, padding is minus infinity.
     """
@@ -48,7 +50,10 @@ class PathSample:
             mutator.search_groups[name] for name in free
         ]
         self.blocks = [block for members in self.groups for block in members]
-        self.chosen = [mutator.choices(n).index(path[n]) for n in free]
+        names = list(mutator.search_groups)
+        self.whole = [mutator.choices(n).index(path[n]) for n in names]
+        self.places = [names.index(name) for name in free]
+        self.chosen = [self.whole[place] for place in self.places]
         self.log_probs = mutator.log_probs(free)
         self._key = key
         self._group_of_block = [i for i, g in enumerate(self.groups) for _ in g]

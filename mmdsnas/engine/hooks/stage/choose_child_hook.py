@@ -171,12 +171,9 @@ class ChooseChildHook(Hook):
         self, algorithm: DSNAS, distance: OutputDistance
     ) -> tuple[dict[int, dict[str, list[float]]], list[Contender]]:
         """Scores by size and group, and who competes; the search is as before."""
-        mutator, fixed = algorithm.mutator, algorithm.mutator.fixed
-        size_before = algorithm.child_edge
+        mutator, size_before = algorithm.mutator, algorithm.child_edge
         alpha = {g: a.detach().clone() for g, a in mutator.arch_params.items()}
-        groups = mutator.search_groups
-        choices = {g: [fixed[g]] if g in fixed else mutator.choices(g) for g in groups}
-        obvious, scores, found = obvious_paths(choices), {}, []
+        obvious, scores, found = obvious_paths(mutator.open_choices), {}, []
         with still(algorithm):
             for size in algorithm.input_sizes or [algorithm.edge]:
                 algorithm.set_input_size(size)

@@ -96,10 +96,7 @@ class SelectChildHook(Hook):
     def _select(self, runner) -> Path:
         algorithm, most = algorithm_of(runner), self.strategy.max_scores
         mutator, seed = algorithm.mutator, common_seed(runner)
-        child, free = mutator.derive_child(), mutator.free
-        choices = {
-            n: mutator.choices(n) if n in free else [c] for n, c in child.items()
-        }
+        child, choices = mutator.derive_child(), mutator.open_choices
         rng = np.random.default_rng([seed, 0, 0, Stream.SELECTION])
         space = PathSpace(choices, algorithm.cost_term.allows, child, rng)
         most = min(most, math.prod(map(len, choices.values())))

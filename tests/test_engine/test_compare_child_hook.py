@@ -1,0 +1,116 @@
+"""An obvious network is the child unless another path is surely better."""
+
+import itertools
+from functools import partial
+
+import pytest
+import torch
+
+from mmdsnas.engine import CompareChildHook
+from mmdsnas.engine.contenders import first_unbeaten
+from mmdsnas.errors import ConfigError
+from mmdsnas.models.mutators import PathSample
+from tests.toy import algorithm_of, costly_net, set_alpha
+from tests.toy_run import Keep, runner_of, search_of
+
+ADDITIVE = dict(type='AdditiveGradient', memory=1000)
+
+
+@pytest.mark.parametrize(
+    'errors, first', [(2.0, 'a'), (0.5, 'b')], ids=['unsure', 'sure']
+)
+def test_the_first_that_none_is_surely_better_than(errors, first):
+    losses = dict(a=1.0, b=0.9, c=1.5)
+
+    def difference(one, other):
+        return losses[one] - losses[other], 0.1
+
+    assert first_unbeaten('abc', difference, errors) == first
+    assert first_unbeaten('cab', difference, errors) == first
+    assert first_unbeaten('c', difference, errors) == 'c'
+
+
+def learn(algorithm, losses, times):
+    """Lets the estimator see the losses of all paths, each with some noise."""
+    mutator, estimator = algorithm.mutator, algorithm.gradient_estimator
+    names = list(mutator.search_groups)
+    estimator.moments.zero_()
+    for path in itertools.product(range(2), repeat=len(names)):
+        sample = PathSample(
+            mutator, {n: mutator.choices(n)[k] for n, k in zip(names, path)}
+        )
+        for noise in (-0.3, 0.3) * times:
+            loss = sum(losses[g][k] for g, k in enumerate(path)) + noise
+            estimator(sample, partial(dict, loss=torch.tensor(loss).double()))
+
+
+def child(folder, model, losses, times, alpha=None, hook=None):
+    """The path that is fixed in the finetune stage, and its runner."""
+
+    def prepare(runner):
+        if runner.epoch == 2:
+            learn(model, losses, times)
+            set_alpha(model.mutator, *(alpha or [[-x for x in own] for own in losses]))
+
+    hooks = [Keep('before_train_epoch', prepare, 0), hook or CompareChildHook()]
+    runner_of(folder, hooks, model).train()
+    return ' '.join(model.mutator.fixed.values())
+
+
+LOSSES = [(1.0, 0.8), (0.5, 0.6)]
+
+
+@pytest.mark.parametrize('times, found', [(1, 'tanh tanh'), (40, 'sine tanh')])
+def test_many_losses_make_a_path_surely_better(tmp_path, messages, times, found):
+    model = search_of(gradient_estimator=ADDITIVE)
+    assert child(tmp_path, model, LOSSES, times) == found
+    (told,) = [m for m in messages if m.startswith('The child is ')]
+    assert ('the most probable path' in told.splitlines()[0]) == (times == 40)
+    assert 'sine, ' in told and 'its loss is larger by' in told
+
+
+def costly(**kwargs):
+    model = algorithm_of(
+        costly_net(),
+        pretrain_epochs=1,
+        finetune_epochs=2,
+        gradient_estimator=ADDITIVE,
+        **kwargs,
+    )
+    return model.float()
+
+
+@pytest.mark.parametrize(
+    'part, found', [(None, 'dear dear dear'), (0.9, 'cheap cheap cheap')]
+)
+def test_of_what_is_within_the_limits_the_costliest_comes_first(tmp_path, part, found):
+    model = costly()
+    if part is not None:
+        table = model.cost_table
+        dear = table.cost(dict.fromkeys(model.mutator.search_groups, 'dear'))['flops']
+        model = costly(cost=dict(limit=part * dear))
+    losses = [(1.0, 1.0)] * 3
+    alpha = [[1, 0], [0, 1], [1, 0]]
+    assert child(tmp_path, model, losses, 1, alpha) == found
+
+
+def test_what_is_fixed_stays(tmp_path):
+    model = search_of(gradient_estimator=ADDITIVE)
+    model.mutator.fix(dict(module_0='sine'))
+    # Sine everywhere is the only obvious network left that costs as much.
+    assert child(tmp_path, model, LOSSES, 1).startswith('sine ')
+
+
+def test_without_the_hook_the_most_probable_path_is_the_child(tmp_path):
+    model = search_of(gradient_estimator=ADDITIVE)
+    hook = Keep('before_train', lambda runner: None, 0)
+    assert child(tmp_path, model, LOSSES, 1, hook=hook) == 'sine tanh'
+
+
+def test_what_does_not_fit_is_refused_at_the_start(tmp_path):
+    with pytest.raises(ConfigError, match='must be an AdditiveGradient for Compare'):
+        runner_of(tmp_path, [CompareChildHook()], search_of()).train()
+    model = search_of(gradient_estimator=ADDITIVE)
+    runner = runner_of(tmp_path, [CompareChildHook()], model, max_epochs=2)
+    with pytest.raises(ConfigError, match='finetune_epochs must be below .* is 2'):
+        runner.train()
