@@ -56,6 +56,8 @@ OTHERS = (
     Row('whole network', 'full'),
     Row('search from nothing', from_nothing=True),
 )
+# What one would make by hand.
+OBVIOUS = [r for r in ROWS if r.network not in (None, RANDOM) and r.part == 1]
 # What is trained, and within which limit.
 PAIRS = (
     *((row, limit) for limit in LIMITS for row in ROWS),

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..output import DOCS, table, write_tables
+from ..own_images import rows as own_images
 from . import pictures, quality, rewards, steps, truth
 from .claims import claims_table
+from .obvious import obvious_table
 from .statistics import Truth, mean_interval
 from .tables import Search, select
 
@@ -183,6 +185,8 @@ def _quality_tables(whole: Truth) -> dict[str, str]:
     """Tables of the searches; draws the pictures of them too."""
     result = json.loads(quality.FILE.read_text())
     searches, tables = result['searches'], {}
+    photos = json.loads(own_images.FILE.read_text())
+    tables['obvious'] = obvious_table(searches, photos)
     for limit in quality.LIMITS:
         name = 'quality' if limit is None else f'quality {limit}'
         tables[name] = quality_table(searches, whole, limit)

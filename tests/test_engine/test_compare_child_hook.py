@@ -60,12 +60,12 @@ def child(folder, model, losses, times, alpha=None, hook=None):
 LOSSES = [(1.0, 0.8), (0.5, 0.6)]
 
 
-@pytest.mark.parametrize('times, found', [(1, 'tanh tanh'), (40, 'sine tanh')])
+@pytest.mark.parametrize('times, found', [(1, 'tanh tanh'), (100, 'sine tanh')])
 def test_many_losses_make_a_path_surely_better(tmp_path, messages, times, found):
     model = search_of(gradient_estimator=ADDITIVE)
     assert child(tmp_path, model, LOSSES, times) == found
     (told,) = [m for m in messages if m.startswith('The child is ')]
-    assert ('the most probable path' in told.splitlines()[0]) == (times == 40)
+    assert ('the most probable path' in told.splitlines()[0]) == (times == 100)
     assert 'sine, ' in told and 'its loss is larger by' in told
 
 

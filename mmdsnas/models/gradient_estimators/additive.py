@@ -56,7 +56,7 @@ class AdditiveGradient(BaseGradientEstimator):
     moments: Tensor
 
     @checked_options
-    def __init__(self, memory: Count = 20, temperature: Positive = 0.1) -> None:
+    def __init__(self, memory: Count = 20, temperature: Positive = 1.0) -> None:
         super().__init__()
         self.memory, self.temperature = memory, temperature
         self.register_buffer('moments', torch.zeros(2, 2, dtype=torch.float64))

@@ -36,14 +36,15 @@ class CompareChildHook(Hook):
     among many paths there is always one that does.
 
     Args:
-        errors (float): How many standard errors make a path surely better.
+        errors (float): How many standard errors make a path surely better; more than
+            two, since the most probable one is the best of many.
 
     Raises:
         ConfigError: There is no finetune stage, or another gradient estimator.
     """
 
     @checked_options
-    def __init__(self, errors: Positive = 2.0) -> None:
+    def __init__(self, errors: Positive = 3.0) -> None:
         self.errors = errors
 
     def before_train(self, runner) -> None:
