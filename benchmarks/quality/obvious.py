@@ -1,6 +1,6 @@
 """The table of searches beside the best network that one would make by hand."""
 
-from typing import NamedTuple, Sequence
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
@@ -12,14 +12,15 @@ from .tables import Search, select
 
 HEAD = (
     *('set', 'limit', 'best obvious network, alone', '%', 'MFLOPs'),
-    *('search', '%', 'MFLOPs', 'search minus it', 'time of the search'),
+    *('search', '%', 'MFLOPs', 'search minus it', 'time, in trainings of it'),
 )
-# The search as it is by default, and the paper's.
-SEARCHES = 'additive', 'dsnas'
+# That of the starting configs, and the paper's.
+SEARCHES = 'paired', 'dsnas'
+LIMITS = [limit for limit in (*quality.LIMITS, *quality.SWEEP) if limit is not None]
 
 
 class Runs(NamedTuple):
-    """Trainings of one kind, by seed."""
+    """Trainings of one kind, in the order of their seeds."""
 
     name: str
     accuracy: Sequence[float]
@@ -35,50 +36,49 @@ def obvious_table(searches: list[Search], photos: dict[str, dict]) -> str:
         photos (dict[str, dict]): Results of own photos, by name.
     """
     rows = []
-    for limit in own_images.LIMITS:
-        search, *others = [
-            _of_photos(row, limit, photos)
-            for row in own_images.ROWS
-            if row is own_images.ROWS[0] or row in own_images.OBVIOUS
-        ]
+    for limit in own_images.LIMITS[::-1]:
+        obvious = [of_photos(row, limit, photos) for row in own_images.OBVIOUS]
+        search = of_photos(own_images.ROWS[0], limit, photos)
+        cells = compared(obvious, search)
         # All were planned to take as long; the machine had other work besides.
-        cells = _row('photos', f'{limit} of the whole network', others, search)
-        rows.append([*cells[:-1], '1 (as planned)'])
-    for limit in quality.LIMITS:
-        found = [
-            _runs(
-                f'{name} everywhere',
-                select(searches, method=quality.ALONE, variant=name),
-            )
-            for name in quality.CANDIDATES
-        ]
-        within = [r for r in found if limit is None or max(r.mflops) <= limit]
+        shown = f'{limit} of the whole network'
+        rows.append(['photos', shown, *cells[:-1], '1 (as planned)'])
+    alone = [
+        runs_of(
+            f'{name} everywhere', select(searches, method=quality.ALONE, variant=name)
+        )
+        for name in quality.CANDIDATES
+    ]
+    for limit in (None, *sorted(LIMITS, reverse=True)):
+        shown = 'none' if limit is None else f'{limit} MFLOPs'
+        obvious = [r for r in alone if limit is None or max(r.mflops) <= limit]
         for method in SEARCHES:
-            own = select(searches, method=method, limit=limit, variant='plain')
-            shown = 'none' if limit is None else f'{limit} MFLOPs'
-            rows.append(_row('chain', shown, within, _runs(method, own)))
+            found = select(searches, method=method, limit=limit, variant='plain')
+            rows.append(['chain', shown, *compared(obvious, runs_of(method, found))])
     return table(HEAD, rows)
 
 
-def _row(name: str, limit: str, obvious: Sequence[Runs], search: Runs) -> list[str]:
+def compared(obvious: Sequence[Runs], search: Runs) -> list[Any]:
+    """Cells of a search beside the most accurate of obvious networks."""
     best = max(obvious, key=lambda runs: np.mean(runs.accuracy))
-    ahead = np.subtract(search.accuracy, best.accuracy)
-    cells = [name, limit]
+    cells = []
     for runs in (best, search):
         cost = f'{np.mean(runs.mflops):.3g}'
         cells += [runs.name, f'{np.mean(runs.accuracy):.2f}', cost]
-    ratio = np.mean(search.seconds) / np.mean(best.seconds)
-    return [*cells, str(mean_interval(ahead)), f'{ratio:.2f}']
+    ahead = mean_interval(np.subtract(search.accuracy, best.accuracy))
+    return [*cells, ahead, f'{np.mean(search.seconds) / np.mean(best.seconds):.2f}']
 
 
-def _runs(name: str, runs: list[Search]) -> Runs:
-    runs = sorted(runs, key=lambda run: run['seed'])
+def runs_of(name: str, searches: list[Search]) -> Runs:
+    """Searches of the small space; their time is in that of one training."""
+    runs = sorted(searches, key=lambda run: run['seed'])
     seconds = [run['cpu_seconds'] / run['unit_seconds'] for run in runs]
     values = ([run[key] for run in runs] for key in ('accuracy', 'mflops'))
     return Runs(name, *values, seconds)
 
 
-def _of_photos(row: own_images.Row, limit: str, photos: dict[str, dict]) -> Runs:
+def of_photos(row: own_images.Row, limit: str, photos: dict[str, dict]) -> Runs:
+    """Trainings of a row of the table of own photos."""
     names = (own_images.job_name(row, limit, seed) for seed in quality.SEEDS)
     runs = [photos[name] for name in names]
     accuracy = [100 * run['correct'] / run['images'] for run in runs]

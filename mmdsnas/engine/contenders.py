@@ -6,7 +6,8 @@ from typing import Callable, Mapping, Sequence, TypeVar
 from mmdsnas.models.mutators.grouped_mutator import Path
 
 T = TypeVar('T')
-# Finalists have at least such a part of the costliest contender's MFLOPs.
+# Finalists, and what is preferred, have at least such a part of the costliest
+# contender's MFLOPs.
 FULL = 0.75
 
 

@@ -1,10 +1,11 @@
 import itertools
+import json
 from pathlib import Path
 
 import pytest
 
 from benchmarks.output import write_tables
-from benchmarks.quality import quality, report
+from benchmarks.quality import obvious, quality, report
 from benchmarks.quality.statistics import Truth
 
 CHILDREN = list(itertools.product('abc', repeat=2))
@@ -126,16 +127,46 @@ def test_every_method_has_a_config_and_every_search_a_name():
     }
 
 
-def test_published_results_are_those_of_the_configs_as_they_are(tmp_path):
-    quality.restore(tmp_path)
-    found = {file.stem for file in tmp_path.glob('*.json')}
+def test_published_results_are_taken_where_nothing_changed(tmp_path, monkeypatch):
+    published = json.loads(quality.FILE.read_text())['searches']
     names = {quality.name_of(key): key for key in quality.all_keys()}
-    assert found == names.keys()
-    # Of a config that was changed, results are measured anew.
-    recipe = quality.recipe_of('paired')
-    assert recipe != quality.recipe_of('dsnas') and recipe == quality.recipe_of(
-        'paired'
+    kept = tmp_path / 'paired-none-plain-0.json'
+    kept.write_text('{}')
+    quality.restore(tmp_path, published)
+    found = {file.stem for file in tmp_path.glob('*.json')}
+    assert found == {n for n, key in names.items() if key[:3] != quality.UNIT}
+    assert kept.read_text() == '{}'
+
+    # Of other options, they are measured anew.
+    changed = {'no-finetune-stage': {'model.finetune_epochs': 17}}
+    monkeypatch.setattr(quality, 'VARIANTS', {**quality.VARIANTS, **changed})
+    (tmp_path / 'other').mkdir()
+    quality.restore(tmp_path / 'other', published)
+    missing = found - {file.stem for file in tmp_path.glob('other/*.json')}
+    assert missing == {n for n in found if 'no-finetune-stage' in n}
+
+
+def test_a_search_beside_the_best_obvious_network():
+    """Runs are paired by their seeds, in whatever order they come."""
+
+    def runs(name, *accuracies, seconds):
+        found = [
+            search(seed=seed, place=1) | dict(accuracy=accuracy, cpu_seconds=seconds)
+            for seed, accuracy in enumerate(accuracies)
+        ]
+        return obvious.runs_of(name, found[::-1])
+
+    known = [
+        runs('small', 70.0, 71.0, seconds=5),
+        runs('large', 80.0, 90.0, seconds=10),
+    ]
+    cells = obvious.compared(known, runs('own', 81.0, 92.0, seconds=30))
+    assert cells[:6] == ['large', '85.00', '2', 'own', '86.50', '2']
+    # One and two points ahead.
+    assert cells[6].value == 1.5 and cells[6].low == pytest.approx(
+        1.5 - 12.706 / 2, abs=1e-3
     )
+    assert cells[7] == '3.00'
 
 
 def test_whoever_ranks_all_paths_fixes_none_of_their_blocks():

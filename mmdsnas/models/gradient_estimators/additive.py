@@ -1,11 +1,12 @@
-from typing import Sequence
+from typing import Annotated, Sequence
 
 import torch
 from mmengine.dist import all_reduce
+from pydantic import Field
 from torch import Tensor
 
 from mmdsnas.registry import TASK_UTILS
-from mmdsnas.utils.options import Count, Positive, checked_options
+from mmdsnas.utils.options import Positive, checked_options
 from ..mutators.path_sample import PathSample
 from .base import BaseGradientEstimator, Losses, Task, add_gradient, total_loss
 
@@ -24,8 +25,10 @@ def additive_fit(moments: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     Returns:
         tuple: The effects, by least squares, shape ``(K, )``; their covariance, in
         units of the variance of a loss, shape ``(K, K)``; and that variance, infinite
-        where there are no more losses than effects.
+        where there are no more losses than effects. Where weights are below 1 the
+        covariance is an upper bound: of losses with the square roots of the weights.
     """
+    moments = moments.double()
     inner, ridge = moments[:-1, :-1], moments.new_full((len(moments) - 1,), RIDGE)
     ridge[-1] = RIDGE_OF_MEAN
     inverse = torch.linalg.inv_ex(inner + ridge.diag())[0]
@@ -48,7 +51,7 @@ class AdditiveGradient(BaseGradientEstimator):
 
     Args:
         memory (int): How many of the last steps count, for each candidate of the
-            search space; a step counts the less the longer ago it was.
+            search space, at least 2; a step counts the less the longer ago it was.
         temperature (float): Nats of the loss that make a candidate e times less
             probable in the end; the larger, the more is explored.
     """
@@ -56,7 +59,9 @@ class AdditiveGradient(BaseGradientEstimator):
     moments: Tensor
 
     @checked_options
-    def __init__(self, memory: Count = 20, temperature: Positive = 1.0) -> None:
+    def __init__(
+        self, memory: Annotated[int, Field(ge=2)] = 20, temperature: Positive = 1.0
+    ) -> None:
         super().__init__()
         self.memory, self.temperature = memory, temperature
         self.register_buffer('moments', torch.zeros(2, 2, dtype=torch.float64))
@@ -71,8 +76,7 @@ class AdditiveGradient(BaseGradientEstimator):
     def forward(self, sample: PathSample, task: Task) -> Losses:
         losses = task()
         self._remember(sample.whole, total_loss(losses).detach())
-        effects = additive_fit(self.moments)[0].view(self._shape)[sample.places]
-        effects = effects.to(sample.log_probs)
+        effects = self.effects()[sample.places].to(sample.log_probs)
         probs = sample.log_probs.exp()
         means = (probs * effects).sum(1)
         self._keep_effects(means, sample, effects)
@@ -84,16 +88,22 @@ class AdditiveGradient(BaseGradientEstimator):
     def difference(
         self, path: Sequence[int], other: Sequence[int]
     ) -> tuple[float, float]:
-        """How much larger the loss of a path is, and the standard error, in nats.
+        """How much larger the loss of a path is, and the standard error at most.
+
+        Both are in nats.
 
         Args:
             path (Sequence[int]): Index of the candidate of each group.
             other (Sequence[int]): The same of another one.
         """
         effects, covariance, variance = additive_fit(self.moments)
-        apart = (self._row(path) - self._row(other))[:-2]
+        apart = (self._row(path) - self._row(other))[:-2].double()
         error = (apart @ covariance @ apart * variance).sqrt()
         return float(apart @ effects), float(error)
+
+    def effects(self) -> Tensor:
+        """The effects of candidates, in nats, shape ``(num_groups, max_choices)``."""
+        return additive_fit(self.moments)[0].view(self._shape)
 
     def _keep_effects(self, means: Tensor, sample: PathSample, effects: Tensor) -> None:
         """Keeps by how much sampled candidates are worse than the mean of their group.

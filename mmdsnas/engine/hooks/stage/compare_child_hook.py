@@ -7,8 +7,8 @@ from mmdsnas.models import DSNAS, AdditiveGradient, Stage
 from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.registry import HOOKS
 from mmdsnas.utils.options import Positive, checked_options
-from ...contenders import first_unbeaten, obvious_paths
-from ..utils import algorithm_of, named
+from ...contenders import FULL, first_unbeaten, obvious_paths
+from ..utils import CHOOSING, algorithm_of, named
 
 PROBABLE = 'the most probable path'
 
@@ -25,11 +25,12 @@ class _Contender(NamedTuple):
 class CompareChildHook(Hook):
     """Lets an obvious network be the child, unless another path is surely better.
 
-    When the finetune stage begins, the most probable path competes with the networks
-    that one would make by hand, see ``obvious_paths``: those within the limits. The
-    child is the first of these, the costliest first and the most probable path last,
-    that none of the others has a loss below by more than some standard errors. Losses
-    of candidates, and what is known of them, are those of ``AdditiveGradient``.
+    When the finetune stage begins, ``alpha`` is set to minus the effects of the fit,
+    see ``AdditiveGradient``, and the most probable path competes with the networks that
+    one would make by hand, see ``obvious_paths``: those within the limits that do not
+    leave much of them unused. The child is the first of these, the costliest first and
+    the most probable path last, that none of the others has a loss below by more than
+    some standard errors.
 
     Losses of a supernet are no more than a hint of what its children are worth once
     they are trained alone: what looks better by chance does so in every search, for
@@ -40,7 +41,8 @@ class CompareChildHook(Hook):
             two, since the most probable one is the best of many.
 
     Raises:
-        ConfigError: There is no finetune stage, or another gradient estimator.
+        ConfigError: There is no search stage or no finetune stage, another gradient
+            estimator, or another hook that chooses the child.
     """
 
     @checked_options
@@ -50,11 +52,13 @@ class CompareChildHook(Hook):
     def before_train(self, runner) -> None:
         """Refuses what would show when the finetune stage begins."""
         algorithm = algorithm_of(runner)
-        if algorithm.stage_of(runner.max_epochs - 1) is not Stage.FINETUNE:
+        begin, end = algorithm.pretrain_epochs, algorithm.finetune_epochs
+        if not begin < end < runner.max_epochs:
             raise ConfigError(
-                'model.finetune_epochs must be below train_cfg.max_epochs, which is '
-                f'{runner.max_epochs}, for CompareChildHook, which chooses the child '
-                f'when that stage begins, but is {algorithm.finetune_epochs}.'
+                'model.finetune_epochs must be above model.pretrain_epochs, which is '
+                f'{begin}, and below train_cfg.max_epochs, which is '
+                f'{runner.max_epochs}, for CompareChildHook, which compares what the '
+                f'search stage learned and trains the child, but is {end}.'
             )
         estimator = algorithm.gradient_estimator
         if not isinstance(estimator, AdditiveGradient):
@@ -63,6 +67,13 @@ class CompareChildHook(Hook):
                 'CompareChildHook, which knows what it has learned of the candidates, '
                 f'but is a {type(estimator).__name__}.'
             )
+        others = tuple(map(HOOKS.get, CHOOSING))
+        for hook in runner.hooks:
+            if isinstance(hook, others):
+                raise ConfigError(
+                    'CompareChildHook must be the only hook that chooses the child, '
+                    f'but there is a {type(hook).__name__}, too.'
+                )
 
     def before_train_epoch(self, runner) -> None:
         """Chooses and fixes the child, in the first finetune epoch."""
@@ -75,7 +86,11 @@ class CompareChildHook(Hook):
 
     def choose(self, algorithm: DSNAS) -> tuple[Path, str]:
         """The child, and lines about all that competed."""
-        estimator, contenders = algorithm.gradient_estimator, _contenders(algorithm)
+        estimator, mutator = algorithm.gradient_estimator, algorithm.mutator
+        # Where alpha was on its way; a limit may have led it elsewhere.
+        effects = zip(mutator.search_groups, (-estimator.effects()).tolist())
+        mutator.set_logits({g: row[: len(mutator.choices(g))] for g, row in effects})
+        contenders = _contenders(algorithm)
 
         def difference(one: _Contender, other: _Contender) -> tuple[float, float]:
             return estimator.difference(one.chosen, other.chosen)
@@ -86,14 +101,14 @@ class CompareChildHook(Hook):
             if other is not child:
                 larger, error = difference(other, child)
                 lines.append(
-                    f'{other.name}, {other.mflops:.4g} MFLOPs: its loss is larger by '
-                    f'{larger:.4f}, standard error {error:.4f}'
+                    f'{other.name}, {other.mflops:.4g} MFLOPs: its loss minus that of '
+                    f'the child is {larger:.4f}, standard error {error:.4f}'
                 )
         return child.path, '\n  '.join(lines)
 
 
 def _contenders(algorithm: DSNAS) -> list[_Contender]:
-    """Those within the limits: the costliest obvious one first, then the child."""
+    """Those within the limits, what is preferred first."""
     mutator = algorithm.mutator
 
     def contender(name: str, path: Path) -> _Contender:
@@ -110,4 +125,8 @@ def _contenders(algorithm: DSNAS) -> list[_Contender]:
         for name, path in paths.items()
         if algorithm.cost_term.allows(path)
     ]
-    return sorted(allowed, key=lambda c: (c.name == PROBABLE, -c.mflops))
+    least = FULL * max(c.mflops for c in allowed)
+    return sorted(
+        allowed,
+        key=lambda c: (c.mflops < least, c.name == PROBABLE, -c.mflops),
+    )
