@@ -219,7 +219,8 @@ def test_an_effect_is_missed_at_the_largest_size_alone(monkeypatch):
 def test_each_size_has_a_file_of_latencies(tmp_path):
     latency = dict(file=str(tmp_path / 'times.json'), repeats=1)
     estimator = dict(input_shape=(1, 3, SIZE, SIZE), latency=latency)
-    cost = dict(limit=dict(latency='90%', flops='60%'))
+    # Above whatever a busy machine takes for small images.
+    cost = dict(limit=dict(latency='9999%', flops='60%'))
     tables = []
     for _ in range(2):
         algorithm = algorithm_of(
@@ -232,7 +233,7 @@ def test_each_size_has_a_file_of_latencies(tmp_path):
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {'times.json', 'times_12.json', 'times_8.json'}
     most = tables[0].cost_range('latency')[1]
-    assert algorithm.cost_term.limits['latency'] == pytest.approx(0.9 * most)
+    assert algorithm.cost_term.limits['latency'] == pytest.approx(99.99 * most)
 
 
 def test_a_step_by_an_optimizer_of_its_own():
