@@ -73,7 +73,7 @@ DOCUMENTS = {
         },
         before=(imagenet,),
     ),
-    'docs/en/method.md': Document(1, base=f'./{FASHION}.py'),
+    'docs/en/method.md': Document(2, base=f'./{FASHION}.py'),
     'docs/en/performance.md': Document(
         2,
         # Where the examples are executed there need not be a GPU.

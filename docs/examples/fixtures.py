@@ -121,9 +121,6 @@ def benchmark_of_few_images(folder: Path) -> None:
             continue
         key[1] = 'none' if key[1] is None else key[1]
         _write(folder / 'work_dirs/quality', key, row)
-    for seed, seconds in enumerate(quality['unit_cpu_seconds']):
-        result = dict(accuracy=0.0, cpu_seconds=seconds)
-        _write(folder / 'work_dirs/quality', ['unit', seed], result)
 
 
 def _write(folder: Path, name: list, result: dict) -> None:
