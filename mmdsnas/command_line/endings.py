@@ -120,6 +120,16 @@ def end(error: BaseException, resumable: bool) -> None:
         sys.exit(ending.code)
 
 
+def leave_processes() -> None:
+    """Leaves the other ranks, after a command came to its end.
+
+    The end of the interpreter may abort a process whose group has threads yet; the
+    launcher would then say that the run failed.
+    """
+    if is_distributed():
+        torch.distributed.destroy_process_group()
+
+
 def _tell(ending: Ending, resumable: bool) -> None:
     rank, ranks = get_dist_info()
     text = f'error: {f"rank {rank}: " if ranks > 1 else ""}{ending.sentence}'

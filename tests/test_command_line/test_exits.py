@@ -66,12 +66,8 @@ class Commands:
             MMLogger.get_instance(str(self.folder), log_file=str(self.log))
             command(rank, self.ready[rank].set)
 
-        try:
-            show_user_errors(main, resumable=True)()
-        finally:
-            # As at the end of an interpreter, which a fork does not come to.
-            if torch.distributed.is_initialized():
-                torch.distributed.destroy_process_group()
+        show_user_errors(main, resumable=True)()
+        assert not torch.distributed.is_initialized()
 
     def __enter__(self):
         for process in self.processes:
@@ -128,6 +124,17 @@ def test_rank_that_hangs_ends_the_others(tmp_path, command):
     assert 'Timed out waiting 4000ms' in told
     assert told.endswith(f'{HINT}{tmp_path}.\n') and len(told.splitlines()) == 1
     assert job.log.read_text().endswith(f' - mmdsnas - ERROR - {told}')
+
+
+def test_ranks_leave_each_other_at_the_end(tmp_path):
+    """The end of an interpreter with a group may abort the process."""
+
+    def add_up_once(rank, ready):
+        dist.all_reduce(torch.ones(3))
+        ready()
+
+    with Commands(tmp_path, add_up_once, ranks=2) as job:
+        assert [job.ends(rank, 0) for rank in range(2)] == ['', '']
 
 
 @pytest.mark.parametrize('error', [DataError('No data.'), ValueError('surprise')])
