@@ -38,7 +38,7 @@ PRETRAINED := $(VENV)/.mmdsnas-pretrained
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search check-data test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images quality-report rewards steps bench bench-report lint wheel clean
+.PHONY: help search check-data test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images quality-report macro macro-report rewards steps bench bench-report lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -101,6 +101,12 @@ own-images: check-data $(TESTS) $(PRETRAINED) ## Children for the photos in DATA
 
 quality-report: $(TESTS) ## Tables and pictures of truth and quality
 	$(VENV_PYTHON) -W ignore -m benchmarks.quality.report
+
+macro: $(TESTS) ## Search a space that others trained: BENCH_ARGS='TRUTH.json CIFAR10' (12 core hours)
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.macro $(BENCH_ARGS)
+
+macro-report: $(TESTS) ## Tables of the searches in that space
+	$(VENV_PYTHON) -W ignore -m benchmarks.macro.report
 
 rewards: $(TESTS) ## Hold rewards against the true effects of choices (40 min)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.rewards $(BENCH_ARGS)

@@ -7,8 +7,8 @@ tables come into the documentation by ``python -m benchmarks.own_images.report``
 import json
 from pathlib import Path
 
+from ..jobs import parser, run_jobs
 from ..output import write_json
-from ..quality.jobs import parser, run_jobs
 from .rows import FILE, PAIRS, TIMES, job_name
 from .training import measure, run
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..jobs import parser
 from ..output import DOCS, table, write_json, write_tables
-from ..quality.jobs import parser
 from ..quality.statistics import mean_interval
 from .rows import FILE, LIMITS, OTHERS, ROWS, Row, job_name
 

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
+from ..macro import report as macro_report
+from ..macro.training import COMPARED, PROBABLE
 from ..output import table
 from ..own_images import rows as own_images
 from . import quality
@@ -14,8 +16,8 @@ HEAD = (
     *('set', 'limit', 'best obvious network, alone', '%', 'MFLOPs'),
     *('search', '%', 'MFLOPs', 'search minus it', 'time, in trainings of it'),
 )
-# That of the starting configs, and the paper's.
-SEARCHES = 'paired', 'dsnas'
+# The best, that of the starting configs, and the paper's.
+SEARCHES = 'additive', 'paired', 'dsnas'
 LIMITS = [limit for limit in (*quality.LIMITS, *quality.SWEEP) if limit is not None]
 
 
@@ -28,12 +30,15 @@ class Runs(NamedTuple):
     seconds: Sequence[float]
 
 
-def obvious_table(searches: list[Search], photos: dict[str, dict]) -> str:
+def obvious_table(
+    searches: list[Search], photos: dict[str, dict], macro: dict[str, Any]
+) -> str:
     """Each search, and beside it the most accurate of the obvious networks.
 
     Args:
         searches (list[dict]): Of the small space.
         photos (dict[str, dict]): Results of own photos, by name.
+        macro (dict): Result file of the space of NAS-Bench-Macro.
     """
     rows = []
     for limit in own_images.LIMITS[::-1]:
@@ -43,6 +48,16 @@ def obvious_table(searches: list[Search], photos: dict[str, dict]) -> str:
         # All were planned to take as long; the machine had other work besides.
         shown = f'{limit} of the whole network'
         rows.append(['photos', shown, *cells[:-1], '1 (as planned)'])
+    for limit in macro_report.LIMITS:
+        best = macro['truth'][str(limit)]['best_by_hand']
+        children = macro_report.children(macro['searches'], limit)
+        for config in SEARCHES:
+            found = children.get((config, COMPARED), children.get((config, PROBABLE)))
+            if found:
+                by_hand = of_children(best['path'], [best] * len(found))
+                cells = compared([by_hand], of_children(config, found))
+                # Neither was trained here.
+                rows.append(['macro', f'{limit} MFLOPs', *cells[:-1], '-'])
     alone = [
         runs_of(
             f'{name} everywhere', select(searches, method=quality.ALONE, variant=name)
@@ -75,6 +90,12 @@ def runs_of(name: str, searches: list[Search]) -> Runs:
     seconds = [run['cpu_seconds'] / run['unit_seconds'] for run in runs]
     values = ([run[key] for run in runs] for key in ('accuracy', 'mflops'))
     return Runs(name, *values, seconds)
+
+
+def of_children(name: str, children: list[dict[str, Any]]) -> Runs:
+    """Networks of which others told the accuracy; their time is not known."""
+    values = ([child[key] for child in children] for key in ('accuracy', 'mflops'))
+    return Runs(name, *values, [1.0] * len(children))
 
 
 def of_photos(row: own_images.Row, limit: str, photos: dict[str, dict]) -> Runs:

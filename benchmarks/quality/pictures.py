@@ -12,7 +12,9 @@ from .statistics import Truth
 
 # The same file for the same numbers.
 matplotlib.rcParams['svg.hashsalt'] = 'mmdsnas'
-COLOURS = dict(dsnas='#d95f02', paired='#1b9e77', counterfactual='#7570b3')
+COLOURS = dict(
+    additive='#e7298a', dsnas='#d95f02', paired='#1b9e77', counterfactual='#7570b3'
+)
 OTHER = '#666666'
 
 

@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
+from ..jobs import Job, parser, run_jobs
 from ..output import RESULTS, write_json
 from . import space
-from .jobs import Job, parser, run_jobs
 from .training import CONFIGS, run_search
 
 FILE = RESULTS / 'quality.json'
 METHODS = (
     *(
+        'additive',
         'dsnas',
         'counterfactual',
         'counterfactual-held-out',
@@ -38,7 +39,7 @@ METHODS = (
 LIMITS = (None, 0.4, 0.25)
 # With those above, the limits of the Pareto front.
 SWEEP = (0.18, 0.32, 0.5)
-SWEPT = ('dsnas', 'paired')
+SWEPT = ('additive', 'dsnas', 'paired')
 SEEDS = (0, 1, 2, 3, 4)
 # How far above a limit the expected cost may be at the end of the search stage.
 MOST_EXCESS = 0.02
@@ -53,6 +54,33 @@ VARIANTS: dict[str, dict[str, Any]] = {
     'no-finetune-stage': {'model.finetune_epochs': 18},
 }
 ALL_PATHS = 'all-paths'
+
+
+def _until(epoch: int) -> dict[str, Any]:
+    periods = [epoch - 1, 18 - epoch]
+    return {
+        'model.finetune_epochs': epoch,
+        'param_scheduler.architecture.1.periods': periods,
+    }
+
+
+# What of `additive` earns how much, by what is changed of it.
+LEVERS: dict[str, dict[str, Any]] = {
+    'most-probable-path': {'custom_hooks': []},
+    'cheapest-of-equals': {'custom_hooks.0.prefer': 'cheapest'},
+    'paired-gradient': {
+        'custom_hooks': [],
+        'model.gradient_estimator.type': 'PairedGradient',
+    },
+    'one-cosine': {
+        'param_scheduler.architecture.1.periods': [17],
+        'param_scheduler.architecture.1.restart_weights': [1],
+    },
+    **{f'search-until-{epoch}': _until(epoch) for epoch in (2, 6, 9)},
+    'early-fixing': {'model.mutator.fix_threshold': 0.3},
+    'temperature-0.1': {'model.gradient_estimator.temperature': 0.1},
+}
+PULLED, PULLED_LIMITS = 'additive', (None, 0.4)
 # One of these everywhere, trained alone, is what one would do instead of a search.
 ALONE, CANDIDATES = 'alone', ('conv_1x1', 'sep_5x5', 'conv_3x3')
 # The training of the costliest is the unit of time.
@@ -71,6 +99,9 @@ def all_keys() -> list[Key]:
             keys += [(method, limit, 'plain', seed) for method in METHODS]
         keys += [(method, limit, 'plain', seed) for limit in SWEEP for method in SWEPT]
         keys += [(m, None, variant, seed) for variant in VARIANTS for m in CLAIMED]
+        keys += [
+            (PULLED, limit, lever, seed) for limit in PULLED_LIMITS for lever in LEVERS
+        ]
         if seed in RANKED_SEEDS:
             keys += [(method, None, ALL_PATHS, seed) for method in RANKED]
     return keys
@@ -85,7 +116,8 @@ def name_of(key: Key) -> str:
 def job_of(key: Key) -> Job:
     """The search of a key."""
     method, limit, variant, seed = key
-    options = {**VARIANTS.get(variant, {}), 'model.cost.limit': limit}
+    changed = VARIANTS.get(variant) or LEVERS.get(variant) or {}
+    options = {**changed, 'model.cost.limit': limit}
     if method == ALONE:
         options['default_hooks.hand_made.network'] = variant
     if variant == ALL_PATHS:

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from ..macro.report import FILE as MACRO
 from ..output import DOCS, table, write_tables
 from ..own_images import rows as own_images
 from . import pictures, quality, rewards, steps, truth
 from .claims import claims_table
+from .levers import levers_table
 from .obvious import obvious_table
 from .statistics import Truth, mean_interval
 from .tables import Search, select
@@ -186,11 +188,13 @@ def _quality_tables(whole: Truth) -> dict[str, str]:
     result = json.loads(quality.FILE.read_text())
     searches, tables = result['searches'], {}
     photos = json.loads(own_images.FILE.read_text())
-    tables['obvious'] = obvious_table(searches, photos)
+    macro = json.loads(MACRO.read_text())
+    tables['obvious'] = obvious_table(searches, photos, macro)
     for limit in quality.LIMITS:
         name = 'quality' if limit is None else f'quality {limit}'
         tables[name] = quality_table(searches, whole, limit)
     tables['limits'] = limits_line(searches)
+    tables['levers'] = levers_table(searches, whole)
     tables['claims'] = claims_table(searches, whole)
     pictures.draw_front(whole, searches, DOCS / 'figures' / 'front.svg')
     pictures.draw_expected(searches, DOCS / 'figures' / 'expected.svg')

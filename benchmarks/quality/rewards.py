@@ -16,8 +16,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ..jobs import parser, run_jobs
 from ..output import RESULTS, write_json
-from .jobs import parser, run_jobs
 from .pictures import save
 from .reward_records import record_supernet
 from .reward_statistics import summary

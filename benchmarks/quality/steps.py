@@ -25,7 +25,8 @@ SUPERNETS = {
     'chain, 4 blocks of 3 candidates': 'search.py',
 }
 ESTIMATORS = (
-    *('DSNASGradient', 'CounterfactualGradient', 'PairedGradient'),
+    *('DSNASGradient', 'AdditiveGradient', 'CounterfactualGradient'),
+    'PairedGradient',
     *('ScoreFunctionGradient', 'GDASGradient', 'ProxylessGradient'),
     *('SNASGradient', 'DARTSGradient'),
 )

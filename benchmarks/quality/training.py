@@ -1,19 +1,13 @@
-"""One training of the benchmark, through mmengine's Runner."""
+"""One training of the benchmark."""
 
-import tempfile
-import time
-import uuid
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 
-from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
-# Registers everything that the configs name.
-import mmdsnas.engine  # noqa: F401
-import mmdsnas.subnets  # noqa: F401
+from ..running import run
 from .record_hook import RecordHook
 
 CONFIGS = Path(__file__).parent / 'configs'
@@ -39,23 +33,7 @@ def train(
         tuple: The runner at its end, and ``accuracy`` (percent of the test images,
         of the child) and ``cpu_seconds``.
     """
-    config = Config.fromfile(CONFIGS / name)
-    config.merge_from_dict(dict(options or {}))
-    config.randomness = dict(seed=seed)
-    # Its warnings are about hooks that short runs do without.
-    config.log_level = 'ERROR'
-    # Runners of one process are told apart by it.
-    config.experiment_name = uuid.uuid4().hex
-    with tempfile.TemporaryDirectory() as folder:
-        config.work_dir = folder
-        runner = Runner.from_cfg(config)
-        for hook in hooks:
-            runner.register_hook(hook)
-        if prepare is not None:
-            prepare(runner.model)
-        began = time.process_time()
-        runner.train()
-        seconds = time.process_time() - began
+    runner, seconds = run(CONFIGS / name, seed, options, prepare, hooks)
     accuracy = runner.message_hub.get_scalar('val/accuracy/top1').current()
     # Of 10,000 images; a float32 has more digits.
     return runner, dict(accuracy=round(float(accuracy), 2), cpu_seconds=seconds)

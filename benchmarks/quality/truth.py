@@ -16,8 +16,8 @@ from scipy.stats import kendalltau, spearmanr
 from mmdsnas.models import DifferentiableMutator, ResourceEstimator
 from mmdsnas.models.cost import CostTable
 from mmdsnas.registry import MODELS
+from ..jobs import parser, run_jobs
 from ..output import RESULTS, write_json
-from .jobs import parser, run_jobs
 from .training import CONFIGS, train_child
 
 FILE = RESULTS / 'truth.json'

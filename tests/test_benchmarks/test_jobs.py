@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.quality.jobs import run_jobs
+from benchmarks.jobs import run_jobs
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +49,7 @@ def wait_for_ever(file):
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
 def test_its_processes_end_with_a_command(tmp_path, number):
     code = (
-        'from benchmarks.quality.jobs import run_jobs; from pathlib import Path; '
+        'from benchmarks.jobs import run_jobs; from pathlib import Path; '
         'from tests.test_benchmarks.test_jobs import wait_for_ever; '
         f"run_jobs(dict(a=(wait_for_ever, ('{tmp_path}/pid',))), Path('{tmp_path}'), 1)"
     )

@@ -96,6 +96,13 @@ def test_of_what_is_within_the_limits_the_costliest_comes_first(tmp_path, part, 
     assert child(tmp_path, model, losses, 1) == found
 
 
+@pytest.mark.parametrize('times, found', [(1, 'cheap'), (100, 'dear')])
+def test_the_cheapest_of_those_that_cannot_be_told_apart(tmp_path, times, found):
+    losses = [(1.1, 1.0)] * 3
+    hook = CompareChildHook(prefer='cheapest')
+    assert child(tmp_path, costly(), losses, times, hook) == ' '.join([found] * 3)
+
+
 def test_what_is_fixed_stays(tmp_path):
     model = search_of(gradient_estimator=ADDITIVE)
     model.mutator.fix(dict(module_0='sine'))

@@ -215,12 +215,15 @@ def test_where_all_is_fixed_every_batch_trains_the_weights(tmp_path):
         assert not same(before['architecture'], after['architecture'])
 
 
-@pytest.mark.parametrize('epoch', [1, 2, 3])
-def test_a_resumed_run_is_the_whole_run(tmp_path, epoch):
+@pytest.mark.parametrize(
+    'epoch, estimator', [(1, 'Score'), (2, 'Score'), (3, 'Score'), (2, 'Additive')]
+)
+def test_a_resumed_run_is_the_whole_run(tmp_path, epoch, estimator):
+    names = dict(Score='ScoreFunctionGradient', Additive='AdditiveGradient')
+
     def part(name, **kwargs):
         options = dict(stages=(1, 3), max_epochs=4, train_dataloader=alternating(True))
-        estimator = dict(type='ScoreFunctionGradient')
-        options['model'] = dict(gradient_estimator=estimator)
+        options['model'] = dict(gradient_estimator=dict(type=names[estimator]))
         run(tmp_path / name, dict(type='ExactResumeHook'), **options, **kwargs)
         return tmp_path / name / 'work'
 

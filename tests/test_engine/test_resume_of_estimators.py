@@ -22,6 +22,15 @@ def test_a_resumed_search_is_the_same(tmp_path, estimator):
     resumed_is_whole(first, second, 1, model=model(estimator), more=[EMA])
 
 
+@pytest.mark.parametrize('epoch', [2, 3])
+def test_a_compared_child_is_the_same_after_a_resume(tmp_path, epoch):
+    """Where the choice is next, and where it is made."""
+    first, second = tmp_path / 'first', tmp_path / 'second'
+    kwargs = dict(more=[dict(type='CompareChildHook')])
+    run(first, model=model('AdditiveGradient'), **kwargs)
+    resumed_is_whole(first, second, epoch, model=model('AdditiveGradient'), **kwargs)
+
+
 def test_the_moving_baseline_is_saved_and_not_averaged(tmp_path):
     run(tmp_path, model=model('ScoreFunctionGradient'), more=[EMA])
     before, searched = (checkpoint(tmp_path, epoch) for epoch in (1, 2))

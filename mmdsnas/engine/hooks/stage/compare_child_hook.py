@@ -1,4 +1,4 @@
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from mmengine.hooks import Hook
 
@@ -39,6 +39,11 @@ class CompareChildHook(Hook):
     Args:
         errors (float): How many standard errors make a path surely better; more than
             two, since the most probable one is the best of many.
+        prefer (str): Which of those that cannot be told apart is the child:
+            ``costliest``, as above, or ``cheapest``, of all within the limits and the
+            most probable path. A short search cannot tell small differences, which a
+            longer training makes real: the cheapest is the smaller network, not as
+            good a one.
 
     Raises:
         ConfigError: There is no search stage or no finetune stage, another gradient
@@ -46,8 +51,12 @@ class CompareChildHook(Hook):
     """
 
     @checked_options
-    def __init__(self, errors: Positive = 3.0) -> None:
-        self.errors = errors
+    def __init__(
+        self,
+        errors: Positive = 3.0,
+        prefer: Literal['costliest', 'cheapest'] = 'costliest',
+    ) -> None:
+        self.errors, self.prefer = errors, prefer
 
     def before_train(self, runner) -> None:
         """Refuses what would show when the finetune stage begins."""
@@ -90,7 +99,7 @@ class CompareChildHook(Hook):
         # Where alpha was on its way; a limit may have led it elsewhere.
         effects = zip(mutator.search_groups, (-estimator.effects()).tolist())
         mutator.set_logits({g: row[: len(mutator.choices(g))] for g, row in effects})
-        contenders = _contenders(algorithm)
+        contenders = self._contenders(algorithm)
 
         def difference(one: _Contender, other: _Contender) -> tuple[float, float]:
             return estimator.difference(one.chosen, other.chosen)
@@ -106,27 +115,28 @@ class CompareChildHook(Hook):
                 )
         return child.path, '\n  '.join(lines)
 
+    def _contenders(self, algorithm: DSNAS) -> list[_Contender]:
+        """Those within the limits, what is preferred first."""
+        mutator = algorithm.mutator
 
-def _contenders(algorithm: DSNAS) -> list[_Contender]:
-    """Those within the limits, what is preferred first."""
-    mutator = algorithm.mutator
+        def contender(name: str, path: Path) -> _Contender:
+            chosen = [mutator.choices(group).index(path[group]) for group in path]
+            mflops = algorithm.cost_table.cost(path)['flops']
+            return _Contender(name, path, mflops, chosen)
 
-    def contender(name: str, path: Path) -> _Contender:
-        chosen = [mutator.choices(group).index(path[group]) for group in path]
-        mflops = algorithm.cost_table.cost(path)['flops']
-        return _Contender(name, path, mflops, chosen)
-
-    probable = mutator.derive_child()
-    paths = obvious_paths(mutator.open_choices)
-    if probable not in paths.values():
-        paths[PROBABLE] = probable
-    allowed = [
-        contender(name, path)
-        for name, path in paths.items()
-        if algorithm.cost_term.allows(path)
-    ]
-    least = FULL * max(c.mflops for c in allowed)
-    return sorted(
-        allowed,
-        key=lambda c: (c.mflops < least, c.name == PROBABLE, -c.mflops),
-    )
+        probable = mutator.derive_child()
+        paths = obvious_paths(mutator.open_choices)
+        if probable not in paths.values():
+            paths[PROBABLE] = probable
+        allowed = [
+            contender(name, path)
+            for name, path in paths.items()
+            if algorithm.cost_term.allows(path)
+        ]
+        if self.prefer == 'cheapest':
+            return sorted(allowed, key=lambda c: c.mflops)
+        least = FULL * max(c.mflops for c in allowed)
+        return sorted(
+            allowed,
+            key=lambda c: (c.mflops < least, c.name == PROBABLE, -c.mflops),
+        )

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import inspect
 import json
 import multiprocessing
 import os
@@ -13,12 +14,12 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import timedelta
 from multiprocessing import connection
 from pathlib import Path
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Iterable, Mapping
 
 import torch
 
 from mmdsnas.utils.files import write_atomically
-from ..output import write_json
+from .output import write_json
 
 Result = dict[str, Any]
 Job = tuple[Callable[..., Result], tuple]
@@ -64,7 +65,7 @@ def run_jobs(jobs: Mapping[str, Job], folder: Path, workers: int) -> dict[str, R
     files = {name: folder / f'{name}.json' for name in jobs}
     missing = [name for name in jobs if not files[name].exists()]
     if missing:
-        _check_recipe(folder)
+        _check_recipe(folder, jobs.values())
         # So that the processes are ended with this one.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
         print(f'{len(jobs) - len(missing)} of {len(jobs)} jobs are done.', flush=True)
@@ -82,11 +83,13 @@ def run_jobs(jobs: Mapping[str, Job], folder: Path, workers: int) -> dict[str, R
     return {name: json.loads(file.read_text()) for name, file in files.items()}
 
 
-def _check_recipe(folder: Path) -> None:
+def _check_recipe(folder: Path, jobs: Iterable[Job]) -> None:
     """Refuses to put results beside those of other configs."""
-    here, digest = Path(__file__).parent, hashlib.sha256()
-    for source in [here / 'space.py', *sorted((here / 'configs').rglob('*.py'))]:
-        digest.update(source.read_bytes())
+    digest = hashlib.sha256()
+    # Of the benchmarks whose jobs they are.
+    for here in sorted({Path(inspect.getfile(job[0])).parent for job in jobs}):
+        for source in [here / 'space.py', *sorted((here / 'configs').rglob('*.py'))]:
+            digest.update(source.read_bytes() if source.exists() else b'')
     file = folder / 'recipe.txt'
     if not file.exists():
         with write_atomically(file) as temporary:

@@ -1,0 +1,5 @@
+"""Two paths on the same batch."""
+
+_base_ = './search.py'
+
+model = dict(gradient_estimator=dict(type='PairedGradient'))

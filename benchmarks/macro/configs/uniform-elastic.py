@@ -1,0 +1,6 @@
+"""The same, of candidates that share their weights."""
+
+_base_ = './uniform.py'
+
+elastic = dict(type='ElasticMutableOP')
+model = dict(architecture=dict(backbone=dict(block=elastic)))
