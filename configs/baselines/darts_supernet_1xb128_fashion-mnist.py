@@ -6,4 +6,4 @@ model = dict(gradient_estimator=dict(type='DARTSGradient'))
 
 # Alpha is trained on one half of the images, the weights on the other.
 train_dataloader = dict(batch_sampler=dict(type='AlternatingBatchSampler'))
-default_hooks = dict(held_out_batch=dict(type='HeldOutBatchHook'))
+default_hooks = dict(compare_child=None, held_out_batch=dict(type='HeldOutBatchHook'))

@@ -2,15 +2,13 @@ _base_ = [
     './_base_/datasets/folder_bs64.py',
     './_base_/models/shufflenetv2_small_supernet.py',
     './_base_/schedules/search_sgd_45e.py',
-    './_base_/search_runtime.py',
+    './_base_/compared_search_runtime.py',
 ]
 
 # num_classes=None: as many as there are class folders.
 model = dict(
     architecture=dict(head=dict(num_classes=None)),
     resource_estimator=dict(input_shape=(1, 3, 96, 96)),
-    pretrain_epochs=7,
-    finetune_epochs=28,
 )
 
 # Options that are None are derived from the images: docs/en/user_guides/own_images.md.

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Callable, Mapping, Sequence, TypeVar
 
+from scipy.special import gammaincinv
+
 from mmdsnas.models.mutators.grouped_mutator import Path
 
 T = TypeVar('T')
@@ -101,6 +103,21 @@ def steps_of_first_round(number: int, steps: float) -> int:
         parts += number * 2**rounds
         number, rounds = (number + 1) // 2, rounds + 1
     return max(int(steps / max(parts, 1)), 1)
+
+
+def simultaneous_errors(confidence: float, effects: int) -> float:
+    """Standard errors that no difference between paths exceeds by chance, of all.
+
+    Scheffe's method for all contrasts (Biometrika 1953): it holds for the largest
+    difference, too, however many paths there are.
+
+    Args:
+        confidence (float): With which it holds for all of them.
+        effects (int): Of candidates, one less than candidates in each group; 0 where
+            there is one path.
+    """
+    # The square has the chi-squared distribution.
+    return float((2 * gammaincinv(max(effects, 1) / 2, confidence)) ** 0.5)
 
 
 def first_unbeaten(

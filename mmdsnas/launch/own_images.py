@@ -22,7 +22,7 @@ from .run_options import is_search, schedules_of_weights
 from .training_plan import BATCH, EPOCHS, TUNED, TrainingPlan, plan_for, sizes_below
 
 # Where the stages begin, as parts of the epochs: those of the digits' search.
-PRETRAINED, SEARCHED = 7 / 45, 28 / 45
+PRETRAINED, SEARCHED = 2 / 45, 10 / 45
 # Validations and checkpoints of a run; on few images they cost more than its steps.
 VALIDATIONS = 20
 # What is held out of each class where nothing says otherwise.
@@ -223,7 +223,7 @@ def _fit_schedule(config: Config, plan: TrainingPlan, tuned: int | None) -> None
         checkpoint.interval = every
     if 'pretrain_epochs' in model:
         model.pretrain_epochs = max(1, round(PRETRAINED * plan.epochs))
-        model.finetune_epochs = round(SEARCHED * plan.epochs)
+        model.finetune_epochs = max(2, round(SEARCHED * plan.epochs))
         if config.own_images.get('pretrained'):
             tuned = tuned or max(1, round(TUNED / EPOCHS * plan.epochs))
             config.own_images.tuned = tuned

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmdsnas.engine import CompareChildHook
-from mmdsnas.engine.contenders import first_unbeaten
+from mmdsnas.engine.contenders import first_unbeaten, simultaneous_errors
 from mmdsnas.errors import ConfigError
 from mmdsnas.models.mutators import PathSample
 from tests.toy import algorithm_of, costly_net, set_alpha
@@ -28,6 +28,16 @@ def test_the_first_that_none_is_surely_better_than(errors, first):
     assert first_unbeaten('abc', difference, errors) == first
     assert first_unbeaten('cab', difference, errors) == first
     assert first_unbeaten('c', difference, errors) == 'c'
+
+
+@pytest.mark.parametrize(
+    'confidence, effects, squared',
+    [(0.95, 0, 3.841), (0.95, 1, 3.841), (0.95, 8, 15.507), (0.99, 24, 42.980)],
+)
+def test_bound_of_all_differences(confidence, effects, squared):
+    """Quantiles of chi-squared, as tables have them."""
+    found = simultaneous_errors(confidence, effects)
+    assert found**2 == pytest.approx(squared, abs=6e-4)
 
 
 def learn(algorithm, losses, times):

@@ -50,7 +50,7 @@ def test_a_search_is_fitted(images):
     model, optim = config.model, config.optim_wrapper
     assert model.architecture.head.num_classes == 2
     assert model.resource_estimator.input_shape == (1, 3, 96, 96)
-    assert (model.pretrain_epochs, model.finetune_epochs) == (12, 50)
+    assert (model.pretrain_epochs, model.finetune_epochs) == (4, 18)
     assert config.train_cfg.max_epochs == 80
     assert config.train_dataloader.batch_size == 16
     # 0.1 is that of a batch of 64.
@@ -159,7 +159,7 @@ def test_what_is_given_goes_before_what_is_found(images):
     }
     config = load_config(SEARCH, options, input_size=224)
     assert config.own_images.epochs == config.train_cfg.max_epochs == 9
-    assert (config.model.pretrain_epochs, config.model.finetune_epochs) == (1, 6)
+    assert (config.model.pretrain_epochs, config.model.finetune_epochs) == (1, 2)
     assert config.train_dataloader.batch_size == 8
     assert sizes_of(config, 'val') == [None, 50, 80, None]
     assert config.model.resource_estimator.input_shape == (1, 3, 80, 80)

@@ -6,8 +6,13 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS, AdditiveGradient, Stage
 from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.registry import HOOKS
-from mmdsnas.utils.options import Positive, checked_options
-from ...contenders import FULL, first_unbeaten, obvious_paths
+from mmdsnas.utils.options import Fraction, checked_options
+from ...contenders import (
+    FULL,
+    first_unbeaten,
+    obvious_paths,
+    simultaneous_errors,
+)
 from ..utils import CHOOSING, algorithm_of, named
 
 PROBABLE = 'the most probable path'
@@ -29,16 +34,14 @@ class CompareChildHook(Hook):
     see ``AdditiveGradient``, and the most probable path competes with the networks that
     one would make by hand, see ``obvious_paths``: those within the limits that do not
     leave much of them unused. The child is the first of these, the costliest first and
-    the most probable path last, that none of the others has a loss below by more than
-    some standard errors.
+    the most probable path last, that none of the others is surely better than.
 
-    Losses of a supernet are no more than a hint of what its children are worth once
-    they are trained alone: what looks better by chance does so in every search, for
-    among many paths there is always one that does.
+    The most probable path is the best of very many, and would often look better if all
+    of them were as good. So a difference is sure where it is above the bound that holds
+    for all paths at once, see ``simultaneous_errors``.
 
     Args:
-        errors (float): How many standard errors make a path surely better; more than
-            two, since the most probable one is the best of many.
+        confidence (float): Of that bound, above 0 and below 1.
         prefer (str): Which of those that cannot be told apart is the child:
             ``costliest``, as above, or ``cheapest``, of all within the limits and the
             most probable path. A short search cannot tell small differences, which a
@@ -53,10 +56,10 @@ class CompareChildHook(Hook):
     @checked_options
     def __init__(
         self,
-        errors: Positive = 3.0,
+        confidence: Fraction = 0.95,
         prefer: Literal['costliest', 'cheapest'] = 'costliest',
     ) -> None:
-        self.errors, self.prefer = errors, prefer
+        self.confidence, self.prefer = confidence, prefer
 
     def before_train(self, runner) -> None:
         """Refuses what would show when the finetune stage begins."""
@@ -74,7 +77,8 @@ class CompareChildHook(Hook):
             raise ConfigError(
                 'model.gradient_estimator must be an AdditiveGradient for '
                 'CompareChildHook, which knows what it has learned of the candidates, '
-                f'but is a {type(estimator).__name__}.'
+                f'but is a {type(estimator).__name__}; without the hook '
+                '(default_hooks.compare_child=None) any of them will do.'
             )
         others = tuple(map(HOOKS.get, CHOOSING))
         for hook in runner.hooks:
@@ -104,8 +108,13 @@ class CompareChildHook(Hook):
         def difference(one: _Contender, other: _Contender) -> tuple[float, float]:
             return estimator.difference(one.chosen, other.chosen)
 
-        child = first_unbeaten(contenders, difference, self.errors)
-        lines = [f'The child is {child.name}: {named(algorithm, child.path)}']
+        free = sum(len(own) - 1 for own in mutator.open_choices.values())
+        errors = simultaneous_errors(self.confidence, free)
+        child = first_unbeaten(contenders, difference, errors)
+        lines = [
+            f'The child is {child.name}: {named(algorithm, child.path)}',
+            f'{errors:.1f} standard errors make another path surely better',
+        ]
         for other in contenders:
             if other is not child:
                 larger, error = difference(other, child)
