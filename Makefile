@@ -38,7 +38,7 @@ PRETRAINED := $(VENV)/.mmdsnas-pretrained
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search check-data test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images quality-report macro macro-report rewards steps bench bench-report lint wheel clean
+.PHONY: help search check-data test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images quality-report macro macro-report starting rewards steps bench bench-report lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -92,12 +92,15 @@ resume-kills: $(TESTS) ## Kill and resume one search 50 times at random moments
 truth: $(TESTS) ## Train every child of a small space (1.5 core hours)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.truth $(BENCH_ARGS)
 
-quality: $(TESTS) ## Run every method on that space (3 core hours)
+quality: $(TESTS) ## Run every method on that space (4 core hours)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.quality.quality $(BENCH_ARGS)
 
 own-images: check-data $(TESTS) $(PRETRAINED) ## Children for the photos in DATA beside networks made by hand (10 core hours)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.own_images "$(DATA)" $(BENCH_ARGS)
 	$(VENV_PYTHON) -W ignore -m benchmarks.own_images.report $(filter --folder=%,$(BENCH_ARGS))
+
+starting: $(TESTS) ## Run the search of digits beside networks made by hand (1 core hour)
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.starting $(BENCH_ARGS)
 
 quality-report: $(TESTS) ## Tables and pictures of truth and quality
 	$(VENV_PYTHON) -W ignore -m benchmarks.quality.report

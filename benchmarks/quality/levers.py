@@ -9,7 +9,7 @@ from . import quality
 from .statistics import Truth, mean_interval
 from .tables import Search, select
 
-PLAIN = 'as above'
+PLAIN = 'nothing: the plain search'
 
 
 def levers_table(searches: list[Search], whole: Truth) -> str:
@@ -17,7 +17,7 @@ def levers_table(searches: list[Search], whole: Truth) -> str:
     head = ['changed']
     for limit in quality.PULLED_LIMITS:
         within = 'no limit' if limit is None else f'{limit} MFLOPs'
-        head += [f'{within}: accuracy, %', 'minus it as above', 'regret', 'MFLOPs']
+        head += [f'{within}: accuracy, %', 'minus the plain search', 'regret', 'MFLOPs']
     rows = []
     for lever in ('plain', *quality.LEVERS):
         row: list[Any] = [PLAIN if lever == 'plain' else lever.replace('-', ' ')]

@@ -8,6 +8,7 @@ from ..macro import report as macro_report
 from ..macro.training import COMPARED, PROBABLE
 from ..output import table
 from ..own_images import rows as own_images
+from ..starting import rows as first
 from . import quality
 from .statistics import mean_interval
 from .tables import Search, select
@@ -16,7 +17,7 @@ HEAD = (
     *('set', 'limit', 'best obvious network, alone', '%', 'MFLOPs'),
     *('search', '%', 'MFLOPs', 'search minus it', 'time, in trainings of it'),
 )
-# The best, that of the starting configs, and the paper's.
+# That of the starting configs, what they had before, and the paper's.
 SEARCHES = 'additive', 'paired', 'dsnas'
 LIMITS = [limit for limit in (*quality.LIMITS, *quality.SWEEP) if limit is not None]
 
@@ -31,7 +32,10 @@ class Runs(NamedTuple):
 
 
 def obvious_table(
-    searches: list[Search], photos: dict[str, dict], macro: dict[str, Any]
+    searches: list[Search],
+    photos: dict[str, dict],
+    macro: dict[str, Any],
+    starting: dict[str, dict],
 ) -> str:
     """Each search, and beside it the most accurate of the obvious networks.
 
@@ -39,6 +43,7 @@ def obvious_table(
         searches (list[dict]): Of the small space.
         photos (dict[str, dict]): Results of own photos, by name.
         macro (dict): Result file of the space of NAS-Bench-Macro.
+        starting (dict[str, dict]): Results of the configs to start from, by name.
     """
     rows = []
     for limit in own_images.LIMITS[::-1]:
@@ -48,6 +53,12 @@ def obvious_table(
         # All were planned to take as long; the machine had other work besides.
         shown = f'{limit} of the whole network'
         rows.append(['photos', shown, *cells[:-1], '1 (as planned)'])
+    for images in first.SETS:
+        searched = [row for row in first.ROWS if not row.endswith('everywhere')]
+        found = {row: of_start(images, row, starting) for row in first.ROWS}
+        obvious = [runs for row, runs in found.items() if row not in searched]
+        for row in searched:
+            rows.append([images, 'none', *compared(obvious, found[row])])
     for limit in macro_report.LIMITS:
         best = macro['truth'][str(limit)]['best_by_hand']
         children = macro_report.children(macro['searches'], limit)
@@ -96,6 +107,13 @@ def of_children(name: str, children: list[dict[str, Any]]) -> Runs:
     """Networks of which others told the accuracy; their time is not known."""
     values = ([child[key] for child in children] for key in ('accuracy', 'mflops'))
     return Runs(name, *values, [1.0] * len(children))
+
+
+def of_start(images: str, row: str, starting: dict[str, dict]) -> Runs:
+    """Runs of a starting config."""
+    runs = [starting[first.name_of(images, row, seed)] for seed in quality.SEEDS]
+    keys = ('accuracy', 'mflops', 'seconds')
+    return Runs(row, *([run[key] for run in runs] for key in keys))
 
 
 def of_photos(row: own_images.Row, limit: str, photos: dict[str, dict]) -> Runs:

@@ -13,6 +13,7 @@ import numpy as np
 from ..macro.report import FILE as MACRO
 from ..output import DOCS, table, write_tables
 from ..own_images import rows as own_images
+from ..starting import rows as first
 from . import pictures, quality, rewards, steps, truth
 from .claims import claims_table
 from .levers import levers_table
@@ -189,7 +190,8 @@ def _quality_tables(whole: Truth) -> dict[str, str]:
     searches, tables = result['searches'], {}
     photos = json.loads(own_images.FILE.read_text())
     macro = json.loads(MACRO.read_text())
-    tables['obvious'] = obvious_table(searches, photos, macro)
+    starting = json.loads(first.FILE.read_text())
+    tables['obvious'] = obvious_table(searches, photos, macro, starting)
     for limit in quality.LIMITS:
         name = 'quality' if limit is None else f'quality {limit}'
         tables[name] = quality_table(searches, whole, limit)

@@ -16,8 +16,7 @@ def test_a_baseline_differs_in_what_it_is_about(kind, images):
     for name in search:
         assert name in OWN or base[name] == search[name], name
     assert base.model.mutator.init_std == 0
-    assert base.model.pretrain_epochs == base.model.finetune_epochs
-    assert base.model.finetune_epochs == search.model.finetune_epochs
+    assert base.model.pretrain_epochs == base.model.finetune_epochs == 28
     assert base.model.architecture == search.model.architecture
     assert base.default_hooks.pop('select_child').type == 'SelectChildHook'
     assert search.default_hooks.pop('compare_child').type == 'CompareChildHook'
@@ -44,6 +43,11 @@ def test_a_baseline_differs_in_its_gradient(kind, estimator, held_out):
     )
     assert base.model.pop('gradient_estimator').type == estimator
     assert search.model.pop('gradient_estimator').type == 'AdditiveGradient'
+    # As in the paper's search.
+    assert base.model.mutator.pop('fix_threshold') == 0.3
+    stages = base.model.pop('pretrain_epochs'), base.model.pop('finetune_epochs')
+    assert stages == (7, 28)
+    del search.model['pretrain_epochs'], search.model['finetune_epochs']
     assert base.model == search.model
     hooks = {**search.default_hooks}
     del hooks['compare_child']

@@ -54,6 +54,9 @@ def learn(algorithm, losses, times):
             estimator(sample, partial(dict, loss=torch.tensor(loss).double()))
 
 
+COSTLIEST = CompareChildHook(prefer='costliest')
+
+
 def child(folder, model, losses, times, hook=None):
     """The path that is fixed in the finetune stage."""
 
@@ -97,13 +100,17 @@ def costly(**kwargs):
 )
 def test_of_what_is_within_the_limits_the_costliest_comes_first(tmp_path, part, found):
     """Within the second limit what is cheap everywhere leaves most of it unused."""
-    model = costly()
+    model, kwargs = costly(), {}
     if part is not None:
         table = model.cost_table
         dear = table.cost(dict.fromkeys(model.mutator.search_groups, 'dear'))['flops']
-        model = costly(cost=dict(limit=part * dear))
+        kwargs = dict(cost=dict(limit=part * dear))
+        model = costly(**kwargs)
     losses = [(1.0, 1.1), (1.1, 1.0), (1.0, 1.1)]
-    assert child(tmp_path, model, losses, 1) == found
+    assert child(tmp_path, model, losses, 1, COSTLIEST) == found
+    # As without being asked, within a limit; the cheapest without one.
+    default = child(tmp_path, costly(**kwargs), losses, 1)
+    assert default == (found if kwargs else 'cheap cheap cheap')
 
 
 @pytest.mark.parametrize('times, found', [(1, 'cheap'), (100, 'dear')])
@@ -126,13 +133,18 @@ def test_without_the_hook_the_most_probable_path_is_the_child(tmp_path):
 
 
 def test_what_does_not_fit_is_refused_at_the_start(tmp_path):
-    with pytest.raises(ConfigError, match='must be an AdditiveGradient for Compare'):
+    hint = 'default_hooks.compare_child=None is a search without it'
+    with pytest.raises(ConfigError, match=f'must be an AdditiveGradient.*{hint}'):
         runner_of(tmp_path, [CompareChildHook()], search_of()).train()
     model = search_of(gradient_estimator=ADDITIVE)
     runner = runner_of(tmp_path, [CompareChildHook()], model, max_epochs=2)
-    with pytest.raises(ConfigError, match='finetune_epochs must be above .* but is 2'):
+    with pytest.raises(
+        ConfigError, match=f'finetune_epochs must be above .* but is 2; {hint}'
+    ):
         runner.train()
     select = dict(type='SelectChildHook', strategy=dict(type='RandomSelection'))
     model = search_of(gradient_estimator=ADDITIVE)
-    with pytest.raises(ConfigError, match='but there is a SelectChildHook, too'):
+    with pytest.raises(
+        ConfigError, match=f'but there is a SelectChildHook, too; {hint}'
+    ):
         runner_of(tmp_path, [CompareChildHook(), select], model).train()

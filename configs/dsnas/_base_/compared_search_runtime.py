@@ -1,7 +1,7 @@
-"""A search whose child is the cheapest obvious network unless one is surely better."""
+"""A search whose child is an obvious network, unless another path is surely better."""
 
 _base_ = './search_runtime.py'
 
 default_hooks = dict(
-    compare_child=dict(type='CompareChildHook', prefer='cheapest'),
+    compare_child=dict(type='CompareChildHook'),
 )

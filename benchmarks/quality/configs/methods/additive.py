@@ -24,4 +24,4 @@ param_scheduler = dict(
         ),
     ]
 )
-custom_hooks = [dict(type='CompareChildHook')]
+custom_hooks = [dict(type='CompareChildHook', prefer='costliest', confidence=0.95)]

@@ -16,6 +16,7 @@ from ...contenders import (
 from ..utils import CHOOSING, algorithm_of, named
 
 PROBABLE = 'the most probable path'
+WITHOUT = 'default_hooks.compare_child=None is a search without it'
 
 
 class _Contender(NamedTuple):
@@ -32,9 +33,13 @@ class CompareChildHook(Hook):
 
     When the finetune stage begins, ``alpha`` is set to minus the effects of the fit,
     see ``AdditiveGradient``, and the most probable path competes with the networks that
-    one would make by hand, see ``obvious_paths``: those within the limits that do not
-    leave much of them unused. The child is the first of these, the costliest first and
-    the most probable path last, that none of the others is surely better than.
+    one would make by hand, see ``obvious_paths``, within the limits. The child is the
+    first contender that no other is surely better than, in this order:
+
+    - ``costliest``: obvious networks that do not leave much of the limits unused, the
+      most expensive first; the most probable path; the other obvious networks.
+    - ``cheapest``: all of them, the cheapest first. Small differences that a short
+      search cannot see show after a longer training: it is smaller, and may be worse.
 
     The most probable path is the best of very many, and would often look better if all
     of them were as good. So a difference is sure where it is above the bound that holds
@@ -42,11 +47,8 @@ class CompareChildHook(Hook):
 
     Args:
         confidence (float): Of that bound, above 0 and below 1.
-        prefer (str): Which of those that cannot be told apart is the child:
-            ``costliest``, as above, or ``cheapest``, of all within the limits and the
-            most probable path. A short search cannot tell small differences, which a
-            longer training makes real: the cheapest is the smaller network, not as
-            good a one.
+        prefer (str, optional): The order. None: ``costliest`` within a limit, which
+            says what may be spent, and ``cheapest`` without one.
 
     Raises:
         ConfigError: There is no search stage or no finetune stage, another gradient
@@ -57,7 +59,7 @@ class CompareChildHook(Hook):
     def __init__(
         self,
         confidence: Fraction = 0.95,
-        prefer: Literal['costliest', 'cheapest'] = 'costliest',
+        prefer: Literal['costliest', 'cheapest'] | None = None,
     ) -> None:
         self.confidence, self.prefer = confidence, prefer
 
@@ -70,22 +72,21 @@ class CompareChildHook(Hook):
                 'model.finetune_epochs must be above model.pretrain_epochs, which is '
                 f'{begin}, and below train_cfg.max_epochs, which is '
                 f'{runner.max_epochs}, for CompareChildHook, which compares what the '
-                f'search stage learned and trains the child, but is {end}.'
+                f'search stage learned and trains the child, but is {end}; {WITHOUT}.'
             )
         estimator = algorithm.gradient_estimator
         if not isinstance(estimator, AdditiveGradient):
             raise ConfigError(
                 'model.gradient_estimator must be an AdditiveGradient for '
                 'CompareChildHook, which knows what it has learned of the candidates, '
-                f'but is a {type(estimator).__name__}; without the hook '
-                '(default_hooks.compare_child=None) any of them will do.'
+                f'but is a {type(estimator).__name__}; {WITHOUT}.'
             )
         others = tuple(map(HOOKS.get, CHOOSING))
         for hook in runner.hooks:
             if isinstance(hook, others):
                 raise ConfigError(
                     'CompareChildHook must be the only hook that chooses the child, '
-                    f'but there is a {type(hook).__name__}, too.'
+                    f'but there is a {type(hook).__name__}, too; {WITHOUT}.'
                 )
 
     def before_train_epoch(self, runner) -> None:
@@ -142,7 +143,8 @@ class CompareChildHook(Hook):
             for name, path in paths.items()
             if algorithm.cost_term.allows(path)
         ]
-        if self.prefer == 'cheapest':
+        order = 'costliest' if algorithm.cost_term.limits else 'cheapest'
+        if (self.prefer or order) == 'cheapest':
             return sorted(allowed, key=lambda c: c.mflops)
         least = FULL * max(c.mflops for c in allowed)
         return sorted(

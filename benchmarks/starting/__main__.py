@@ -1,0 +1,37 @@
+"""Runs the configs to start from with several seeds, beside networks made by hand.
+
+A run takes about 3 min of one core for digits. Every result is a file, and what is
+published is taken as it is: an interrupted command goes on. The results go to
+benchmarks/results/starting.json; `make quality-report` shows them.
+"""
+
+import json
+
+from ..jobs import parser, run_jobs
+from ..output import write_json
+from .rows import FILE, ROWS, SETS, name_of
+from .training import run
+
+
+def main() -> None:
+    made = parser(__doc__, 'starting')
+    made.add_argument(
+        '--set', choices=SETS, default='digits', help='of images (%(default)s)'
+    )
+    made.add_argument('--seeds', type=int, default=5, help='(%(default)s)')
+    args = made.parse_args()
+    known = json.loads(FILE.read_text()) if FILE.exists() else {}
+    for name, result in known.items():
+        if not (args.folder / f'{name}.json').exists():
+            write_json(args.folder / f'{name}.json', result)
+    jobs = {}
+    for seed in range(args.seeds):
+        for row in ROWS:
+            name = name_of(args.set, row, seed)
+            work_dir = str(args.folder / 'runs' / name)
+            jobs[name] = run, (SETS[args.set], ROWS[row], seed, work_dir)
+    write_json(FILE, {**known, **run_jobs(jobs, args.folder, args.workers)})
+
+
+if __name__ == '__main__':
+    main()

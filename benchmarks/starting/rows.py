@@ -1,0 +1,38 @@
+"""What is run from the configs to start from."""
+
+from typing import Any
+
+from ..output import RESULTS
+
+FILE = RESULTS / 'starting.json'
+SETS = {'digits': 'dsnas_supernet_1xb64_digits'}
+SEARCH = 'search'
+ALONE = {
+    'model.pretrain_epochs': 0,
+    'model.finetune_epochs': 0,
+    'default_hooks.compare_child': None,
+}
+# The cheapest candidate, and the one with the most layers.
+OBVIOUS = 'shuffle_3x3', 'shuffle_xception'
+# Options of the config, by what is run.
+ROWS: dict[str, dict[str, Any]] = {
+    SEARCH: {},
+    **{
+        f'{candidate} everywhere': {
+            **ALONE,
+            'default_hooks.hand_made': dict(
+                type='HandMadeChildHook', network=candidate
+            ),
+        }
+        for candidate in OBVIOUS
+    },
+    "the paper's estimator": {
+        'model.gradient_estimator.type': 'DSNASGradient',
+        'default_hooks.compare_child': None,
+    },
+}
+
+
+def name_of(images: str, row: str, seed: int) -> str:
+    """Name of a result."""
+    return f'{images}, {row}, {seed}'
