@@ -54,11 +54,12 @@ def obvious_table(
         shown = f'{limit} of the whole network'
         rows.append(['photos', shown, *cells[:-1], '1 (as planned)'])
     for images in first.SETS:
-        searched = [row for row in first.ROWS if not row.endswith('everywhere')]
-        found = {row: of_start(images, row, starting) for row in first.ROWS}
-        obvious = [runs for row, runs in found.items() if row not in searched]
-        for row in searched:
-            rows.append([images, 'none', *compared(obvious, found[row])])
+        done = {row: of_start(images, row, starting) for row in first.ROWS}
+        found = {row: runs for row, runs in done.items() if len(runs.accuracy)}
+        obvious = [runs for row, runs in found.items() if row in first.OBVIOUS]
+        for row, runs in found.items():
+            if row not in first.OBVIOUS:
+                rows.append([images, 'none', *compared(obvious, runs)])
     for limit in macro_report.LIMITS:
         best = macro['truth'][str(limit)]['best_by_hand']
         children = macro_report.children(macro['searches'], limit)
@@ -110,8 +111,9 @@ def of_children(name: str, children: list[dict[str, Any]]) -> Runs:
 
 
 def of_start(images: str, row: str, starting: dict[str, dict]) -> Runs:
-    """Runs of a starting config."""
-    runs = [starting[first.name_of(images, row, seed)] for seed in quality.SEEDS]
+    """Runs of a starting config; none while some are missing."""
+    names = [first.name_of(images, row, seed) for seed in quality.SEEDS]
+    runs = [starting[n] for n in names] if set(names) <= set(starting) else []
     keys = ('accuracy', 'mflops', 'seconds')
     return Runs(row, *([run[key] for run in runs] for key in keys))
 

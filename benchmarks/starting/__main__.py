@@ -2,7 +2,8 @@
 
 A run takes about 3 min of one core for digits. Every result is a file, and what is
 published is taken as it is: an interrupted command goes on. The results go to
-benchmarks/results/starting.json; `make quality-report` shows them.
+benchmarks/results/starting.json; `make quality-report` shows those whose seeds are
+all there.
 """
 
 import json
@@ -19,6 +20,14 @@ def main() -> None:
         '--set', choices=SETS, default='digits', help='of images (%(default)s)'
     )
     made.add_argument('--seeds', type=int, default=5, help='(%(default)s)')
+    made.add_argument(
+        '--rows',
+        nargs='+',
+        choices=ROWS,
+        default=ROWS,
+        metavar='ROW',
+        help='run these alone: some of %(choices)s',
+    )
     args = made.parse_args()
     known = json.loads(FILE.read_text()) if FILE.exists() else {}
     for name, result in known.items():
@@ -26,7 +35,7 @@ def main() -> None:
             write_json(args.folder / f'{name}.json', result)
     jobs = {}
     for seed in range(args.seeds):
-        for row in ROWS:
+        for row in args.rows:
             name = name_of(args.set, row, seed)
             work_dir = str(args.folder / 'runs' / name)
             jobs[name] = run, (SETS[args.set], ROWS[row], seed, work_dir)

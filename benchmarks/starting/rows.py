@@ -13,18 +13,19 @@ ALONE = {
     'default_hooks.compare_child': None,
 }
 # The cheapest candidate, and the one with the most layers.
-OBVIOUS = 'shuffle_3x3', 'shuffle_xception'
+CANDIDATES = 'shuffle_3x3', 'shuffle_xception'
+OBVIOUS = [f'{candidate} everywhere' for candidate in CANDIDATES]
 # Options of the config, by what is run.
 ROWS: dict[str, dict[str, Any]] = {
     SEARCH: {},
     **{
-        f'{candidate} everywhere': {
+        name: {
             **ALONE,
             'default_hooks.hand_made': dict(
                 type='HandMadeChildHook', network=candidate
             ),
         }
-        for candidate in OBVIOUS
+        for name, candidate in zip(OBVIOUS, CANDIDATES)
     },
     "the paper's estimator": {
         'model.gradient_estimator.type': 'DSNASGradient',

@@ -26,7 +26,7 @@ def run(config: str, options: dict[str, Any], seed: int, work_dir: str) -> dict:
     torch.set_num_threads(1)
     init_default_scope('mmdsnas')
     begin = time.process_time()
-    given = {**options, 'randomness.seed': seed}
+    given = {**options, 'randomness.seed': seed, 'log_level': 'ERROR'}
     found = mmdsnas.search(config, Path(work_dir), **given)
     return dict(
         accuracy=found.accuracy,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Callable, Mapping, Sequence, TypeVar
 
-from scipy.special import gammaincinv
+from scipy.special import gammaincinv, ndtri
 
 from mmdsnas.models.mutators.grouped_mutator import Path
 
@@ -105,11 +105,24 @@ def steps_of_first_round(number: int, steps: float) -> int:
     return max(int(steps / max(parts, 1)), 1)
 
 
-def simultaneous_errors(confidence: float, effects: int) -> float:
+def planned_errors(confidence: float, paths: int) -> float:
+    """Standard errors that no difference among so many paths exceeds by chance.
+
+    For paths that were there before the losses. Bonferroni: each of the comparisons has
+    its part of the uncertainty.
+
+    Args:
+        confidence (float): With which it holds for all pairs at once.
+        paths (int): How many there are.
+    """
+    return float(ndtri(1 - (1 - confidence) / max(paths * (paths - 1), 1)))
+
+
+def post_hoc_errors(confidence: float, effects: int) -> float:
     """Standard errors that no difference between paths exceeds by chance, of all.
 
-    Scheffe's method for all contrasts (Biometrika 1953): it holds for the largest
-    difference, too, however many paths there are.
+    For paths that were found by the same losses. Scheffe's method for all contrasts
+    (Biometrika 1953): it holds for the largest difference, however many there are.
 
     Args:
         confidence (float): With which it holds for all of them.
@@ -120,22 +133,13 @@ def simultaneous_errors(confidence: float, effects: int) -> float:
     return float((2 * gammaincinv(max(effects, 1) / 2, confidence)) ** 0.5)
 
 
-def first_unbeaten(
-    contenders: Sequence[T],
-    difference: Callable[[T, T], tuple[float, float]],
-    errors: float,
-) -> T:
+def first_unbeaten(contenders: Sequence[T], beats: Callable[[T, T], bool]) -> T:
     """The first one that none of the others is surely better than.
 
     Args:
         contenders (Sequence): At least one, what is preferred first.
-        difference (Callable): How much larger the loss of one is than that of another,
-            and the standard error.
-        errors (float): So many standard errors larger is surely larger.
+        beats (Callable): Whether one is surely better than another.
     """
-
-    def is_beaten(one: T) -> bool:
-        found = (difference(one, other) for other in contenders)
-        return any(larger > errors * error for larger, error in found)
-
-    return next(one for one in contenders if not is_beaten(one))
+    return next(
+        one for one in contenders if not any(beats(other, one) for other in contenders)
+    )

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmdsnas.engine import CompareChildHook
-from mmdsnas.engine.contenders import first_unbeaten, simultaneous_errors
+from mmdsnas.engine.contenders import first_unbeaten, planned_errors, post_hoc_errors
 from mmdsnas.errors import ConfigError
 from mmdsnas.models.mutators import PathSample
 from tests.toy import algorithm_of, costly_net, set_alpha
@@ -17,27 +17,36 @@ ADDITIVE = dict(type='AdditiveGradient', memory=1000)
 
 
 @pytest.mark.parametrize(
-    'errors, first', [(2.0, 'a'), (0.5, 'b')], ids=['unsure', 'sure']
+    'margin, first', [(0.2, 'a'), (0.05, 'b')], ids=['unsure', 'sure']
 )
-def test_the_first_that_none_is_surely_better_than(errors, first):
+def test_the_first_that_none_is_surely_better_than(margin, first):
     losses = dict(a=1.0, b=0.9, c=1.5)
 
-    def difference(one, other):
-        return losses[one] - losses[other], 0.1
+    def beats(one, other):
+        return losses[other] - losses[one] > margin
 
-    assert first_unbeaten('abc', difference, errors) == first
-    assert first_unbeaten('cab', difference, errors) == first
-    assert first_unbeaten('c', difference, errors) == 'c'
+    assert first_unbeaten('abc', beats) == first
+    assert first_unbeaten('cab', beats) == first
+    assert first_unbeaten('c', beats) == 'c'
 
 
 @pytest.mark.parametrize(
     'confidence, effects, squared',
     [(0.95, 0, 3.841), (0.95, 1, 3.841), (0.95, 8, 15.507), (0.99, 24, 42.980)],
 )
-def test_bound_of_all_differences(confidence, effects, squared):
+def test_bound_of_all_differences_that_there_are(confidence, effects, squared):
     """Quantiles of chi-squared, as tables have them."""
-    found = simultaneous_errors(confidence, effects)
+    found = post_hoc_errors(confidence, effects)
     assert found**2 == pytest.approx(squared, abs=6e-4)
+
+
+@pytest.mark.parametrize(
+    'confidence, paths, quantile',
+    [(0.95, 1, 1.645), (0.95, 2, 1.960), (0.95, 3, 2.394), (0.99, 5, 3.291)],
+)
+def test_bound_of_differences_among_a_few(confidence, paths, quantile):
+    """Quantiles of the normal distribution, as tables have them."""
+    assert planned_errors(confidence, paths) == pytest.approx(quantile, abs=6e-4)
 
 
 def learn(algorithm, losses, times):
@@ -118,6 +127,23 @@ def test_the_cheapest_of_those_that_cannot_be_told_apart(tmp_path, times, found)
     losses = [(1.1, 1.0)] * 3
     hook = CompareChildHook(prefer='cheapest')
     assert child(tmp_path, costly(), losses, times, hook) == ' '.join([found] * 3)
+
+
+@pytest.mark.parametrize(
+    'better, found', [([1, 1, 1], 'dear dear dear'), ([0, 1, 0], 'cheap cheap cheap')]
+)
+def test_what_was_found_has_to_be_better_by_more(monkeypatch, better, found):
+    """2.4 errors: above 1.96, of two obvious networks; below 2.80, of three effects."""
+    model = costly()
+    effects = torch.tensor([[float(k != best) for k in range(2)] for best in better])
+    monkeypatch.setattr(model.gradient_estimator, 'effects', lambda: effects)
+
+    def difference(one, other):
+        return 2.4 * ((other == better) - (one == better)), 1.0
+
+    monkeypatch.setattr(model.gradient_estimator, 'difference', difference)
+    child, _ = CompareChildHook(prefer='cheapest').choose(model)
+    assert ' '.join(child.values()) == found
 
 
 def test_what_is_fixed_stays(tmp_path):

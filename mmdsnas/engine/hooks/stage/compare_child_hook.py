@@ -11,7 +11,8 @@ from ...contenders import (
     FULL,
     first_unbeaten,
     obvious_paths,
-    simultaneous_errors,
+    planned_errors,
+    post_hoc_errors,
 )
 from ..utils import CHOOSING, algorithm_of, named
 
@@ -42,11 +43,12 @@ class CompareChildHook(Hook):
       search cannot see show after a longer training: it is smaller, and may be worse.
 
     The most probable path is the best of very many, and would often look better if all
-    of them were as good. So a difference is sure where it is above the bound that holds
-    for all paths at once, see ``simultaneous_errors``.
+    of them were as good. So what it is better by is sure above a bound that holds for
+    all paths at once, see ``post_hoc_errors``; between obvious networks, which nobody
+    chose by these losses, a smaller one will do, see ``planned_errors``.
 
     Args:
-        confidence (float): Of that bound, above 0 and below 1.
+        confidence (float): Of these bounds, above 0 and below 1.
         prefer (str, optional): The order. None: ``costliest`` within a limit, which
             says what may be spent, and ``cheapest`` without one.
 
@@ -110,11 +112,21 @@ class CompareChildHook(Hook):
             return estimator.difference(one.chosen, other.chosen)
 
         free = sum(len(own) - 1 for own in mutator.open_choices.values())
-        errors = simultaneous_errors(self.confidence, free)
-        child = first_unbeaten(contenders, difference, errors)
+        found = post_hoc_errors(self.confidence, free)
+        planned = planned_errors(
+            self.confidence, sum(c.name != PROBABLE for c in contenders)
+        )
+
+        def beats(one: _Contender, other: _Contender) -> bool:
+            errors = found if PROBABLE in (one.name, other.name) else planned
+            larger, error = difference(other, one)
+            return larger > errors * error
+
+        child = first_unbeaten(contenders, beats)
         lines = [
             f'The child is {child.name}: {named(algorithm, child.path)}',
-            f'{errors:.1f} standard errors make another path surely better',
+            f'{planned:.1f} standard errors make an obvious network surely better than '
+            f'another one, {found:.1f} {PROBABLE}',
         ]
         for other in contenders:
             if other is not child:
