@@ -8,6 +8,7 @@ from benchmarks.macro import report as macro_report
 from benchmarks.output import write_tables
 from benchmarks.quality import levers, obvious, quality, report
 from benchmarks.quality.statistics import Truth
+from benchmarks.starting import rows as starting
 
 CHILDREN = list(itertools.product('abc', repeat=2))
 ROWS = [
@@ -188,6 +189,27 @@ def test_a_search_beside_the_best_obvious_network():
         1.5 - 12.706 / 2, abs=1e-3
     )
     assert cells[7] == '3.00'
+
+
+def test_runs_of_a_starting_config_count_once_all_are_there():
+    row = starting.SEARCH
+    done = {
+        starting.name_of('digits', row, seed): dict(
+            accuracy=90.0 + seed, mflops=2.0, seconds=100.0
+        )
+        for seed in quality.SEEDS
+    }
+    found = obvious.of_start('digits', row, done)
+    assert found.accuracy == [90.0, 91.0, 92.0, 93.0, 94.0]
+    assert found.seconds == [100.0] * 5
+    done.popitem()
+    assert obvious.of_start('digits', row, done).accuracy == []
+    # Each of these trains the network that it is named after.
+    for name in starting.OBVIOUS:
+        options = starting.ROWS[name]
+        hook = options['default_hooks.hand_made']
+        assert name == f'{hook["network"]} everywhere'
+        assert options['model.finetune_epochs'] == 0
 
 
 def test_whoever_ranks_all_paths_fixes_none_of_their_blocks():
