@@ -158,16 +158,20 @@ def test_without_the_hook_the_most_probable_path_is_the_child(tmp_path):
     assert child(tmp_path, model, LOSSES, 1, hook=hook) == 'sine tanh'
 
 
+def test_a_run_that_ends_before_chooses_nothing(tmp_path):
+    model = search_of(gradient_estimator=ADDITIVE)
+    runner_of(tmp_path, [CompareChildHook()], model, max_epochs=2).train()
+    assert not model.mutator.fixed
+
+
 def test_what_does_not_fit_is_refused_at_the_start(tmp_path):
     hint = 'default_hooks.compare_child=None is a search without it'
     with pytest.raises(ConfigError, match=f'must be an AdditiveGradient.*{hint}'):
         runner_of(tmp_path, [CompareChildHook()], search_of()).train()
     model = search_of(gradient_estimator=ADDITIVE)
-    runner = runner_of(tmp_path, [CompareChildHook()], model, max_epochs=2)
-    with pytest.raises(
-        ConfigError, match=f'finetune_epochs must be above .* but is 2; {hint}'
-    ):
-        runner.train()
+    model.pretrain_epochs = 2
+    with pytest.raises(ConfigError, match=f'must be above .* but is 2; {hint}'):
+        runner_of(tmp_path, [CompareChildHook()], model).train()
     select = dict(type='SelectChildHook', strategy=dict(type='RandomSelection'))
     model = search_of(gradient_estimator=ADDITIVE)
     with pytest.raises(

@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 
+from mmdsnas.models.gradient_estimators.additive import additive_fit
 from tests.test_tools.conftest import DIGITS, ROOT, SHORT
 
 
@@ -53,7 +54,12 @@ def test_alpha_moves_in_the_search_stage_alone(search):
     assert len(names) == 8
     # Where both draws of a block have the same candidate it does not move.
     assert not all(torch.equal(after[0][name], after[1][name]) for name in names)
-    assert all(torch.equal(after[1][name], after[2][name]) for name in names)
+    # Once more when the child is chosen, to what was learned of all steps.
+    moments = [state['gradient_estimator.moments'] for state in after]
+    assert not torch.equal(*moments[:2]) and torch.equal(*moments[1:])
+    effects = additive_fit(moments[1])[0].view(8, 4)
+    for name, own in zip(names, effects):
+        torch.testing.assert_close(after[2][name], -own.to(after[2][name]))
 
 
 def test_finetune_trains_the_child_alone(search):
