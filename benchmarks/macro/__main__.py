@@ -1,14 +1,16 @@
 """Searches the space of NAS-Bench-Macro, whose networks all are trained already.
 
 A search takes 10 to 20 min of one core. Every result is a file, and what is published
-is taken as it is: an interrupted command goes on, and --seeds adds seeds. The results
-go to benchmarks/results/macro.json; `make macro-report` makes the tables of it.
+is taken as it is: an interrupted command goes on, and --seeds adds seeds. When it ends,
+what is done goes to benchmarks/results/macro.json; `make macro-report` makes the
+tables of it.
 """
 
 import hashlib
 import json
 import sys
 from pathlib import Path
+from typing import Any, Sequence
 
 from mmengine.config import Config
 
@@ -90,11 +92,22 @@ def main() -> None:
     files = str(args.truth), args.data_root
     keys = [key for key in all_keys(args.seeds) if key[0] in args.only]
     jobs = {name_of(key): (search, (*key, *files)) for key in keys}
-    done, found = run_jobs(jobs, args.folder, args.workers), dict(known)
+    try:
+        run_jobs(jobs, args.folder, args.workers)
+    finally:
+        publish(args.folder, keys, known, Truth(args.truth))
+
+
+def publish(
+    folder: Path, keys: Sequence[Key], known: dict[str, Any], truth: Truth
+) -> None:
+    """Writes what is done into the results, beside what was known."""
+    found = dict(known)
     for key in keys:
-        told = dict(key=key, recipe=recipe_of(*key))
-        found[name_of(key)] = {**done[name_of(key)], **told}
-    truth = Truth(args.truth)
+        file = folder / f'{name_of(key)}.json'
+        if file.exists():
+            told = dict(key=key, recipe=recipe_of(*key))
+            found[name_of(key)] = {**json.loads(file.read_text()), **told}
     by_hand = {str(limit): truth.summary(limit) for limit in LIMITS}
     write_json(FILE, dict(searches=found, truth=by_hand))
     print(f'{len(found)} searches in {FILE}; make macro-report shows them.')

@@ -9,7 +9,7 @@ from typing import Any, Iterable
 import numpy as np
 
 from ..output import DOCS, table, write_tables
-from ..quality.statistics import mean_interval
+from ..quality.statistics import difference
 from .__main__ import FILE, WITHIN, WITHOUT
 from .truth import LIMITS
 
@@ -55,10 +55,11 @@ def limit_table(searches: dict[str, Result], truth: Result, limit: float) -> str
     rows.append(['random path', '', '', f'{mean:.2f}', behind, gain, ''])
     for (config, choice), found in children(searches, limit).items():
         gains = [child['accuracy'] - by_hand for child in found]
-        gained = mean_interval(gains) if len(gains) > 1 else f'{gains[0]:.2f}'
         paths = ', '.join(dict.fromkeys(child['path'] for child in found))
         name = f'{config}, {choice}'
-        rows.append([name, len(found), *_numbers(found, best), gained, paths])
+        rows.append(
+            [name, len(found), *_numbers(found, best), difference(gains), paths]
+        )
     return table(HEAD, rows)
 
 

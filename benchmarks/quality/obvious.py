@@ -10,7 +10,7 @@ from ..output import table
 from ..own_images import rows as own_images
 from ..starting import rows as first
 from . import quality
-from .statistics import mean_interval
+from .statistics import difference
 from .tables import Search, select
 
 HEAD = (
@@ -92,7 +92,7 @@ def compared(obvious: Sequence[Runs], search: Runs) -> list[Any]:
     for runs in (best, search):
         cost = f'{np.mean(runs.mflops):.3g}'
         cells += [runs.name, f'{np.mean(runs.accuracy):.2f}', cost]
-    ahead = mean_interval(np.subtract(search.accuracy, best.accuracy))
+    ahead = difference(np.subtract(search.accuracy, best.accuracy))
     return [*cells, ahead, f'{np.mean(search.seconds) / np.mean(best.seconds):.2f}']
 
 

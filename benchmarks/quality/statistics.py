@@ -35,6 +35,12 @@ def mean_interval(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
+def difference(values: Sequence[float]) -> str:
+    """Mean of independent values, with its interval where there are several."""
+    interval = mean_interval(values)
+    return str(interval) if len(values) > 1 else f'{interval.value:.2f}'
+
+
 def bootstrap_interval(
     statistic: Callable[..., float], *samples: Sequence[float], num: int = 2000
 ) -> Interval:
