@@ -1,6 +1,6 @@
 """Runs every method on the small space, five times without and under two limits.
 
-Searches of 30 s to 2 min of one core each: about three hours of one core in all, with
+Searches of 30 s to 2 min of one core each: about four hours of one core in all, with
 --anew; otherwise what is published is taken where its config has not changed. It may be
 stopped at any time; the same command goes on. Results go to
 benchmarks/results/quality.json; `make quality-report` makes the tables and pictures of
@@ -116,7 +116,7 @@ def name_of(key: Key) -> str:
 def job_of(key: Key) -> Job:
     """The search of a key."""
     method, limit, variant, seed = key
-    changed = VARIANTS.get(variant) or LEVERS.get(variant) or {}
+    changed = {**VARIANTS, **LEVERS}.get(variant, {})
     options = {**changed, 'model.cost.limit': limit}
     if method == ALONE:
         options['default_hooks.hand_made.network'] = variant
