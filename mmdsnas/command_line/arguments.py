@@ -6,7 +6,7 @@ from typing import Callable
 
 from mmengine.config import DictAction
 
-from .endings import Signals, end, leave_processes
+from .endings import Signals, end, end_rank
 
 # Options whose value is a path, whatever it looks like.
 PATHS = ('ann_file', 'checkpoint', 'data_root', 'file', 'fix_subnet', 'load_from')
@@ -102,7 +102,7 @@ def show_user_errors(
                     main()
                 finally:
                     signals.begin_to_end()
-                leave_processes()
+                end_rank()
             except SystemExit:
                 raise
             except BaseException as error:

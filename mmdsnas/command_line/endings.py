@@ -1,5 +1,6 @@
 """How a command ends: its words and exit code, the cause first, without waiting."""
 
+import atexit
 import errno
 import os
 import re
@@ -115,19 +116,22 @@ def end(error: BaseException, resumable: bool) -> None:
             sys.excepthook(type(error), error, error.__traceback__)
         # An ordinary exit waits for the collectives that are on their way, and
         # these for the other ranks.
-        _exit_at_once(ending)
+        _exit_at_once(ending.code if ending else 1)
     if ending:
         sys.exit(ending.code)
 
 
-def leave_processes() -> None:
-    """Leaves the other ranks, after a command came to its end.
+def end_rank() -> None:
+    """Ends the process of a rank, after its command came to its end.
 
-    The end of the interpreter may abort a process whose group has threads yet; the
-    launcher would then say that the run failed.
+    The end of the interpreter may abort it while threads of the process group are
+    there; the launcher would then say that the run failed. It returns in a run of one
+    process.
     """
     if is_distributed():
-        torch.distributed.destroy_process_group()
+        # They complete log files and remove temporary folders.
+        atexit._run_exitfuncs()
+        _exit_at_once(0)
 
 
 def _tell(ending: Ending, resumable: bool) -> None:
@@ -158,12 +162,12 @@ def _log(text: str) -> None:
         print(f'error: {log_file} cannot be written: {error}.', file=sys.stderr)
 
 
-def _exit_at_once(ending: Ending | None) -> NoReturn:
+def _exit_at_once(code: int) -> NoReturn:
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
-        os._exit(ending.code if ending else 1)
+        os._exit(code)
 
 
 class Signals:
@@ -214,7 +218,7 @@ class Signals:
                 if kind and not self._ending.wait(self.grace):
                     ending = ending_of(kind())
                     _tell(ending, self._resumable)
-                    _exit_at_once(ending)
+                    _exit_at_once(ending.code)
 
 
 def _raise_terminated(number, frame) -> NoReturn:

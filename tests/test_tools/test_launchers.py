@@ -46,6 +46,8 @@ def run(script, *args, cwd, path=(), returns=0, **env):
             'PATH': os.pathsep.join(path),
             'PYTHONPATH': str(ROOT),
             'CUDA_VISIBLE_DEVICES': '',
+            # A process that is aborted tells where it was.
+            'PYTHONFAULTHANDLER': '1',
             **env,
         },
     )
