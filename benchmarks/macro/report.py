@@ -18,7 +18,9 @@ HEAD = (
     *('child', 'seeds', 'MFLOPs', 'accuracy, %', 'behind the best'),
     *('minus the largest by hand', 'networks'),
 )
-BY_HAND = {
+OF_TRUTH = {
+    'best': 'best of all',
+    'best_by_sum': 'best by a sum of effects, fitted to this truth itself',
     'best_by_hand': 'best by hand',
     'largest_by_hand': 'largest by hand',
 }
@@ -46,7 +48,7 @@ def limit_table(searches: dict[str, Result], truth: Result, limit: float) -> str
     best = truth['best']['accuracy']
     by_hand = truth['largest_by_hand']['accuracy']
     rows: list[list[Any]] = []
-    for key, name in {'best': 'best of all', **BY_HAND}.items():
+    for key, name in OF_TRUTH.items():
         network = truth[key]
         gain = f'{network["accuracy"] - by_hand:.2f}'
         rows.append([name, '', *_numbers([network], best), gain, network['path']])

@@ -5,7 +5,11 @@ from typing import Any
 from ..output import RESULTS
 
 FILE = RESULTS / 'starting.json'
-SETS = {'digits': 'dsnas_supernet_1xb64_digits'}
+# Config by set of images; those of the second one are in a folder that is given.
+SETS = {
+    'digits': 'dsnas_supernet_1xb64_digits',
+    'folder': 'dsnas_supernet_1xb64_folder',
+}
 SEARCH = 'search'
 ALONE = {
     'model.pretrain_epochs': 0,
