@@ -22,7 +22,8 @@ from .truth import LIMITS, Truth
 
 FILE = RESULTS / 'macro.json'
 # Without a limit: children within each are chosen of one supernet.
-WITHOUT, WITHIN = ('uniform', 'uniform-elastic'), ('additive', 'additive-elastic', 'paired', 'dsnas')
+WITHOUT = 'uniform', 'uniform-elastic'
+WITHIN = 'additive', 'additive-elastic', 'paired', 'dsnas'
 
 # Of each class: the first of CIFAR-10.
 IMAGES = {'train': 1500, 'val': 200}

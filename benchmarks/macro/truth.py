@@ -74,7 +74,8 @@ class Truth:
         paths = np.array([[int(digit) for digit in path] for path in self.networks])
         rows = np.eye(len(DIGITS))[paths].reshape(len(paths), -1)
         accuracies = [network.accuracy for network in self.networks.values()]
-        sums = dict(zip(self.networks, rows @ np.linalg.lstsq(rows, accuracies, None)[0]))
+        effects = np.linalg.lstsq(rows, accuracies, None)[0]
+        sums = dict(zip(self.networks, rows @ effects))
         return max(self.within(limit), key=lambda n: sums[n.path])
 
     def summary(self, limit: float) -> dict[str, Any]:
