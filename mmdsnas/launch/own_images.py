@@ -22,7 +22,7 @@ from .run_options import is_search, schedules_of_weights
 from .training_plan import BATCH, EPOCHS, TUNED, TrainingPlan, plan_for, sizes_below
 
 # Where the stages begin, as parts of the epochs: those of the digits' search.
-PRETRAINED, SEARCHED = 2 / 45, 10 / 45
+PRETRAINED, SEARCHED = 2 / 45, 7 / 45
 # Validations and checkpoints of a run; on few images they cost more than its steps.
 VALIDATIONS = 20
 # What is held out of each class where nothing says otherwise.

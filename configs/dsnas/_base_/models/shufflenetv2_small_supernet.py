@@ -34,5 +34,5 @@ model = dict(
     gradient_estimator=dict(type='AdditiveGradient'),
     # Of 45: most of the time is the child's.
     pretrain_epochs=2,
-    finetune_epochs=10,
+    finetune_epochs=7,
 )
