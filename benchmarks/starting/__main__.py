@@ -10,7 +10,7 @@ import json
 
 from ..jobs import parser, run_jobs
 from ..output import write_json
-from .rows import FILE, ROWS, SETS, name_of
+from .rows import FILE, OF_FOLDER, ROWS, SETS, name_of
 from .training import run
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     args = made.parse_args()
     if (args.data is None) != (args.set == 'digits'):
         made.error('--data DIR belongs to --set folder, and only to it')
-    images = {} if args.data is None else {'data_root': args.data}
+    images = {} if args.data is None else {'data_root': args.data, **OF_FOLDER}
     known = json.loads(FILE.read_text()) if FILE.exists() else {}
     for name, result in known.items():
         if not (args.folder / f'{name}.json').exists():

@@ -10,6 +10,13 @@ SETS = {
     'digits': 'dsnas_supernet_1xb64_digits',
     'folder': 'dsnas_supernet_1xb64_folder',
 }
+# Of the folder: images are decoded where the time is taken, and small.
+OF_FOLDER = {
+    f'{loader}_dataloader.{option}': value
+    for loader in ('train', 'val', 'test')
+    for option, value in (('num_workers', 0), ('persistent_workers', False))
+}
+OF_FOLDER['own_images.input_size'] = 64
 SEARCH = 'search'
 ALONE = {
     'model.pretrain_epochs': 0,

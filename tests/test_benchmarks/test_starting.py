@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from benchmarks.starting import __main__ as starting
-from benchmarks.starting.rows import ROWS
+from benchmarks.starting.rows import OF_FOLDER, ROWS
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_rows_have_the_images_of_the_folder(jobs_of):
     assert [*jobs] == [f'folder, {row}, 0' for row in ROWS]
     for (_, (config, options, _, _)), row in zip(jobs.values(), ROWS):
         assert config == 'dsnas_supernet_1xb64_folder'
-        assert options == {**ROWS[row], 'data_root': 'photos'}
+        assert options == {**ROWS[row], **OF_FOLDER, 'data_root': 'photos'}
 
 
 @pytest.mark.parametrize('args', [['--set', 'folder'], ['--data', 'photos']])
