@@ -50,7 +50,7 @@ def test_a_search_is_fitted(images):
     model, optim = config.model, config.optim_wrapper
     assert model.architecture.head.num_classes == 2
     assert model.resource_estimator.input_shape == (1, 3, 96, 96)
-    assert (model.pretrain_epochs, model.finetune_epochs) == (4, 18)
+    assert (model.pretrain_epochs, model.finetune_epochs) == (4, 12)
     assert config.train_cfg.max_epochs == 80
     assert config.train_dataloader.batch_size == 16
     # 0.1 is that of a batch of 64.
