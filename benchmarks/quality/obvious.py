@@ -19,6 +19,11 @@ HEAD = (
 )
 # That of the starting configs, what they had before, and the paper's.
 SEARCHES = 'additive', 'paired', 'dsnas'
+# Of NAS-Bench-Macro, with the way in which the child is chosen.
+OF_MACRO = (
+    *(('uniform-elastic', PROBABLE), ('additive', COMPARED)),
+    *(('paired', PROBABLE), ('dsnas', PROBABLE)),
+)
 LIMITS = [limit for limit in (*quality.LIMITS, *quality.SWEEP) if limit is not None]
 
 
@@ -63,9 +68,8 @@ def obvious_table(
     for limit in macro_report.LIMITS:
         best = macro['truth'][str(limit)]['best_by_hand']
         children = macro_report.children(macro['searches'], limit)
-        for config in SEARCHES:
-            found = children.get((config, COMPARED), children.get((config, PROBABLE)))
-            if found:
+        for config, choice in OF_MACRO:
+            if found := children.get((config, choice)):
                 by_hand = of_children(best['path'], [best] * len(found))
                 cells = compared([by_hand], of_children(config, found))
                 # Neither was trained here.
