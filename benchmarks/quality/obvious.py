@@ -59,7 +59,7 @@ def obvious_table(
         shown = f'{limit} of the whole network'
         rows.append(['photos', shown, *cells[:-1], '1 (as planned)'])
     for images in first.SETS:
-        done = {row: of_start(images, row, starting) for row in first.ROWS}
+        done = {row: of_start(images, row, starting) for row in first.rows_of(images)}
         found = {row: runs for row, runs in done.items() if len(runs.accuracy)}
         obvious = [runs for row, runs in found.items() if row in first.OBVIOUS]
         for row, runs in found.items():

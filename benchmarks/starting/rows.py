@@ -1,6 +1,9 @@
 """What is run from the configs to start from."""
 
+from pathlib import Path
 from typing import Any
+
+from mmengine.config import Config
 
 from ..output import RESULTS
 
@@ -17,6 +20,12 @@ OF_FOLDER = {
     for option, value in (('num_workers', 0), ('persistent_workers', False))
 }
 OF_FOLDER['own_images.input_size'] = 64
+# The other way with weights, and the model that has it.
+MODELS = Path(__file__).parents[2] / 'configs' / 'dsnas' / '_base_' / 'models'
+SHARING = {
+    'digits': ('search, shared weights', 'shufflenetv2_small_elastic_supernet'),
+    'folder': ('search, weights not shared', 'shufflenetv2_small_supernet'),
+}
 SEARCH = 'search'
 ALONE = {
     'model.pretrain_epochs': 0,
@@ -43,6 +52,14 @@ ROWS: dict[str, dict[str, Any]] = {
         'default_hooks.compare_child': None,
     },
 }
+
+
+def rows_of(images: str) -> dict[str, dict[str, Any]]:
+    """Options by what is run of a set of images."""
+    row, model = SHARING[images]
+    backbone = Config.fromfile(MODELS / f'{model}.py').model.architecture.backbone
+    blocks = {'model.architecture.backbone.arch_setting': backbone.arch_setting}
+    return {**ROWS, row: blocks}
 
 
 def name_of(images: str, row: str, seed: int) -> str:

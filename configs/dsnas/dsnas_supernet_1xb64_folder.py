@@ -1,6 +1,6 @@
 _base_ = [
     './_base_/datasets/folder_bs64.py',
-    './_base_/models/shufflenetv2_small_supernet.py',
+    './_base_/models/shufflenetv2_small_elastic_supernet.py',
     './_base_/schedules/search_sgd_45e.py',
     './_base_/compared_search_runtime.py',
 ]
