@@ -99,13 +99,13 @@ own-images: check-data $(TESTS) $(PRETRAINED) ## Children for the photos in DATA
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.own_images "$(DATA)" $(BENCH_ARGS)
 	$(VENV_PYTHON) -W ignore -m benchmarks.own_images.report $(filter --folder=%,$(BENCH_ARGS))
 
-starting: $(TESTS) ## Run the search of digits beside networks made by hand (1 core hour)
+starting: $(TESTS) ## Run the search of digits, or BENCH_ARGS='--set folder --data DIR', beside networks made by hand (1 core hour)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.starting $(BENCH_ARGS)
 
 quality-report: $(TESTS) ## Tables and pictures of truth and quality
 	$(VENV_PYTHON) -W ignore -m benchmarks.quality.report
 
-macro: $(TESTS) ## Search a space that others trained: BENCH_ARGS='TRUTH.json CIFAR10' (12 core hours)
+macro: $(TESTS) ## Search a space that others trained: BENCH_ARGS='TRUTH.json CIFAR10' (15 core hours)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.macro $(BENCH_ARGS)
 
 macro-report: $(TESTS) ## Tables of the searches in that space

@@ -20,7 +20,7 @@ HEAD = (
 )
 OF_TRUTH = {
     'best': 'best of all',
-    'best_by_sum': 'best by a sum of effects, fitted to this truth itself',
+    'best_by_sum': 'best by one sum of effects, fitted to all accuracies',
     'best_by_hand': 'best by hand',
     'largest_by_hand': 'largest by hand',
 }

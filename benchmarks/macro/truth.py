@@ -66,10 +66,11 @@ class Truth:
         return max(self.by_hand(limit), key=lambda n: n.accuracy)
 
     def best_by_sum(self, limit: float) -> Network:
-        """The best by the sum of effects that comes nearest to the accuracies.
+        """The best by the sum of effects that comes nearest to all accuracies.
 
-        What adds up effects of candidates can hardly do better than this: here they are
-        fitted, by least squares, to the published accuracies of all networks.
+        The effects of candidates are fitted, by least squares, to the published
+        accuracies of all networks. It is no bound: a fit to fewer networks may know
+        those better.
         """
         paths = np.array([[int(digit) for digit in path] for path in self.networks])
         rows = np.eye(len(DIGITS))[paths].reshape(len(paths), -1)

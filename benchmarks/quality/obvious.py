@@ -63,7 +63,7 @@ def obvious_table(
         found = {row: runs for row, runs in done.items() if len(runs.accuracy)}
         obvious = [runs for row, runs in found.items() if row in first.OBVIOUS]
         for row, runs in found.items():
-            if row not in first.OBVIOUS:
+            if obvious and row not in first.OBVIOUS:
                 rows.append([images, 'none', *compared(obvious, runs)])
     for limit in macro_report.LIMITS:
         best = macro['truth'][str(limit)]['best_by_hand']
@@ -71,7 +71,8 @@ def obvious_table(
         for config, choice in OF_MACRO:
             if found := children.get((config, choice)):
                 by_hand = of_children(best['path'], [best] * len(found))
-                cells = compared([by_hand], of_children(config, found))
+                name = f'{config}, {choice}'
+                cells = compared([by_hand], of_children(name, found))
                 # Neither was trained here.
                 rows.append(['macro', f'{limit} MFLOPs', *cells[:-1], '-'])
     alone = [

@@ -7,10 +7,11 @@ those whose seeds are all there.
 """
 
 import json
+from typing import Any
 
 from ..jobs import parser, run_jobs
 from ..output import write_json
-from .rows import FILE, OF_FOLDER, ROWS, SETS, SHARING, name_of, rows_of
+from .rows import FILE, OF_FOLDER, ROWS, SETS, SHARING, name_of, recipe_of, rows_of
 from .training import run
 
 
@@ -36,17 +37,27 @@ def main() -> None:
     wanted = args.rows or [*rows]
     if strange := set(wanted) - set(rows):
         made.error(f'--set {args.set} has no row {", ".join(strange)}')
-    known = json.loads(FILE.read_text()) if FILE.exists() else {}
-    for name, result in known.items():
-        if not (args.folder / f'{name}.json').exists():
-            write_json(args.folder / f'{name}.json', result)
-    jobs = {}
+    published, jobs, names = read(), {}, {}
     for seed in range(args.seeds):
         for row in wanted:
-            name = name_of(args.set, row, seed)
-            work_dir = str(args.folder / 'runs' / name)
-            jobs[name] = run, (SETS[args.set], {**rows[row], **images}, seed, work_dir)
-    write_json(FILE, {**known, **run_jobs(jobs, args.folder, args.workers)})
+            name, recipe = name_of(args.set, row, seed), recipe_of(args.set, row)
+            # A result of another config has another file.
+            job = f'{name}, {recipe}'
+            names[job], file = name, args.folder / f'{job}.json'
+            known = published.get(name)
+            if known and known['recipe'] == recipe and not file.exists():
+                write_json(file, known)
+            work_dir = str(args.folder / 'runs' / job)
+            options = {**rows[row], **images}
+            jobs[job] = run, (SETS[args.set], options, seed, work_dir, recipe)
+    done = run_jobs(jobs, args.folder, args.workers)
+    # Another command may have written its own meanwhile.
+    write_json(FILE, {**read(), **{names[job]: done[job] for job in done}})
+
+
+def read() -> dict[str, Any]:
+    """What is published."""
+    return json.loads(FILE.read_text()) if FILE.exists() else {}
 
 
 if __name__ == '__main__':

@@ -1,5 +1,7 @@
 """What is run from the configs to start from."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ OF_FOLDER = {
 }
 OF_FOLDER['own_images.input_size'] = 64
 # The other way with weights, and the model that has it.
-MODELS = Path(__file__).parents[2] / 'configs' / 'dsnas' / '_base_' / 'models'
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'dsnas'
 SHARING = {
     'digits': ('search, shared weights', 'shufflenetv2_small_elastic_supernet'),
     'folder': ('search, weights not shared', 'shufflenetv2_small_supernet'),
@@ -57,9 +59,17 @@ ROWS: dict[str, dict[str, Any]] = {
 def rows_of(images: str) -> dict[str, dict[str, Any]]:
     """Options by what is run of a set of images."""
     row, model = SHARING[images]
-    backbone = Config.fromfile(MODELS / f'{model}.py').model.architecture.backbone
+    file = CONFIGS / '_base_' / 'models' / f'{model}.py'
+    backbone = Config.fromfile(file).model.architecture.backbone
     blocks = {'model.architecture.backbone.arch_setting': backbone.arch_setting}
     return {**ROWS, row: blocks}
+
+
+def recipe_of(images: str, row: str) -> str:
+    """Tells the config and the options of a row from others."""
+    config = Config.fromfile(CONFIGS / f'{SETS[images]}.py').to_dict()
+    told = json.dumps([config, rows_of(images)[row], OF_FOLDER])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def name_of(images: str, row: str, seed: int) -> str:

@@ -10,7 +10,9 @@ from mmengine.registry import init_default_scope
 import mmdsnas
 
 
-def run(config: str, options: dict[str, Any], seed: int, work_dir: str) -> dict:
+def run(
+    config: str, options: dict[str, Any], seed: int, work_dir: str, recipe: str
+) -> dict:
     """Runs a config as a user does.
 
     Args:
@@ -18,10 +20,11 @@ def run(config: str, options: dict[str, Any], seed: int, work_dir: str) -> dict:
         options (dict): Options that replace those of the config.
         seed (int): Seed of the run.
         work_dir (str): Gets what the run leaves.
+        recipe (str): What tells this run from those of other configs.
 
     Returns:
         dict: ``accuracy`` of the last validation in percent, ``mflops`` and ``subnet``
-        of the child, and processor ``seconds`` of the run.
+        of the child, processor ``seconds`` of the run, and its ``recipe``.
     """
     torch.set_num_threads(1)
     init_default_scope('mmdsnas')
@@ -33,4 +36,5 @@ def run(config: str, options: dict[str, Any], seed: int, work_dir: str) -> dict:
         mflops=found.cost['mflops'],
         subnet=found.subnet,
         seconds=time.process_time() - begin,
+        recipe=recipe,
     )

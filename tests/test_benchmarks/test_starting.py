@@ -1,12 +1,14 @@
 """What is run of the configs to start from."""
 
+import json
 import sys
 
 import pytest
 
 from benchmarks.starting import __main__ as starting
-from benchmarks.starting.rows import OF_FOLDER, SETS, rows_of
+from benchmarks.starting.rows import OBVIOUS, recipe_of, rows_of
 from mmdsnas.launch.run_config import load_config
+from tests.pictures import write_images
 
 
 @pytest.fixture
@@ -24,27 +26,46 @@ def jobs_of(tmp_path, monkeypatch):
     return jobs
 
 
-def test_rows_have_the_images_of_the_folder(jobs_of):
-    jobs = jobs_of('--set', 'folder', '--data', 'photos', '--seeds', '1')
+def test_rows_have_the_images_of_the_folder(jobs_of, tmp_path):
+    for name in ('ant', 'bee'):
+        write_images(tmp_path / 'photos' / name, 25, (70, 90, 3))
+    photos = str(tmp_path / 'photos')
+    jobs = jobs_of('--set', 'folder', '--data', photos, '--seeds', '1')
     rows = rows_of('folder')
-    assert [*jobs] == [f'folder, {row}, 0' for row in rows]
-    for (_, (config, options, _, _)), row in zip(jobs.values(), rows):
-        assert config == 'dsnas_supernet_1xb64_folder'
-        assert options == {**rows[row], **OF_FOLDER, 'data_root': 'photos'}
+    assert [job.rpartition(', ')[0] for job in jobs] == [
+        f'folder, {r}, 0' for r in rows
+    ]
+    for _, (name, options, _, _, _) in jobs.values():
+        config = load_config(name, options)
+        assert config.train_dataloader.dataset.data_root == photos
+        assert config.train_dataloader.num_workers == 0
+        assert config.model.resource_estimator.input_shape == (1, 3, 64, 64)
+    mutables = [
+        load_config(name, options).model.architecture.backbone.arch_setting[0][2].type
+        for _, (name, options, _, _, _) in jobs.values()
+    ]
+    assert [m.removeprefix('mmdsnas.') for m in mutables] == [
+        *['ElasticMutableOP'] * (len(rows) - 1),
+        'OneHotMutableOP',
+    ]
 
 
-@pytest.mark.parametrize('images', SETS)
-def test_one_row_is_with_weights_as_the_config_has_them_not(images):
-    """Each set has a search with shared weights, and one without."""
-
-    def block(arch_setting):
-        return arch_setting[0][2]['type'].removeprefix('mmdsnas.')
-
-    config = load_config(SETS[images], resolve=False)
-    own = block(config.model.architecture.backbone.arch_setting)
-    rows = rows_of(images).values()
-    others = [block(*row.values()) for row in rows if len(row) == 1]
-    assert {own, *others} == {'OneHotMutableOP', 'ElasticMutableOP'}
+def test_results_of_another_config_are_not_taken(jobs_of, tmp_path, monkeypatch):
+    """What is published is, where the config is the same."""
+    old, new = (recipe_of('digits', row) for row in OBVIOUS)
+    assert old != new
+    published = {'digits, search, 0': dict(recipe=old), 'folder, search, 0': {}}
+    starting.FILE.write_text(json.dumps(published))
+    monkeypatch.setattr(starting, 'recipe_of', lambda *_: new)
+    args = '--rows', 'search', '--seeds', '1'
+    assert [*jobs_of(*args)] == [f'digits, search, 0, {new}']
+    assert not [*tmp_path.glob('digits*')]
+    monkeypatch.setattr(starting, 'recipe_of', lambda *_: old)
+    jobs_of(*args)
+    assert [file.name for file in tmp_path.glob('digits*')] == [
+        f'digits, search, 0, {old}.json'
+    ]
+    assert json.loads(starting.FILE.read_text()) == published
 
 
 def test_a_row_of_another_set_is_refused(jobs_of, capsys):
