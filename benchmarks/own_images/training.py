@@ -18,7 +18,7 @@ from mmdsnas.datasets import ImageFolder
 from mmdsnas.engine import HandMadeChildHook
 from mmdsnas.launch.building import build_model
 from mmdsnas.launch.run_config import load_config
-from mmdsnas.launch.time_plan import BESIDES, Times, scored_images
+from mmdsnas.launch.search_times import BESIDES, Times, scored_images
 from mmdsnas.registry import DATASETS, HOOKS
 from mmdsnas.utils.data_sets import pipeline_of
 from .rows import OTHERS, PAIRS, RANDOM, Row, time_name
@@ -150,16 +150,16 @@ def _plan(
     part = algorithm.cost_term.limits['flops'] / algorithm.whole_cost['flops']
     labels = number if config.model.get('distillation') else 0
     planned = Times(
-        *(whole, 0.0, 0, part, scored_images(algorithm, images) + labels),
-        trials=hook.trial_part,
+        *(whole, 0.0, 0, [part], scored_images(algorithm, images) + labels),
+        trials=[hook.trial_part],
     )
     # The other rows have all of the time for their steps.
     seconds = EPOCHS * number * whole / (1 - BESIDES)
-    tuned, epochs = planned.epochs(seconds, number)
+    tuned, (epochs,) = planned.epochs(seconds, number)
     more = max(row.tuned - tuned, 0)
     # Epochs of the search stage take two paths a step, of all costs.
     others = more + row.search_epochs * SEARCH_STEP
-    epochs -= round(others * planned.whole / planned.child)
+    epochs -= round(others * planned.whole / planned.children[0])
     return epochs + more + row.search_epochs, tuned + more, row.search_epochs
 
 

@@ -10,7 +10,7 @@ from .endings import Signals, end, end_rank
 
 # Options whose value is a path, whatever it looks like.
 PATHS = ('ann_file', 'checkpoint', 'data_root', 'file', 'fix_subnet', 'load_from')
-PATHS += ('out_dir', 'work_dir')
+PATHS += ('out_dir', 'scores_file', 'work_dir')
 
 
 class Options(DictAction):

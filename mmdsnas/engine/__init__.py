@@ -4,6 +4,7 @@ from .hooks.checkpoint.atomic_checkpoint_hook import AtomicCheckpointHook
 from .hooks.checkpoint.ema_hook import EMAHook
 from .hooks.checkpoint.exact_resume_hook import ExactResumeHook, ResumeValidationHook
 from .hooks.checkpoint.export_child_hook import ExportChildHook, RecordSubnetHook
+from .hooks.checkpoint.keep_supernet_hook import KeepSupernetHook
 from .hooks.checkpoint.load_from_hook import LoadFromHook
 from .hooks.checkpoint.safe_checkpoint_hook import SafeCheckpointHook
 from .hooks.logging.progress_bar_hook import ProgressBarHook

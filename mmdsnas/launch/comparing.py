@@ -15,7 +15,7 @@ from mmdsnas.engine.contenders import obvious_paths
 from mmdsnas.engine.hooks.logging.step_times import side_by_side
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
-from mmdsnas.subnets import subnet_of_path, what_is_missing
+from mmdsnas.subnets import is_finished, subnet_of_path
 from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT, SUBNET_PTH, load_checkpoint
 from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.utils.config_values import type_name
@@ -32,7 +32,7 @@ from .judging import conclude
 from .own_instances import own_instances
 from .plain_config import plain_config
 from .run_options import schedules_of_weights
-from .time_plan import BESIDES
+from .search_times import BESIDES
 from .timing import seconds_of_loading, seconds_of_step
 from .training_plan import TrainingPlan
 
@@ -138,7 +138,7 @@ def compare(
     for name, planned in plan.items():
         place = folder / FOLDER / name
         goes_on = resumes and (place / LAST_CHECKPOINT).is_file()
-        is_done = partial(_is_done, place, folder)
+        is_done = partial(is_finished, place / SUBNET_PTH, folder / SUBNET_PTH)
         if name == own or goes_on and on_rank_0(is_done, 'look for a run'):
             continue
         made = _config_of(config, name, planned.input_size, planned.epochs, load_from)
@@ -232,12 +232,3 @@ def _config_of(
         if type_name(scheduler) == 'CosineRestartLR':
             scheduler.update(periods=[epochs], restart_weights=[1])
     return made
-
-
-def _is_done(own: Path, folder: Path) -> bool:
-    """Whether a run is, with all that the search has."""
-    if not (own / SUBNET_PTH).is_file():
-        return False
-    meta, wanted = (meta_of(load_checkpoint(f / SUBNET_PTH)) for f in (own, folder))
-    tested = 'test_metrics' in meta or 'test_metrics' not in wanted
-    return tested and what_is_missing(meta) is None

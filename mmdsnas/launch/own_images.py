@@ -54,7 +54,7 @@ def fit_to_images(config: Config, given: Given) -> Config:
         DataError: The folder cannot be used, see :func:`scan_folder`.
     """
     own = config.get('own_images')
-    if own is None:
+    if own is None or own.get('fitted'):
         return config
     wished = _wished(own, given)
     input_size = wished.get('input_size') or _recorded_size(config, given)
@@ -216,11 +216,6 @@ def _set_input_shape(config: Config, input_size: int) -> None:
 
 def _fit_schedule(config: Config, plan: TrainingPlan, tuned: int | None) -> None:
     model, wrapper = config.model, config.optim_wrapper
-    every = math.ceil(plan.epochs / VALIDATIONS)
-    config.train_cfg.update(max_epochs=plan.epochs, val_interval=every)
-    checkpoint = config.get('default_hooks', {}).get('checkpoint')
-    if checkpoint is not None:
-        checkpoint.interval = every
     if 'pretrain_epochs' in model:
         model.pretrain_epochs = max(1, round(PRETRAINED * plan.epochs))
         model.finetune_epochs = max(2, round(SEARCHED * plan.epochs))
@@ -233,13 +228,29 @@ def _fit_schedule(config: Config, plan: TrainingPlan, tuned: int | None) -> None
     base = (config.get('auto_scale_lr') or {}).get('base_batch_size')
     if base:
         wrapper.get('architecture', wrapper).optimizer.lr *= plan.batch_size / base
+    set_epochs(config, plan.epochs, tuned)
+
+
+def set_epochs(config: Config, epochs: int, tuned: int | None) -> None:
+    """Sets what depends on how many epochs there are.
+
+    Args:
+        config (Config): Of a search, or of a network that is trained alone.
+        epochs (int): In all.
+        tuned (int, optional): Of them for a pretrained network as it is.
+    """
+    every = math.ceil(epochs / VALIDATIONS)
+    config.train_cfg.update(max_epochs=epochs, val_interval=every)
+    checkpoint = config.get('default_hooks', {}).get('checkpoint')
+    if checkpoint is not None:
+        checkpoint.interval = every
     for scheduler in schedules_of_weights(config):
         if type_name(scheduler) == 'CosineAnnealingLR':
-            scheduler.end = plan.epochs
-            scheduler.T_max = plan.epochs - scheduler.get('begin', 0)
+            scheduler.end = epochs
+            scheduler.T_max = epochs - scheduler.get('begin', 0)
         elif type_name(scheduler) == 'CosineRestartLR' and tuned:
-            scheduler.end = plan.epochs
+            scheduler.end = epochs
             # A network that is trained alone has one.
-            periods = [tuned, plan.epochs - tuned]
+            periods = [tuned, epochs - tuned]
             scheduler.periods = periods[: len(scheduler.periods)]
-            scheduler.periods[-1] += plan.epochs - sum(scheduler.periods)
+            scheduler.periods[-1] += epochs - sum(scheduler.periods)

@@ -57,6 +57,7 @@ class Planned(TypedDict):
     input_size: Count
     tuned: Count
     epochs: Count
+    children: list[Count]
     expected: NonNegative
 
 
@@ -105,6 +106,7 @@ def own_images(
     given: list[str] | None = None,
     tuned: Count | None = None,
     planned: Planned | None = None,
+    fitted: bool = False,
 ) -> None:
     """What ``own_images`` may be, see ``fit_to_images``."""
 

@@ -6,7 +6,8 @@ from mmengine.config import Config
 from mmengine.evaluator import DumpResults
 from mmengine.runner import Runner
 
-from mmdsnas.engine import DataCheckHook
+from mmdsnas.engine import DataCheckHook, KeepSupernetHook
+from mmdsnas.engine.hooks.utils import model_of
 from mmdsnas.models import DSNAS
 from mmdsnas.models.weights import load_weights
 from mmdsnas.subnets import (
@@ -20,6 +21,7 @@ from mmdsnas.subnets.checkpoint_files import Checkpoints
 from mmdsnas.utils.files import check_writable
 from .building import build_runner, build_training, building
 from .comparing import SearchedChildHook, compare
+from .front import train_front
 from .given_options import Given
 from .refusals import left_as_it_was
 from .run_config import TEST, TRAIN, WRITTEN, prepared
@@ -92,11 +94,16 @@ def train(
         runner.register_hook(check)
         if config.get('own_images'):
             runner.register_hook(SearchedChildHook())
+        several = (config.model.get('cost') or {}).get('limits')
+        if several:
+            runner.register_hook(KeepSupernetHook())
         with building(config, MISTAKES, until=lambda: check.training):
             runner.train()
+    again = partial(train, launcher=launcher, trust_checkpoint=trust_checkpoint)
+    if several:
+        train_front(config, model_of(runner).limits, again)
     if (config.get('own_images') or {}).get('compare'):
         begun = prepared(written, WRITTEN, given)
-        again = partial(train, launcher=launcher, trust_checkpoint=trust_checkpoint)
         load_from = None if begun.get('resume') else begun.get('load_from')
         compare(config, load_from, again)
     return runner

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from logging import WARNING
 from typing import Any
 
@@ -11,76 +10,26 @@ from mmengine.device import get_device
 from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 
-from mmdsnas.engine.hooks.logging.step_times import side_by_side
 from mmdsnas.errors import ConfigError
-from mmdsnas.models import COSTS, DSNAS
+from mmdsnas.models import COSTS
+from mmdsnas.models.cost import given_limits, limits_of, split_limits
 from mmdsnas.registry import HOOKS
 from mmdsnas.subnets.metadata import meta_of, recorded_image_size
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.utils.ranks import on_rank_0
+from mmdsnas.utils.words import listed
 from .building import build_model
 from .given_options import Given
 from .own_images import TrainingPlan, apply_plan
+from .search_times import Times, scored_images
 from .timing import seconds_of_loading, seconds_of_step
 
 OPTION = 'own_images.minutes'
 # Images may be smaller than they are, so that there is time for as many epochs.
 SIZES, FEWEST_EPOCHS, MOST_EPOCHS = (128, 96, 64), 6, 100
-# Parts of the time: what goes by besides all steps; at most and in whole epochs, the
-# tuning of the network; at least, where images can be smaller, the child's epochs.
-BESIDES, TUNED, MOST_TUNED, ALONE = 0.05, 0.15, 4, 0.7
-# Of a step of the whole network: what a step takes however little its path costs, and
-# a forward pass; of networks of 10 to 100 % of the MFLOPs, on a CPU.
-CONSTANT, FORWARD = 0.1, 1 / 3
-
-
-@dataclass(frozen=True)
-class Times:
-    """What a search in a network is planned by.
-
-    Attributes:
-        step (float): Seconds of a training step of the whole network for an image.
-        load (float): Seconds in which one process loads an image.
-        workers (int): Processes that load images beside the training.
-        part (float): Of the whole network's MFLOPs, what the child may have; 1 where
-            other costs alone are limited.
-        scored (float): Forward passes of the whole network, in images, that the choice
-            of the child takes; those of small images as a part of large ones.
-        trials (float): Of the child's steps, those of all trials of finalists.
-    """
-
-    step: float
-    load: float
-    workers: int
-    part: float
-    scored: float
-    trials: float
-
-    @property
-    def whole(self) -> float:
-        """Seconds of an image in an epoch of the whole network."""
-        return side_by_side(self.step, self.load, self.workers)
-
-    @property
-    def child(self) -> float:
-        """Seconds of an image in an epoch of the child."""
-        step = self.step * (CONSTANT + (1 - CONSTANT) * self.part)
-        return side_by_side(step, self.load, self.workers)
-
-    def epochs(self, seconds: float, num_images: float) -> tuple[int, int]:
-        """Epochs for tuning, and all epochs, that some time is enough for."""
-        tuned = TUNED * seconds / (num_images * self.whole)
-        tuned = int(min(max(tuned, 1), MOST_TUNED))
-        left = seconds * (1 - BESIDES) - FORWARD * self.step * self.scored
-        left = left / num_images - tuned * self.whole
-        return tuned, tuned + max(int(left / (self.child * (1 + self.trials))), 1)
-
-    def seconds(self, tuned: int, epochs: int, num_images: float) -> float:
-        """Of so many epochs, and of all that lies between them."""
-        alone = (epochs - tuned) * self.child * (1 + self.trials)
-        trained = num_images * (tuned * self.whole + alone)
-        return (trained + FORWARD * self.step * self.scored) / (1 - BESIDES)
+# Of the time at least, where images can be smaller, the children's epochs.
+ALONE = 0.7
 
 
 def fit_to_time(config: Config, given: Given) -> Config:
@@ -128,9 +77,13 @@ def fit_to_time(config: Config, given: Given) -> Config:
         )
         print_log(told, 'current', level=WARNING)
     own.planned = {**plan, 'of': _planned_by(config)} if 'expected' in plan else None
+    several = plan.get('children') or [plan['epochs']]
+    told = f'{listed(several)} epochs'
+    if len(several) > 1:
+        told += f' for the children within {len(several)} limits'
     print_log(
-        f'{begin}: {plan["epochs"]} epochs, {plan["tuned"]} of them for the whole '
-        f'network; images of {plan["input_size"]} pixels.',
+        f'{begin}: {told}, {plan["tuned"]} of them for the whole network; images of '
+        f'{plan["input_size"]} pixels.',
         'current',
     )
     return _apply(config, plan, given)
@@ -161,16 +114,17 @@ def _plan(config: Config, given: Given) -> dict[str, Any]:
         tried = dict(input_size=size, tuned=1, epochs=2)
         times = _measure(_apply(Config(config.to_dict()), tried, given), number)
         tuned, epochs = times.epochs(60 * minutes, number)
-        epochs = min(epochs, MOST_EPOCHS)
-        alone = (epochs - tuned) * number * times.child
-        enough = FEWEST_EPOCHS * number * (times.whole + times.child) / 2
-        is_long = epochs == MOST_EPOCHS or alone > ALONE * 60 * minutes
+        epochs = [min(of, MOST_EPOCHS) for of in epochs]
+        alone = number * sum((n - tuned) * o for n, o in zip(epochs, times.children))
+        enough = FEWEST_EPOCHS * number * (times.whole + sum(times.children)) / 2
+        is_long = min(epochs) == MOST_EPOCHS or alone > ALONE * 60 * minutes
         if 60 * minutes > enough and (is_long or not times.scored):
             break
     return dict(
         input_size=size,
         tuned=tuned,
-        epochs=epochs,
+        epochs=epochs[0],
+        children=epochs,
         expected=times.seconds(tuned, epochs, number) / 60,
     )
 
@@ -199,35 +153,47 @@ def _apply(config: Config, plan: dict[str, Any], given: Given) -> Config:
 def _measure(config: Config, num_images: float) -> Times:
     """Times steps of the whole network, and the loading of images."""
     loader = config.train_dataloader
-    limit = (config.model.get('cost') or {}).get('limit')
+    _, limits = split_limits(config.model.get('cost') or {})
     _measure_nothing(config)
     with random_states_kept(0):
         algorithm = build_model(config).to(get_device())
         path, edge = algorithm.first_path(), algorithm.edge
         step = seconds_of_step(algorithm, path, edge, loader.batch_size)
         load = seconds_of_loading(config)
-    limits, whole = algorithm.cost_term.limits, algorithm.whole_cost
-    part = min(limits.get('flops', whole['flops']) / whole['flops'], 1.0)
+    whole = algorithm.whole_cost['flops']
+    most = algorithm.cost_range[1]
+    parts = [_part(limit, most, whole) for limit in limits]
     # Within its limit the network itself is the child.
-    others = isinstance(limit, dict) and set(limit) != {'flops'}
-    chooses = [
+    chosen = [
+        part < 1 or isinstance(limit, dict) and set(limit) != {'flops'}
+        for part, limit in zip(parts, limits)
+    ]
+    hooks = [
         HOOKS.build(hook)
         for hook in config.get('custom_hooks') or ()
-        if type_name(hook) == 'ChooseChildHook' and (part < 1 or others)
+        if type_name(hook) == 'ChooseChildHook'
     ]
-    images = sum(hook.num_batches * loader.batch_size for hook in chooses)
-    scored = scored_images(algorithm, min(images, num_images))
-    if chooses and config.model.get('distillation'):
-        # In each process those of all images.
-        scored += config.own_images.num_images
+    images = sum(hook.num_batches * loader.batch_size for hook in hooks)
+    scored = 0.0
+    if any(chosen):
+        scored = scored_images(algorithm, min(images, num_images))
+        if hooks and config.model.get('distillation'):
+            # In each process those of all images.
+            scored += config.own_images.num_images
     return Times(
         step=step,
         load=load,
         workers=loader.get('num_workers', 0),
-        part=part,
+        parts=parts,
         scored=scored,
-        trials=sum(hook.trial_part for hook in chooses),
+        trials=[sum(hook.trial_part for hook in hooks) * own for own in chosen],
     )
+
+
+def _part(limit: Any, most: float, whole: float) -> float:
+    """What a limit on FLOPs is of the whole network's MFLOPs, at most 1."""
+    own = limits_of(given_limits(limit).get('flops'), lambda _: most)
+    return min(own.get('flops', whole) / whole, 1.0)
 
 
 def _measure_nothing(config: Config) -> None:
@@ -236,15 +202,9 @@ def _measure_nothing(config: Config) -> None:
     for name in [n for n, cost in COSTS.items() if cost.meter]:
         estimator.pop(name, None)
     cost = config.model.get('cost') or {}
-    if isinstance(cost.get('limit'), dict):
-        cost.limit = cost.limit.get('flops')
-
-
-def scored_images(algorithm: DSNAS, images: float) -> float:
-    """Attribute ``scored`` of :class:`Times`, but soft labels, for some images."""
-    # About in proportion to the edge, not to the area: layers of few pixels are slow.
-    sizes = algorithm.input_sizes or [algorithm.edge]
-    parts = sum(size / algorithm.edge for size in sizes)
-    candidates = sum(size - 1 for size in algorithm.cost_table.sizes)
-    # The other half is computed once for all.
-    return parts * images * candidates / 2
+    if cost:
+        options, limits = split_limits(cost)
+        flops = dict.fromkeys(given_limits(own).get('flops') for own in limits)
+        # The largest of them says at which sizes a child may have its images.
+        options['limits'] = None if None in flops else [*flops]
+        config.model.cost = options

@@ -6,7 +6,7 @@ from .child import (
     save_child,
 )
 from .child_network import build_child, recorded_subnet, sub_model, use_recorded_subnet
-from .ending import how_it_ended, warn_of_unfinished, what_is_missing
+from .ending import how_it_ended, is_finished, warn_of_unfinished, what_is_missing
 from .metadata import check_classes, recorded_classes, recorded_input_size
 from .recorded_config import (
     child_config,

@@ -17,6 +17,8 @@ from .unpickling import history_allowed
 SUBNET_PTH, SUBNET_YAML = 'subnet.pth', 'subnet.yaml'
 # Has the path of the newest checkpoint.
 LAST_CHECKPOINT = 'last_checkpoint'
+# A search with several limits before its child is chosen; where other children are.
+SUPERNET, CHILDREN = 'supernet.pth', 'children'
 
 
 def check_exists(path: str | Path | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Mapping
 from mmengine.logging import print_log
 
 from mmdsnas.models import Stage
+from .checkpoint import load_checkpoint
 from .metadata import meta_of
 
 
@@ -55,6 +56,20 @@ def how_it_ended(meta: Mapping[str, Any]) -> str:
     if missing is not None:
         return f'The search is not finished: {missing}.'
     return 'The search is done.' if _tells(meta) else ''
+
+
+def is_finished(file: Path, like: Path) -> bool:
+    """Whether the child in a file is that of a finished run, with all that another has.
+
+    Args:
+        file (Path): ``subnet.pth`` of the run, if it is there.
+        like (Path): That of the other run, whose child may have been tested.
+    """
+    if not file.is_file():
+        return False
+    meta, wanted = (meta_of(load_checkpoint(path)) for path in (file, like))
+    tested = 'test_metrics' in meta or 'test_metrics' not in wanted
+    return tested and what_is_missing(meta) is None
 
 
 def warn_of_unfinished(checkpoint: Mapping[str, Any], path: str | Path) -> None:

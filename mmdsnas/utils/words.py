@@ -38,3 +38,9 @@ def nearest(name: Any, known: Iterable[str]) -> str:
 def unknown_option(where: str, name: Any, known: Iterable[str]) -> str:
     """The sentence, without its dot, on an option that a class does not have."""
     return f'{where} has no option {shown(name)}{nearest(name, known)}'
+
+
+def listed(values: Iterable[Any]) -> str:
+    """``7``, ``7 and 11``, ``7, 11 and 18``."""
+    *first, last = map(str, values)
+    return f'{", ".join(first)} and {last}' if first else last

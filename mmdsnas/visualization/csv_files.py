@@ -10,10 +10,11 @@ from pydantic import TypeAdapter, ValidationError
 from mmdsnas.errors import DataError
 from mmdsnas.utils.files import write_atomically
 from .class_accuracy import accuracy_of_classes, confusion_matrix
-from .predictions import ComparedNetwork, Competitor, ImagePrediction
+from .predictions import ComparedNetwork, Competitor, FrontRow, ImagePrediction
 
 PREDICTIONS, CLASSES = 'predictions.csv', 'classes.csv'
 CONFUSION, COMPARED, CHOICE = 'confusion.csv', 'compared.csv', 'choice.csv'
+FRONT = 'front.csv'
 # A folder with the first three of the validation, where there are those of a test.
 VALIDATION = 'validation'
 # Names of files may have bytes that are no text, and line breaks.
@@ -76,14 +77,28 @@ def read_choice(folder: Path) -> list[Competitor]:
     return _read(folder / CHOICE, Competitor)
 
 
+def write_front(folder: Path, rows: Iterable[FrontRow]) -> None:
+    """Writes the children of several limits, in the order of the rows."""
+    _write(folder / FRONT, FrontRow._fields, map(_short, rows))
+
+
+def read_front(folder: Path) -> list[FrontRow]:
+    """Reads ``front.csv``; nothing where there is none.
+
+    Raises:
+        DataError: It cannot be read, or is damaged.
+    """
+    return _read(folder / FRONT, FrontRow)
+
+
 def write_compared(folder: Path, networks: Iterable[ComparedNetwork]) -> None:
     """Writes ``compared.csv`` into a work directory."""
+    _write(folder / COMPARED, ComparedNetwork._fields, map(_short, networks))
+
+
+def _short(row: Iterable[Any]) -> list[Any]:
     # Metrics are float32, which has no more digits.
-    rows = [
-        [f'{cell:.7g}' if isinstance(cell, float) else cell for cell in network]
-        for network in networks
-    ]
-    _write(folder / COMPARED, ComparedNetwork._fields, rows)
+    return [f'{cell:.7g}' if isinstance(cell, float) else cell for cell in row]
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -1,10 +1,11 @@
 """What networks said of images, and how it is told of in the files of a run."""
 
 from collections import Counter
-from typing import Annotated, Any, Iterable, NamedTuple
+from typing import Annotated, Any, Iterable, Literal, NamedTuple
 
 from pydantic import Field
 
+from mmdsnas.models.cost import COSTS
 from mmdsnas.utils.options import Probability, Text
 
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -72,6 +73,30 @@ class Competitor(NamedTuple):
     distance: float
     losses: str | None
     path: Text
+
+
+FrontRow = NamedTuple(
+    'FrontRow',
+    [
+        ('limit', Text),
+        ('input_size', Annotated[int, Field(ge=1)] | None),
+        *((cost.key, Amount) for cost in COSTS.values()),
+        ('accuracy', Percent | None),
+        ('lower', Percent | None),
+        ('upper', Percent | None),
+        ('images', Annotated[int, Field(ge=1)] | None),
+        ('data', Literal['test', 'val'] | None),
+        ('path', Text),
+        ('file', Text),
+    ],
+)
+FrontRow.__doc__ = """A child within one of several limits, as ``front.csv`` has it.
+
+The limit is as it was given; costs are in the units of their keys, None where nothing
+was measured. The accuracy in % has its 95 % interval, which tells of the images alone:
+trainings differ, too. ``path`` has the candidates block by block between spaces,
+``file`` is relative to the work directory.
+"""
 
 
 def unique_names(classes: Iterable[Any]) -> list[str]:

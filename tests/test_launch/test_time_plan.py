@@ -28,7 +28,7 @@ def measured(monkeypatch):
         assert config.train_cfg.max_epochs == 2
         sizes.append(config.own_images.input_size)
         step = 1e-3 * (sizes[-1] / 64) ** 2
-        return Times(step=step, load=0, workers=0, part=0.5, scored=0, trials=0)
+        return Times(step=step, load=0, workers=0, parts=[0.5], scored=0, trials=[0])
 
     monkeypatch.setattr(time_plan, '_measure', measure)
     return sizes
@@ -47,22 +47,22 @@ def told(config):
 
 
 def test_how_many_epochs():
-    times = Times(step=1e-3, load=0, workers=0, part=1.0, scored=0, trials=0)
-    assert times.whole == times.child == 1e-3
+    times = Times(step=1e-3, load=0, workers=0, parts=[1.0], scored=0, trials=[0])
+    assert times.whole == 1e-3 and times.children == [1e-3]
     # Of 100 s: 95 without what goes by besides, 15 % of 20 for the tuning.
-    assert times.epochs(100.001, 1000) == (4, 4 + 91)
-    assert times.epochs(20, 1000) == (3, 3 + 16)
-    assert times.epochs(0.1, 1000) == (1, 2)
-    assert times.seconds(4, 94, 1000) == pytest.approx(94 / 0.95)
+    assert times.epochs(100.001, 1000) == (4, [4 + 91])
+    assert times.epochs(20, 1000) == (3, [3 + 16])
+    assert times.epochs(0.1, 1000) == (1, [2])
+    assert times.seconds(4, [94], 1000) == pytest.approx(94 / 0.95)
     # Scores of half of the network, a third of a step each.
-    smaller = Times(step=1e-3, load=0, workers=0, part=0.5, scored=1000, trials=0)
-    assert smaller.child == pytest.approx(0.55e-3)
-    assert smaller.seconds(1, 3, 1000) == pytest.approx((1 + 2 * 0.55 + 1 / 3) / 0.95)
-    tried = replace(smaller, trials=0.25)
-    assert tried.epochs(100, 1000) == (4, 4 + int(90.67 / 0.55 / 1.25))
-    assert tried.seconds(1, 3, 1000) == pytest.approx((1 + 2.5 * 0.55 + 1 / 3) / 0.95)
+    smaller = Times(step=1e-3, load=0, workers=0, parts=[0.5], scored=1000, trials=[0])
+    assert smaller.children == pytest.approx([0.55e-3])
+    assert smaller.seconds(1, [3], 1000) == pytest.approx((1 + 2 * 0.55 + 1 / 3) / 0.95)
+    tried = replace(smaller, trials=[0.25])
+    assert tried.epochs(100, 1000) == (4, [4 + int(90.67 / 0.55 / 1.25)])
+    assert tried.seconds(1, [3], 1000) == pytest.approx((1 + 2.5 * 0.55 + 1 / 3) / 0.95)
     # One process loads more slowly than the network learns.
-    assert Times(1e-3, 4e-3, 1, 1.0, 0, 0).whole == 4e-3
+    assert Times(1e-3, 4e-3, 1, [1.0], 0, [0]).whole == 4e-3
 
 
 def test_epochs_are_fitted(images, measured):
@@ -94,7 +94,7 @@ def test_smaller_images_where_the_choice_takes_long(
 ):
     def measure(config, num_images):
         step = 1e-3 * (config.own_images.input_size / 128) ** 2
-        return Times(step, load=0, workers=0, part=0.5, scored=scored, trials=0)
+        return Times(step, load=0, workers=0, parts=[0.5], scored=scored, trials=[0])
 
     monkeypatch.setattr(time_plan, '_measure', measure)
     options = {'own_images.minutes': 5, 'own_images.input_size': None}
@@ -109,7 +109,7 @@ def test_smaller_images_where_the_choice_takes_long(
 def test_enough_time_for_most_epochs_is_enough_for_the_largest_images(
     tmp_path, images, monkeypatch
 ):
-    times = Times(1e-3, load=0, workers=0, part=0.5, scored=1e3, trials=0)
+    times = Times(1e-3, load=0, workers=0, parts=[0.5], scored=1e3, trials=[0])
     monkeypatch.setattr(time_plan, '_measure', lambda config, num_images: times)
     options = {'own_images.minutes': 20, 'own_images.input_size': None}
     config = load_config(SEARCH, {'data_root': images, **options})

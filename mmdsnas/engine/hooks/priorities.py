@@ -6,10 +6,12 @@ Hooks of one number do not depend on each other. mmengine's own have theirs in m
 PRIORITY = {
     # Before anything trains: network and data fit each other.
     'DataCheckHook': 0,
+    # Before anything chooses a child.
+    'KeepSupernetHook': 0,
     # Before SearchStageHook, which looks at the child.
-    'HandMadeChildHook': 0,
+    'HandMadeChildHook': 1,
     # Before SelectChildHook, which chooses by alpha.
-    'ChooseChildHook': 0,
+    'ChooseChildHook': 1,
     # Before SearchStageHook, which fixes what is left.
     'SelectChildHook': 5,
     'CompareChildHook': 5,

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
-from ..cost import CostTerm, ResourceEstimator
+from ..cost import CostTable, CostTerm, ResourceEstimator, loosest_first, split_limits
 from ..lazy import weights_all_there
 from ..mutators.most_probable import ConstrainedArgmax
 from .stages import StagedAlgorithm
@@ -20,6 +20,8 @@ class ConstrainedAlgorithm(StagedAlgorithm):
     images as they come.
 
     Attributes:
+        limits (list): What ``cost`` has as limits of children, each as it is given, the
+            loosest first, which is that of this search and of its child.
         input_sizes (list[int]): Edges of the child's images that leave a path within
             the limits, the largest first; empty where there is no choice.
         edge (int): Edge of the images as they come.
@@ -39,7 +41,8 @@ class ConstrainedAlgorithm(StagedAlgorithm):
         """Measures the search space, and gives the mutator its limits.
 
         Raises:
-            ConfigError: No path is within the limits, whatever the size.
+            ConfigError: No path is within the limits of a child, whatever the size, or
+                those of several children cannot be put into an order.
         """
         # Of images as they come.
         height, self.edge = estimator.input_shape[-2:]
@@ -50,21 +53,26 @@ class ConstrainedAlgorithm(StagedAlgorithm):
                 f'resource_estimator.input_shape, which are {height} and {edge}, but '
                 f'they are {list(sizes)}.'
             )
-        self._constrained, whole, refused = False, None, None
-        self._of_size: dict[int, tuple[ResourceEstimator, CostTerm]] = {}
+        self._constrained = False
+        measured: dict[int, tuple[ResourceEstimator, CostTable]] = {}
         for size in sorted({edge, *sizes}, reverse=True):
             own = estimator if size == edge else estimator.for_size(size)
             with weights_all_there(self.architecture):
                 groups = self.mutator.search_groups
-                table = own.cost_table(self.architecture, groups)
-            # A part of a cost is one of that of the largest images.
-            whole = whole or table
-            try:
-                self._of_size[size] = own, CostTerm(table, **cost, whole=whole)
-            except ConfigError as error:
-                refused = error
-        if not self._of_size:
-            raise refused
+                measured[size] = own, own.cost_table(self.architecture, groups)
+        # A part of a cost is one of that of the largest images.
+        whole = measured[edge][1]
+        options, limits = split_limits(cost)
+        found = [
+            (limit, _terms(measured, whole, {**options, 'limit': limit}))
+            for limit in limits
+        ]
+        loosest = loosest_first([next(iter(own.values())).limits for _, own in found])
+        self.limits = [limits[k] for k in loosest]
+        self._of_size = {
+            size: (measured[size][0], term)
+            for size, term in found[loosest[0]][1].items()
+        }
         self.whole_cost = whole.cost(self.first_path())
         least = min(term.table.cost_range()[0] for _, term in self._of_size.values())
         self.cost_range = least, whole.cost_range()[1]
@@ -157,8 +165,32 @@ class ConstrainedAlgorithm(StagedAlgorithm):
         # The limits, whose multipliers are loaded next, are those of the size.
         name = f'{prefix}input_size'
         if self.input_sizes and name in state_dict:
-            self.set_input_size(int(state_dict[name]))
+            size = int(state_dict[name])
+            fixed = state_dict.get(f'{prefix}mutator._fixed')
+            chosen = fixed is None or bool((fixed >= 0).any())
+            if chosen or size in self._of_size:
+                self.set_input_size(size)
+            else:
+                # Nothing was chosen yet, within limits that allowed larger images.
+                state_dict[name] = torch.tensor(self.child_edge)
         elif state_dict.get(name) == self.child_edge:
             # Of a search that had a choice, which this one was built after.
             del state_dict[name]
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _terms(
+    measured: Mapping[int, tuple[ResourceEstimator, CostTable]],
+    whole: CostTable,
+    cost: Mapping[str, Any],
+) -> dict[int, CostTerm]:
+    """Limits by the size of the images; a size that leaves no path is left out."""
+    terms, refused = {}, None
+    for size, (_, table) in measured.items():
+        try:
+            terms[size] = CostTerm(table, **cost, whole=whole)
+        except ConfigError as error:
+            refused = error
+    if not terms:
+        raise refused
+    return terms

@@ -1,6 +1,14 @@
 from .cost_table import CostTable
 from .cost_term import CostTerm
-from .costs import COSTS, Amounts, Cost
+from .costs import (
+    COSTS,
+    Amounts,
+    Cost,
+    given_limits,
+    limits_of,
+    loosest_first,
+    split_limits,
+)
 from .functional import expected_cost, sampled_cost
 from .latency import LatencyMeter
 from .multipliers import Multipliers

@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Callable, Mapping
+from typing import Annotated, Any, Callable, Mapping, Sequence
 
 from mmrazor.models.task_modules.estimators.counters.flops_params_counter import (
     get_counter_type,
@@ -165,6 +165,52 @@ def limits_of(limit: Any, most: Callable[[str], float]) -> dict[str, float]:
         return float(own)
 
     return {name: amount(name) for name in COSTS if name in given}
+
+
+def split_limits(cost: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """Options of ``CostTerm`` without a limit, and the limit of each child.
+
+    Args:
+        cost (Mapping): Options with ``limit``, or with ``limits`` of several children.
+
+    Raises:
+        ConfigError: It has both, or the latter are none.
+    """
+    options = dict(cost)
+    limit, limits = options.pop('limit', None), options.pop('limits', None)
+    if limits is None:
+        return options, [limit]
+    if not isinstance(limits, (list, tuple)) or not limits or None in limits:
+        raise ConfigError(
+            "model.cost.limits must be a list of limits, such as ['25%', '50%'], each "
+            f'as model.cost.limit may be, but is {shown(limits)}.'
+        )
+    if limit is not None:
+        raise ConfigError(
+            'model.cost.limit must be None where model.cost.limits has the limit of '
+            f'each child, but is {shown(limit)}.'
+        )
+    return options, list(limits)
+
+
+def loosest_first(limits: Sequence[Amounts]) -> list[int]:
+    """Places of limits by what they allow, most first.
+
+    Raises:
+        ConfigError: One allows more of one cost, and less of another, than another one,
+            or as much of all of them.
+    """
+    order = sorted(range(len(limits)), key=lambda k: [-n for n in limits[k].values()])
+    for k, tighter in zip(order, order[1:]):
+        one, other = limits[k], limits[tighter]
+        fits = one.keys() == other.keys() and one != other
+        if not fits or any(one[name] < other[name] for name in one):
+            raise ConfigError(
+                'model.cost.limits must be limits on the same costs, of which each '
+                'allows less than the one before, but has '
+                f'{in_words(one) or "none"} and {in_words(other) or "none"}.'
+            )
+    return order
 
 
 def in_words(

@@ -99,7 +99,7 @@ def test_stages_that_make_no_sense(epochs, match):
     ('options', 'match'),
     [
         (dict(cost=dict(form='mean')), "^cost.form .*but is 'mean'"),
-        (dict(cost=dict(limits=1.0)), "CostTerm has no option 'limits' .nearest"),
+        (dict(cost=dict(limts=1.0)), "CostTerm has no option 'limts' .nearest"),
         (dict(cost=dict(limit=1e-9)), r'cost\.limit.*cheapest path'),
         (dict(mutator=dict(custom_groups=[[]])), r'custom_groups\.0 .* at least 1'),
         (dict(resource_estimator=dict(input_shape=(3, 32, 32))), 'input_shape'),

@@ -10,12 +10,15 @@ from mmdsnas.subnets import check_classes
 from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.utils.random_state import seed_all
 from ..utils import model_of
+from .keep_supernet_hook import OPEN
 from .run_state import (
     changed,
     check_distillation,
     check_search_space,
     rescale_progress,
     run_state,
+    use_own_lengths,
+    without_limits,
 )
 
 # Weights that another limit or another gradient estimator need not have.
@@ -68,6 +71,9 @@ class ExactResumeHook(Hook):
         own = run_state(runner, meta['epoch'])
         # A part that the checkpoint does not tell is not compared.
         saved = {**own, **meta_of(checkpoint).get('run', {})}
+        if meta.get(OPEN):
+            saved, own = without_limits(saved), without_limits(own)
+            use_own_lengths(checkpoint)
         if isinstance(model, DSNAS):
             check_search_space(saved['search_space'], own['search_space'], path)
             check_distillation(without_module(checkpoint['state_dict']), model, path)

@@ -37,6 +37,7 @@ from mmdsnas.utils.plain import plain
 from ..stage.held_out_batch_hook import HeldOutBatchHook
 from ..utils import model_of
 
+COST = 'cost.'
 COST_OPTIONS = ('limits', 'form', 'weight', 'count_fixed_part')
 
 
@@ -69,7 +70,7 @@ def run_state(runner: Runner, epochs: int) -> RunState:
     )
     term = model.cost_term
     if term.limits:
-        setting.update({f'cost.{n}': getattr(term, n) for n in COST_OPTIONS})
+        setting.update({f'{COST}{n}': getattr(term, n) for n in COST_OPTIONS})
     state.update(
         stage=model.stage_of(epochs - 1).value,
         fixed=model.mutator.fixed,
@@ -79,6 +80,12 @@ def run_state(runner: Runner, epochs: int) -> RunState:
         },
     )
     return state
+
+
+def without_limits(state: RunState) -> RunState:
+    """Leaves out what is another one for each child of several limits."""
+    setting = state['setting'].items()
+    return {**state, 'setting': {n: v for n, v in setting if not n.startswith(COST)}}
 
 
 def _flat(value: Any, name: str = '') -> Iterator[tuple[str, Any]]:
@@ -153,16 +160,32 @@ def rescale_progress(checkpoint: dict[str, Any], iterations_per_epoch: int) -> N
     """
     meta = checkpoint['meta']
     before, meta['iter'] = meta['iter'], meta['epoch'] * iterations_per_epoch
-    schedulers = checkpoint.get('param_schedulers', [])
-    if isinstance(schedulers, dict):
-        schedulers = [state for states in schedulers.values() for state in states]
-    for state in schedulers:
+    for state in _schedules(checkpoint):
         if state['by_epoch'] or not before:
             continue
         ratio, begin, last = meta['iter'] / before, state['begin'], state['last_step']
         # It counts from where the schedule begins, -1 before that.
         if last >= 0:
             last = round((begin + last) * ratio) - round(begin * ratio)
-        step, value = round(state['_global_step'] * ratio), state['_last_value']
-        state.clear()
-        state.update(_global_step=step, last_step=last, _last_value=value)
+        step = round(state['_global_step'] * ratio)
+        _keep_progress(state, _global_step=step, last_step=last)
+
+
+def use_own_lengths(checkpoint: dict[str, Any]) -> None:
+    """Lets the schedules go on with the lengths that the run's own config has."""
+    for state in _schedules(checkpoint):
+        _keep_progress(state)
+
+
+def _schedules(checkpoint: dict[str, Any]) -> list[dict[str, Any]]:
+    found = checkpoint.get('param_schedulers', [])
+    if isinstance(found, dict):
+        return [state for states in found.values() for state in states]
+    return found
+
+
+def _keep_progress(state: dict[str, Any], **changed: int) -> None:
+    """Leaves of a schedule's state what its config does not say."""
+    kept = {name: state[name] for name in ('_global_step', 'last_step', '_last_value')}
+    state.clear()
+    state.update(kept | changed)

@@ -1,21 +1,27 @@
-import pathlib
 from itertools import islice
+from pathlib import Path
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.models.mutables import ElasticMutableOP, blocks_of
-from mmdsnas.models.mutators.grouped_mutator import Path
+from mmdsnas.models.mutators.grouped_mutator import Path as ChildPath
 from mmdsnas.registry import HOOKS
-from mmdsnas.utils.files import going_on
 from mmdsnas.utils.options import Count, Fraction, Positive, checked_options
 from mmdsnas.utils.progress import progress
 from mmdsnas.utils.random_state import random_states_kept
-from mmdsnas.visualization.csv_files import CHOICE, write_choice
-from mmdsnas.visualization.predictions import Competitor
+from mmdsnas.utils.ranks import on_rank_0
+from mmdsnas.visualization.csv_files import CHOICE
+from ...choice_record import (
+    SCORES,
+    Scores,
+    ScoresBySize,
+    read_scores,
+    tell_choice,
+    write_scores,
+)
 from ...contenders import (
     Contender,
     finalists,
@@ -28,10 +34,7 @@ from ...scoring import OutputDistance, still
 from ...trials import Trials
 from ...whole_network import keep_whole_network
 from ..checkpoint.ema_hook import averaged_weights, restart_averages
-from ..utils import algorithm_of, named, train_loader
-
-# Of the contenders, as many are logged.
-LINES = 12
+from ..utils import algorithm_of, train_loader
 
 
 @HOOKS.register_module()
@@ -61,7 +64,8 @@ class ChooseChildHook(Hook):
     too, with the weights that it was trained to, where averages of weights begin anew;
     otherwise ``alpha`` starts there.
     ``choice.csv`` in the work directory tells of all contenders; ``compared.csv`` has
-    the accuracy of the network itself. A run that is resumed chooses the same.
+    the accuracy of the network itself, ``scores.json`` the scores, which another child
+    of the same network need not measure again. A run that is resumed chooses the same.
 
     Args:
         num_batches (int): Batches of training images, in each process, that paths are
@@ -73,6 +77,8 @@ class ChooseChildHook(Hook):
         trial_part (float): How many steps all finalists are trained for together, as a
             part of those that are left for the child.
         scale (float): Nats of a score that make a candidate e times less probable.
+        scores_file (str, optional): Where scores are kept, by default ``scores.json``
+            in the work directory.
 
     Raises:
         ConfigError: The network is not trained before it is scored, or images do not
@@ -88,10 +94,12 @@ class ChooseChildHook(Hook):
         num_held_out: Count = 8,
         trial_part: Fraction = 0.1,
         scale: Positive = 0.1,
+        scores_file: str | None = None,
     ) -> None:
         self.num_batches, self.num_paths = num_batches, num_paths
         self.num_finalists, self.num_held_out = num_finalists, num_held_out
         self.trial_part, self.scale = trial_part, scale
+        self.scores_file = scores_file
 
     def before_train(self, runner) -> None:
         """Refuses what would show after the pretrain stage."""
@@ -106,7 +114,7 @@ class ChooseChildHook(Hook):
             )
         if not runner.epoch and is_main_process():
             # Of another run.
-            (pathlib.Path(runner.work_dir) / CHOICE).unlink(missing_ok=True)
+            (Path(runner.work_dir) / CHOICE).unlink(missing_ok=True)
         labels = algorithm.soft_labels
         if labels is None:
             return
@@ -137,7 +145,8 @@ class ChooseChildHook(Hook):
                 algorithm.soft_labels.set(labels_of(runner, algorithm), images)
             loader = train_loader(runner, 'ChooseChildHook')
             distance = OutputDistance(algorithm, [*islice(loader, self.num_batches)])
-            scores, contenders = self._contenders(algorithm, distance)
+            file = Path(self.scores_file or Path(runner.work_dir) / SCORES)
+            scores, contenders = self._contenders(algorithm, distance, file)
         chosen = finalists(contenders, self.num_finalists)
         left = (runner.max_epochs - runner.epoch) * len(loader)
         steps = steps_of_first_round(len(chosen), self.trial_part * left)
@@ -149,10 +158,10 @@ class ChooseChildHook(Hook):
             restart_averages(runner)
         algorithm.set_input_size(winner.input_size)
         self._settle(algorithm, winner.path, scores[winner.input_size])
-        _tell(runner, contenders, winner)
+        tell_choice(runner, contenders, winner)
 
     def _settle(
-        self, algorithm: DSNAS, path: Path, scores: dict[str, list[float]] | None = None
+        self, algorithm: DSNAS, path: ChildPath, scores: Scores | None = None
     ) -> None:
         """Starts ``alpha`` at a path; fixes the path if there is no search stage."""
         mutator = algorithm.mutator
@@ -168,16 +177,18 @@ class ChooseChildHook(Hook):
             mutator.fix({g: c for g, c in path.items() if g in free})
 
     def _contenders(
-        self, algorithm: DSNAS, distance: OutputDistance
-    ) -> tuple[dict[int, dict[str, list[float]]], list[Contender]]:
+        self, algorithm: DSNAS, distance: OutputDistance, file: Path
+    ) -> tuple[ScoresBySize, list[Contender]]:
         """Scores by size and group, and who competes; the search is as before."""
         mutator, size_before = algorithm.mutator, algorithm.child_edge
         alpha = {g: a.detach().clone() for g, a in mutator.arch_params.items()}
-        obvious, scores, found = obvious_paths(mutator.open_choices), {}, []
+        obvious, found = obvious_paths(mutator.open_choices), []
+        known = on_rank_0(lambda: read_scores(file, distance.mark), 'read scores')
+        scores: ScoresBySize = {}
         with still(algorithm):
             for size in algorithm.input_sizes or [algorithm.edge]:
                 algorithm.set_input_size(size)
-                scores[size] = distance.of_candidates(size)
+                scores[size] = known.get(size) or distance.of_candidates(size)
                 mutator.set_logits(self._logits(scores[size]))
                 allowed = algorithm.cost_term.allows
                 named_paths = [
@@ -192,12 +203,14 @@ class ChooseChildHook(Hook):
                     mflops = algorithm.cost_table.cost(path)['flops']
                     far = distance(path, size)
                     found.append(Contender(name, size, path, mflops, far, []))
+        if is_main_process() and scores.keys() - known.keys():
+            write_scores(file, distance.mark, {**known, **scores})
         # Not put back by what keeps the state.
         algorithm.set_input_size(size_before)
         mutator.set_logits(alpha)
         return scores, found
 
-    def _logits(self, scores: dict[str, list[float]]) -> dict[str, list[float]]:
+    def _logits(self, scores: Scores) -> dict[str, list[float]]:
         return {group: [-s / self.scale for s in own] for group, own in scores.items()}
 
 
@@ -212,31 +225,3 @@ def _allows_whole(algorithm: DSNAS) -> bool:
     """Whether the network itself is within the limits, if there are any."""
     is_full = algorithm.child_edge == algorithm.edge
     return is_full and algorithm.cost_term.allows(algorithm.first_path())
-
-
-def _tell(runner: Runner, contenders: list[Contender], winner: Contender) -> None:
-    """Logs who competed, and who won; keeps all of it in ``choice.csv``."""
-    algorithm = algorithm_of(runner)
-    tried = sorted(
-        contenders, key=lambda c: (-len(c.losses), *c.losses[::-1], c.distance)
-    )
-    rows = [
-        Competitor(
-            *(c.name, c.input_size, round(c.mflops, 4), round(c.distance, 4)),
-            losses=' '.join(f'{loss:.4f}' for loss in c.losses),
-            path=' '.join(c.path.values()),
-        )
-        for c in tried
-    ]
-    lines = [
-        '  '.join(f'{cell:<20}' for cell in row[:-1]).rstrip()
-        for row in [Competitor._fields, *rows[:LINES]]
-    ]
-    runner.logger.info('\n'.join([f'{len(tried)} networks competed:', *lines]))
-    runner.logger.info(
-        f'The child is {winner.name} at {winner.input_size} pixels, '
-        f'{winner.mflops:.4g} MFLOPs: {named(algorithm, winner.path)}'
-    )
-    if is_main_process():
-        with going_on():
-            write_choice(pathlib.Path(runner.work_dir), rows)

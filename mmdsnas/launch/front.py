@@ -1,0 +1,158 @@
+"""Children within several limits, from the supernet that one run has trained."""
+
+from pathlib import Path
+from typing import Any, Callable, Mapping, Sequence
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from mmdsnas.engine.choice_record import SCORES
+from mmdsnas.engine.whole_network import ACCURACY
+from mmdsnas.errors import CheckpointError
+from mmdsnas.models.cost import COSTS
+from mmdsnas.subnets import is_finished
+from mmdsnas.subnets.checkpoint import (
+    CHILDREN,
+    LAST_CHECKPOINT,
+    SUBNET_PTH,
+    SUPERNET,
+    load_checkpoint,
+)
+from mmdsnas.subnets.metadata import meta_of
+from mmdsnas.utils.config_values import type_name
+from mmdsnas.utils.ranks import on_rank_0
+from mmdsnas.visualization import report
+from mmdsnas.visualization.class_accuracy import accuracy_of
+from mmdsnas.visualization.csv_files import read_predictions, write_front
+from mmdsnas.visualization.predictions import FrontRow
+from mmdsnas.visualization.tables import front_table
+from .own_images import set_epochs
+from .own_instances import own_instances
+from .plain_config import plain_config
+
+
+def limit_name(limit: Any) -> str:
+    """A limit as ``front.csv`` and a folder have it: ``25%``, ``3``, ``flops-3``."""
+    if isinstance(limit, Mapping):
+        return '-'.join(f'{name}-{limit_name(own)}' for name, own in limit.items())
+    return limit.replace(' ', '') if isinstance(limit, str) else f'{limit:g}'
+
+
+def train_front(
+    config: Config, limits: Sequence[Any], train: Callable[..., Any]
+) -> list[FrontRow]:
+    """Trains the children of a search that has several limits.
+
+    The search itself has the loosest limit, and left ``supernet.pth``: what it was
+    when its child was chosen. The others go on from there, each within its own limit
+    and for as many epochs, in ``children/LIMIT``: a run that is interrupted and resumed
+    as any other. Then ``front.csv`` and the report tell of all of them.
+
+    Args:
+        config (Config): Of the search that is done.
+        limits (Sequence): As they are given, the loosest first.
+        train (Callable): :func:`~mmdsnas.launch.runs.train`.
+
+    Returns:
+        list[FrontRow]: The children, in the order of the limits.
+    """
+    folder = Path(config.work_dir)
+    places = {limit_name(limits[0]): folder}
+    epochs = epochs_of_children(config) or [None] * len(limits)
+    for limit, number in zip(limits[1:], epochs[1:]):
+        name = limit_name(limit)
+        places[name] = folder / CHILDREN / name
+        train_child(config, limit, number, places[name], train)
+    return on_rank_0(lambda: _conclude(folder, places), 'tell of the children')
+
+
+def train_child(
+    config: Config,
+    limit: Any,
+    epochs: int | None,
+    place: Path,
+    train: Callable[..., Any],
+) -> None:
+    """Trains a child within another limit than its search had, unless it is done.
+
+    Args:
+        config (Config): Of the search.
+        limit (Any): See ``model.cost.limit``.
+        epochs (int, optional): All that the child has, those that it has in common with
+            the search included; None: as many as the search's own child.
+        place (Path): Work directory of the child.
+        train (Callable): :func:`~mmdsnas.launch.runs.train`.
+
+    Raises:
+        CheckpointError: The search left no supernet.
+    """
+    supernet = Path(config.work_dir) / SUPERNET
+
+    def begun() -> tuple[bool, bool]:
+        if not supernet.is_file():
+            raise CheckpointError(
+                f'{supernet.parent} must be the work directory of a search with '
+                f'model.cost.limits, but has no {SUPERNET}.'
+            )
+        done = is_finished(place / SUBNET_PTH, supernet.parent / SUBNET_PTH)
+        return done, (place / LAST_CHECKPOINT).is_file()
+
+    is_done, goes_on = on_rank_0(begun, 'look for a child')
+    if is_done:
+        return
+    made = _config_of(config, limit, epochs)
+    print_log(f'The child within {limit_name(limit)}:', 'current')
+    with own_instances():
+        train(made, place, resume=True if goes_on else supernet)
+
+
+def epochs_of_children(config: Config) -> list[int]:
+    """Epochs of each child, loosest limit first; none where all have the same."""
+    planned = (config.get('own_images') or {}).get('planned') or {}
+    return list(planned.get('children') or ())
+
+
+def _config_of(config: Config, limit: Any, epochs: int | None) -> Config:
+    """The config of a search, whose child has another limit."""
+    made = plain_config(config)
+    cost = {n: v for n, v in made.model.cost.items() if n not in ('limit', 'limits')}
+    made.model.cost = {**cost, 'limit': limit}
+    made.update(load_from=None, resume=False)
+    for hook in made.get('custom_hooks') or ():
+        if type_name(hook) == 'ChooseChildHook':
+            # What is known of candidates is the same within all limits.
+            hook.setdefault('scores_file', str(Path(config.work_dir) / SCORES))
+    if made.get('own_images'):
+        # All that is derived from images and minutes stands in it.
+        made.own_images.update(minutes=None, planned=None, compare=False, fitted=True)
+    if epochs is not None:
+        set_epochs(made, epochs, made.model.pretrain_epochs)
+    return made
+
+
+def _conclude(folder: Path, places: Mapping[str, Path]) -> list[FrontRow]:
+    rows = [_row(folder, place, limit) for limit, place in places.items()]
+    write_front(folder, rows)
+    print_log(front_table(rows), 'current')
+    report(folder)
+    return rows
+
+
+def _row(folder: Path, place: Path, limit: str) -> FrontRow:
+    meta = meta_of(load_checkpoint(place / SUBNET_PTH))
+    images = len(read_predictions(place))
+    metrics = meta.get('test_metrics') or meta.get('metrics') or {}
+    percent, interval = metrics.get(ACCURACY), (None, None)
+    if percent is not None and images:
+        interval = accuracy_of('', round(percent * images / 100), images)[3:]
+    return FrontRow(
+        limit,
+        meta['input_shape'][-1],
+        *(meta.get(cost.key) for cost in COSTS.values()),
+        percent,
+        *interval,
+        images or None,
+        meta.get('predicted_on'),
+        ' '.join(own['candidate'] for own in meta['blocks'].values()),
+        str((place / SUBNET_PTH).relative_to(folder)),
+    )
