@@ -12,6 +12,7 @@ COMMANDS = {
     'test': ('test', 'test a checkpoint'),
     'flops': ('get_flops', 'print parameters and FLOPs of a network'),
     'export': ('export', 'make an ONNX or torch.export file of a child'),
+    'pick': ('pick', 'say what a search knows of a child within another limit'),
     'report': ('report', 'make the page that shows what a run did'),
     'convert': ('convert_supernet2subnet', 'make the child from a checkpoint'),
     'latency': ('measure_latency', "measure a search's table of latencies"),

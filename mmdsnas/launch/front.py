@@ -1,5 +1,6 @@
 """Children within several limits, from the supernet that one run has trained."""
 
+from logging import WARNING
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 
@@ -8,7 +9,7 @@ from mmengine.logging import print_log
 
 from mmdsnas.engine.choice_record import SCORES
 from mmdsnas.engine.whole_network import ACCURACY
-from mmdsnas.errors import CheckpointError
+from mmdsnas.errors import DataError
 from mmdsnas.models.cost import COSTS
 from mmdsnas.subnets import is_finished
 from mmdsnas.subnets.checkpoint import (
@@ -20,15 +21,25 @@ from mmdsnas.subnets.checkpoint import (
 )
 from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.utils.config_values import type_name
+from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.ranks import on_rank_0
 from mmdsnas.visualization import report
 from mmdsnas.visualization.class_accuracy import accuracy_of
-from mmdsnas.visualization.csv_files import read_predictions, write_front
+from mmdsnas.visualization.csv_files import (
+    FRONT,
+    read_front,
+    read_predictions,
+    write_front,
+)
 from mmdsnas.visualization.predictions import FrontRow
+from mmdsnas.visualization.report import FILE as REPORT
 from mmdsnas.visualization.tables import front_table
 from .own_images import set_epochs
 from .own_instances import own_instances
 from .plain_config import plain_config
+
+# Of the search, among the children.
+CONFIG = 'search.py'
 
 
 def limit_name(limit: Any) -> str:
@@ -57,21 +68,16 @@ def train_front(
         list[FrontRow]: The children, in the order of the limits.
     """
     folder = Path(config.work_dir)
-    places = {limit_name(limits[0]): folder}
+    on_rank_0(lambda: _keep_config(config), 'keep the config')
     epochs = epochs_of_children(config) or [None] * len(limits)
     for limit, number in zip(limits[1:], epochs[1:]):
-        name = limit_name(limit)
-        places[name] = folder / CHILDREN / name
-        train_child(config, limit, number, places[name], train)
-    return on_rank_0(lambda: _conclude(folder, places), 'tell of the children')
+        train_child(config, limit, number, train)
+    names = [limit_name(limit) for limit in limits]
+    return on_rank_0(lambda: conclude(folder, names), 'tell of the children')
 
 
 def train_child(
-    config: Config,
-    limit: Any,
-    epochs: int | None,
-    place: Path,
-    train: Callable[..., Any],
+    config: Config, limit: Any, epochs: int | None, train: Callable[..., Any]
 ) -> None:
     """Trains a child within another limit than its search had, unless it is done.
 
@@ -80,30 +86,22 @@ def train_child(
         limit (Any): See ``model.cost.limit``.
         epochs (int, optional): All that the child has, those that it has in common with
             the search included; None: as many as the search's own child.
-        place (Path): Work directory of the child.
         train (Callable): :func:`~mmdsnas.launch.runs.train`.
-
-    Raises:
-        CheckpointError: The search left no supernet.
     """
-    supernet = Path(config.work_dir) / SUPERNET
+    folder = Path(config.work_dir)
+    place = folder / CHILDREN / limit_name(limit)
 
     def begun() -> tuple[bool, bool]:
-        if not supernet.is_file():
-            raise CheckpointError(
-                f'{supernet.parent} must be the work directory of a search with '
-                f'model.cost.limits, but has no {SUPERNET}.'
-            )
-        done = is_finished(place / SUBNET_PTH, supernet.parent / SUBNET_PTH)
+        done = is_finished(place / SUBNET_PTH, folder / SUBNET_PTH)
         return done, (place / LAST_CHECKPOINT).is_file()
 
     is_done, goes_on = on_rank_0(begun, 'look for a child')
     if is_done:
         return
-    made = _config_of(config, limit, epochs)
+    made = child_search(config, limit, epochs)
     print_log(f'The child within {limit_name(limit)}:', 'current')
     with own_instances():
-        train(made, place, resume=True if goes_on else supernet)
+        train(made, place, resume=True if goes_on else folder / SUPERNET)
 
 
 def epochs_of_children(config: Config) -> list[int]:
@@ -112,8 +110,8 @@ def epochs_of_children(config: Config) -> list[int]:
     return list(planned.get('children') or ())
 
 
-def _config_of(config: Config, limit: Any, epochs: int | None) -> Config:
-    """The config of a search, whose child has another limit."""
+def child_search(config: Config, limit: Any, epochs: int | None = None) -> Config:
+    """The config of a search, whose child has another limit, and maybe other epochs."""
     made = plain_config(config)
     cost = {n: v for n, v in made.model.cost.items() if n not in ('limit', 'limits')}
     made.model.cost = {**cost, 'limit': limit}
@@ -130,17 +128,44 @@ def _config_of(config: Config, limit: Any, epochs: int | None) -> Config:
     return made
 
 
-def _conclude(folder: Path, places: Mapping[str, Path]) -> list[FrontRow]:
-    rows = [_row(folder, place, limit) for limit, place in places.items()]
+def conclude(folder: Path, limits: Sequence[str]) -> list[FrontRow]:
+    """Writes ``front.csv`` and the report of a search with several limits.
+
+    Args:
+        folder (Path): Its work directory.
+        limits (Sequence[str]): Names of limits, that of the search first. Those that
+            ``front.csv`` has besides stay.
+    """
+    known = {row.limit: folder / row.file for row in read_front(folder)}
+    named = {name: folder / CHILDREN / name / SUBNET_PTH for name in limits[1:]}
+    files = {**known, limits[0]: folder / SUBNET_PTH, **named}
+    rows = [_row(folder, file, name) for name, file in files.items() if file.is_file()]
+    rows.sort(key=lambda row: (row.file != SUBNET_PTH, -row.mflops))
     write_front(folder, rows)
     print_log(front_table(rows), 'current')
-    report(folder)
+    if (folder / REPORT).is_file():
+        # Otherwise the run has no ReportHook.
+        report(folder)
     return rows
 
 
-def _row(folder: Path, place: Path, limit: str) -> FrontRow:
-    meta = meta_of(load_checkpoint(place / SUBNET_PTH))
-    images = len(read_predictions(place))
+def _keep_config(config: Config) -> None:
+    with write_atomically(Path(config.work_dir) / CHILDREN / CONFIG) as temporary:
+        temporary.write_text(plain_config(config).pretty_text, encoding='utf-8')
+
+
+def _images(place: Path) -> int:
+    """How many images a child was evaluated on; 0: that is not known."""
+    try:
+        return len(read_predictions(place))
+    except DataError as error:
+        print_log(f'{FRONT} has no intervals: {error}', 'current', WARNING)
+        return 0
+
+
+def _row(folder: Path, file: Path, limit: str) -> FrontRow:
+    meta = meta_of(load_checkpoint(file))
+    images = _images(file.parent)
     metrics = meta.get('test_metrics') or meta.get('metrics') or {}
     percent, interval = metrics.get(ACCURACY), (None, None)
     if percent is not None and images:
@@ -154,5 +179,5 @@ def _row(folder: Path, place: Path, limit: str) -> FrontRow:
         images or None,
         meta.get('predicted_on'),
         ' '.join(own['candidate'] for own in meta['blocks'].values()),
-        str((place / SUBNET_PTH).relative_to(folder)),
+        file.relative_to(folder).as_posix(),
     )

@@ -8,6 +8,7 @@ from typing import Any, Callable, Iterable, Sequence
 from mmdsnas.models.cost import COSTS
 from .drawing import Epochs, Line, child_rows, line_chart
 from .found_child import NUMBERS
+from .front_figure import front_chart
 from .history import Curve, Run
 from .rows import alike, mean_size, probability_rows, reward_rows
 from .svg import COLOURS
@@ -53,6 +54,7 @@ class ReportFigures:
         losses = self._lines('train', ('task.loss', 'loss'))
         loss = self._chart('loss', f'loss over the {self.unit}s', 'loss', losses)
         sections = dict(
+            front=self._of_each(self._front),
             child=self._of_each(self._child),
             training=[*self._accuracies(), *loss],
             blocks=self._of_each(self._probabilities) + self._of_each(self._rewards),
@@ -77,6 +79,20 @@ class ReportFigures:
                     picture.title += f': {name}'
                 pictures.append(picture)
         return pictures
+
+    def _front(self, run: Run) -> Picture | None:
+        children = [r for r in run.front if None not in (r.accuracy, r.mflops)]
+        if not children:
+            return None
+        told = [f'{r.limit}: {r.accuracy:.2f} % at {r.mflops:.4g}' for r in children]
+        return Picture(
+            'front',
+            'What the children cost, and how often they are right',
+            f'Limit, accuracy and MFLOPs of the children: {"; ".join(told)}.',
+            partial(front_chart, children, run.measured),
+            ['network', 'pixels', 'MFLOPs', 'distance'],
+            [[n.network, n.input_size, n.mflops, n.distance] for n in run.measured],
+        )
 
     def _child(self, run: Run) -> Picture | None:
         blocks = run.child.blocks

@@ -11,9 +11,9 @@ from mmdsnas.errors import DataError
 from mmdsnas.models.cost import COSTS
 from mmdsnas.subnets import what_is_missing
 from mmdsnas.subnets.metadata import number
-from .csv_files import read_choice, read_compared, read_predictions
+from .csv_files import read_choice, read_compared, read_front, read_predictions
 from .found_child import Child, read_child
-from .predictions import ComparedNetwork, Competitor, ImagePrediction
+from .predictions import ComparedNetwork, Competitor, FrontRow, ImagePrediction
 from .run_record import RunRecord
 from .sessions import EARLIER, Records, Session, merged, read_starts
 
@@ -66,6 +66,9 @@ class Run:
     predictions: list[ImagePrediction] = field(default_factory=list)
     compared: list[ComparedNetwork] = field(default_factory=list)
     choice: list[Competitor] = field(default_factory=list)
+    #: Children of several limits, and all networks that competed for being one.
+    front: list[FrontRow] = field(default_factory=list)
+    measured: list[Competitor] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -184,6 +187,11 @@ def read_run(work_dir: str | Path) -> Run:
         run.predictions = _unless_damaged(read_predictions, work_dir, left_out)
         run.compared = _unless_damaged(read_compared, work_dir, left_out)
         run.choice = _unless_damaged(read_choice, work_dir, left_out)
+    run.front = _unless_damaged(read_front, work_dir, left_out)
+    # Each is read where its file is.
+    folders = dict.fromkeys((work_dir / row.file).parent for row in run.front)
+    for folder in folders:
+        run.measured += _unless_damaged(read_choice, folder, left_out)
     return run
 
 

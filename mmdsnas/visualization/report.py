@@ -7,6 +7,7 @@ from typing import Container, Sequence
 from jinja2 import Environment, FileSystemLoader
 
 from mmdsnas.errors import ConfigError, OutputError
+from mmdsnas.models.cost import COSTS
 from mmdsnas.utils.files import check_writable, remove_leftovers, write_atomically
 from mmdsnas.versions import __version__
 from .figures import ReportFigures
@@ -83,6 +84,16 @@ def report(
     single = runs[0] if len(runs) == 1 else None
     drawn['images'] = single and image_section(single)
     drawn['choice'] = single and single.choice[:COMPETITORS]
+    front = single.front if single else []
+    drawn['front'] = [
+        dict(row._asdict(), report=(Path(row.file).parent / FILE).as_posix())
+        for row in front
+    ]
+    drawn['costs'] = [
+        cost
+        for cost in COSTS.values()
+        if any(getattr(row, cost.key) is not None for row in front)
+    ]
     _write(out, page.get_template(TEMPLATE).render(**told, **drawn, **tables))
     _remove_others(beside, svgs)
     return out
