@@ -2,14 +2,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 # A folder of one's own images; MFLOPs that a child may have, or a part of the whole
-# network's, 50%.
+# network's, 50%; the same of several children, 25%,50%,100%.
 DATA ?=
 LIMIT ?=
+LIMITS ?=
 CONFIG ?= configs/dsnas/dsnas_$(if $(DATA),pretrained_1xb32_folder,supernet_1xb64_digits).py
 # Of a folder the last name of its path, whatever ways lead there.
 FOLDER = $(shell cd "$(DATA)" 2>/dev/null && basename "$$PWD" || basename "$(DATA)")
 # A limit such as '50 %' gives no spaces.
-WORK_DIR ?= work_dirs/$(if $(DATA),$(FOLDER),digits)$(if $(LIMIT),-limit$(subst $() $(),,$(LIMIT)))
+WORK_DIR ?= work_dirs/$(if $(DATA),$(FOLDER),digits)$(if $(LIMIT),-limit$(subst $() $(),,$(LIMIT)))$(if $(LIMITS),-limits)
 ARGS ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 SEED ?= 0
@@ -19,7 +20,7 @@ BENCH_ARGS ?=
 NOTEBOOK_ARGS ?=
 
 # A misspelt variable would be ignored without a word.
-KNOWN := PYTHON VENV DATA LIMIT CONFIG WORK_DIR ARGS PYTEST_ARGS SEED RESUME_ARGS \
+KNOWN := PYTHON VENV DATA LIMIT LIMITS CONFIG WORK_DIR ARGS PYTEST_ARGS SEED RESUME_ARGS \
   BENCH_ARGS NOTEBOOK_ARGS
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 UNKNOWN := $(filter-out $(KNOWN) MAKEFLAGS,$(GIVEN))
@@ -43,7 +44,8 @@ PRETRAINED := $(VENV)/.mmdsnas-pretrained
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) CONFIG=$(CONFIG)'
-	@echo '  DATA=(folder of images) LIMIT=(MFLOPs of the child, or 50%) WORK_DIR=$(WORK_DIR)'
+	@echo '  DATA=(folder of images) LIMIT=(MFLOPs of the child, or 50%) LIMITS=(of several, 25%,50%,100%)'
+	@echo '  WORK_DIR=$(WORK_DIR)'
 	@echo '  ARGS=(for tools/train.py) PYTEST_ARGS=$(PYTEST_ARGS)'
 
 # One thread by default: the network is small, and threads that wait for a busy
@@ -51,7 +53,8 @@ help: ## List the commands and their variables
 search: check-data $(RUNTIME) $(if $(findstring dsnas_pretrained,$(CONFIG)),$(PRETRAINED)) ## Search a network for the images in DATA, or handwritten digits
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV_PYTHON) tools/train.py "$(CONFIG)" \
 	  --work-dir "$(WORK_DIR)" $(if $(DATA),--cfg-options "data_root=$(DATA)") \
-	  $(if $(LIMIT),--cfg-options "model.cost.limit=$(LIMIT)") $(ARGS)
+	  $(if $(LIMIT),--cfg-options "model.cost.limit=$(LIMIT)") \
+	  $(if $(LIMITS),--cfg-options "model.cost.limits=[$(LIMITS)]") $(ARGS)
 
 # Before anything is installed.
 check-data:

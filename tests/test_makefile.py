@@ -35,6 +35,10 @@ def make(*words):
          '"configs/dsnas/dsnas_pretrained_1xb32_folder.py" --work-dir '
          '"work_dirs/pets-limit50%" --cfg-options "data_root=pets" '
          '--cfg-options "model.cost.limit=50 %"'),
+        (('DATA=pets', 'LIMITS=25%,3,100 %'),
+         '"configs/dsnas/dsnas_pretrained_1xb32_folder.py" --work-dir '
+         '"work_dirs/pets-limits" --cfg-options "data_root=pets" '
+         '--cfg-options "model.cost.limits=[25%,3,100 %]"'),
         (('DATA=pets', 'WORK_DIR=out', 'CONFIG=mine.py'),
          '"mine.py" --work-dir "out" --cfg-options "data_root=pets"'),
     ],

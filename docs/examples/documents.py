@@ -101,6 +101,15 @@ DOCUMENTS = {
         6,
         before=(digit_images, shell('make search')),
     ),
+    f'{GUIDES}front.md': Document(
+        6,
+        words={
+            "data_root='path/to/images',": (
+                "data_root='path/to/images', own_images=dict(epochs=3),"
+            ),
+        },
+        before=(images_by_class,),
+    ),
     f'{GUIDES}imagenet.md': Document(
         5,
         words=dict(

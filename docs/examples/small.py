@@ -99,6 +99,7 @@ SCRIPTS = {
         *('--paths', '2', '--cfg-options'),
         'model.resource_estimator.latency.repeats=2',
     ),
+    'pick.py': as_written,
     'print_config.py': as_written,
     'report.py': as_written,
     'resize_images.py': as_written,

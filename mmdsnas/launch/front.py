@@ -34,7 +34,7 @@ from mmdsnas.visualization.csv_files import (
 from mmdsnas.visualization.predictions import FrontRow
 from mmdsnas.visualization.report import FILE as REPORT
 from mmdsnas.visualization.tables import front_table
-from .own_images import set_epochs
+from .epochs import set_epochs
 from .own_instances import own_instances
 from .plain_config import plain_config
 
@@ -173,7 +173,7 @@ def _row(folder: Path, file: Path, limit: str) -> FrontRow:
     return FrontRow(
         limit,
         meta['input_shape'][-1],
-        *(meta.get(cost.key) for cost in COSTS.values()),
+        {cost.key: meta.get(cost.key) for cost in COSTS.values()},
         percent,
         *interval,
         images or None,

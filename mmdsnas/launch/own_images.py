@@ -15,16 +15,15 @@ from mmdsnas.subnets.metadata import recorded_image_size, recorded_input_size
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.data_sets import data_sets, loaders
 from mmdsnas.utils.words import shown
+from .epochs import set_epochs
 from .given_options import Given, merge
 from .images import image_folders, input_channels
 from .plain_config import plain_options
-from .run_options import is_search, schedules_of_weights
+from .run_options import is_search
 from .training_plan import BATCH, EPOCHS, TUNED, TrainingPlan, plan_for, sizes_below
 
 # Where the stages begin, as parts of the epochs: those of the digits' search.
 PRETRAINED, SEARCHED = 2 / 45, 7 / 45
-# Validations and checkpoints of a run; on few images they cost more than its steps.
-VALIDATIONS = 20
 # What is held out of each class where nothing says otherwise.
 HELD_OUT = 0.2
 # Transforms that make an image of the input size, and of a test the part around it.
@@ -229,28 +228,3 @@ def _fit_schedule(config: Config, plan: TrainingPlan, tuned: int | None) -> None
     if base:
         wrapper.get('architecture', wrapper).optimizer.lr *= plan.batch_size / base
     set_epochs(config, plan.epochs, tuned)
-
-
-def set_epochs(config: Config, epochs: int, tuned: int | None) -> None:
-    """Sets what depends on how many epochs there are.
-
-    Args:
-        config (Config): Of a search, or of a network that is trained alone.
-        epochs (int): In all.
-        tuned (int, optional): Of them for a pretrained network as it is.
-    """
-    every = math.ceil(epochs / VALIDATIONS)
-    config.train_cfg.update(max_epochs=epochs, val_interval=every)
-    checkpoint = config.get('default_hooks', {}).get('checkpoint')
-    if checkpoint is not None:
-        checkpoint.interval = every
-    for scheduler in schedules_of_weights(config):
-        if type_name(scheduler) == 'CosineAnnealingLR':
-            scheduler.end = epochs
-            scheduler.T_max = epochs - scheduler.get('begin', 0)
-        elif type_name(scheduler) == 'CosineRestartLR' and tuned:
-            scheduler.end = epochs
-            # A network that is trained alone has one.
-            periods = [tuned, epochs - tuned]
-            scheduler.periods = periods[: len(scheduler.periods)]
-            scheduler.periods[-1] += epochs - sum(scheduler.periods)

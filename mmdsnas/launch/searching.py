@@ -11,6 +11,8 @@ from mmdsnas.models import COSTS
 from mmdsnas.subnets import child_config, what_is_missing
 from mmdsnas.subnets.checkpoint import SUBNET_PTH, load_checkpoint
 from mmdsnas.subnets.metadata import meta_of
+from mmdsnas.visualization.csv_files import read_front
+from mmdsnas.visualization.predictions import FrontRow
 from mmdsnas.visualization.report import FILE
 from mmdsnas.visualization.tables import child_table
 from .children import complete_child
@@ -52,6 +54,11 @@ class SearchResult:
     def report(self) -> Path:
         """The page that shows what the run did."""
         return self.work_dir / FILE
+
+    @property
+    def front(self) -> list[FrontRow]:
+        """The children of ``model.cost.limits``; none of a search with one limit."""
+        return read_front(self.work_dir)
 
     @property
     def missing(self) -> str | None:

@@ -162,11 +162,15 @@ def _measure(config: Config, num_images: float) -> Times:
         load = seconds_of_loading(config)
     whole = algorithm.whole_cost['flops']
     most = algorithm.cost_range[1]
-    parts = [_part(limit, most, whole) for limit in limits]
+    # The loosest limit first, as the children are trained.
+    of_limits = sorted(
+        ((_part(limit, most, whole), limit) for limit in limits), key=lambda of: -of[0]
+    )
+    parts = [part for part, _ in of_limits]
     # Within its limit the network itself is the child.
     chosen = [
         part < 1 or isinstance(limit, dict) and set(limit) != {'flops'}
-        for part, limit in zip(parts, limits)
+        for part, limit in of_limits
     ]
     hooks = [
         HOOKS.build(hook)

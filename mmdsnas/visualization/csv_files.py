@@ -3,11 +3,12 @@
 import csv
 import io
 from pathlib import Path
-from typing import Any, Iterable, NamedTuple, Sequence, TypeVar
+from typing import Any, Callable, Iterable, NamedTuple, Sequence, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from mmdsnas.errors import DataError
+from mmdsnas.models.cost import COSTS
 from mmdsnas.utils.files import write_atomically
 from .class_accuracy import accuracy_of_classes, confusion_matrix
 from .predictions import ComparedNetwork, Competitor, FrontRow, ImagePrediction
@@ -79,7 +80,15 @@ def read_choice(folder: Path) -> list[Competitor]:
 
 def write_front(folder: Path, rows: Iterable[FrontRow]) -> None:
     """Writes the children of several limits, in the order of the rows."""
-    _write(folder / FRONT, FrontRow._fields, map(_short, rows))
+    rows, known = list(rows), FrontRow._fields
+    place = known.index('costs')
+    # Those that nothing has been measured of have a column, too.
+    keys = [cost.key for cost in COSTS.values()]
+    lines = [
+        _short([*row[:place], *map(row.costs.get, keys), *row[place + 1 :]])
+        for row in rows
+    ]
+    _write(folder / FRONT, [*known[:place], *keys, *known[place + 1 :]], lines)
 
 
 def read_front(folder: Path) -> list[FrontRow]:
@@ -88,7 +97,12 @@ def read_front(folder: Path) -> list[FrontRow]:
     Raises:
         DataError: It cannot be read, or is damaged.
     """
-    return _read(folder / FRONT, FrontRow)
+    keys = [cost.key for cost in COSTS.values()]
+
+    def with_costs(cells: dict[str, str]) -> dict[str, Any]:
+        return {**cells, 'costs': {key: cells.get(key) or None for key in keys}}
+
+    return _read(folder / FRONT, FrontRow, with_costs)
 
 
 def write_compared(folder: Path, networks: Iterable[ComparedNetwork]) -> None:
@@ -107,7 +121,11 @@ def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> No
             csv.writer(file).writerows([head, *rows])
 
 
-def _read(path: Path, kind: type[Row]) -> list[Row]:
+def _read(
+    path: Path,
+    kind: type[Row],
+    gathered: Callable[[dict[str, str]], dict[str, Any]] = dict,
+) -> list[Row]:
     adapter, rows, line = TypeAdapter(kind), [], 1
     try:
         with path.open(**_TEXT) as file:
@@ -116,6 +134,7 @@ def _read(path: Path, kind: type[Row]) -> list[Row]:
         told = csv.DictReader(io.StringIO(text.removeprefix('\ufeff'), newline=''))
         for cells in told:
             line = told.line_num
+            cells = gathered(cells)
             row = kind(*(cells.get(name) or None for name in kind._fields))
             rows.append(adapter.validate_python(row))
     except FileNotFoundError:

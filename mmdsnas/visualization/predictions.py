@@ -5,7 +5,6 @@ from typing import Annotated, Any, Iterable, Literal, NamedTuple
 
 from pydantic import Field
 
-from mmdsnas.models.cost import COSTS
 from mmdsnas.utils.options import Probability, Text
 
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -75,28 +74,31 @@ class Competitor(NamedTuple):
     path: Text
 
 
-FrontRow = NamedTuple(
-    'FrontRow',
-    [
-        ('limit', Text),
-        ('input_size', Annotated[int, Field(ge=1)] | None),
-        *((cost.key, Amount) for cost in COSTS.values()),
-        ('accuracy', Percent | None),
-        ('lower', Percent | None),
-        ('upper', Percent | None),
-        ('images', Annotated[int, Field(ge=1)] | None),
-        ('data', Literal['test', 'val'] | None),
-        ('path', Text),
-        ('file', Text),
-    ],
-)
-FrontRow.__doc__ = """A child within one of several limits, as ``front.csv`` has it.
+class FrontRow(NamedTuple):
+    """A child within one of several limits.
 
-The limit is as it was given; costs are in the units of their keys, None where nothing
-was measured. The accuracy in % has its 95 % interval, which tells of the images alone:
-trainings differ, too. ``path`` has the candidates block by block between spaces,
-``file`` is relative to the work directory.
-"""
+    The limit is as it was given; ``costs`` are by the keys of ``COSTS``, None where
+    nothing was measured, and columns of the file. The accuracy in % has its 95 %
+    interval, which tells of the images alone: trainings differ, too. ``path`` has the
+    candidates block by block between spaces, ``file`` is relative to the work
+    directory.
+    """
+
+    limit: Text
+    input_size: Annotated[int, Field(ge=1)] | None
+    costs: dict[str, Amount]
+    accuracy: Percent | None
+    lower: Percent | None
+    upper: Percent | None
+    images: Annotated[int, Field(ge=1)] | None
+    data: Literal['test', 'val'] | None
+    path: Text
+    file: Text
+
+    @property
+    def mflops(self) -> float | None:
+        """Multiply-adds / 1e6."""
+        return self.costs.get('mflops')
 
 
 def unique_names(classes: Iterable[Any]) -> list[str]:

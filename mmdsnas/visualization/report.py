@@ -92,7 +92,7 @@ def report(
     drawn['costs'] = [
         cost
         for cost in COSTS.values()
-        if any(getattr(row, cost.key) is not None for row in front)
+        if any(row.costs.get(cost.key) is not None for row in front)
     ]
     _write(out, page.get_template(TEMPLATE).render(**told, **drawn, **tables))
     _remove_others(beside, svgs)

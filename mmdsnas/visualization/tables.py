@@ -79,14 +79,14 @@ def child_table(meta: dict[str, Any], files: list[str]) -> str:
 
 def front_table(rows: Sequence[FrontRow]) -> str:
     """The children of several limits, a line each."""
-    costs = [c for c in COSTS.values() if getattr(rows[0], c.key) is not None]
+    costs = [c for c in COSTS.values() if rows[0].costs.get(c.key) is not None]
     head = ['limit', 'child', 'pixels', *(c.heading for c in costs), 'accuracy, %']
     lines = []
     for row in rows:
         percent = '' if row.accuracy is None else f'{row.accuracy:.2f}'
         if row.lower is not None:
             percent += f' ({row.lower:.2f} to {row.upper:.2f})'
-        amounts = [getattr(row, cost.key) for cost in costs]
+        amounts = [row.costs[cost.key] for cost in costs]
         size = '' if row.input_size is None else str(row.input_size)
         lines.append([row.limit, row.file, size, *_shown(costs, amounts), percent])
     return _table(head, lines)

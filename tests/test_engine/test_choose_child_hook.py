@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mmdsnas import load_child, predict
+from mmdsnas.engine import choice_record
 from mmdsnas.engine.contenders import Contender
 from mmdsnas.engine.hooks.stage import choose_child_hook
 from mmdsnas.errors import ConfigError
@@ -136,11 +137,11 @@ def test_a_killed_run_goes_on_to_the_same(tmp_path, monkeypatch, kind):
 
 def test_a_table_that_cannot_be_written_ends_no_run(tmp_path, monkeypatch, messages):
     (tmp_path / 'choice.csv').mkdir()
-    monkeypatch.setattr(choose_child_hook, 'algorithm_of', lambda runner: None)
-    monkeypatch.setattr(choose_child_hook, 'named', lambda algorithm, path: str(path))
+    monkeypatch.setattr(choice_record, 'algorithm_of', lambda runner: None)
+    monkeypatch.setattr(choice_record, 'named', lambda algorithm, path: str(path))
     winner = Contender('full', 32, dict(a='b'), 1.0, 0.1, [0.5])
     runner = SimpleNamespace(work_dir=str(tmp_path), logger=logging.getLogger())
-    choose_child_hook._tell(runner, [winner], winner)
+    choice_record.tell_choice(runner, [winner], winner)
     assert 'choice.csv cannot be written' in messages[-1]
 
 

@@ -6,18 +6,19 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
+from mmdsnas.engine.choice_record import read_scores
 from mmdsnas.engine.hooks.stage import choose_child_hook
 from mmdsnas.engine.hooks.stage.choose_child_hook import ChooseChildHook
 from mmdsnas.engine.scoring import OutputDistance
 from mmdsnas.engine.trials import Trials
-from mmdsnas.errors import CheckpointError
+from mmdsnas.errors import CheckpointError, DataError
 from mmdsnas.models.mutables import blocks_of
 from tests.small_choice import SIZE, SIZES, algorithm_of, config_of
 from tests.small_search import run
 from tests.toy_run import Keep, same, state_of
 
 
-def test_who_competes_changes_nothing():
+def test_who_competes_changes_nothing(tmp_path, monkeypatch):
     torch.manual_seed(0)
     algorithm = algorithm_of(input_sizes=SIZES, cost=dict(limit='60%')).train()
     algorithm.set_input_size(12)
@@ -25,12 +26,31 @@ def test_who_competes_changes_nothing():
     before = {k: v.clone() for k, v in algorithm.state_dict().items()}
     probable = algorithm.mutator.most_probable(9)
     distance = OutputDistance(algorithm, [dict(inputs=torch.randn(4, 3, SIZE, SIZE))])
-    scores, found = ChooseChildHook(num_paths=3)._contenders(algorithm, distance)
+    hook, file = ChooseChildHook(num_paths=3), tmp_path / 'scores.json'
+    scores, found = hook._contenders(algorithm, distance, file)
     assert set(scores) == set(SIZES) == {c.input_size for c in found}
     assert same(before, dict(algorithm.state_dict())) and algorithm.child_edge == 12
     now = algorithm.cost_term, algorithm.cost_table, algorithm.resource_estimator
     assert all(a is b for a, b in zip(parts, now))
     assert algorithm.mutator.most_probable(9) == probable
+    # What is known is not measured again; of other images it is not known.
+    assert read_scores(file, distance.mark) == read_scores(file) == scores
+    other = OutputDistance(algorithm, [dict(inputs=torch.randn(4, 3, SIZE, SIZE))])
+    assert read_scores(file, other.mark) == {}
+    monkeypatch.delattr(OutputDistance, 'of_candidates')
+    assert hook._contenders(algorithm, distance, file) == (scores, found)
+
+
+def test_scores_that_are_none(tmp_path):
+    file = tmp_path / 'scores.json'
+    assert read_scores(file) == {}
+    file.write_text('{"of": "a", "scores": {"64": [0.5]}}')
+    with pytest.raises(DataError, match='scores.json is damaged: it has no scores'):
+        read_scores(file)
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(DataError, match='scores.json cannot be read'):
+        read_scores(file)
 
 
 @pytest.mark.parametrize('update_buffers', [False, True])

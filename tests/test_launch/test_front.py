@@ -163,7 +163,7 @@ def test_a_search_from_nothing_has_several_too(tmp_path):
 
 def test_accuracy_lies_on_a_line_over_the_logarithm_of_the_cost():
     def row(limit, mflops, accuracy):
-        values = dict(limit=limit, mflops=mflops, accuracy=accuracy)
+        values = dict(limit=limit, costs=dict(mflops=mflops), accuracy=accuracy)
         return FrontRow(*(values.get(name) for name in FrontRow._fields))
 
     rows = [row('all', 16, 90.0), row('some', 4, 70.0), row('few', 1, None)]

@@ -289,13 +289,50 @@ def test_printing_times_nothing(images, measured):
     assert not measured
 
 
+def test_children_of_several_limits_have_the_same_time():
+    times = Times(
+        *(1e-3, 0, 0, [1.0, 0.5, 0.1]), scored=3000, trials=[0, 0.1, 0.1]
+    )  # fmt: skip
+    assert times.children == pytest.approx([1e-3, 0.55e-3, 0.19e-3])
+    tuned, epochs = times.epochs(40, 1000)
+    # Of 40 s 38 without what goes by besides, 1 for the scores, 4 for the tuning.
+    assert (tuned, epochs) == (4, [4 + 11, 4 + int(11 / 0.605), 4 + int(11 / 0.209)])
+    alone = 11 * 1 + 18 * 0.605 + 52 * 0.209
+    assert times.seconds(tuned, epochs, 1000) == pytest.approx((4 + 1 + alone) / 0.95)
+
+
+def test_children_are_planned(images, monkeypatch):
+    times = Times(1e-3, 0, 0, [1.0, 0.5], scored=0, trials=[0, 0])
+    monkeypatch.setattr(time_plan, '_measure', lambda config, num_images: times)
+    config = fitted(images, {'model.cost.limits': ['50%', '100%']})
+    epochs = config.own_images.planned.children
+    assert len(epochs) == 2 and config.train_cfg.max_epochs == epochs[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    'limits, parts, chosen',
+    [
+        (['50%', '100%'], [1.0, 0.5], 1),
+        ([{'flops': '50%', 'params': 5}, {'flops': '90%', 'params': 6}], [0.9, 0.5], 2),
+        ([{'params': 5}, {'params': 6}], [1.0, 1.0], 2),
+    ],
+)
+def test_several_children_are_timed(tmp_path, images, limits, parts, chosen):
+    options = {'data_root': images, 'model.cost.limits': limits}
+    config = load_config(write_config(tmp_path), options)
+    times = time_plan._measure(config, 10)
+    assert times.parts == pytest.approx(parts) and times.scored > 0
+    assert sum(map(bool, times.trials)) == chosen
+
+
 @pytest.mark.slow
 def test_steps_are_timed(tmp_path, images):
     options = {'data_root': images, 'own_images.minutes': 1, 'model.cost.limit': '60%'}
     config = load_config(write_config(tmp_path), options)
     times = time_plan._measure(config, 10)
     assert times.step > 0 and times.load > 0
-    assert times.part == pytest.approx(0.6)
+    assert times.parts == [pytest.approx(0.6)]
     # Images of three sizes, which count by their edges.
     assert times.workers == 0 and 2 * times.scored % (10 * (1 + 0.75 + 0.5)) == 0
     assert times.scored > 0
@@ -315,4 +352,4 @@ def test_nothing_is_chosen_within_a_limit_that_the_network_meets(
     more = found[1].scored - found[0].scored
     # One process or several: each labels all images.
     assert more == (config.own_images.num_images if chooses else 0)
-    assert all(bool(t.scored) == bool(t.trials) == chooses for t in found)
+    assert all(bool(t.scored) == any(t.trials) == chooses for t in found)

@@ -73,6 +73,7 @@ class ConstrainedAlgorithm(StagedAlgorithm):
             size: (measured[size][0], term)
             for size, term in found[loosest[0]][1].items()
         }
+        self._beyond = measured.keys() - self._of_size.keys()
         self.whole_cost = whole.cost(self.first_path())
         least = min(term.table.cost_range()[0] for _, term in self._of_size.values())
         self.cost_range = least, whole.cost_range()[1]
@@ -167,12 +168,12 @@ class ConstrainedAlgorithm(StagedAlgorithm):
         if self.input_sizes and name in state_dict:
             size = int(state_dict[name])
             fixed = state_dict.get(f'{prefix}mutator._fixed')
-            chosen = fixed is None or bool((fixed >= 0).any())
-            if chosen or size in self._of_size:
-                self.set_input_size(size)
-            else:
+            is_open = fixed is not None and bool((fixed < 0).all())
+            if is_open and size in self._beyond:
                 # Nothing was chosen yet, within limits that allowed larger images.
                 state_dict[name] = torch.tensor(self.child_edge)
+            else:
+                self.set_input_size(size)
         elif state_dict.get(name) == self.child_edge:
             # Of a search that had a choice, which this one was built after.
             del state_dict[name]

@@ -187,6 +187,19 @@ def test_a_state_has_its_size():
     assert other.child_edge == 8
 
 
+def test_before_a_choice_a_size_beyond_the_limit_is_none():
+    state = search().state_dict()
+    assert state['input_size'] == 16
+    tight = search_of_limit('10%')
+    assert tight.child_edge < 16
+    tight.load_state_dict(state, strict=False)
+    assert tight.child_edge == tight.input_size == tight.input_sizes[0]
+    # Of a child it is its own.
+    state['mutator._fixed'] = torch.zeros_like(state['mutator._fixed'])
+    with pytest.raises(ConfigError, match=r'must be one of .*, but is 16\.$'):
+        tight.load_state_dict(state, strict=False)
+
+
 def test_sizes_that_cannot_be():
     algorithm, state = search(), search().state_dict()
     message = r"^the size of the child's images must be one of \[16, .*, but is 9\.$"

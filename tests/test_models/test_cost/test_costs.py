@@ -6,7 +6,7 @@ import torch
 from mmdsnas.engine.hooks.logging.search_log_hook import search_numbers
 from mmdsnas.engine.hooks.logging.search_plan_hook import plan_lines
 from mmdsnas.errors import ConfigError
-from mmdsnas.models.cost import COSTS, Cost
+from mmdsnas.models.cost import COSTS, Cost, loosest_first, split_limits
 from mmdsnas.subnets.child import child_checkpoint
 from mmdsnas.visualization.tables import child_table, cost_table
 from tests.toy import algorithm_of, all_paths, batch, costly_net, searching, set_alpha
@@ -81,6 +81,57 @@ def test_a_network_that_has_more_of_it_is_refused(activations):
 def test_what_is_no_cost(activations):
     with pytest.raises(ConfigError, match='among flops, params, latency, activations'):
         algorithm_of(costly_net(), cost=dict(limit=dict(elements=100)))
+
+
+@pytest.mark.parametrize(
+    'cost, options, limits',
+    [
+        ({}, {}, [None]),
+        (dict(limit=3, weight=1), dict(weight=1), [3]),
+        (dict(limits=('50%', 3), form='adaptive'), dict(form='adaptive'), ['50%', 3]),
+        (dict(limits=[{'flops': 3}], limit=None), {}, [{'flops': 3}]),
+    ],
+)
+def test_one_limit_or_several(cost, options, limits):
+    before = dict(cost)
+    assert split_limits(cost) == (options, limits) and cost == before
+
+
+@pytest.mark.parametrize(
+    'cost, words',
+    [
+        (dict(limits=[3], limit=3), 'cost.limit must be None where model.cost.limits'),
+        *(
+            (dict(limits=wrong), 'cost.limits must be a list of limits')
+            for wrong in ([], 3, '50%', {'flops': 3}, [3, None])
+        ),
+    ],
+)
+def test_what_are_no_limits(cost, words):
+    with pytest.raises(ConfigError, match=words):
+        split_limits(cost)
+
+
+def test_the_loosest_limit_comes_first():
+    limits = [dict(flops=2.0), dict(flops=3.0), dict(flops=0.5)]
+    assert loosest_first(limits) == [1, 0, 2]
+    both = [dict(flops=2.0, params=1.0), dict(flops=2.0, params=3.0)]
+    assert loosest_first(both) == [1, 0]
+    assert loosest_first([{}]) == [0]
+
+
+@pytest.mark.parametrize(
+    'limits',
+    [
+        [dict(flops=2.0), dict(flops=2.0)],
+        [dict(flops=2.0), dict(params=1.0)],
+        [dict(flops=2.0, params=1.0), dict(flops=1.0, params=2.0)],
+        [dict(flops=2.0), dict(flops=1.0, params=2.0)],
+    ],
+)
+def test_limits_that_have_no_order(limits):
+    with pytest.raises(ConfigError, match='must be limits on the same costs'):
+        loosest_first(limits)
 
 
 def test_a_measured_cost(monkeypatch):

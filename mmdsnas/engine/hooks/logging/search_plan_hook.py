@@ -153,10 +153,12 @@ def plan_lines(algorithm: DSNAS, epochs: Iterable[int]) -> list[str]:
     sizes = [len(candidates) for candidates in blocks.values()]
     choices = sorted({min(sizes), max(sizes)})
     stages = Counter(map(algorithm.stage_of, epochs))
+    others = [f'  then a child within {limit}' for limit in algorithm.limits[1:]]
     return [
         f'A search of {len(blocks)} blocks with {" to ".join(map(str, choices))} '
         f'candidates each, of networks of {cheapest:.3g} to {costliest:.3g} MFLOPs, '
         + (f'with a limit of {limit}' if limit else 'without a limit'),
         f'  {stages.total()} epochs: '
         + ', '.join(f'{stages[s]} {s.value}' for s in Stage if stages[s]),
+        *others,
     ]
