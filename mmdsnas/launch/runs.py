@@ -45,6 +45,9 @@ def train(
 ) -> Runner:
     """Runs a search, or trains a child: ``mmdsnas train``.
 
+    A search with ``model.cost.limits`` trains a child for each of them, the others in
+    folders of the work directory.
+
     Args:
         config (str | Path | Config): Path of a config, the name of one of mmdsnas, or
             the config itself, which is copied.

@@ -52,7 +52,9 @@ class DSNAS(ConstrainedAlgorithm):
             ``ResourceEstimator``; its ``input_shape`` is that of one image.
         cost (dict, optional): Arguments of ``CostTerm``: ``limit`` (MFLOPs, or a
             dict of several limits), ``weight``, ``form``, ``count_fixed_part``.
-            None: no limit. The child is always within the limit.
+            None: no limit. The child is always within the limit. In place of ``limit``
+            a list ``limits`` has those of several children: the search is within the
+            loosest, the others are runs of their own, see :func:`mmdsnas.train`.
         input_sizes (Sequence[int]): Edges of the child's images, in pixels, that there
             is a choice of; the largest is that of ``input_shape``, as the images come.
             See ``ChooseChildHook``.
