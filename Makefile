@@ -39,7 +39,7 @@ PRETRAINED := $(VENV)/.mmdsnas-pretrained
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search check-data test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images quality-report macro macro-report starting rewards steps bench bench-report lint wheel clean
+.PHONY: help search check-data test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images fronts quality-report macro macro-report starting rewards steps bench bench-report lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -101,6 +101,10 @@ quality: $(TESTS) ## Run every method on that space (4 core hours)
 own-images: check-data $(TESTS) $(PRETRAINED) ## Children for the photos in DATA beside networks made by hand (10 core hours)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.own_images "$(DATA)" $(BENCH_ARGS)
 	$(VENV_PYTHON) -W ignore -m benchmarks.own_images.report $(filter --folder=%,$(BENCH_ARGS))
+
+fronts: check-data $(TESTS) $(PRETRAINED) ## Children of several limits beside searches with one (30 core minutes)
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.own_images.fronts "$(DATA)" $(BENCH_ARGS)
+	$(VENV_PYTHON) -W ignore -m benchmarks.own_images.report
 
 starting: $(TESTS) ## Run the search of digits, or BENCH_ARGS='--set folder --data DIR', beside networks made by hand (1 core hour)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.starting $(BENCH_ARGS)

@@ -8,6 +8,7 @@ import numpy as np
 from ..jobs import parser
 from ..output import DOCS, table, write_json, write_tables
 from ..quality.statistics import mean_interval
+from .fronts import FRONTS
 from .rows import FILE, LIMITS, OTHERS, ROWS, Row, job_name
 
 PAGE = DOCS / 'quality.md'
@@ -15,6 +16,18 @@ HEAD = (
     *('network', 'seeds', 'pixels', 'MFLOPs', 'accuracy, %', 'search minus it'),
     'processor s',
 )
+
+FRONT_HEAD = (
+    *('limit', 'seeds', 'MFLOPs', 'epochs', 'accuracy of its child, %'),
+    *('of a run with this limit alone, %', 'difference'),
+)
+# A limit of the front, and the row that has it alone; within all of it nothing is
+# searched.
+ALONE = {
+    '100%': (OTHERS[0], None),
+    '50%': (ROWS[0], '50%'),
+    '25.1%': (ROWS[0], '25.1%'),
+}
 
 
 def main() -> None:
@@ -28,7 +41,35 @@ def main() -> None:
         f'own-images-{limit.partition(".")[0].strip("%")}': limit_table(results, limit)
         for limit in LIMITS
     }
+    fronts = json.loads(FRONTS.read_text()) if FRONTS.exists() else {}
+    tables['fronts'] = front_table(fronts, results)
     write_tables(PAGE, tables)
+
+
+def front_table(fronts: dict[str, dict], results: dict[str, dict]) -> str:
+    """Each child of runs with several limits, beside that of a run with its limit."""
+    lines = []
+    for limit, (row, own) in ALONE.items():
+        alone, found = _by_seed(results, row, own), {}
+        for name, front in fronts.items():
+            found[int(name.rpartition('-')[2])] = next(
+                child for child in front['children'] if child['limit'] == limit
+            )
+        both = sorted(alone.keys() & found.keys())
+        if not both:
+            continue
+        ahead = [_accuracy(found[seed]) - _accuracy(alone[seed]) for seed in both]
+        lines.append(
+            (
+                *(limit, len(both)),
+                _values(f'{found[seed]["mflops"]:.1f}' for seed in both),
+                _values(found[seed]['epochs'] for seed in both),
+                _mean([_accuracy(found[seed]) for seed in both]),
+                _mean([_accuracy(alone[seed]) for seed in both]),
+                _mean(ahead),
+            )
+        )
+    return table(FRONT_HEAD, lines) if lines else 'Not measured yet.'
 
 
 def limit_table(results: dict[str, dict], limit: str) -> str:

@@ -59,7 +59,7 @@ def run(
     """
     torch.set_num_threads(1)
     init_default_scope('mmdsnas')
-    options = _options(data_root, limit, seed)
+    options = options_of(data_root, limit, seed)
     if row.network == RANDOM:
         # The path is another one for each seed.
         whole, name = time_name(OTHERS[0], None), time_name(row, limit)
@@ -73,7 +73,7 @@ def run(
     begin = time.process_time()
     found = mmdsnas.search(CONFIG, Path(folder), **options)
     seconds = time.process_time() - begin
-    correct, images = _accuracy(found.child, data_root)
+    correct, images = accuracy_on(found.child, data_root)
     return dict(
         correct=correct,
         images=images,
@@ -97,7 +97,7 @@ def measure(
     init_default_scope('mmdsnas')
     steps: dict[str, Callable[[], float]] = {}
     for row, limit in pairs:
-        options = _options(data_root, limit, seed)
+        options = options_of(data_root, limit, seed)
         if row.from_nothing:
             options |= {'own_images.pretrained': None}
         elif row.network is None:
@@ -119,7 +119,8 @@ def measure(
     return found
 
 
-def _options(data_root: str, limit: str | None, seed: int) -> dict[str, Any]:
+def options_of(data_root: str, limit: str | None, seed: int) -> dict[str, Any]:
+    """Options of every run: photos, their size, the seed, no processes for data."""
     return {
         'data_root': data_root,
         'own_images.input_size': SIZE,
@@ -210,7 +211,7 @@ def _image_seconds(config: Config, algorithm, path: dict[str, str], size: int) -
 
 
 @torch.no_grad()
-def _accuracy(child: BaseModel, data_root: str) -> tuple[int, int]:
+def accuracy_on(child: BaseModel, data_root: str) -> tuple[int, int]:
     """How many of the photos of validation and test the child is right about."""
     pipeline, correct, images = pipeline_of(child.cfg.test_dataloader), 0, 0
     for split in ('val', 'test'):

@@ -1,6 +1,6 @@
 """The tables of networks for own photos, from results that were written by hand."""
 
-from benchmarks.own_images.report import limit_table
+from benchmarks.own_images.report import front_table, limit_table
 from benchmarks.own_images.rows import LIMITS, OTHERS, ROWS, job_name
 
 
@@ -29,6 +29,32 @@ def test_rows_of_a_limit():
     assert cells[1][1:4] == ['2', '48', '7.8']
     assert cells[1][5] == '7.50 (-24.27 to 39.27)'
     assert cells[2][1:] == ['1', '64', '33.0', '90.00', '-10.00', '310']
+
+
+def test_children_of_several_limits():
+    """Each beside the run with its limit and its seed."""
+    search, whole = ROWS[0], OTHERS[0]
+    alone = {
+        job_name(search, '50%', 0): result(170),
+        job_name(search, '50%', 1): result(160),
+        job_name(whole, None, 1): result(180),
+    }
+
+    def child(limit, correct):
+        return {**result(correct), 'limit': limit, 'epochs': 9}
+
+    fronts = {
+        f'front-{seed}': dict(
+            children=[child('100%', 182), child('50%', 168), child('25.1%', 100)]
+        )
+        for seed in (1, 4)
+    }
+    _, _, *rows = front_table(fronts, alone).splitlines()
+    cells = [[cell.strip() for cell in row.strip('|').split('|')] for row in rows]
+    assert cells == [
+        ['100%', '1', '8.0', '9', '91.00', '90.00', '1.00'],
+        ['50%', '1', '8.0', '9', '84.00', '80.00', '4.00'],
+    ]
 
 
 def test_names_of_jobs():
