@@ -1,6 +1,7 @@
 """How far the outputs of paths are from those of a trained network."""
 
 import hashlib
+import json
 from collections import defaultdict, deque
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -35,6 +36,9 @@ class OutputDistance:
     Args:
         algorithm (DSNAS): The search.
         batches (Sequence): Of images, as a data loader gives them.
+
+    Attributes:
+        mark (str): Another one for other images, weights or candidates.
     """
 
     def __init__(self, algorithm: DSNAS, batches: Sequence[Any]) -> None:
@@ -46,9 +50,15 @@ class OutputDistance:
             ]
             first, edge = algorithm.first_path(), self._inputs[0].shape[-1]
             self._wanted = self._log_probs(first, edge)
-        # Tells these images, and this network, from others.
+        self.mark = self._mark()
+
+    def _mark(self) -> str:
+        """Tells these images, this network and these candidates from others."""
+        mutator, weights = self.algorithm.mutator, self.algorithm.architecture
+        shapes = {name: list(w.shape) for name, w in weights.state_dict().items()}
+        told = json.dumps([mutator.open_choices, shapes]).encode()
         wanted = self._wanted.cpu().numpy().tobytes()
-        self.mark = hashlib.sha256(wanted).hexdigest()[:16]
+        return hashlib.sha256(wanted + told).hexdigest()[:16]
 
     def __call__(self, path: Path, input_size: int) -> float:
         """Distance of a path that gets images of an edge."""

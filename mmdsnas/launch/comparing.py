@@ -11,19 +11,26 @@ from mmengine.device import get_device
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 
+from mmdsnas.engine.choice_record import SCORES
 from mmdsnas.engine.contenders import obvious_paths
 from mmdsnas.engine.hooks.logging.step_times import side_by_side
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.subnets import is_finished, subnet_of_path
-from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT, SUBNET_PTH, load_checkpoint
+from mmdsnas.subnets.checkpoint import (
+    CHILDREN,
+    LAST_CHECKPOINT,
+    SUBNET_PTH,
+    SUPERNET,
+    load_checkpoint,
+)
 from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.utils.ranks import on_rank_0
 from mmdsnas.visualization import read_run
-from mmdsnas.visualization.csv_files import CHOICE, COMPARED, read_choice
+from mmdsnas.visualization.csv_files import CHOICE, COMPARED, FRONT, read_choice
 from mmdsnas.visualization.predictions import ComparedNetwork
 from .building import build_model
 from .given_options import Given
@@ -55,8 +62,8 @@ class Planned(NamedTuple):
 class SearchedChildHook(Hook):
     """Has a search that goes on find its own choice, whatever took its place.
 
-    Of one that begins, no choice and no comparison is known yet. ``mmdsnas.train`` adds
-    it to runs of own images.
+    Of one that begins, no choice, no comparison and no other child is known yet.
+    ``mmdsnas.train`` adds it to searches, and to runs of own images.
     """
 
     # After those that refuse a run, before ResumeValidationHook writes the child.
@@ -71,9 +78,11 @@ class SearchedChildHook(Hook):
             if runner.epoch:
                 put_back(folder, kept)
                 return
-            of_others = (folder / CHOICE, folder / COMPARED, folder / FOLDER / FILE)
+            names = (CHOICE, COMPARED, FRONT, SCORES, SUPERNET)
+            of_others = [folder / name for name in (*names, f'{FOLDER}/{FILE}')]
             for file in (*of_others, kept / SUBNET_PTH):
                 file.unlink(missing_ok=True)
+            shutil.rmtree(folder / CHILDREN, ignore_errors=True)
 
         on_rank_0(begin, 'put the child of the search back')
 

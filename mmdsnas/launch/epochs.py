@@ -1,9 +1,11 @@
-"""What depends on how many epochs a run has."""
+"""What depends on how many epochs a run has, and of which child they are."""
 
 import math
+from typing import Any
 
 from mmengine.config import Config
 
+from mmdsnas.models.cost import COSTS, given_limits
 from mmdsnas.utils.config_values import type_name
 from .run_options import schedules_of_weights
 
@@ -34,3 +36,20 @@ def set_epochs(config: Config, epochs: int, tuned: int | None) -> None:
             periods = [tuned, epochs - tuned]
             scheduler.periods = periods[: len(scheduler.periods)]
             scheduler.periods[-1] += epochs - sum(scheduler.periods)
+
+
+def limit_name(limit: Any) -> str:
+    """The name of a limit, for ``front.csv`` and a folder.
+
+    It is ``25%`` or ``3`` for one on MFLOPs, ``flops-3-params-2`` for others.
+    """
+    given = given_limits(limit)
+    words = {name: _amount(given[name]) for name in COSTS if name in given}
+    if [*words] == ['flops']:
+        return words['flops']
+    return '-'.join(f'{name}-{amount}' for name, amount in words.items())
+
+
+def _amount(limit: Any) -> str:
+    is_number = isinstance(limit, (int, float))
+    return f'{limit:g}' if is_number else str(limit).replace(' ', '')

@@ -2,7 +2,7 @@
 
 from logging import WARNING
 from pathlib import Path
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Sequence
 
 from mmengine.config import Config
 from mmengine.logging import print_log
@@ -34,19 +34,12 @@ from mmdsnas.visualization.csv_files import (
 from mmdsnas.visualization.predictions import FrontRow
 from mmdsnas.visualization.report import FILE as REPORT
 from mmdsnas.visualization.tables import front_table
-from .epochs import set_epochs
+from .epochs import limit_name, set_epochs
 from .own_instances import own_instances
 from .plain_config import plain_config
 
 # Of the search, among the children.
 CONFIG = 'search.py'
-
-
-def limit_name(limit: Any) -> str:
-    """A limit as ``front.csv`` and a folder have it: ``25%``, ``3``, ``flops-3``."""
-    if isinstance(limit, Mapping):
-        return '-'.join(f'{name}-{limit_name(own)}' for name, own in limit.items())
-    return limit.replace(' ', '') if isinstance(limit, str) else f'{limit:g}'
 
 
 def train_front(
@@ -69,9 +62,8 @@ def train_front(
     """
     folder = Path(config.work_dir)
     on_rank_0(lambda: _keep_config(config), 'keep the config')
-    epochs = epochs_of_children(config) or [None] * len(limits)
-    for limit, number in zip(limits[1:], epochs[1:]):
-        train_child(config, limit, number, train)
+    for limit in limits[1:]:
+        train_child(config, limit, epochs_of(config, limit), train)
     names = [limit_name(limit) for limit in limits]
     return on_rank_0(lambda: conclude(folder, names), 'tell of the children')
 
@@ -90,9 +82,13 @@ def train_child(
     """
     folder = Path(config.work_dir)
     place = folder / CHILDREN / limit_name(limit)
+    wanted = epochs or config.train_cfg.max_epochs
 
     def begun() -> tuple[bool, bool]:
-        done = is_finished(place / SUBNET_PTH, folder / SUBNET_PTH)
+        file = place / SUBNET_PTH
+        done = is_finished(file, folder / SUBNET_PTH)
+        # It may have been one of fewer epochs.
+        done = done and planned_epochs(file) == wanted
         return done, (place / LAST_CHECKPOINT).is_file()
 
     is_done, goes_on = on_rank_0(begun, 'look for a child')
@@ -104,10 +100,10 @@ def train_child(
         train(made, place, resume=True if goes_on else folder / SUPERNET)
 
 
-def epochs_of_children(config: Config) -> list[int]:
-    """Epochs of each child, loosest limit first; none where all have the same."""
-    planned = (config.get('own_images') or {}).get('planned') or {}
-    return list(planned.get('children') or ())
+def epochs_of(config: Config, limit: Any) -> int | None:
+    """Epochs that were planned for a child; None: those of the search's own."""
+    own = config.get('own_images') or {}
+    return dict(map(tuple, own.get('children') or ())).get(limit_name(limit))
 
 
 def child_search(config: Config, limit: Any, epochs: int | None = None) -> Config:
@@ -122,10 +118,17 @@ def child_search(config: Config, limit: Any, epochs: int | None = None) -> Confi
             hook.setdefault('scores_file', str(Path(config.work_dir) / SCORES))
     if made.get('own_images'):
         # All that is derived from images and minutes stands in it.
-        made.own_images.update(minutes=None, planned=None, compare=False, fitted=True)
-    if epochs is not None:
+        made.own_images.update(
+            minutes=None, planned=None, children=None, compare=False, fitted=True
+        )
+    if epochs not in (None, made.train_cfg.max_epochs):
         set_epochs(made, epochs, made.model.pretrain_epochs)
     return made
+
+
+def planned_epochs(file: Path) -> int:
+    """All epochs that the run of a child was to have."""
+    return meta_of(load_checkpoint(file))['plan']['max_epochs']
 
 
 def conclude(folder: Path, limits: Sequence[str]) -> list[FrontRow]:

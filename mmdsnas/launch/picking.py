@@ -8,20 +8,21 @@ from typing import Any, Mapping, Sequence
 
 from mmengine.config import Config
 
-from mmdsnas.engine.choice_record import SCORES, read_scores
-from mmdsnas.errors import CheckpointError, DataError
+from mmdsnas.engine.choice_record import ScoresBySize, read_scores
+from mmdsnas.errors import CheckpointError, ConfigError, DataError
 from mmdsnas.models import COSTS, DSNAS
 from mmdsnas.models.weights import load_weights
 from mmdsnas.registry import HOOKS
 from mmdsnas.subnets import subnet_of_path
 from mmdsnas.subnets.checkpoint import CHILDREN, SUPERNET, load_checkpoint
-from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.ranks import on_rank_0
+from mmdsnas.utils.words import listed
 from mmdsnas.visualization.csv_files import read_front
 from mmdsnas.visualization.predictions import FrontRow
 from .building import build_model
-from .front import CONFIG, child_search, conclude, limit_name, train_child
+from .epochs import limit_name
+from .front import CONFIG, child_search, conclude, planned_epochs, train_child
 from .plain_config import read_config
 from .runs import train
 
@@ -40,6 +41,8 @@ class PickedChild:
         accuracy (float, optional): In %, predicted: between those of the children whose
             MFLOPs are the nearest below and above; None beyond all of them.
         between (tuple[str, ...]): The limits of these children.
+        unscored (tuple[int, ...]): Sizes of images within the limit of which nothing is
+            known, because no child that was chosen could have them.
     """
 
     limit: Any
@@ -49,6 +52,7 @@ class PickedChild:
     distance: float | None
     accuracy: float | None
     between: tuple[str, ...]
+    unscored: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         costs = [f'{n:.4g} {COSTS[name].unit}' for name, n in self.cost.items()]
@@ -61,6 +65,8 @@ class PickedChild:
             lines.append(
                 f'loss of its outputs before any training: {self.distance:.3f}'
             )
+        if self.unscored:
+            lines.append(f'not scored: images of {listed(self.unscored)} pixels')
         told = 'unknown, beyond the children that are trained'
         if self.accuracy is not None:
             told = f'{self.accuracy:.1f} %, between {" and ".join(self.between)}'
@@ -94,19 +100,34 @@ def pick(
             f'model.cost.limits, which left front.csv and {SUPERNET}, but {folder} has '
             'not all of them.'
         )
+    if limit is None:
+        raise ConfigError(
+            'limit must be one of model.cost.limit, such as 3 or 50%, but is None.'
+        )
     known = next((row for row in front if row.limit == limit_name(limit)), None)
     if known is not None:
         return known
     found = read_config(config)
-    found.work_dir = str(folder)
+    _move(found, folder)
     picked = _predict(found, limit, front)
     if not train_it:
         return picked
-    epochs = _epochs_of(folder, _nearest(picked.cost['flops'], front))
+    nearest = _nearest(picked.cost['flops'], front)
+    epochs = planned_epochs(folder / nearest.file)
     train_child(found, limit, epochs, train)
     names = [front[0].limit, limit_name(limit)]
     rows = on_rank_0(partial(conclude, folder, names), 'tell of the children')
     return next(row for row in rows if row.limit == names[1])
+
+
+def _move(config: Config, folder: Path) -> None:
+    """Lets a config find what its run measured, wherever the folder is now."""
+    before, config.work_dir = Path(config.work_dir), str(folder)
+    estimator = config.model.get('resource_estimator') or {}
+    for name in (name for name, cost in COSTS.items() if cost.meter):
+        meter = estimator.get(name) or {}
+        if meter.get('file') and Path(meter['file']).parent == before:
+            meter['file'] = str(folder / Path(meter['file']).name)
 
 
 def _predict(config: Config, limit: Any, front: Sequence[FrontRow]) -> PickedChild:
@@ -117,9 +138,20 @@ def _predict(config: Config, limit: Any, front: Sequence[FrontRow]) -> PickedChi
     load_weights(algorithm, supernet, folder / SUPERNET)
     hooks = [*(made.default_hooks or {}).values(), *(made.get('custom_hooks') or ())]
     kinds = {type_name(hook): hook for hook in hooks if hook}
-    distance = None
+    distance, unscored = None, ()
+    for kind in ('SelectChildHook', 'HandMadeChildHook'):
+        if kind in kinds:
+            raise ConfigError(
+                f'RUN must be a search that learns what its candidates are worth, but '
+                f'{folder} has a {kind}; put the limit into model.cost.limits, and '
+                'resume it.'
+            )
     if hook := kinds.get('ChooseChildHook'):
-        path, distance = _by_scores(algorithm, HOOKS.build(hook).scale, folder)
+        hook = HOOKS.build(hook)
+        known = read_scores(Path(hook.scores_file))
+        path, distance = _by_scores(algorithm, hook.scale, known, hook.scores_file)
+        sizes = algorithm.input_sizes or [algorithm.edge]
+        unscored = tuple(size for size in sizes if size not in known)
     elif hook := kinds.get('CompareChildHook'):
         path, _ = HOOKS.build(hook).choose(algorithm)
     else:
@@ -134,21 +166,22 @@ def _predict(config: Config, limit: Any, front: Sequence[FrontRow]) -> PickedChi
         distance=distance,
         accuracy=accuracy,
         between=between,
+        unscored=unscored,
     )
 
 
 def _by_scores(
-    algorithm: DSNAS, scale: float, folder: Path
+    algorithm: DSNAS, scale: float, known: ScoresBySize, file: str
 ) -> tuple[Mapping[str, str], float]:
     """The path with the smallest sum of scores, at the size that it has it at."""
-    known = read_scores(folder / SCORES)
     sizes = [s for s in algorithm.input_sizes or [algorithm.edge] if s in known]
     if algorithm.cost_term.allows(algorithm.first_path()):
         return algorithm.first_path(), 0.0
     if not sizes:
         raise DataError(
-            f'{folder} must have {SCORES} with scores of candidates, which the choice '
-            'of a child that is smaller than the whole network leaves, but has none.'
+            f'{file} must have scores of candidates for images of '
+            f'{listed(algorithm.input_sizes or [algorithm.edge])} pixels, which the '
+            'choice of a child within such a limit leaves, but has none.'
         )
     found = []
     for size in sizes:
@@ -185,7 +218,3 @@ def predicted_accuracy(
 
 def _nearest(mflops: float, front: Sequence[FrontRow]) -> FrontRow:
     return min(front, key=lambda row: abs(math.log(row.mflops / mflops)))
-
-
-def _epochs_of(folder: Path, row: FrontRow) -> int:
-    return meta_of(load_checkpoint(folder / row.file))['plan']['max_epochs']

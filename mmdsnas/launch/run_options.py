@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from mmengine.config import Config
 from pydantic import Field
-from typing_extensions import TypedDict
+from typing_extensions import NotRequired, TypedDict
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.config_values import type_name
@@ -57,7 +57,7 @@ class Planned(TypedDict):
     input_size: Count
     tuned: Count
     epochs: Count
-    children: list[Count]
+    children: NotRequired[list[Any] | None]
     expected: NonNegative
 
 
@@ -106,6 +106,7 @@ def own_images(
     given: list[str] | None = None,
     tuned: Count | None = None,
     planned: Planned | None = None,
+    children: list[Any] | None = None,
     fitted: bool = False,
 ) -> None:
     """What ``own_images`` may be, see ``fit_to_images``."""

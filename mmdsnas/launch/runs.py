@@ -25,6 +25,7 @@ from .front import train_front
 from .given_options import Given
 from .refusals import left_as_it_was
 from .run_config import TEST, TRAIN, WRITTEN, prepared
+from .run_options import is_search
 
 # What a mistake raises, but neither the memory, the disk nor another rank.
 MISTAKES = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
@@ -95,7 +96,7 @@ def train(
         runner = build_runner(config)
         build_training(runner)
         runner.register_hook(check)
-        if config.get('own_images'):
+        if config.get('own_images') or is_search(config):
             runner.register_hook(SearchedChildHook())
         several = (config.model.get('cost') or {}).get('limits')
         if several:

@@ -20,6 +20,7 @@ from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.utils.ranks import on_rank_0
 from mmdsnas.utils.words import listed
 from .building import build_model
+from .epochs import limit_name
 from .given_options import Given
 from .own_images import TrainingPlan, apply_plan
 from .search_times import Times, scored_images
@@ -45,6 +46,7 @@ def fit_to_time(config: Config, given: Given) -> Config:
     own = config.get('own_images') or {}
     if own.get('minutes') is None:
         own.pop('planned', None)
+        own.pop('children', None)
         return config
     if 'pretrain_epochs' not in config.model or not own.get('pretrained'):
         raise ConfigError(
@@ -62,7 +64,7 @@ def fit_to_time(config: Config, given: Given) -> Config:
         )
     if number is not None:
         # The minutes are those that the config has by itself.
-        own.minutes = own.planned = None
+        own.minutes = own.planned = own.children = None
         return config
     if (plan := _begun(config, given)) is not None:
         begin = f'The run that is resumed keeps its epochs, whatever {OPTION} says'
@@ -77,10 +79,11 @@ def fit_to_time(config: Config, given: Given) -> Config:
         )
         print_log(told, 'current', level=WARNING)
     own.planned = {**plan, 'of': _planned_by(config)} if 'expected' in plan else None
-    several = plan.get('children') or [plan['epochs']]
-    told = f'{listed(several)} epochs'
-    if len(several) > 1:
-        told += f' for the children within {len(several)} limits'
+    own.children = plan.get('children')
+    told = f'{plan["epochs"]} epochs'
+    if own.children:
+        children = listed(f'{epochs} ({limit})' for limit, epochs in own.children)
+        told = f'{children} epochs for the children'
     print_log(
         f'{begin}: {told}, {plan["tuned"]} of them for the whole network; images of '
         f'{plan["input_size"]} pixels.',
@@ -99,7 +102,8 @@ def _begun(config: Config, given: Given) -> dict[str, Any] | None:
         return None
     size = own.input_size if 'input_size' in own.given else size
     tuned, epochs = plan['pretrain_epochs'], plan['max_epochs']
-    return dict(input_size=size, tuned=tuned, epochs=epochs)
+    begun = dict(input_size=size, tuned=tuned, epochs=epochs)
+    return {**begun, 'children': plan.get('children')}
 
 
 def _plan(config: Config, given: Given) -> dict[str, Any]:
@@ -120,11 +124,14 @@ def _plan(config: Config, given: Given) -> dict[str, Any]:
         is_long = min(epochs) == MOST_EPOCHS or alone > ALONE * 60 * minutes
         if 60 * minutes > enough and (is_long or not times.scored):
             break
+    _, limits = split_limits(config.model.get('cost') or {})
+    names = [None if limit is None else limit_name(limit) for limit in limits]
     return dict(
         input_size=size,
         tuned=tuned,
-        epochs=epochs[0],
-        children=epochs,
+        # The search's own child is that of the loosest limit.
+        epochs=epochs[times.parts.index(max(times.parts))],
+        children=[list(of) for of in zip(names, epochs)] if len(names) > 1 else None,
         expected=times.seconds(tuned, epochs, number) / 60,
     )
 
@@ -162,15 +169,11 @@ def _measure(config: Config, num_images: float) -> Times:
         load = seconds_of_loading(config)
     whole = algorithm.whole_cost['flops']
     most = algorithm.cost_range[1]
-    # The loosest limit first, as the children are trained.
-    of_limits = sorted(
-        ((_part(limit, most, whole), limit) for limit in limits), key=lambda of: -of[0]
-    )
-    parts = [part for part, _ in of_limits]
+    parts = [_part(limit, most, whole) for limit in limits]
     # Within its limit the network itself is the child.
     chosen = [
         part < 1 or isinstance(limit, dict) and set(limit) != {'flops'}
-        for part, limit in of_limits
+        for part, limit in zip(parts, limits)
     ]
     hooks = [
         HOOKS.build(hook)
@@ -182,8 +185,8 @@ def _measure(config: Config, num_images: float) -> Times:
     if any(chosen):
         scored = scored_images(algorithm, min(images, num_images))
         if hooks and config.model.get('distillation'):
-            # In each process those of all images.
-            scored += config.own_images.num_images
+            # In each process those of all images, for each child.
+            scored += config.own_images.num_images * sum(chosen)
     return Times(
         step=step,
         load=load,

@@ -25,6 +25,8 @@ class Plan(TypedDict):
     finetune_epochs: Integer
     # Whether the child is selected when the finetune stage begins.
     selects: NotRequired[Any]
+    # Of a search with several limits: each limit's name, and its child's epochs.
+    children: NotRequired[list[tuple[str, Integer]]]
 
 
 class DatasetMeta(TypedDict, total=False):

@@ -60,14 +60,15 @@ def _distances(
     axes.set_title('loss of the outputs before any training, nats')
     axes.set_yscale('log')
     axes.grid(axis='y')
-    found = {(row.path, row.input_size) for row in children}
+    # The table of those that competed has fewer digits, and the path by group.
+    found = {(f'{row.mflops:.4f}', row.input_size) for row in children}
     parts = {
         (MEASURED, 'by their scores', 10): [
             n for n in measured if n.network == PROBABLE
         ],
         (OBVIOUS, 'made by hand', 24): [n for n in measured if n.network != PROBABLE],
         (CHILD, 'children', 40): [
-            n for n in measured if (n.path, n.input_size) in found
+            n for n in measured if (f'{n.mflops:.4f}', n.input_size) in found
         ],
     }
     for (colour, name, size), networks in parts.items():

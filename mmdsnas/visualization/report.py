@@ -4,6 +4,7 @@ import itertools
 from pathlib import Path
 from typing import Container, Sequence
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader
 
 from mmdsnas.errors import ConfigError, OutputError
@@ -14,7 +15,7 @@ from .figures import ReportFigures
 from .history import check_work_dir, read_run
 from .image_section import image_section
 from .summary import differences, key_figures, summary
-from .svg import PALETTE, label, svg_of
+from .svg import PALETTE, label, pixels_of, svg_of
 
 # Of a run, in its work directory; of several, in the current folder, which may be
 # the work directory of one.
@@ -97,6 +98,18 @@ def report(
     _write(out, page.get_template(TEMPLATE).render(**told, **drawn, **tables))
     _remove_others(beside, svgs)
     return out
+
+
+def pictures_of(work_dir: str | Path) -> dict[str, np.ndarray]:
+    """The pictures of a run's report by name: RGB, ``(height, width, 3)``, uint8.
+
+    Raises:
+        DataError: The work directory is none, or nothing in it can be read.
+    """
+    run = read_run(work_dir)
+    sections = ReportFigures([run], [run.name]).sections()
+    pictures = itertools.chain(*sections.values())
+    return {picture.name: pixels_of(picture.draw) for picture in pictures}
 
 
 def _remove_others(folder: Path, names: Container[str]) -> None:

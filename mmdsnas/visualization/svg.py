@@ -7,7 +7,9 @@ import warnings
 from typing import Callable
 from xml.dom import minidom
 
+import numpy as np
 from matplotlib import style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 # By name: the colour on light and on dark ground. Those of data are told apart with
@@ -113,6 +115,19 @@ def svg_of(
     colours = re.compile('#[0-9a-f]{6}')
     named = functools.partial(colours.sub, lambda c: _NAMES.get(c[0], c[0]))
     return lines, re.sub(r'style="[^"]*"', lambda found: named(found[0]), lines)
+
+
+def pixels_of(draw: Callable[[], Figure], dpi: int = 144) -> np.ndarray:
+    """Draws a picture in light colours: RGB, shape ``(height, width, 3)``, uint8."""
+    with (
+        style.context(_STYLE, after_reset=True),
+        warnings.catch_warnings(action='ignore'),
+    ):
+        figure = draw()
+        figure.set(dpi=dpi, facecolor=GROUND)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        return np.array(canvas.buffer_rgba())[..., :3]
 
 
 def _add_first(parent: minidom.Element, kind: str, text: str, name: str = '') -> None:

@@ -9,16 +9,18 @@ import torch
 from mmdsnas import PickedChild, load_child, pick, train
 from mmdsnas.engine.hooks.stage import choose_child_hook
 from mmdsnas.errors import CheckpointError, ConfigError
-from mmdsnas.launch import front
-from mmdsnas.launch.front import limit_name
+from mmdsnas.launch import front, time_plan
+from mmdsnas.launch.epochs import limit_name
 from mmdsnas.launch.own_instances import own_instances
 from mmdsnas.launch.picking import predicted_accuracy
+from mmdsnas.launch.search_times import Times
 from mmdsnas.subnets.checkpoint import CHILDREN, SUPERNET, load_checkpoint
 from mmdsnas.visualization import read_run
 from mmdsnas.visualization.csv_files import FRONT, read_front
 from mmdsnas.visualization.predictions import FrontRow
 from tests import small_choice, small_search
 from tests.killing import Killed
+from tests.pretrained import write_config, write_folder
 
 LIMITS = ['35%', '100%', '60%']
 ORDER = ['100%', '60%', '35%']
@@ -174,11 +176,28 @@ def test_accuracy_lies_on_a_line_over_the_logarithm_of_the_cost():
     assert 'unknown, beyond the children' in str(unknown)
 
 
-@pytest.mark.parametrize('finetune', [0, 3])
-def test_children_need_epochs_before_and_after(tmp_path, finetune):
+@pytest.mark.parametrize(
+    'model, words',
+    [
+        (
+            dict(pretrain_epochs=0, finetune_epochs=0),
+            'finetune_epochs must be at least',
+        ),
+        (dict(finetune_epochs=3), 'finetune_epochs must be at least 1 and below'),
+        (
+            dict(mutator=dict(fix_threshold=0.3)),
+            r'fix_threshold must be None for model.cost.limits, .*, but is 0\.3',
+        ),
+        (
+            dict(pretrain_path='first'),
+            'finetune_epochs must be model.pretrain_epochs, 1, for model.cost.limits',
+        ),
+    ],
+)
+def test_what_children_cannot_have_in_common(tmp_path, model, words):
     config = small_search.config_of(tmp_path / 'run')
-    config.model.update(pretrain_epochs=0, finetune_epochs=finetune)
-    with pytest.raises(ConfigError, match='finetune_epochs must be at least 1 and bel'):
+    config.model.update(model)
+    with pytest.raises(ConfigError, match=words):
         run(tmp_path / 'run', {'model.cost.limits': [1, 2]}, config)
 
 
@@ -189,13 +208,62 @@ def test_a_lost_supernet_is_told(tmp_path):
         run(work, {'model.cost.limits': [1, 2]}, resume=True, config=config)
 
 
+@pytest.mark.slow
+def test_what_a_run_began_with_stays(searched, tmp_path):
+    work = tmp_path / 'run'
+    shutil.copytree(searched, work)
+    message = r'loosest of model\.cost\.limits must be .* MFLOPs, which the run began'
+    with pytest.raises(ConfigError, match=message):
+        run(work, {'model.cost.limits': ['60%', '35%']}, resume=True)
+    # A tighter one is made from what is there.
+    run(work, {'model.cost.limits': [*LIMITS, '50%']}, resume=True)
+    assert [row.limit for row in read_front(work)] == ['100%', '60%', '50%', '35%']
+    # A search with one limit has no front of the one before it.
+    run(work, {'model.cost.limit': '60%'})
+    assert read_front(work) == [] and not (work / CHILDREN).exists()
+
+
+@pytest.mark.slow
+def test_planned_epochs_outlive_an_interruption(tmp_path, monkeypatch):
+    """The children have epochs of their own, also when the run is resumed."""
+    images = write_folder(tmp_path / 'own', train=4, val=2)
+    times = Times(1.0, 0, 0, [1.0, 0.5], scored=0, trials=[0, 0])
+    monkeypatch.setattr(time_plan, '_measure', lambda config, num_images: times)
+    options = {
+        'data_root': images,
+        'own_images.minutes': 1,
+        'model.cost.limits': ['100%', '50%'],
+    }
+    config, work = write_config(tmp_path), tmp_path / 'run'
+
+    def stop(*args):
+        raise Killed
+
+    with monkeypatch.context() as patch, suppress(Killed), own_instances():
+        patch.setattr(front, 'child_search', stop)
+        train(config, work, options=options)
+    with own_instances():
+        train(config, work, options=options, resume=True)
+    plans = [
+        load_checkpoint(work / row.file)['meta']['plan'] for row in read_front(work)
+    ]
+    whole, half = (plan['max_epochs'] for plan in plans)
+    assert plans[0]['children'] == [('100%', whole), ('50%', half)] and half > whole
+    assert all(
+        load_checkpoint(work / row.file)['meta']['epoch'] == epochs
+        for row, epochs in zip(read_front(work), (whole, half))
+    )
+
+
 @pytest.mark.parametrize(
     'limit, name',
     [
         (3, '3'),
         (2.5, '2.5'),
         ('12.5 %', '12.5%'),
-        ({'flops': '50%', 'latency': 3}, 'flops-50%-latency-3'),
+        ({'latency': 3, 'flops': '50%'}, 'flops-50%-latency-3'),
+        ({'flops': 20}, '20'),
+        ({'params': 2.0}, 'params-2'),
     ],
 )
 def test_names_of_limits(limit, name):

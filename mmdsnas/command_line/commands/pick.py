@@ -1,7 +1,6 @@
 """Says what a search with several limits knows of a child within another one."""
 
 import argparse
-from typing import Any
 
 from mmdsnas import PickedChild, pick
 from mmdsnas.command_line.arguments import show_user_errors
@@ -30,15 +29,16 @@ def main() -> None:
         help='train the child, too; it joins front.csv and the report',
     )
     args = parser.parse_args()
-    found = pick(args.work_dir, _limit_of(args.limit), args.train_it)
-    print(found if isinstance(found, PickedChild) else front_table([found]))
-
-
-def _limit_of(words: list[str]) -> Any:
-    parts = [word.rpartition('=') for word in words]
+    parts = [word.rpartition('=') for word in args.limit]
     limits = {name: _amount(text) for name, _, text in parts}
+    if len(limits) < len(parts) or '' in limits and len(limits) > 1:
+        parser.error(
+            f'--limit must be one limit, or one for each of several costs, but is '
+            f'{" ".join(args.limit)}'
+        )
     # A single one without a name is on MFLOPs.
-    return limits[''] if [*limits] == [''] else limits
+    found = pick(args.work_dir, limits.get('', limits), args.train_it)
+    print(found if isinstance(found, PickedChild) else front_table([found]))
 
 
 def _amount(text: str) -> float | str:

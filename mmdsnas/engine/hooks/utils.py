@@ -41,7 +41,10 @@ def plan_of(runner: Runner) -> dict[str, Any]:
     """What a search is to do, for the ``meta`` that tells whether it is done."""
     algorithm = algorithm_of(runner)
     choosing = tuple(map(HOOKS.get, CHOOSING))
+    children = (runner.cfg.get('own_images') or {}).get('children')
+    told = dict(children=[tuple(of) for of in children]) if children else {}
     return dict(
+        **told,
         max_epochs=runner.max_epochs,
         pretrain_epochs=algorithm.pretrain_epochs,
         finetune_epochs=algorithm.finetune_epochs,

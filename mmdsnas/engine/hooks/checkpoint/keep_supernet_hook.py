@@ -5,12 +5,15 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
 from mmdsnas.errors import CheckpointError, ConfigError
+from mmdsnas.models.cost.costs import in_words
 from mmdsnas.registry import HOOKS
-from mmdsnas.subnets.checkpoint import CHILDREN, SUPERNET
+from mmdsnas.subnets.checkpoint import CHILDREN, SUPERNET, load_checkpoint
+from mmdsnas.subnets.metadata import meta_of
 from mmdsnas.utils.ranks import on_rank_0
 from mmdsnas.visualization.csv_files import FRONT
 from ..utils import algorithm_of
 from .atomic_checkpoint_hook import BACKEND
+from .run_state import COST
 
 # In the meta of a checkpoint: what goes on from it may have other limits.
 OPEN = 'limits_are_open'
@@ -26,27 +29,43 @@ class KeepSupernetHook(Hook):
     """
 
     def before_train(self, runner) -> None:
-        """Refuses a run that has no stage for the children, or that lacks the file.
+        """Refuses a run whose children cannot have its supernet in common.
 
         Raises:
-            ConfigError: There is no epoch before, or after, the child is chosen.
+            ConfigError: There is no epoch before, or after, the child is chosen; blocks
+                are fixed before that; or the run had another limit.
             CheckpointError: The run goes on after that moment, but nothing was kept.
         """
         algorithm = algorithm_of(runner)
-        chosen, epochs = algorithm.finetune_epochs, runner.max_epochs
-        if not 0 < chosen < epochs:
+        begin, chosen = algorithm.pretrain_epochs, algorithm.finetune_epochs
+        if not 0 < chosen < runner.max_epochs:
             raise ConfigError(
                 'model.finetune_epochs must be at least 1 and below '
-                f'train_cfg.max_epochs, {epochs}, for model.cost.limits, whose '
-                f'children have all epochs before in common, but is {chosen}.'
+                f'train_cfg.max_epochs, {runner.max_epochs}, for model.cost.limits, '
+                f'whose children have all epochs before in common, but is {chosen}.'
             )
-        file = Path(runner.work_dir) / SUPERNET
-        is_there = on_rank_0(file.is_file, 'look for the supernet')
-        if runner.epoch > chosen and not is_there:
-            raise CheckpointError(
-                f'{file} must be there for model.cost.limits to go on after epoch '
-                f'{chosen}, as the run with these limits left it, but is not.'
+        if algorithm.pretrain_path == 'first' and begin < chosen:
+            raise ConfigError(
+                'model.finetune_epochs must be model.pretrain_epochs, '
+                f'{begin}, for model.cost.limits in a pretrained network, whose search '
+                f'stage would be that of one child, but is {chosen}.'
             )
+        if algorithm.mutator.fix_threshold is not None and begin < chosen:
+            raise ConfigError(
+                'model.mutator.fix_threshold must be None for model.cost.limits, since '
+                'what is fixed early within one limit leaves no choice within others, '
+                f'but is {algorithm.mutator.fix_threshold}.'
+            )
+        if runner.epoch > chosen:
+            file = Path(runner.work_dir) / SUPERNET
+            kept = on_rank_0(lambda: kept_limits(file), 'look at the supernet')
+            own = dict(algorithm.cost_term.limits)
+            if kept != own:
+                raise ConfigError(
+                    f'the loosest of model.cost.limits must be {in_words(kept)}, which '
+                    f'the run began with, but is {in_words(own)}; mmdsnas pick --train '
+                    'makes a child within another one.'
+                )
 
     def before_train_epoch(self, runner) -> None:
         """Writes the file, before anything chooses the child."""
@@ -62,3 +81,18 @@ class KeepSupernetHook(Hook):
             meta=dict(epoch=runner.epoch, iter=runner.iter, **{OPEN: True}),
             backend_args=dict(backend=BACKEND),
         )
+
+
+def kept_limits(file: Path) -> dict[str, float]:
+    """The limits of the search that left a supernet.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    if not file.is_file():
+        raise CheckpointError(
+            f'{file} must be there for model.cost.limits to go on, as the run with '
+            'these limits left it when its child was chosen, but is not.'
+        )
+    run = meta_of(load_checkpoint(file)).get('run', {})
+    return dict(run.get('setting', {}).get(f'{COST}limits', {}))

@@ -37,8 +37,13 @@ from mmdsnas.utils.plain import plain
 from ..stage.held_out_batch_hook import HeldOutBatchHook
 from ..utils import model_of
 
-COST = 'cost.'
+COST, SCHEDULES = 'cost.', 'param_scheduler'
 COST_OPTIONS = ('limits', 'form', 'weight', 'count_fixed_part')
+
+# What a schedule has beside the options of its config.
+PROGRESS = ('_global_step', 'last_step', '_last_value')
+# Of one that follows a metric.
+PROGRESS += ('best', 'num_bad_epochs', 'cooldown_counter')
 
 
 def run_state(runner: Runner, epochs: int) -> RunState:
@@ -84,8 +89,11 @@ def run_state(runner: Runner, epochs: int) -> RunState:
 
 def without_limits(state: RunState) -> RunState:
     """Leaves out what is another one for each child of several limits."""
-    setting = state['setting'].items()
-    return {**state, 'setting': {n: v for n, v in setting if not n.startswith(COST)}}
+    left = {
+        part: {n: v for n, v in state[part].items() if not n.startswith(names)}
+        for part, names in (('setting', COST), ('options', SCHEDULES))
+    }
+    return {**state, **left}
 
 
 def _flat(value: Any, name: str = '') -> Iterator[tuple[str, Any]]:
@@ -103,7 +111,7 @@ def changed(saved: RunState, now: RunState) -> tuple[list[str], list[str]]:
     void = []
     for told in changed_values(saved['options'], now['options']):
         name = told.partition(' was ')[0]
-        kept = '.optimizer.' in name or name.startswith('param_scheduler')
+        kept = '.optimizer.' in name or name.startswith(SCHEDULES)
         (void if kept else effective).append(told)
     return effective, void
 
@@ -186,6 +194,6 @@ def _schedules(checkpoint: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _keep_progress(state: dict[str, Any], **changed: int) -> None:
     """Leaves of a schedule's state what its config does not say."""
-    kept = {name: state[name] for name in ('_global_step', 'last_step', '_last_value')}
+    kept = {name: state[name] for name in PROGRESS if name in state}
     state.clear()
     state.update(kept | changed)

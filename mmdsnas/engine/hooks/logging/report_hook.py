@@ -31,11 +31,13 @@ class ReportHook(Hook):
 
     Args:
         interval (int): Epochs from one report to the next; 0: at the end alone.
+        pictures (bool): Whether the visualizer's backends, such as TensorBoard, get the
+            report's pictures at the end, as ``report-NAME.png``.
     """
 
     @checked_options
-    def __init__(self, interval: Natural = 10) -> None:
-        self.interval = interval
+    def __init__(self, interval: Natural = 10, pictures: bool = False) -> None:
+        self.interval, self.pictures = interval, pictures
         # Of the training; tests have an end of the run too.
         self._record: RunRecord | None = None
 
@@ -81,6 +83,12 @@ class ReportHook(Hook):
         if self._record is not None:
             self._update(runner, _done(runner))
 
+    def after_train(self, runner) -> None:
+        """Shows the pictures, before the visualizer is closed."""
+        if self.pictures:
+            self._update(runner, _done(runner))
+            self._show(runner)
+
     def after_run(self, runner) -> None:
         """Writes the whole of it."""
         if self._record is not None:
@@ -103,6 +111,15 @@ class ReportHook(Hook):
         with _warning(runner, 'The report'):
             path = report(runner.work_dir)
             runner.logger.info(f'The report of the run is {path}.')
+
+    @master_only
+    def _show(self, runner) -> None:
+        from mmdsnas.visualization.report import pictures_of
+
+        with _warning(runner, 'A picture of the report'):
+            for name, pixels in pictures_of(runner.work_dir).items():
+                # MLflow tells by the ending what kind of file it is.
+                runner.visualizer.add_image(f'report-{name}.png', pixels, runner.epoch)
 
 
 def _done(runner: Runner) -> int:
