@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mmdsnas.engine import ReportHook
@@ -111,3 +112,16 @@ def test_record_is_right_whenever_the_run_is_killed(tmp_path):
     options = dict(load_from=left, resume=True, default_hooks=default)
     runner_of(tmp_path, hooks(), **options).train()
     assert seen == [(1, k) for k in (1, 2, 2, 2, 3, 3)]
+
+
+def test_pictures_go_to_the_visualizer(tmp_path):
+    runner = runner_of(tmp_path, [*HOOKS, ReportHook(pictures=True)])
+    shown, runner.visualizer.add_image = {}, lambda *args: shown.update({args[0]: args})
+    runner.train()
+    page = (tmp_path / 'work' / 'report.html').read_text()
+    assert {'report-loss.png', 'report-child.png'} <= set(shown)
+    for name, pixels, epoch in shown.values():
+        assert f'id="figure-{name[7:-4]}"' in page and epoch == runner.epoch
+        assert pixels.dtype == np.uint8 and pixels.shape[2] == 3
+        # Something on white ground.
+        assert pixels[0, 0].tolist() == [255] * 3 and pixels.min() < 128
