@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mmdsnas import PickedChild, load_child, pick, train
+from mmdsnas.command_line import command
 from mmdsnas.engine.hooks.stage import choose_child_hook
 from mmdsnas.errors import CheckpointError, ConfigError
 from mmdsnas.launch import front, time_plan
@@ -151,6 +152,24 @@ def test_what_it_knows_of_another_limit(searched, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_command(searched, monkeypatch, capsys):
+    def call(*words):
+        monkeypatch.setattr('sys.argv', ['mmdsnas', 'pick', str(searched), *words])
+        command.main()
+        return capsys.readouterr().out
+
+    assert 'predicted for 45%' in call('--limit', '45%')
+    assert 'children/60%/subnet.pth' in call('--limit', '60 %')
+    assert 'predicted for flops-45%-params-1' in call(
+        *('--limit', 'flops=45%', 'params=1')
+    )
+    for wrong in (['20', '30'], ['flops=1', 'flops=2'], ['flops=1', '2']):
+        with pytest.raises(SystemExit):
+            call('--limit', *wrong)
+        assert '--limit must be one limit, or one for each' in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_a_search_from_nothing_has_several_too(tmp_path):
     work = tmp_path / 'run'
     run(work, {'model.cost.limits': [1e-3, 1]}, small_search.config_of(work))
@@ -253,6 +272,10 @@ def test_planned_epochs_outlive_an_interruption(tmp_path, monkeypatch):
         load_checkpoint(work / row.file)['meta']['epoch'] == epochs
         for row, epochs in zip(read_front(work), (whole, half))
     )
+    # The learning rate falls until its own end, not until that of the search.
+    at, rates = read_run(work / CHILDREN / '50%').train['architecture.lr']
+    later = [rate for epoch, rate in zip(at, rates) if whole < epoch <= half - 1]
+    assert later and min(later) > 0 and later == sorted(later, reverse=True)
 
 
 @pytest.mark.parametrize(
