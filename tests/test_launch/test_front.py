@@ -238,6 +238,11 @@ def test_what_a_run_began_with_stays(searched, tmp_path):
     # A tighter one is made from what is there.
     run(work, {'model.cost.limits': [*LIMITS, '50%']}, resume=True)
     assert [row.limit for row in read_front(work)] == ['100%', '60%', '50%', '35%']
+    # With more epochs all go on.
+    more = {'model.cost.limits': LIMITS, 'train_cfg.max_epochs': 4}
+    run(work, more, resume=True)
+    files = [work / row.file for row in read_front(work) if row.limit in LIMITS]
+    assert [load_checkpoint(file)['meta']['epoch'] for file in files] == [4, 4, 4]
     # A search with one limit has no front of the one before it.
     run(work, {'model.cost.limit': '60%'})
     assert read_front(work) == [] and not (work / CHILDREN).exists()
