@@ -107,10 +107,10 @@ def test_the_file_of_the_child_has_its_size(chosen):
 @pytest.mark.parametrize('kind', KINDS)
 def test_a_killed_run_goes_on_to_the_same(tmp_path, monkeypatch, kind):
     """Killed before the choice, it chooses the same; after it, not again."""
-    chosen, settle = [], choose_child_hook._tell
+    chosen, settle = [], choose_child_hook.tell_choice
     monkeypatch.setattr(
         choose_child_hook,
-        '_tell',
+        'tell_choice',
         lambda runner, *args: chosen.append(runner.epoch) or settle(runner, *args),
     )
     whole = tmp_path / 'whole'
