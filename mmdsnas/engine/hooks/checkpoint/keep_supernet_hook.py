@@ -23,8 +23,8 @@ OPEN = 'limits_are_open'
 class KeepSupernetHook(Hook):
     """Keeps the run as it is before a child is chosen, as ``supernet.pth``.
 
-    A child within another limit goes on from there, see
-    :func:`~mmdsnas.launch.front.train_front`. What a work directory has of other runs'
+    A child within another limit goes on from there; :func:`mmdsnas.train` adds the hook
+    to searches with ``model.cost.limits``. What a work directory has of other runs'
     children is removed when the supernet is written: they are of another one.
     """
 
