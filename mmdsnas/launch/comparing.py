@@ -13,12 +13,12 @@ from mmengine.hooks import Hook
 
 from mmdsnas.engine.choice_record import SCORES
 from mmdsnas.engine.contenders import obvious_paths
+from mmdsnas.engine.hooks.checkpoint.keep_supernet_hook import remove_children
 from mmdsnas.engine.hooks.logging.step_times import side_by_side
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS
 from mmdsnas.subnets import is_finished, subnet_of_path
 from mmdsnas.subnets.checkpoint import (
-    CHILDREN,
     LAST_CHECKPOINT,
     SUBNET_PTH,
     SUPERNET,
@@ -30,7 +30,7 @@ from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.random_state import random_states_kept
 from mmdsnas.utils.ranks import on_rank_0
 from mmdsnas.visualization import read_run
-from mmdsnas.visualization.csv_files import CHOICE, COMPARED, FRONT, read_choice
+from mmdsnas.visualization.csv_files import CHOICE, COMPARED, read_choice
 from mmdsnas.visualization.predictions import ComparedNetwork
 from .building import build_model
 from .given_options import Given
@@ -78,11 +78,11 @@ class SearchedChildHook(Hook):
             if runner.epoch:
                 put_back(folder, kept)
                 return
-            names = (CHOICE, COMPARED, FRONT, SCORES, SUPERNET)
+            names = (CHOICE, COMPARED, SCORES, SUPERNET)
             of_others = [folder / name for name in (*names, f'{FOLDER}/{FILE}')]
             for file in (*of_others, kept / SUBNET_PTH):
                 file.unlink(missing_ok=True)
-            shutil.rmtree(folder / CHILDREN, ignore_errors=True)
+            remove_children(folder)
 
         on_rank_0(begin, 'put the child of the search back')
 

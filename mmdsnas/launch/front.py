@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmdsnas.engine.choice_record import SCORES
+from mmdsnas.engine.hooks.checkpoint.keep_supernet_hook import CONFIG
 from mmdsnas.engine.whole_network import ACCURACY
 from mmdsnas.errors import DataError
 from mmdsnas.models.cost import COSTS
@@ -38,9 +39,6 @@ from .epochs import limit_name, set_epochs
 from .own_instances import own_instances
 from .plain_config import plain_config
 
-# Of the search, among the children.
-CONFIG = 'search.py'
-
 
 def train_front(
     config: Config, limits: Sequence[Any], train: Callable[..., Any]
@@ -49,8 +47,9 @@ def train_front(
 
     The search itself has the loosest limit, and left ``supernet.pth``: what it was
     when its child was chosen. The others go on from there, each within its own limit
-    and for as many epochs, in ``children/LIMIT``: a run that is interrupted and resumed
-    as any other. Then ``front.csv`` and the report tell of all of them.
+    and for as many epochs, or as many as were planned for it, in ``children/LIMIT``: a
+    run that is interrupted and resumed as any other. Then ``front.csv`` and the report
+    tell of all of them.
 
     Args:
         config (Config): Of the search that is done.

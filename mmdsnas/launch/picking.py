@@ -9,6 +9,7 @@ from typing import Any, Mapping, Sequence
 from mmengine.config import Config
 
 from mmdsnas.engine.choice_record import ScoresBySize, read_scores
+from mmdsnas.engine.hooks.checkpoint.keep_supernet_hook import CONFIG
 from mmdsnas.errors import CheckpointError, ConfigError, DataError
 from mmdsnas.models import COSTS, DSNAS
 from mmdsnas.models.weights import load_weights
@@ -22,7 +23,7 @@ from mmdsnas.visualization.csv_files import read_front
 from mmdsnas.visualization.predictions import FrontRow
 from .building import build_model
 from .epochs import limit_name
-from .front import CONFIG, child_search, conclude, planned_epochs, train_child
+from .front import child_search, conclude, planned_epochs, train_child
 from .plain_config import read_config
 from .runs import train
 

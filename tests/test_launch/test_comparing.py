@@ -218,5 +218,14 @@ def test_files_of_another_run_are_gone_when_one_begins(tmp_path, epoch):
     names = ['choice.csv', 'compared.csv', 'front.csv', 'scores.json', 'supernet.pth']
     for name in names:
         (tmp_path / name).touch()
+    # One without the config of a search is somebody else's.
+    own, other = tmp_path / 'children', tmp_path / 'other' / 'children'
+    for place in (own, other):
+        (place / '50%').mkdir(parents=True)
+    (own / 'search.py').touch()
+    SearchedChildHook().before_train(
+        SimpleNamespace(work_dir=other.parent, epoch=epoch)
+    )
     SearchedChildHook().before_train(SimpleNamespace(work_dir=tmp_path, epoch=epoch))
     assert {(tmp_path / name).exists() for name in names} == {epoch > 0}
+    assert own.exists() == (epoch > 0) and (other / '50%').exists()

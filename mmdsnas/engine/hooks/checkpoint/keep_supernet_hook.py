@@ -15,6 +15,8 @@ from ..utils import algorithm_of
 from .atomic_checkpoint_hook import BACKEND
 from .run_state import COST
 
+# Of the search, among its children: it tells them from a folder of somebody else.
+CONFIG = 'search.py'
 # In the meta of a checkpoint: what goes on from it may have other limits.
 OPEN = 'limits_are_open'
 
@@ -72,15 +74,24 @@ class KeepSupernetHook(Hook):
         if runner.epoch != algorithm_of(runner).finetune_epochs:
             return
         if is_main_process():
-            folder = Path(runner.work_dir)
-            (folder / FRONT).unlink(missing_ok=True)
-            shutil.rmtree(folder / CHILDREN, ignore_errors=True)
+            remove_children(Path(runner.work_dir))
         runner.save_checkpoint(
             runner.work_dir,
             SUPERNET,
             meta=dict(epoch=runner.epoch, iter=runner.iter, **{OPEN: True}),
             backend_args=dict(backend=BACKEND),
         )
+
+
+def remove_children(folder: Path) -> None:
+    """Removes the children of several limits from a work directory."""
+    (folder / FRONT).unlink(missing_ok=True)
+    children = folder / CHILDREN
+    if (children / CONFIG).is_file():
+        # The config last: what is left of a removal that was killed goes the next time.
+        for place in filter(Path.is_dir, children.iterdir()):
+            shutil.rmtree(place)
+        shutil.rmtree(children)
 
 
 def kept_limits(file: Path) -> dict[str, float]:
