@@ -52,3 +52,7 @@ class RankError(UserError, RuntimeError):
 
 class ExportError(UserError, RuntimeError):
     """A network cannot be exported, or its file computes something else."""
+
+
+class MeasurementError(UserError, RuntimeError):
+    """A command that measures a network does not do so."""

@@ -51,6 +51,7 @@ class OutputDistance:
             first, edge = algorithm.first_path(), self._inputs[0].shape[-1]
             self._wanted = self._log_probs(first, edge)
         self.mark = self._mark()
+        self._known: dict[tuple[int | str, ...], float] = {}
 
     def _mark(self) -> str:
         """Tells these images, this network and these candidates from others."""
@@ -61,8 +62,11 @@ class OutputDistance:
         return hashlib.sha256(wanted + told).hexdigest()[:16]
 
     def __call__(self, path: Path, input_size: int) -> float:
-        """Distance of a path that gets images of an edge."""
-        return self._distance(self._log_probs(path, input_size))
+        """Distance of a path that gets images of an edge, measured once."""
+        key = input_size, *path.values()
+        if key not in self._known:
+            self._known[key] = self._distance(self._log_probs(path, input_size))
+        return self._known[key]
 
     def of_candidates(self, input_size: int) -> dict[str, list[float]]:
         """Scores candidates by replacing one (Puzzle, arXiv 2411.19146, section 3).

@@ -60,6 +60,10 @@ def child_checkpoint(algorithm: DSNAS, extra: Metadata | None = None) -> dict[st
         name: {COSTS[c].key: n for c, n in {**own[name], **amounts}.items()}
         for name, amounts in counted.items()
     }
+    if not mutator.free:
+        # Measured as a whole when it was chosen.
+        whole = estimator.known_whole(architecture, table.choices(path))
+        costs[''].update({COSTS[name].key: amount for name, amount in whole.items()})
     groups = {block: group for group, names in table.groups.items() for block in names}
     # That of no name is the whole network; the others are in its order.
     whole, subnet = costs.pop(''), subnet_of_path(algorithm, path)

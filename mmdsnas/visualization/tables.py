@@ -1,12 +1,11 @@
 import io
-import statistics
 from typing import Any, Iterable, Mapping, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from mmdsnas.models.cost import COSTS, Amounts, CostTable
+from mmdsnas.models.cost import COSTS, Amounts, CostTable, prediction_errors
 from mmdsnas.subnets import how_it_ended
 from .predictions import FrontRow
 
@@ -111,28 +110,22 @@ def _shown(costs: Iterable[Any], amounts: Iterable[float]) -> list[str]:
 def error_table(paths: Sequence[Mapping[str, Any]]) -> str:
     """How far ``predicted_ms`` of paths are from ``measured_ms``.
 
-    Path by path, then the median and the largest absolute error, and the rank
-    correlation.
+    Path by path, then the absolute errors and the rank correlation.
     """
-    # Its import would make every tool slower to start.
-    from scipy.stats import kendalltau
-
     measured = [path['measured_ms'] for path in paths]
     predicted = [path['predicted_ms'] for path in paths]
+    found = prediction_errors(measured, predicted)
     errors = [100 * (p / m - 1) for m, p in zip(measured, predicted)]
-    # Of one path, or of equal times, there is none.
-    tau = '-'
-    if min(len(set(measured)), len(set(predicted))) > 1:
-        tau = f'{kendalltau(measured, predicted).statistic:.2f}'
     rows = [
         [str(k), f'{m:.4f}', f'{p:.4f}', f'{error:+.1f}']
         for k, (m, p, error) in enumerate(zip(measured, predicted, errors))
     ]
     head = ['path', 'measured, ms', 'predicted, ms', 'error, %']
-    sizes = list(map(abs, errors))
+    # Of one path, or of equal times, there is none.
+    tau = '-' if found.tau is None else f'{found.tau:.2f}'
     return _table(head, rows, words=0) + (
-        f'  absolute error: median {statistics.median(sizes):.1f} %, '
-        f'largest {max(sizes):.1f} %\n'
+        f'  absolute error: median {found.median:.1f} %, mean {found.mean:.1f} %, '
+        f'largest {found.largest:.1f} %\n'
         f"  rank correlation (Kendall's tau): {tau}\n"
     )
 

@@ -12,7 +12,12 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.launch.building import build_model
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
-from mmdsnas.models.cost import LatencyMeter, random_paths
+from mmdsnas.models.cost import random_paths
+from mmdsnas.models.cost.device_latency import (
+    DeviceLatencyMeter,
+    LatencyMeter,
+    latency_meter,
+)
 from mmdsnas.subnets import config_input_shape, subnet_of_path
 from mmdsnas.utils.files import write_atomically
 from mmdsnas.visualization.tables import cost_table, error_table
@@ -26,6 +31,11 @@ def main() -> None:
     parser = config_parser(__doc__)
     parser.add_argument('--backend', help='pytorch or onnxruntime')
     parser.add_argument('--threads', type=int, help='threads on the CPU')
+    parser.add_argument(
+        '--command',
+        help='measures on a device in place of a backend, as in '
+        "'./bench.sh {model}', which prints milliseconds",
+    )
     parser.add_argument(
         '--out',
         metavar='FILE',
@@ -67,10 +77,10 @@ def main() -> None:
     print(error_table(rows))
     if args.report is not None:
         report = dict(config=args.config, **table.model_dump(), paths=rows)
-        write_report(args.report, setting['backend'], report)
+        write_report(args.report, setting.get('backend') or setting['command'], report)
 
 
-def load(args: argparse.Namespace) -> tuple[Config, LatencyMeter]:
+def load(args: argparse.Namespace) -> tuple[Config, LatencyMeter | DeviceLatencyMeter]:
     """Config of the search, and what measures its latencies."""
     config = load_config(args.config, args.options)
     model = config.model
@@ -80,12 +90,17 @@ def load(args: argparse.Namespace) -> tuple[Config, LatencyMeter]:
             f'but its model is a {model.type}.'
         )
     estimator = dict(model.get('resource_estimator') or {})
-    given = dict(backend=args.backend, threads=args.threads, file=args.out)
+    given = dict(
+        backend=args.backend,
+        threads=args.threads,
+        command=args.command,
+        file=args.out,
+    )
     given = {name: value for name, value in given.items() if value is not None}
     latency = {**(estimator.pop('latency', None) or {}), **given}
     # Latencies are measured below; no limit matters here.
     model.update(resource_estimator=estimator, cost=None)
-    return config, LatencyMeter(config_input_shape(model), **latency)
+    return config, latency_meter(config_input_shape(model), **latency)
 
 
 def write_report(path: str, backend: str, report: dict[str, Any]) -> None:

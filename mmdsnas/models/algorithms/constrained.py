@@ -6,7 +6,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
-from ..cost import CostTable, CostTerm, ResourceEstimator, loosest_first, split_limits
+from ..cost import (
+    CostTable,
+    CostTerm,
+    ResourceEstimator,
+    in_words,
+    loosest_first,
+    split_limits,
+    tighten,
+)
 from ..lazy import weights_all_there
 from ..mutators.most_probable import ConstrainedArgmax
 from .stages import StagedAlgorithm
@@ -105,12 +113,57 @@ class ConstrainedAlgorithm(StagedAlgorithm):
         if self.input_sizes:
             self.input_size.fill_(size)
             self.cost_term = term.to(self.input_size.device)
+        self._limit_mutator()
+
+    def _limit_mutator(self) -> None:
         # None too: a mutator that was built may have those of another search.
         self.mutator.limits = None
-        if term.limits:
+        if self.cost_term.limits:
             self.mutator.limits = ConstrainedArgmax(
-                *term.constraints(), mean=term.adaptive
+                *self.cost_term.constraints(), mean=self.cost_term.adaptive
             )
+
+    def confirms(self, path: Mapping[str, str]) -> bool:
+        """Whether the network of a path is within the limits, measured as a whole.
+
+        Sums of measurements predict. A network that exceeds a limit makes that on sums
+        tighter, which leaves out its path, candidate by group. Costs without a meter of
+        whole networks are as the table has them.
+
+        Raises:
+            UserError: It cannot be measured, or no path is left.
+        """
+        term, table = self.cost_term, self.cost_table
+        choices = table.choices(path)
+        measured = self.resource_estimator.whole(
+            self.architecture, choices, term.limits
+        )
+        if not tighten(term, path, measured):
+            return True
+        if not term.leaves_a_path():
+            self._leave_out_size(measured)
+        self._limit_mutator()
+        return False
+
+    def _leave_out_size(self, measured: Mapping[str, float]) -> None:
+        """Goes on without images of the child's size, which leave no path."""
+        term, size = self.cost_term, self.child_edge
+        if len(self._of_size) == 1:
+            raise ConfigError(
+                f'model.cost.limit is {in_words(term.limits)}, but networks take more '
+                'than the sums of their candidates, the last one '
+                f'{in_words(measured)} as a whole, and no path is left whose sum is at '
+                f'most {in_words(term.sums, term.count_fixed_part)}.'
+            )
+        del self._of_size[size]
+        self.input_sizes.remove(size)
+        self.set_input_size(self.input_sizes[0])
+
+    def confirmed_child(self) -> dict[str, str]:
+        """The most probable path whose network is within the limits as a whole."""
+        while not self.confirms(child := super().confirmed_child()):
+            pass
+        return child
 
     @property
     def child_edge(self) -> int:

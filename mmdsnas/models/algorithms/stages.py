@@ -125,11 +125,15 @@ class StagedAlgorithm(BaseAlgorithm):
             last = max(self.finetune_epochs - self.pretrain_epochs - 1, 1)
             self.gradient_estimator.progress = (epoch - self.pretrain_epochs) / last
             return mutator.early_fix()
-        child = mutator.derive_child()
+        child = self.confirmed_child() if mutator.free else {}
         settled = {name: child[name] for name in mutator.free}
         mutator.fix(settled)
         mutator.freeze_unselected()
         return settled
+
+    def confirmed_child(self) -> dict[str, str]:
+        """The child, candidate by group, that is to be fixed."""
+        return self.mutator.derive_child()
 
     def next_iteration(self) -> int:
         """The iteration of a forward pass in training.

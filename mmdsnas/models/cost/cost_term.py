@@ -48,6 +48,7 @@ class CostTerm(nn.Module):
 
     Attributes:
         limits (dict[str, float]): By cost, in its unit.
+        sums (dict[str, float]): What the sum of a path may be, see :func:`tighten`.
         multipliers (Multipliers, optional): Of the adaptive form, with a limit.
 
     Raises:
@@ -77,6 +78,7 @@ class CostTerm(nn.Module):
         self.table, self.count_fixed_part = table, count_fixed_part
         most = partial(self._most, whole or table)
         self.limits = limits_of(limit, most)
+        self.sums = dict(self.limits)
         if form != 'adaptive' and set(self.limits) - {'flops'}:
             raise ConfigError(
                 "cost.limit must be one on flops with cost.form other than 'adaptive', "
@@ -126,9 +128,7 @@ class CostTerm(nn.Module):
                     'the limit has no effect.'
                 )
                 print_log(told, 'current', WARNING)
-        sizes = np.array(self.table.sizes)[:, None]
-        padding = np.where(np.arange(sizes.max()) < sizes, 0.0, -np.inf)
-        if most_probable_path(padding, *self.constraints()) is None:
+        if not self.leaves_a_path():
             raise ConfigError(
                 f'cost.limit is {in_words(self.limits, most=parts)}, but no path of '
                 'this search space is within: the cheapest path costs at least '
@@ -145,7 +145,13 @@ class CostTerm(nn.Module):
     def allows(self, path: Mapping[str, str]) -> bool:
         """Whether a path, candidate by group, is within all limits."""
         costs = self.table.cost(path, self.count_fixed_part)
-        return all(costs[name] <= limit for name, limit in self.limits.items())
+        return all(costs[name] <= limit for name, limit in self.sums.items())
+
+    def leaves_a_path(self) -> bool:
+        """Whether a path is within all limits on sums."""
+        sizes = np.array(self.table.sizes)[:, None]
+        padding = np.where(np.arange(sizes.max()) < sizes, 0.0, -np.inf)
+        return most_probable_path(padding, *self.constraints()) is not None
 
     def check_network(self, costs: Mapping[str, Amounts]) -> None:
         """Refuses a network whose counted costs are above a limit.
@@ -177,7 +183,7 @@ class CostTerm(nn.Module):
         """
         costs = [self.table.matrix(name).numpy() for name in self.limits]
         rest = [self._base(name) for name in self.limits]
-        return np.stack(costs), np.array([*self.limits.values()]), np.array(rest)
+        return np.stack(costs), np.array([*self.sums.values()]), np.array(rest)
 
     @torch.no_grad()
     def add_constraint_grad(

@@ -17,7 +17,7 @@ from mmdsnas.errors import ConfigError
 from mmdsnas.utils.options import LARGEST
 from mmdsnas.utils.words import shown
 from ..mutables.weight_parts import weight_parts
-from .latency import LatencyMeter
+from .device_latency import latency_meter
 
 
 def _checked_limit(value: Any) -> Any:
@@ -66,8 +66,10 @@ class Cost:
         count (callable, optional): ``count(estimator, module, args, output)`` gives
             what one call of a module adds, with all that is inside it; None: look at
             the modules inside.
-        meter (type, optional): ``meter(input_shape, **options).table(model)`` has
-            ``blocks`` (amount by block and candidate) and ``fixed_part``.
+        meter (callable, optional): ``meter(input_shape, **options).table(model)`` has
+            ``blocks`` (amount by block and candidate) and ``fixed_part``. One with
+            ``whole(model, path)`` also measures the network of a path, which must be
+            within the limit as a whole then; ``known_whole`` has what that gave.
 
     Examples:
         >>> def elements(estimator, module, args, output):
@@ -86,7 +88,7 @@ class Cost:
     digits: int = 3
     scale: float = 1.0
     count: Callable[..., float | None] | None = None
-    meter: type[Any] | None = None
+    meter: Callable[..., Any] | None = None
 
     def shown(self, amount: float) -> str:
         """An amount as it stands in tables, without the unit."""
@@ -128,7 +130,7 @@ COSTS: dict[str, Cost] = {
         Cost(
             *('latency', 'ms', 'latency_ms', 'expected_ms', 'ms'),
             digits=4,
-            meter=LatencyMeter,
+            meter=latency_meter,
         ),
     )
 }

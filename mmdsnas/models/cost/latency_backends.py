@@ -5,20 +5,17 @@ A backend is built of ``device`` and ``threads``. Its ``device`` is what it runs
 kwargs)`` gives what executes a module once, which is on the device and in eval mode.
 """
 
-import io
 import platform
 import re
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
 import torch
 import torch.nn as nn
-from torch import Tensor
 
 from mmdsnas.errors import ConfigError
-from ..mutables import map_tensors, tensors_of
+from .network_files import OfTensors, onnx_file
 
 Call = Callable[[], Any]
 
@@ -41,24 +38,6 @@ class PyTorchBackend:
 
     def prepare(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> Call:
         return partial(module, *args, **kwargs)
-
-
-class OfTensors(nn.Module):
-    """A module as a function of tensors alone, which ONNX files are.
-
-    What is no tensor among its inputs stays as it is.
-    """
-
-    def __init__(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        super().__init__()
-        self.module, self.given = module, (args, kwargs)
-        self.tensors = tuple(tensors_of(self.given))
-
-    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Executes the module, and leaves the tensors of its output."""
-        given = iter(tensors)
-        args, kwargs = map_tensors(lambda _: next(given), self.given)
-        return tuple(tensors_of(self.module(*args, **kwargs)))
 
 
 class OnnxRuntimeBackend:
@@ -98,20 +77,15 @@ class OnnxRuntimeBackend:
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors
-        function, file = OfTensors(module, args, kwargs).eval(), io.BytesIO()
+        function = OfTensors(module, args, kwargs).eval()
         arrays = {
             f'input_{i}': t.detach().numpy() for i, t in enumerate(function.tensors)
         }
         # Whatever an exporter or a runtime cannot do has an error of its own.
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter('ignore')
-                # This exporter takes a tenth of the time that the one of
-                # torch.export takes, and what it exports is as fast.
-                given = dict(input_names=list(arrays), dynamo=False)
-                torch.onnx.export(function, function.tensors, file, **given)
+            file = onnx_file(function, list(arrays))
             session = onnxruntime.InferenceSession(
-                file.getvalue(), options, providers=['CPUExecutionProvider']
+                file, options, providers=['CPUExecutionProvider']
             )
         except Exception as error:
             reason = ' '.join(str(error).split())

@@ -39,8 +39,9 @@ class ResourceEstimator(MMRazorResourceEstimator):
         count (str): Which layers' FLOPs count: ``'all'`` that MMRazor knows,
             ``'conv_linear'`` or ``'conv'`` alone, as the authors count.
             Parameters are counted in all layers.
-        latency (dict, optional): Arguments of ``LatencyMeter`` but the input's
-            shape: the cost table has measured latencies, too. None: it has none.
+        latency (dict, optional): Arguments of ``LatencyMeter``, or with ``command`` of
+            ``DeviceLatencyMeter``, but the input's shape: the cost table has measured
+            latencies, too. None: it has none.
         **kwargs: See MMRazor's ``ResourceEstimator``; other measured costs have an
             option like ``latency``.
 
@@ -164,6 +165,28 @@ class ResourceEstimator(MMRazorResourceEstimator):
         with one_path(blocks_of(model), path):
             counted = self.module_costs(model, ['', *names])
         return {names.get(name, name): costs for name, costs in counted.items()}
+
+    def whole(
+        self, model: nn.Module, path: Mapping[str, str], names: Iterable[str]
+    ) -> Amounts:
+        """Measures costs of the network of a path, candidate by block.
+
+        Of those that are named, it has those whose meter can measure a network.
+        """
+        return {
+            name: self.meters[name].whole(model, path)
+            for name in names
+            if hasattr(self.meters.get(name), 'whole')
+        }
+
+    def known_whole(self, model: nn.Module, path: Mapping[str, str]) -> Amounts:
+        """As :meth:`whole`, of all that was measured before."""
+        found = {
+            name: meter.known_whole(model, path)
+            for name, meter in self.meters.items()
+            if hasattr(meter, 'known_whole')
+        }
+        return {name: amount for name, amount in found.items() if amount is not None}
 
     def _count(self, model: nn.Module) -> Counts:
         """Executes a model in eval mode, and counts what its modules add."""

@@ -146,8 +146,11 @@ class ChooseChildHook(Hook):
             loader = train_loader(runner, 'ChooseChildHook')
             distance = OutputDistance(algorithm, [*islice(loader, self.num_batches)])
             file = Path(self.scores_file or Path(runner.work_dir) / SCORES)
-            scores, contenders = self._contenders(algorithm, distance, file)
-        chosen = finalists(contenders, self.num_finalists)
+            are_confirmed = False
+            while not are_confirmed:
+                scores, contenders = self._contenders(algorithm, distance, file)
+                chosen = finalists(contenders, self.num_finalists)
+                are_confirmed = _confirmed(algorithm, chosen)
         left = (runner.max_epochs - runner.epoch) * len(loader)
         steps = steps_of_first_round(len(chosen), self.trial_part * left)
         trials = Trials(runner, loader, self.num_held_out, steps)
@@ -221,7 +224,21 @@ def _inherit_normalization(algorithm: DSNAS) -> None:
             block.inherit_normalization()
 
 
+def _confirmed(algorithm: DSNAS, contenders: list[Contender]) -> bool:
+    """Whether all are within the limits as a whole; the child's size is as before."""
+    before, are_confirmed = algorithm.child_edge, True
+    for contender in contenders:
+        algorithm.set_input_size(contender.input_size)
+        are_confirmed = algorithm.confirms(contender.path)
+        if not are_confirmed:
+            break
+    if before in (algorithm.input_sizes or [before]):
+        algorithm.set_input_size(before)
+    return are_confirmed
+
+
 def _allows_whole(algorithm: DSNAS) -> bool:
     """Whether the network itself is within the limits, if there are any."""
+    path = algorithm.first_path()
     is_full = algorithm.child_edge == algorithm.edge
-    return is_full and algorithm.cost_term.allows(algorithm.first_path())
+    return is_full and algorithm.cost_term.allows(path) and algorithm.confirms(path)

@@ -64,7 +64,7 @@ class HandMadeChildHook(Hook):
         for size in sizes if self.input_size is None else [self.input_size]:
             algorithm.set_input_size(size)
             path = self._path(algorithm, seed)
-            if algorithm.cost_term.allows(path):
+            if algorithm.cost_term.allows(path) and algorithm.confirms(path):
                 return path
         raise ConfigError(
             f'network of HandMadeChildHook is {self.network}, which is not within '

@@ -111,7 +111,9 @@ class SelectChildHook(Hook):
             return self._score(found)
 
         scores = PathScores(measure, most, runner.logger.info)
-        return self.strategy.select(space, scores)
+        while not algorithm.confirms(path := self.strategy.select(space, scores)):
+            space.start = mutator.derive_child()
+        return path
 
     def _score(self, metrics: Mapping[str, Any]) -> float:
         numbers = {n: v for n, v in metrics.items() if isinstance(v, Number)}

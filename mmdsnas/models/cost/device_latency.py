@@ -1,0 +1,239 @@
+"""Latencies that a command of the user measures where the child will run."""
+
+import statistics
+from functools import partial
+from logging import WARNING
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Literal, Mapping
+
+import torch
+import torch.nn as nn
+from mmengine.logging import print_log
+from pydantic import Field
+
+from mmdsnas.utils.options import (
+    Count,
+    InputShape,
+    Natural,
+    Positive,
+    Text,
+    checked_options,
+)
+from mmdsnas.utils.progress import progress
+from mmdsnas.utils.ranks import on_rank_0
+from ..mutables import blocks_of
+from .additive import by_differences, prediction_errors, replaced_paths
+from .device_command import Command, Pattern, run_command
+from .latency import LatencyMeter
+from .measured_file import MeasuredFile, MeasuredTable
+from .network_files import NetworkFiles, digest_of
+from .search_space import digest, random_paths
+
+# Networks that are measured before the reference is once more.
+BETWEEN = 10
+# Part by which the reference may vary before that is told.
+STEADY = 0.1
+# Measurements of a child, all of which must be within the limit.
+CONFIRMED = 3
+# Random paths that are held out.
+SEED = 0
+
+
+class DeviceLatencyMeter:
+    """Has a command measure whole networks, and takes candidates for their differences.
+
+    The command gets the file of a network, of which the weights have no meaning, and
+    prints milliseconds. Networks have the first candidate of every block but one: what
+    a candidate takes is the difference from the reference, which has all of them, so
+    that whatever the device fuses or overlaps counts. The reference is measured again
+    and again between the others; its median counts.
+
+    What was measured is kept in the file at once, by the hash of the network's file: an
+    interrupted measurement goes on, and no network is measured twice.
+
+    Args:
+        input_shape (tuple): Shape of one input, with batch size 1.
+        command (str): Words as a shell takes them, with ``{model}`` for the file. It
+            is started without a shell, where the search was.
+        pattern (str, optional): Regular expression whose group is the number among what
+            the command prints; the last number of all by default.
+        timeout (float): Seconds that a command may take.
+        format (str): Of the file: ``'onnx'`` or ``'pt2'``.
+        batch_size (int): Latencies are those of a batch of so many inputs.
+        repeats (int): How often a network is measured; the median counts.
+        held_out (int): Random paths that are measured to tell how well sums predict.
+        file (str | Path, optional): Keeps what was measured.
+
+    Raises:
+        ConfigError: An option is out of range.
+    """
+
+    @checked_options
+    def __init__(
+        self,
+        input_shape: InputShape,
+        command: Command,
+        pattern: Pattern | None = None,
+        timeout: Positive = 600.0,
+        format: Literal['onnx', 'pt2'] = 'onnx',
+        batch_size: Annotated[int, Field(ge=1, le=1024)] = 1,
+        repeats: Count = 1,
+        held_out: Natural = 10,
+        file: Text | Path | None = None,
+    ) -> None:
+        self.input_shape = (batch_size, *input_shape[1:])
+        self.command, self.pattern, self.timeout = command, pattern, timeout
+        self.format, self.repeats, self.held_out = format, repeats, held_out
+        self.kept = MeasuredFile(file, _key(command, pattern))
+
+    def setting(self, model: nn.Module) -> dict[str, Any]:
+        """What the latencies of a supernet depend on, as plain values."""
+        return dict(
+            command=self.command,
+            pattern=self.pattern,
+            format=self.format,
+            input_shape=list(self.input_shape),
+            repeats=self.repeats,
+            search_space=digest(model),
+            torch=torch.__version__,
+        )
+
+    def table(self, model: nn.Module) -> MeasuredTable:
+        """The latencies of a supernet, see :meth:`table_and_networks`."""
+        return self.table_and_networks(model, {})[0]
+
+    def table_and_networks(
+        self, model: nn.Module, networks: Mapping[Any, nn.Module]
+    ) -> tuple[MeasuredTable, dict[Any, float]]:
+        """The latencies of a supernet, and of networks without alternatives, by key.
+
+        The main process measures; all get the same.
+
+        Raises:
+            UserError: The command fails, the file cannot be used, or a network not be
+                exported.
+        """
+        measure = partial(self._table_and_networks, model, networks)
+        return on_rank_0(measure, 'measure latencies')
+
+    def whole(self, model: nn.Module, path: Mapping[str, str]) -> float:
+        """The latency of the network of a path, candidate by block, in ms.
+
+        It is measured several times; the largest counts.
+
+        Raises:
+            UserError: See :meth:`table_and_networks`.
+        """
+
+        def measure() -> float:
+            file = NetworkFiles(model, self.input_shape, self.format).of(path)
+            return max(self._measure(file, CONFIRMED))
+
+        return on_rank_0(measure, 'measure the latency of the child')
+
+    def known_whole(self, model: nn.Module, path: Mapping[str, str]) -> float | None:
+        """As :meth:`whole`, of what was measured before; None if it was not."""
+        if not self.kept.read().measured:
+            return None
+        file = NetworkFiles(model, self.input_shape, self.format).of(path)
+        found = self.kept.of(digest_of(file))
+        return max(found[:CONFIRMED]) if len(found) >= CONFIRMED else None
+
+    def _table_and_networks(self, model, networks):
+        self.kept.check_writable()
+        setting = self.setting(model)
+        table = self.kept.table(setting)
+        if table is None:
+            table = self._measured_table(model, setting)
+            self.kept.add_table(table)
+        else:
+            print_log(f'Latencies are those in {self.kept.path}.', 'current')
+        times = {}
+        for key, network in progress(networks.items(), 'Measuring networks'):
+            file = NetworkFiles(network, self.input_shape, self.format).of({})
+            times[key] = statistics.median(self._measure(file, self.repeats))
+        return table, times
+
+    def _measured_table(self, model: nn.Module, setting: dict[str, Any]):
+        choices = {n: list(b.choices) for n, b in blocks_of(model).items()}
+        held_out = random_paths(choices, self.held_out, SEED)
+        paths = [*replaced_paths(choices), *held_out]
+        files = NetworkFiles(model, self.input_shape, self.format)
+        reference, times, seen = files.of(paths[0]), [], set()
+        for k, path in enumerate(progress(paths, 'Measuring on the device')):
+            # What was measured by an earlier run takes a moment.
+            if k % BETWEEN == 0:
+                again = k // BETWEEN + 1
+                self._measure(reference, max(self.repeats, again))
+            file = files.of(path)
+            times.append(statistics.median(self._measure(file, self.repeats)))
+            seen.add(digest_of(file))
+        of_reference = self.kept.of(digest_of(reference))
+        times[0] = statistics.median(of_reference)
+        self._warn(of_reference, times, len(seen))
+        blocks, rest = by_differences(choices, times[: -self.held_out or None])
+        table = MeasuredTable(
+            setting=setting, blocks=blocks, fixed_part=rest, held_out=[]
+        )
+        if held_out:
+            measured = times[-self.held_out :]
+            predicted = [
+                rest + sum(blocks[b][c] for b, c in path.items()) for path in held_out
+            ]
+            table.held_out = list(zip(measured, predicted))
+            _tell(measured, predicted)
+        return table
+
+    def _measure(self, file: bytes, number: int) -> list[float]:
+        """So many measurements of a file, those that are kept and the others."""
+        name = digest_of(file)
+        found = self.kept.of(name)
+        if len(found) < number:
+            with TemporaryDirectory(prefix='mmdsnas-') as folder:
+                path = Path(folder, f'{name}.{self.format}')
+                path.write_bytes(file)
+                while len(found) < number:
+                    given = self.command, path, self.timeout, self.pattern
+                    found = self.kept.add(name, run_command(*given))
+        return found[:number]
+
+    def _warn(self, reference: list[float], times: list[float], files: int) -> None:
+        spread = max(reference) / min(reference) - 1
+        if spread > STEADY:
+            told = (
+                f'the reference took {min(reference):.4g} to {max(reference):.4g} ms, '
+                'measured again and again: candidates that differ by less cannot be '
+                'told apart; measure while the device does nothing else, or let the '
+                'command measure for longer.'
+            )
+            print_log(told, 'current', WARNING)
+        if files > 1 and len(set(times)) == 1:
+            told = (
+                f'the command printed {times[0]:g} for each of {files} networks: does '
+                'it measure the file that it is given?'
+            )
+            print_log(told, 'current', WARNING)
+
+
+def _key(command: str, pattern: str | None) -> str:
+    return command if pattern is None else f'{command} | {pattern}'
+
+
+def _tell(measured: list[float], predicted: list[float]) -> None:
+    found = prediction_errors(measured, predicted)
+    tau = '' if found.tau is None else f", Kendall's tau {found.tau:.2f}"
+    print_log(
+        f'{len(measured)} random networks, measured whole and not used for the table: '
+        f'sums predict them with a median error of {found.median:.1f} %, at most '
+        f'{found.largest:.1f} %{tau}.',
+        'current',
+    )
+
+
+def latency_meter(
+    input_shape: InputShape, **options: Any
+) -> LatencyMeter | DeviceLatencyMeter:
+    """What measures latencies: a command, where one is given, or a backend here."""
+    kind = DeviceLatencyMeter if options.get('command') is not None else LatencyMeter
+    return kind(input_shape, **options)

@@ -1,0 +1,43 @@
+"""Limits on sums of measurements, which networks that are measured whole must keep."""
+
+import math
+from typing import Mapping
+
+from mmengine.logging import print_log
+
+from .cost_term import CostTerm
+from .costs import Amounts, in_words
+
+
+def tighten(term: CostTerm, path: Mapping[str, str], measured: Amounts) -> bool:
+    """Lowers the limits on sums that a path is within, but not its network.
+
+    A limit is lowered by the ratio of measurement and sum, so that it leaves out the
+    path, and others that are beyond it by as much.
+
+    Args:
+        term (CostTerm): The limits.
+        path (Mapping[str, str]): Candidate by group.
+        measured (dict[str, float]): Costs of its network as a whole.
+
+    Returns:
+        bool: Whether the network exceeds a limit.
+    """
+    own = term.count_fixed_part
+    sums, exceeded = term.table.cost(path, own), False
+    for name, whole in measured.items():
+        limit = term.limits[name]
+        amount = whole if own else whole - term.table.fixed_part[name]
+        told = (
+            f'The network takes {in_words({name: amount}, own)} as a whole, '
+            f'{sums[name]:.6g} by the sum of its candidates; the limit is {limit:.6g}'
+        )
+        if amount <= limit:
+            print_log(f'{told}.', 'current')
+            continue
+        exceeded = True
+        # Rounding must not leave the path within.
+        below = math.nextafter(sums[name], -math.inf)
+        term.sums[name] = min(limit * sums[name] / amount, below)
+        print_log(f'{told}: a sum must be at most {term.sums[name]:.6g}.', 'current')
+    return exceeded
