@@ -39,7 +39,7 @@ PRETRAINED := $(VENV)/.mmdsnas-pretrained
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search check-data test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images fronts quality-report macro macro-report starting rewards steps bench bench-report lint wheel clean
+.PHONY: help search check-data test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images fronts device quality-report macro macro-report starting rewards steps bench bench-report lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -108,6 +108,9 @@ fronts: check-data $(TESTS) $(PRETRAINED) ## Children of several limits beside s
 
 starting: $(TESTS) ## Run the search of digits, or BENCH_ARGS='--set folder --data DIR', beside networks made by hand (1 core hour)
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.starting $(BENCH_ARGS)
+
+device: $(TESTS) ## Latencies by a command, predicted and measured, and limits on them (15 core minutes)
+	PYTHON="$(abspath $(VENV_PYTHON))" OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m benchmarks.device $(BENCH_ARGS)
 
 quality-report: $(TESTS) ## Tables and pictures of truth and quality
 	$(VENV_PYTHON) -W ignore -m benchmarks.quality.report

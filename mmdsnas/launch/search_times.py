@@ -50,13 +50,22 @@ class Times:
     def epochs(self, seconds: float, num_images: float) -> tuple[int, list[int]]:
         """Epochs for tuning, and all of each child, that some time is enough for.
 
-        What tuning and scores leave is parted equally among the children.
+        What tuning and scores leave is parted equally among the children. What whole
+        epochs leave of that goes to the most expensive ones, whose parts are the
+        farthest from whole numbers.
         """
         tuned = TUNED * seconds / (num_images * self.whole)
         tuned = int(min(max(tuned, 1), MOST_TUNED))
         left = seconds * (1 - BESIDES) - FORWARD * self.step * self.scored
-        left = (left / num_images - tuned * self.whole) / len(self.parts)
-        return tuned, [tuned + max(int(left / own), 1) for own in self._tried()]
+        left = left / num_images - tuned * self.whole
+        tried = self._tried()
+        alone = [max(int(left / len(tried) / own), 1) for own in tried]
+        left -= sum(n * own for n, own in zip(alone, tried))
+        for k in sorted(range(len(tried)), key=lambda k: -tried[k]):
+            if tried[k] <= left:
+                alone[k] += 1
+                left -= tried[k]
+        return tuned, [tuned + n for n in alone]
 
     def seconds(self, tuned: int, epochs: Sequence[int], num_images: float) -> float:
         """Of so many epochs, all of each child, and of all that lies between them."""

@@ -61,6 +61,21 @@ def test_how_many_epochs():
     tried = replace(smaller, trials=[0.25])
     assert tried.epochs(100, 1000) == (4, [4 + int(90.67 / 0.55 / 1.25)])
     assert tried.seconds(1, [3], 1000) == pytest.approx((1 + 2.5 * 0.55 + 1 / 3) / 0.95)
+    # Several children have equal parts; what whole epochs leave goes to the costliest.
+    several = Times(1.0, 0, 0, parts=[0.25, 1.0, 0.5], scored=0, trials=[0] * 3)
+    assert several.children == pytest.approx([0.325, 1.0, 0.55])
+    for left, alone in (
+        # By hand: of 4 each 12, 4 and 7 epochs, 11.75 in all, and 0.25 left.
+        (12.0, [12, 4, 7]),
+        # Of 4.97: 15, 4 and 9, 13.825, and 1.075 left.
+        (14.9, [15, 5, 9]),
+        # Of 4.7: 14, 4 and 8, 12.95, and 1.15 left.
+        (14.1, [14, 5, 8]),
+        # Of 4.5: 13, 4 and 8, 12.625, and 0.875 left.
+        (13.5, [14, 4, 9]),
+    ):
+        seconds = (2 + left) / 0.95
+        assert several.epochs(seconds, 1) == (2, [2 + n for n in alone]), left
     # One process loads more slowly than the network learns.
     assert Times(1e-3, 4e-3, 1, [1.0], 0, [0]).whole == 4e-3
 

@@ -1,0 +1,123 @@
+"""Runs whose child must be within a limit that a command measures, as a whole."""
+
+import csv
+import json
+import shlex
+import sys
+
+import pytest
+
+from mmdsnas import load_child
+from mmdsnas.errors import MeasurementError
+from mmdsnas.models.cost.network_files import NetworkFiles
+from tests import small_choice
+from tests.small_choice import SIZE, SIZES, config_of
+from tests.small_search import run
+from tests.toy_run import same
+
+# What two larger blocks take together, beyond the sum of both.
+SCRIPT = """\
+import os, sys
+with open(sys.argv[0] + '.calls', 'a') as file:
+    file.write('x')
+number = os.path.getsize(sys.argv[0] + '.calls')
+if number in {fails}:
+    sys.exit('the device has gone')
+size = os.path.getsize(sys.argv[1]) / 1000
+print(size * (1.2 if size > {large} else 1))
+"""
+
+
+def sizes():
+    """Of the files of all paths, by their candidates."""
+    algorithm = small_choice.algorithm_of(input_sizes=SIZES)
+    files = NetworkFiles(algorithm.architecture, (1, 3, SIZE, SIZE), 'onnx')
+    names = list(algorithm.cost_table.blocks)
+    kinds = ('full', 'small', 'skip')
+    paths = [(a, b) for a in kinds for b in kinds]
+    return {path: len(files.of(dict(zip(names, path)))) / 1000 for path in paths}
+
+
+SIZE_OF = sizes()
+# Above it are 'full' beside 'small' and beside itself.
+LARGE = SIZE_OF['full', 'skip'] + 0.2
+
+
+def whole(path):
+    size = SIZE_OF[tuple(path)]
+    return size * (1.2 if size > LARGE else 1)
+
+
+def config(folder, limit, fails=(), **options):
+    folder.mkdir(exist_ok=True)
+    script = folder / 'bench.py'
+    script.write_text(SCRIPT.format(fails=list(fails), large=LARGE))
+    latency = dict(
+        command=shlex.join([sys.executable, str(script), '{model}']),
+        held_out=0,
+        file=str(folder / 'latency.json'),
+    )
+    return config_of(
+        folder / 'work',
+        model__cost=dict(limit=dict(latency=limit)),
+        model__resource_estimator=dict(input_shape=(1, 3, SIZE, SIZE), latency=latency),
+        **options,
+    )
+
+
+def calls(folder):
+    file = folder / 'bench.py.calls'
+    return file.stat().st_size if file.exists() else 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('finalists', [1, 3])
+def test_all_that_compete_are_within_the_limit_as_a_whole(tmp_path, finalists):
+    limit = SIZE_OF['full', 'small'] + 0.01
+    assert whole(['full', 'small']) > limit > whole(['full', 'skip'])
+    hook = dict(num_finalists=finalists)
+    algorithm = run(config(tmp_path, limit, hook=hook)).model
+    child = [*algorithm.mutator.fixed.values()]
+    assert whole(child) <= limit and not algorithm.mutator.free
+    with open(tmp_path / 'work' / 'choice.csv', newline='') as file:
+        trained = [r['path'].split() for r in csv.DictReader(file) if r['losses']]
+    assert all(whole(path) <= limit for path in trained)
+    assert bool(trained) == (finalists > 1)
+    # Limits on sums are those of the size that was too slow alone.
+    assert min(algorithm.cost_term.sums.values()) <= limit
+    meta = load_child(tmp_path / 'work' / 'subnet.pth')
+    assert meta is not None
+
+
+@pytest.mark.slow
+def test_a_device_that_goes_when_the_child_is_measured(tmp_path):
+    """The run ends with a sentence; it goes on to the child that it would have had."""
+    limit = SIZE_OF['full', 'small'] + 0.01
+    wanted = run(config(tmp_path / 'one', limit)).model
+    folder, number = tmp_path / 'other', 0
+    for _ in range(4):
+        fails = [calls(folder) + 7] if number else [6]
+        number += 1
+        try:
+            resume = (folder / 'work' / 'last_checkpoint').exists()
+            found = run(config(folder, limit, fails, resume=resume)).model
+            break
+        except MeasurementError as error:
+            assert 'the device has gone' in str(error)
+    assert number > 1 and same(found.state_dict(), wanted.state_dict())
+    assert calls(folder) == calls(tmp_path / 'one') + number - 1
+    file = json.loads((folder / 'latency.json').read_text())
+    assert len(file['tables']) == 1
+
+
+@pytest.mark.slow
+def test_another_limit_of_the_same_run_measures_only_its_own_child(tmp_path):
+    limit = SIZE_OF['full', 'small'] + 0.01
+    run(config(tmp_path, limit))
+    before = calls(tmp_path)
+    algorithm = run(
+        config(tmp_path, 2 * SIZE_OF['full', 'full'], train_cfg__max_epochs=2)
+    ).model
+    # The network itself, which is the reference.
+    assert set(algorithm.mutator.fixed.values()) == {'full'}
+    assert calls(tmp_path) - before <= 2
