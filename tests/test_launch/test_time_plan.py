@@ -71,8 +71,8 @@ def test_how_many_epochs():
         (14.9, [15, 5, 9]),
         # Of 4.7: 14, 4 and 8, 12.95, and 1.15 left.
         (14.1, [14, 5, 8]),
-        # Of 4.5: 13, 4 and 8, 12.625, and 0.875 left.
-        (13.5, [14, 4, 9]),
+        # Of 4.53: 13, 4 and 8, 12.625, and 0.975 left.
+        (13.6, [14, 4, 9]),
     ):
         seconds = (2 + left) / 0.95
         assert several.epochs(seconds, 1) == (2, [2 + n for n in alone]), left
