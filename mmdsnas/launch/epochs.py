@@ -1,11 +1,12 @@
 """What depends on how many epochs a run has, and of which child they are."""
 
 import math
-from typing import Any
+import re
+from typing import Any, Mapping
 
 from mmengine.config import Config
 
-from mmdsnas.models.cost import COSTS, given_limits
+from mmdsnas.models.cost import COSTS, given_limits, split_limits
 from mmdsnas.utils.config_values import type_name
 from .run_options import schedules_of_weights
 
@@ -30,12 +31,40 @@ def set_epochs(config: Config, epochs: int, tuned: int | None) -> None:
         if type_name(scheduler) == 'CosineAnnealingLR':
             scheduler.end = epochs
             scheduler.T_max = epochs - scheduler.get('begin', 0)
-        elif type_name(scheduler) == 'CosineRestartLR' and tuned:
-            scheduler.end = epochs
-            # A network that is trained alone has one.
-            periods = [tuned, epochs - tuned]
-            scheduler.periods = periods[: len(scheduler.periods)]
-            scheduler.periods[-1] += epochs - sum(scheduler.periods)
+    if tuned:
+        set_restarts(config, epochs, tuned)
+
+
+def set_restarts(config: Config, epochs: int, tuned: int) -> None:
+    """Sets where learning rates begin anew: where a smaller child is trained.
+
+    Args:
+        config (Config): Of a search in a pretrained network, or of such a network that
+            is trained alone.
+        epochs (int): In all.
+        tuned (int): Of them for the network as it is.
+    """
+    periods = [epochs] if _keeps_network(config) else [tuned, epochs - tuned]
+    for scheduler in schedules_of_weights(config):
+        if type_name(scheduler) == 'CosineRestartLR':
+            weights = [1] * len(periods)
+            scheduler.update(periods=periods, restart_weights=weights, end=epochs)
+
+
+def _keeps_network(config: Config) -> bool:
+    """Whether the network itself is the child, as far as limits in percent tell."""
+    hooks = map(type_name, config.get('custom_hooks') or ())
+    if 'ChooseChildHook' not in hooks:
+        # It is trained alone.
+        return True
+    _, limits = split_limits(config.model.get('cost') or {})
+    given = map(given_limits, limits)
+    return any(not own or own.keys() == {'flops'} and _is_all(own) for own in given)
+
+
+def _is_all(limit: Mapping[str, Any]) -> bool:
+    part = re.fullmatch(r'(\d+(?:\.\d+)?) ?%', str(limit['flops']))
+    return part is not None and float(part[1]) >= 100
 
 
 def limit_name(limit: Any) -> str:

@@ -35,7 +35,7 @@ from mmdsnas.visualization.csv_files import (
 from mmdsnas.visualization.predictions import FrontRow
 from mmdsnas.visualization.report import FILE as REPORT
 from mmdsnas.visualization.tables import front_table
-from .epochs import limit_name, set_epochs
+from .epochs import limit_name, set_epochs, set_restarts
 from .own_instances import own_instances
 from .plain_config import plain_config
 
@@ -120,8 +120,12 @@ def child_search(config: Config, limit: Any, epochs: int | None = None) -> Confi
         made.own_images.update(
             minutes=None, planned=None, children=None, compare=False, fitted=True
         )
+    tuned = made.model.pretrain_epochs
     if epochs not in (None, made.train_cfg.max_epochs):
-        set_epochs(made, epochs, made.model.pretrain_epochs)
+        set_epochs(made, epochs, tuned)
+    elif made.get('own_images') and tuned:
+        # That of the search goes on where the network itself is its child.
+        set_restarts(made, made.train_cfg.max_epochs, tuned)
     return made
 
 

@@ -23,31 +23,32 @@ from mmdsnas.utils.options import (
 from mmdsnas.utils.progress import progress
 from mmdsnas.utils.ranks import on_rank_0
 from ..mutables import blocks_of
-from .additive import by_differences, prediction_errors, replaced_paths
+from .additive import chosen_paths, fit_sum, num_effects, prediction_errors
 from .device_command import Command, Pattern, run_command
 from .latency import LatencyMeter
 from .measured_file import MeasuredFile, MeasuredTable
 from .network_files import NetworkFiles, digest_of
 from .search_space import digest, random_paths
 
-# Networks that are measured before the reference is once more.
-BETWEEN = 10
-# Part by which the reference may vary before that is told.
-STEADY = 0.1
+# By default, networks that are measured for each number of a table.
+PER_EFFECT = 2
+# Networks that are measured before the first one is once more; the part by which that
+# may vary before it is told.
+BETWEEN, STEADY = 20, 0.1
 # Measurements of a child, all of which must be within the limit.
 CONFIRMED = 3
-# Random paths that are held out.
+# Of the random paths that are held out.
 SEED = 0
 
 
 class DeviceLatencyMeter:
-    """Has a command measure whole networks, and takes candidates for their differences.
+    """Has a command measure whole networks, and takes candidates for parts of a sum.
 
     The command gets the file of a network, of which the weights have no meaning, and
-    prints milliseconds. Networks have the first candidate of every block but one: what
-    a candidate takes is the difference from the reference, which has all of them, so
-    that whatever the device fuses or overlaps counts. The reference is measured again
-    and again between the others; its median counts.
+    prints milliseconds. In each network all blocks are others, so that whatever a
+    device fuses or overlaps counts; what candidates take is the sum that is the nearest
+    to all networks, see :func:`~mmdsnas.models.cost.additive.fit_sum`. The first one is
+    measured again and again, which tells whether the device is steady.
 
     What was measured is kept in the file at once, by the hash of the network's file: an
     interrupted measurement goes on, and no network is measured twice.
@@ -61,7 +62,9 @@ class DeviceLatencyMeter:
         timeout (float): Seconds that a command may take.
         format (str): Of the file: ``'onnx'`` or ``'pt2'``.
         batch_size (int): Latencies are those of a batch of so many inputs.
-        repeats (int): How often a network is measured; the median counts.
+        networks (int, optional): How many are measured; twice as many as there are
+            effects of candidates by default.
+        repeats (int): How often each is measured; the median counts.
         held_out (int): Random paths that are measured to tell how well sums predict.
         file (str | Path, optional): Keeps what was measured.
 
@@ -78,13 +81,15 @@ class DeviceLatencyMeter:
         timeout: Positive = 600.0,
         format: Literal['onnx', 'pt2'] = 'onnx',
         batch_size: Annotated[int, Field(ge=1, le=1024)] = 1,
+        networks: Count | None = None,
         repeats: Count = 1,
         held_out: Natural = 10,
         file: Text | Path | None = None,
     ) -> None:
         self.input_shape = (batch_size, *input_shape[1:])
         self.command, self.pattern, self.timeout = command, pattern, timeout
-        self.format, self.repeats, self.held_out = format, repeats, held_out
+        self.format, self.networks = format, networks
+        self.repeats, self.held_out = repeats, held_out
         self.kept = MeasuredFile(file, _key(command, pattern))
 
     def setting(self, model: nn.Module) -> dict[str, Any]:
@@ -94,6 +99,7 @@ class DeviceLatencyMeter:
             pattern=self.pattern,
             format=self.format,
             input_shape=list(self.input_shape),
+            networks=self.networks,
             repeats=self.repeats,
             search_space=digest(model),
             torch=torch.__version__,
@@ -155,35 +161,36 @@ class DeviceLatencyMeter:
             times[key] = statistics.median(self._measure(file, self.repeats))
         return table, times
 
-    def _measured_table(self, model: nn.Module, setting: dict[str, Any]):
+    def _measured_table(
+        self, model: nn.Module, setting: dict[str, Any]
+    ) -> MeasuredTable:
         choices = {n: list(b.choices) for n, b in blocks_of(model).items()}
+        number = self.networks or PER_EFFECT * num_effects(choices)
+        paths = chosen_paths(choices, number)
         held_out = random_paths(choices, self.held_out, SEED)
-        paths = [*replaced_paths(choices), *held_out]
         files = NetworkFiles(model, self.input_shape, self.format)
-        reference, times, seen = files.of(paths[0]), [], set()
-        for k, path in enumerate(progress(paths, 'Measuring on the device')):
-            # What was measured by an earlier run takes a moment.
+        first, times = files.of(paths[0]), []
+        tried = [*paths, *held_out]
+        for k, path in enumerate(progress(tried, 'Measuring on the device')):
+            # What an earlier run measured takes a moment.
             if k % BETWEEN == 0:
-                again = k // BETWEEN + 1
-                self._measure(reference, max(self.repeats, again))
-            file = files.of(path)
-            times.append(statistics.median(self._measure(file, self.repeats)))
-            seen.add(digest_of(file))
-        of_reference = self.kept.of(digest_of(reference))
-        times[0] = statistics.median(of_reference)
-        self._warn(of_reference, times, len(seen))
-        blocks, rest = by_differences(choices, times[: -self.held_out or None])
-        table = MeasuredTable(
-            setting=setting, blocks=blocks, fixed_part=rest, held_out=[]
-        )
-        if held_out:
-            measured = times[-self.held_out :]
-            predicted = [
-                rest + sum(blocks[b][c] for b, c in path.items()) for path in held_out
-            ]
-            table.held_out = list(zip(measured, predicted))
+                self._measure(first, max(self.repeats, k // BETWEEN + 1))
+            found = self._measure(files.of(path), self.repeats)
+            times.append(statistics.median(found))
+        _warn(self.kept.of(digest_of(first)), times)
+        blocks, rest = fit_sum(choices, paths, times[: len(paths)])
+        predicted = [
+            rest + sum(blocks[b][c] for b, c in path.items()) for path in held_out
+        ]
+        measured = times[len(paths) :]
+        if measured:
             _tell(measured, predicted)
-        return table
+        return MeasuredTable(
+            setting=setting,
+            blocks=blocks,
+            fixed_part=rest,
+            held_out=list(zip(measured, predicted)),
+        )
 
     def _measure(self, file: bytes, number: int) -> list[float]:
         """So many measurements of a file, those that are kept and the others."""
@@ -198,22 +205,23 @@ class DeviceLatencyMeter:
                     found = self.kept.add(name, run_command(*given))
         return found[:number]
 
-    def _warn(self, reference: list[float], times: list[float], files: int) -> None:
-        spread = max(reference) / min(reference) - 1
-        if spread > STEADY:
-            told = (
-                f'the reference took {min(reference):.4g} to {max(reference):.4g} ms, '
-                'measured again and again: candidates that differ by less cannot be '
-                'told apart; measure while the device does nothing else, or let the '
-                'command measure for longer.'
-            )
-            print_log(told, 'current', WARNING)
-        if files > 1 and len(set(times)) == 1:
-            told = (
-                f'the command printed {times[0]:g} for each of {files} networks: does '
-                'it measure the file that it is given?'
-            )
-            print_log(told, 'current', WARNING)
+
+def _warn(first: list[float], times: list[float]) -> None:
+    spread = max(first) / min(first) - 1
+    if spread > STEADY:
+        told = (
+            f'the same network took {min(first):.4g} to {max(first):.4g} ms, measured '
+            'again and again: candidates that differ by little cannot be told apart; '
+            'measure while the device does nothing else, or let the command measure '
+            'for longer.'
+        )
+        print_log(told, 'current', WARNING)
+    if len(times) > 2 and len(set(times)) == 1:
+        told = (
+            f'the command printed {times[0]:g} for all of {len(times)} networks: does '
+            'it measure the file that it is given?'
+        )
+        print_log(told, 'current', WARNING)
 
 
 def _key(command: str, pattern: str | None) -> str:

@@ -166,26 +166,24 @@ class ResourceEstimator(MMRazorResourceEstimator):
             counted = self.module_costs(model, ['', *names])
         return {names.get(name, name): costs for name, costs in counted.items()}
 
+    def measured_whole(self, names: Iterable[str]) -> list[str]:
+        """Of some costs those whose meter can measure the network of a path."""
+        return [name for name in names if hasattr(self.meters.get(name), 'whole')]
+
     def whole(
         self, model: nn.Module, path: Mapping[str, str], names: Iterable[str]
     ) -> Amounts:
-        """Measures costs of the network of a path, candidate by block.
+        """Measures the network of a path, candidate by block, as far as meters can.
 
-        Of those that are named, it has those whose meter can measure a network.
+        See :meth:`measured_whole` for the costs that are named.
         """
-        return {
-            name: self.meters[name].whole(model, path)
-            for name in names
-            if hasattr(self.meters.get(name), 'whole')
-        }
+        names = self.measured_whole(names)
+        return {name: self.meters[name].whole(model, path) for name in names}
 
     def known_whole(self, model: nn.Module, path: Mapping[str, str]) -> Amounts:
         """As :meth:`whole`, of all that was measured before."""
-        found = {
-            name: meter.known_whole(model, path)
-            for name, meter in self.meters.items()
-            if hasattr(meter, 'known_whole')
-        }
+        names = self.measured_whole(self.meters)
+        found = {name: self.meters[name].known_whole(model, path) for name in names}
         return {name: amount for name, amount in found.items() if amount is not None}
 
     def _count(self, model: nn.Module) -> Counts:

@@ -96,6 +96,8 @@ class CompareChildHook(Hook):
         mutator = algorithm.mutator
         if algorithm.stage_of(runner.epoch) is Stage.FINETUNE and mutator.free:
             child, told = self.choose(algorithm)
+            while not algorithm.confirms(child):
+                child, told = self.choose(algorithm)
             runner.logger.info(told)
             mutator.fix({g: c for g, c in child.items() if g in mutator.free})
 

@@ -56,6 +56,14 @@ class SearchStageHook(Hook):
                 'model.distillation must have a ChooseChildHook, which sets the labels '
                 'that the child learns from, but the config has none.'
             )
+        threshold = algorithm.mutator.fix_threshold
+        whole = algorithm.resource_estimator.measured_whole(algorithm.cost_term.limits)
+        if threshold is not None and whole:
+            raise ConfigError(
+                'model.mutator.fix_threshold must be None for a limit on '
+                f'{" and ".join(whole)} that the child is measured for as a whole, '
+                f'since what is fixed early cannot be chosen again, but is {threshold}.'
+            )
         # After a resume a validation may come before the first iteration.
         algorithm.begin(iteration=max(runner.iter - 1, 0), seed=common_seed(runner))
         last = runner.epoch - 1
