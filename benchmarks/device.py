@@ -6,6 +6,7 @@ measured; searches with ten limits each end, and their children are measured ane
 interrupted command goes on; the tables come into the documentation.
 """
 
+import statistics
 from pathlib import Path
 from typing import Any, Mapping
 
@@ -17,8 +18,10 @@ import mmdsnas
 from mmdsnas.launch.building import build_model
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
-from mmdsnas.models.cost import prediction_errors
+from mmdsnas.models.cost import prediction_errors, random_paths
+from mmdsnas.models.cost.additive import num_effects
 from mmdsnas.models.cost.device_command import run_command
+from mmdsnas.models.cost.device_latency import PER_EFFECT, SEED
 from mmdsnas.models.cost.network_files import NetworkFiles
 from mmdsnas.registry import MODELS
 from .jobs import parser, run_jobs
@@ -31,6 +34,7 @@ SPACES = 'digits', 'pretrained'
 DIGITS = 'dsnas_supernet_1xb64_digits'
 LITE = 'configs/dsnas/_base_/models/efficientnet_lite0_elastic.py'
 PATHS, LIMITS = 20, 10
+KINDS = dict(paths='the table', single='one block at a time, twice')
 # Short: what the distribution is does not matter to the limit.
 SEARCH = {
     'train_cfg.max_epochs': 6,
@@ -46,6 +50,7 @@ def main() -> None:
     arguments = parser(__doc__, 'device').parse_args()
     folder = arguments.folder.resolve()
     jobs = {f'paths-{name}': (predict, (name, str(folder))) for name in SPACES}
+    jobs |= {f'single-{name}': (replace, (name, str(folder))) for name in SPACES}
     found = run_jobs(jobs, folder, 1)
     jobs = {f'search-{k}': (search, (k, str(folder))) for k in range(LIMITS)}
     found |= run_jobs(jobs, folder, 1)
@@ -79,8 +84,40 @@ def predict(space: str, folder: str) -> dict[str, Any]:
     """
     model = _model(space, folder)
     kept = model.resource_estimator.meters['latency'].kept.read()
-    candidates = sum(len(row) - 1 for row in model.cost_table.blocks.values())
-    return dict(paths=kept.tables[-1].held_out, networks=candidates + 1)
+    networks = PER_EFFECT * num_effects(_choices(model))
+    return dict(paths=kept.tables[-1].held_out, networks=networks)
+
+
+def replace(space: str, folder: str) -> dict[str, Any]:
+    """Predicts the same paths by networks in which one block is another.
+
+    What a candidate takes is the difference from the network of first candidates. Each
+    is measured twice, so that there are as many measurements.
+    """
+    model = _model(space, folder)
+    meter, choices = model.resource_estimator.meters['latency'], _choices(model)
+    files = NetworkFiles(model.architecture, meter.input_shape, 'onnx')
+
+    def measured(path: dict[str, str], number: int) -> float:
+        return statistics.median(meter._measure(files.of(path), number))
+
+    first = {block: own[0] for block, own in choices.items()}
+    base = measured(first, PER_EFFECT)
+    effects = {
+        (block, c): measured({**first, block: c}, PER_EFFECT) - base
+        for block, own in choices.items()
+        for c in own[1:]
+    }
+    held_out = random_paths(choices, PATHS, SEED)
+    paths = [
+        (measured(path, 1), base + sum(effects.get(item, 0.0) for item in path.items()))
+        for path in held_out
+    ]
+    return dict(paths=paths, networks=1 + len(effects))
+
+
+def _choices(model: DSNAS) -> dict[str, list[str]]:
+    return {block: list(row) for block, row in model.cost_table.blocks.items()}
 
 
 def search(number: int, folder: str) -> dict[str, Any]:
@@ -121,21 +158,19 @@ def tables(found: Mapping[str, Any]) -> dict[str, str]:
     """Tables of the page, by the names of their places."""
     rows = []
     for space in SPACES:
-        of = found[f'paths-{space}']
-        measured, predicted = zip(*of['paths'])
-        errors = prediction_errors(measured, predicted)
-        rows.append(
-            [
-                space,
-                of['networks'],
-                f'{min(measured):.3f} to {max(measured):.3f} ms',
-                f'{errors.median:.1f} %',
-                f'{errors.mean:.1f} %',
-                f'{errors.largest:.1f} %',
-                f'{errors.tau:.2f}',
-            ]
-        )
-    head = ['space', 'networks measured', f'{len(measured)} random paths take']
+        for kind, words in KINDS.items():
+            of = found[f'{kind}-{space}']
+            measured, predicted = zip(*of['paths'])
+            errors = prediction_errors(measured, predicted)
+            shares = [errors.median, errors.mean, errors.largest]
+            rows.append(
+                [
+                    *(space, f'{min(measured):.3f} to {max(measured):.3f}', words),
+                    *(of['networks'], *(f'{share:.1f} %' for share in shares)),
+                    f'{errors.tau:.2f}',
+                ]
+            )
+    head = ['space', f'{PATHS} random paths, ms', 'predicted by', 'networks']
     head += ['median error', 'mean error', 'largest error', "Kendall's tau"]
     predictions = table(head, rows)
     searches = [found[f'search-{k}'] for k in range(LIMITS)]

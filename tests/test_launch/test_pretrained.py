@@ -10,6 +10,7 @@ from mmdsnas import load_child, predict, search
 from mmdsnas import test as evaluate
 from mmdsnas.errors import ConfigError
 from mmdsnas.launch import pretrained
+from mmdsnas.launch.front import child_search
 from mmdsnas.launch.given_options import Given
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.utils.paths import find_config
@@ -80,9 +81,42 @@ def test_of_few_images(images):
     model, own = config.model, config.own_images
     assert (model.pretrain_epochs, model.finetune_epochs) == (1, 1)
     assert (own.batch_size, own.tuned, own.given) == (32, 1, ['epochs'])
-    assert config.param_scheduler.architecture[0].periods == [1, 2]
+    assert config.param_scheduler.architecture[0].periods == [3]
     # A config that a run left gives the same run.
     assert load_config(config).to_dict() == config.to_dict()
+
+
+@pytest.mark.parametrize(
+    'cost, begins_anew',
+    [
+        ({}, False),
+        (dict(limit=None), False),
+        (dict(limit='100%'), False),
+        (dict(limit='250.5 %'), False),
+        (dict(limit=dict(flops='100%')), False),
+        (dict(limit='99.9%'), True),
+        (dict(limit=20.0), True),
+        (dict(limit=dict(flops='100%', params='100%')), True),
+        (dict(limit=dict(params='100%')), True),
+        (dict(limits=['25%', '100%', '50%']), False),
+        (dict(limits=['25%', '50%']), True),
+        (dict(limit='much'), True),
+    ],
+)
+def test_learning_rates_begin_anew_for_a_smaller_child_alone(images, cost, begins_anew):
+    options = {'data_root': images, 'own_images.epochs': 9, 'model.cost': cost}
+    config = load_config(SEARCH, options)
+    (scheduler,) = config.param_scheduler.architecture
+    assert scheduler.periods == ([1, 8] if begins_anew else [9])
+    assert len(scheduler.restart_weights) == len(scheduler.periods)
+    assert scheduler.end == 9
+    config.work_dir = 'work'
+    # So it is with a child that goes on from the supernet of such a search.
+    child = child_search(config, '30%')
+    assert child.param_scheduler.architecture[0].periods == [1, 8]
+    longer = child_search(config, '30%', 12)
+    assert longer.param_scheduler.architecture[0].periods == [1, 11]
+    assert longer.param_scheduler.architecture[0].end == 12
 
 
 @pytest.mark.parametrize(
