@@ -37,7 +37,7 @@ def set_work_dir(config: Config, _: Given) -> Config:
         config.work_dir = osp.join('work_dirs', name)
     estimator = config.model.get('resource_estimator') or {}
     for name, cost in COSTS.items():
-        if cost.meter and estimator.get(name) is not None:
+        if cost.keeps_file and estimator.get(name) is not None:
             # A resumed run must have the same, which a second measurement is not.
             file = osp.join(config.work_dir, f'{name}.json')
             estimator[name].setdefault('file', file)

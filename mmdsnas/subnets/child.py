@@ -53,17 +53,18 @@ def child_checkpoint(algorithm: DSNAS, extra: Metadata | None = None) -> dict[st
     table, estimator = algorithm.cost_table, algorithm.resource_estimator
     mutator, architecture = algorithm.mutator, algorithm.architecture
     path, confidence = mutator.derive_child(), mutator.confidence()
-    counted = estimator.network_costs(architecture, table.choices(path))
-    algorithm.cost_term.check_network(counted)
+    choices = table.choices(path)
+    counted = estimator.network_costs(architecture, choices)
+    # Those of measured costs are as when the child was chosen.
+    whole = {} if mutator.free else estimator.known_whole(architecture, choices)
+    peaks = {name: amount for name, amount in whole.items() if COSTS[name].peak}
+    algorithm.cost_term.check_network({**counted, '': {**counted[''], **peaks}})
     own = table.by_block(path)
     costs = {
         name: {COSTS[c].key: n for c, n in {**own[name], **amounts}.items()}
         for name, amounts in counted.items()
     }
-    if not mutator.free:
-        # Measured as a whole when it was chosen.
-        whole = estimator.known_whole(architecture, table.choices(path))
-        costs[''].update({COSTS[name].key: amount for name, amount in whole.items()})
+    costs[''].update({COSTS[name].key: amount for name, amount in whole.items()})
     groups = {block: group for group, names in table.groups.items() for block in names}
     # That of no name is the whole network; the others are in its order.
     whole, subnet = costs.pop(''), subnet_of_path(algorithm, path)

@@ -64,9 +64,11 @@ def child_table(meta: dict[str, Any], files: list[str]) -> str:
         rest = [total - part for total, part in zip(rest, own)]
         probability = f'{block["probability"]:.3f}'
         rows.append([name, block['candidate'], probability, *_shown(costs, own)])
+    # A peak is no sum, of which something would be left.
+    besides = ['' if cost.peak else cost.shown(abs(n)) for cost, n in zip(costs, rest)]
     foot = [
-        [name, '', '', *_shown(costs, of)]
-        for name, of in (('the rest', map(abs, rest)), ('child', whole))
+        ['the rest', '', '', *besides],
+        ['child', '', '', *_shown(costs, whole)],
     ]
     text = _table([*BLOCK, 'probability', *(c.heading for c in costs)], rows, foot)
     tested = {f'test: {k}': v for k, v in (meta.get('test_metrics') or {}).items()}

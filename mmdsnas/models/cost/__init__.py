@@ -1,20 +1,19 @@
 from .additive import prediction_errors
 from .cost_table import CostTable
 from .cost_term import CostTerm
-from .costs import (
-    COSTS,
-    Amounts,
-    Cost,
+from .costs import COSTS, Amounts, Cost
+from .device_latency import DeviceLatencyMeter
+from .functional import expected_cost, sampled_cost
+from .latency import LatencyMeter
+from .limits import (
     given_limits,
     in_words,
     limits_of,
     loosest_first,
     split_limits,
 )
-from .device_latency import DeviceLatencyMeter
-from .functional import expected_cost, sampled_cost
-from .latency import LatencyMeter
 from .multipliers import Multipliers
+from .peak_memory import PeakMemoryMeter, peak_memory
 from .resource_estimator import INPUT_SHAPE, ResourceEstimator
 from .search_space import random_paths
 from .stage_costs import costs_by_stage

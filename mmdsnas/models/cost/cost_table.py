@@ -7,7 +7,7 @@ from typing import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from .costs import Amounts
+from .costs import COSTS, Amounts
 
 # Counts are whole numbers, which were divided by a million and added up.
 ROUNDING = dict(rel_tol=1e-9, abs_tol=1e-9)
@@ -20,10 +20,15 @@ def total(amounts: Iterable[float]) -> float:
     return reduce(operator.add, amounts, 0.0)
 
 
+def whole_cost(name: str, parts: Iterable[float]) -> float:
+    """What all parts cost together, at least one: a sum, or of a peak the largest."""
+    return max(parts) if COSTS[name].peak else total(parts)
+
+
 def total_costs(parts: Iterable[Amounts]) -> Amounts:
-    """Sum of all costs of some parts, see :func:`total`; there must be a part."""
+    """All costs of some parts together, see :func:`whole_cost`."""
     parts = list(parts)
-    return {name: total(part[name] for part in parts) for name in parts[0]}
+    return {name: whole_cost(name, [part[name] for part in parts]) for name in parts[0]}
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class CostTable:
 
     @cached_property
     def by_group(self) -> dict[str, dict[str, Amounts]]:
-        """Costs by group and candidate, summed over the group's blocks."""
+        """Costs by group and candidate, those of the group's blocks together."""
         return {
             group: {
                 choice: total_costs(self.blocks[b][choice] for b in members)
@@ -100,7 +105,10 @@ class CostTable:
         """The least and the most that a path costs, by the name of the cost."""
         columns = [[c[name] for c in g.values()] for g in self.by_group.values()]
         columns += [[self.fixed_part[name]]] if fixed_part else []
-        return total(map(min, columns)), total(map(max, columns))
+        return (
+            whole_cost(name, map(min, columns)),
+            whole_cost(name, map(max, columns)),
+        )
 
     def extreme_paths(self) -> tuple[dict[str, str], dict[str, str]]:
         """The paths that cost fewest and most MFLOPs, candidate by group."""

@@ -16,9 +16,13 @@ from mmdsnas.utils.options import NonNegative, checked_options
 from ..mutators.most_probable import most_probable_path
 from ..weights import take_what_fits
 from .cost_table import ROUNDING, CostTable, total_costs
-from .costs import Amounts, Limit, given_limits, in_words, limits_of
+from .costs import COSTS, Amounts
 from .functional import expected_cost, sampled_cost
+from .limits import Limit, given_limits, in_words, limits_of
 from .multipliers import Multipliers
+
+# Candidates above a peak's limit in a path: a child has none, a search tries few.
+FEW = 0.1
 
 
 class CostTerm(nn.Module):
@@ -32,8 +36,8 @@ class CostTerm(nn.Module):
         table (CostTable): Costs of the search space.
         limit (float | str | dict, optional): Limit in MFLOPs, or a part of the most
             expensive path's cost (``'50%'``), or a dict of these with any of
-            ``COSTS``: ``flops`` (MFLOPs), ``params`` (millions), ``latency`` (ms);
-            None: no limit.
+            ``COSTS``: ``flops`` (MFLOPs), ``params`` (millions), ``latency`` (ms),
+            ``memory`` (KiB); None: no limit.
         weight (float, optional): Factor of the penalty (lambda), per MFLOP, 1e-2 by
             default; the adaptive form has none.
         form (str): ``'adaptive'`` has a multiplier for each limit, see
@@ -178,12 +182,18 @@ class CostTerm(nn.Module):
 
         Returns:
             tuple: Costs of the candidates, shape ``(num_limits, num_groups,
-            max_choices)``, the limits of a path's sum, shape ``(num_limits, )``, and
-            what counts besides the blocks.
+            max_choices)``, of a peak 1 for those that are above its limit; the limits
+            of a path's sum, shape ``(num_limits, )``; what counts besides the blocks.
         """
-        costs = [self.table.matrix(name).numpy() for name in self.limits]
-        rest = [self._base(name) for name in self.limits]
-        return np.stack(costs), np.array([*self.sums.values()]), np.array(rest)
+        costs, limits, rest = [], [], []
+        for name, limit in self.sums.items():
+            matrix, base = self.table.matrix(name).numpy(), self._base(name)
+            if COSTS[name].peak:
+                matrix, base, limit = matrix > limit, base > limit, FEW
+            costs.append(matrix)
+            limits.append(limit)
+            rest.append(base)
+        return np.stack(costs) * 1.0, np.array(limits), np.array(rest) * 1.0
 
     @torch.no_grad()
     def add_constraint_grad(

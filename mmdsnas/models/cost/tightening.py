@@ -6,7 +6,8 @@ from typing import Mapping
 from mmengine.logging import print_log
 
 from .cost_term import CostTerm
-from .costs import Amounts, in_words
+from .costs import COSTS, Amounts
+from .limits import in_words
 
 
 def tighten(term: CostTerm, path: Mapping[str, str], measured: Amounts) -> bool:
@@ -27,7 +28,9 @@ def tighten(term: CostTerm, path: Mapping[str, str], measured: Amounts) -> bool:
     sums, exceeded = term.table.cost(path, own), False
     for name, whole in measured.items():
         limit = term.limits[name]
-        amount = whole if own else whole - term.table.fixed_part[name]
+        amount = whole
+        if not (own or COSTS[name].peak):
+            amount -= term.table.fixed_part[name]
         told = (
             f'The network takes {in_words({name: amount}, own)} as a whole, '
             f'{sums[name]:.6g} by the sum of its candidates; the limit is {limit:.6g}'

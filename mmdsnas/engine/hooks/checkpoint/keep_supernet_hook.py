@@ -5,7 +5,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
 from mmdsnas.errors import CheckpointError, ConfigError
-from mmdsnas.models.cost.costs import in_words
+from mmdsnas.models.cost import in_words
 from mmdsnas.registry import HOOKS
 from mmdsnas.subnets.checkpoint import CHILDREN, SUPERNET, load_checkpoint
 from mmdsnas.subnets.metadata import meta_of

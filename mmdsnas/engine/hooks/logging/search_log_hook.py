@@ -130,7 +130,8 @@ def search_numbers(
     """
     table, mutator = algorithm.cost_table, algorithm.mutator
     term, probs = algorithm.cost_term, mutator.probs()
-    names, none = list({'flops': 0, **term.limits}), probs.new_empty(0)
+    names = [n for n in {'flops': 0, **term.limits} if not COSTS[n].peak]
+    none = probs.new_empty(0)
     parts = [
         torch.stack([expected_cost(probs, table.matrix(n).to(probs)) for n in names]),
         F.entropy(probs),

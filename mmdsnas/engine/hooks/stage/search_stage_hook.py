@@ -7,6 +7,7 @@ from mmengine.runner import EpochBasedTrainLoop
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import Stage
+from mmdsnas.models.cost import COSTS
 from mmdsnas.registry import HOOKS
 from ...optimizers.search_optim_wrapper_dict import SearchOptimWrapperDict
 from ..checkpoint.ema_hook import EMAHook
@@ -57,7 +58,8 @@ class SearchStageHook(Hook):
                 'that the child learns from, but the config has none.'
             )
         threshold = algorithm.mutator.fix_threshold
-        whole = algorithm.resource_estimator.measured_whole(algorithm.cost_term.limits)
+        sums = (n for n in algorithm.cost_term.limits if not COSTS[n].peak)
+        whole = algorithm.resource_estimator.measured_whole(sums)
         if threshold is not None and whole:
             raise ConfigError(
                 'model.mutator.fix_threshold must be None for a limit on '
