@@ -1,8 +1,8 @@
 """Classifies images by an exported network; nothing of mmdsnas is needed.
 
 It can be copied to where the network is used. A `.onnx` file needs onnxruntime, a
-`.pt2` file torch; both need numpy and opencv-python, and pillow where the network was
-tested with images that Pillow resized.
+`.pt2` file torch, a `.xml` file and the `.bin` beside it openvino; all need numpy and
+opencv-python, and pillow where the network was tested with images that Pillow resized.
 """
 
 import argparse
@@ -59,7 +59,17 @@ def _load_pt2(path: str) -> tuple[Network, dict[str, Any]]:
     return network, json.loads(extra[METADATA])
 
 
-LOADERS = {'.onnx': _load_onnx, '.pt2': _load_pt2}
+def _load_openvino(path: str) -> tuple[Network, dict[str, Any]]:
+    import openvino
+
+    model = openvino.Core().read_model(path)
+    about = json.loads(model.get_rt_info([METADATA]).astype(str))
+    # Some processors would compute in bfloat16.
+    compiled = openvino.compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
+    return lambda batch: compiled(batch)[0], about
+
+
+LOADERS = {'.onnx': _load_onnx, '.pt2': _load_pt2, '.xml': _load_openvino}
 
 
 def resized(image: np.ndarray, step: dict[str, Any]) -> np.ndarray:
