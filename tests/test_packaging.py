@@ -201,7 +201,7 @@ def pins_of(name):
     return pins
 
 
-EXTRAS = 'export', 'onnx', 'openvino', 'pretrained', 'tests'
+EXTRAS = 'export', 'litert', 'onnx', 'openvino', 'pretrained', 'tests'
 
 
 def test_ranges_allow_the_pinned_versions(metadata):

@@ -21,6 +21,7 @@ from mmdsnas.deployment.description import input_sentence
 from mmdsnas.registry import MODELS
 from tests.jpegs import damage, jpeg
 from tests.pictures import huge_png
+from tests.test_deployment.conftest import INSTALLED
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'deployment' / 'classify.py'
 # The last bytes are no text.
@@ -86,7 +87,7 @@ def test_images_are_those_of_the_pipeline(name, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('format', FORMATS)
+@pytest.mark.parametrize('format', INSTALLED)
 @pytest.mark.parametrize('with_preprocess', [False, True])
 def test_predictions_are_those_of_the_child(
     format, with_preprocess, child, folder, tmp_path

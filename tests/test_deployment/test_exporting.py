@@ -14,7 +14,7 @@ from mmdsnas.deployment import FORMATS, Images, export_child
 from mmdsnas.errors import ConfigError, ExportError
 from mmdsnas.models.batch_norm import batch_norms
 from mmdsnas.models.mutables import blocks_of
-from tests.test_deployment.conftest import MEAN, STD, SUBNET
+from tests.test_deployment.conftest import INSTALLED, MEAN, STD, SUBNET
 
 CLASSES = ('ant', 'bee', 'cat', 'dog', 'élan')
 PIPELINE = (
@@ -23,7 +23,6 @@ PIPELINE = (
     dict(type='mmcls.CenterCrop', crop_size=32),
     dict(type='mmcls.PackClsInputs'),
 )
-KINDS = [(f, p) for f in FORMATS for p in (False, True)]
 
 # Runs a file where no other package can be imported; prints what it gives.
 ALONE = """
@@ -59,12 +58,27 @@ network = openvino.compile_model(model, 'CPU', {{'INFERENCE_PRECISION_HINT': 'f3
 def run(inputs):
     return network({{metadata['input']: inputs}})[metadata['output']]
 """
+ALONE_LITERT = """
+import zipfile
+from ai_edge_litert.interpreter import Interpreter
+metadata = json.loads(zipfile.ZipFile({file!r}).read('metadata.json'))
+network = Interpreter({file!r})
+(given,), (result,) = network.get_input_details(), network.get_output_details()
+network.allocate_tensors()
+def one(image):
+    network.set_tensor(given['index'], image[None])
+    network.invoke()
+    return network.get_tensor(result['index'])[0]
+def run(inputs):
+    return np.stack([one(image) for image in inputs])
+"""
 SHOW = """
 print(json.dumps([metadata, *(run(inputs[:number]).tolist() for number in (1, 3))]))
 """
 # By format: a program, and what it has to do without besides.
 ALONE_WITH = dict(
     onnx=(ALONE_ONNX, {'torch'}),
+    litert=(ALONE_LITERT, {'torch', 'litert_torch'}),
     openvino=(ALONE_OPENVINO, {'torch', 'onnx', 'onnxruntime'}),
     pt2=(ALONE_PT2, set()),
 )
@@ -113,7 +127,8 @@ def by_pytorch(child, images):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('format, with_preprocess', KINDS)
+@pytest.mark.parametrize('format', INSTALLED)
+@pytest.mark.parametrize('with_preprocess', [False, True])
 def test_a_file_alone_computes_what_pytorch_does(
     format, with_preprocess, exported, child, images, run_python, tmp_path
 ):
@@ -181,7 +196,7 @@ class Classifier(BaseModel):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('format', FORMATS)
+@pytest.mark.parametrize('format', INSTALLED)
 def test_too_large_a_difference_leaves_the_file_of_before(
     format, images, tmp_path, monkeypatch
 ):
@@ -225,7 +240,7 @@ def test_what_cannot_be_exported_is_said(images, tmp_path):
 
     refuses(
         ConfigError,
-        "^--format must be onnx or openvino or pt2, but is 'h5'",
+        "^--format must be onnx or litert or openvino or pt2, but is 'h5'",
         format='h5',
     )
     refuses(ConfigError, '^--tolerance must be above 0, but is nan', tolerance=np.nan)
@@ -245,7 +260,7 @@ def test_an_export_without_images_of_one_size(child, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('format', FORMATS)
+@pytest.mark.parametrize('format', INSTALLED)
 def test_names_of_candidates_are_no_code(format, child, images, tmp_path):
     """torch.export makes code of the names of modules."""
     child = copy.deepcopy(child)

@@ -36,7 +36,7 @@ def test_a_format_of_ones_own(child, images, monkeypatch, tmp_path):
     ):
         export_child(child, few, tmp_path / 'x', 'pickle', calibration=few)
     with pytest.raises(
-        ConfigError, match='^--format must be onnx or openvino or pt2 or pickle'
+        ConfigError, match='^--format must be onnx or litert or openvino or pt2 or pi'
     ):
         export_child(child, few, tmp_path / 'x', 'h5')
 

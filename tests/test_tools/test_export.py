@@ -89,7 +89,11 @@ def test_the_file_is_put_beside_the_checkpoint(checkpoint):
 @pytest.mark.parametrize(
     'error, match, options',
     [
-        (ConfigError, '^--format must be onnx or openvino or pt2', dict(format='h5')),
+        (
+            ConfigError,
+            '^--format must be onnx or litert or openvino or',
+            dict(format='h5'),
+        ),
         (ConfigError, '^--format must be onnx or openvino with --int8', dict(int8=3)),
         (ConfigError, '^--out must be a file that ends in .pt2', dict(out='a.onnx')),
         (ConfigError, '^--tolerance must be above 0', dict(tolerance=0.0)),
@@ -144,6 +148,7 @@ def test_int8_has_an_accuracy_whatever_it_was_checked_on(checkpoint, tmp_path):
     'package, extra, options',
     [
         ('onnxscript', 'export', {}),
+        ('litert_torch', 'litert', dict(format='litert')),
         ('openvino', 'openvino', dict(format='openvino')),
         ('onnxruntime', 'export', dict(format='openvino', int8=1)),
     ],
