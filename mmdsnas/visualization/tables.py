@@ -81,6 +81,8 @@ def front_table(rows: Sequence[FrontRow]) -> str:
     """The children of several limits, a line each."""
     costs = [c for c in COSTS.values() if rows[0].costs.get(c.key) is not None]
     head = ['limit', 'child', 'pixels', *(c.heading for c in costs), 'accuracy, %']
+    in_int8 = any(row.int8_accuracy is not None for row in rows)
+    head += ['in int8, %'] * in_int8
     lines = []
     for row in rows:
         percent = '' if row.accuracy is None else f'{row.accuracy:.2f}'
@@ -88,7 +90,11 @@ def front_table(rows: Sequence[FrontRow]) -> str:
             percent += f' ({row.lower:.2f} to {row.upper:.2f})'
         amounts = [row.costs[cost.key] for cost in costs]
         size = '' if row.input_size is None else str(row.input_size)
-        lines.append([row.limit, row.file, size, *_shown(costs, amounts), percent])
+        cells = [row.limit, row.file, size, *_shown(costs, amounts), percent]
+        if in_int8:
+            known = row.int8_accuracy is not None
+            cells.append(f'{row.int8_accuracy:.2f}' if known else '')
+        lines.append(cells)
     return _table(head, lines)
 
 
