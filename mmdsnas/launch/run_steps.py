@@ -75,8 +75,7 @@ def set_deploy(config: Config, _: Given) -> Config:
     for need, there in needs.items():
         if not there:
             raise ConfigError(
-                f"own_images.deploy must be '{FLOAT32}' without {need}, but is "
-                f'{deploy!r}.'
+                f'own_images.deploy must be float32 without {need}, but is {deploy}.'
             )
     for hook in hooks:
         hook.deploy = deploy

@@ -320,3 +320,5 @@ def test_the_accuracy_in_int8_is_measured_once(searched, tmp_path, monkeypatch):
     run(work, {'model.cost.limits': [*LIMITS, '50%']}, resume=True)
     assert measured == [(24, 12)]
     assert all(row.int8_accuracy is not None for row in read_front(work))
+    page = (work / 'report.html').read_text()
+    assert 'in int8, %' in page and f'<td>{rows[1].int8_accuracy:.2f}</td>' in page
