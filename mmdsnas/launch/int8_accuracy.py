@@ -9,11 +9,13 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.model import BaseModel
+from mmengine.registry import DefaultScope
 from torch import Tensor
 
 from mmdsnas.datasets.packed_images import Images, find_images
 from mmdsnas.errors import UserError
 from mmdsnas.models.int8 import Int8
+from mmdsnas.registry import SCOPE
 from mmdsnas.subnets import use_recorded_pipeline
 from mmdsnas.subnets.checkpoint import SUBNET_YAML, load_checkpoint
 from mmdsnas.subnets.child import save_child
@@ -42,10 +44,13 @@ def keep_int8_accuracy(config: Config, file: Path) -> None:
         return
     made = plain_config(config)
     use_recorded_pipeline(made, checkpoint)
+    # Outside of a run there is none.
+    scope = made.get('default_scope') or SCOPE
     try:
-        calibration = find_images(made, CALIBRATED, 'train')
-        images = find_images(made, sys.maxsize, meta['predicted_on'])
-        percent = _percent(load_child(file), calibration, images)
+        with DefaultScope.overwrite_default_scope(scope):
+            calibration = find_images(made, CALIBRATED, 'train')
+            images = find_images(made, sys.maxsize, meta['predicted_on'])
+            percent = _percent(load_child(file), calibration, images)
     except UserError as error:
         print_log(f'{file} has no accuracy in int8: {error}', 'current', WARNING)
         return

@@ -19,6 +19,7 @@ def _table(
     foot: Iterable[Sequence[str]] = (),
     words: int = len(BLOCK),
     title: str | None = None,
+    width: int = 100,
 ) -> str:
     """A table as text, whose first columns hold words and all others numbers."""
     table = Table(box=box.SIMPLE, title=title, title_justify='left')
@@ -31,7 +32,7 @@ def _table(
         table.add_row(*row)
     text = io.StringIO()
     # In a notebook rich would show the table instead of writing it.
-    Console(file=text, width=100, force_jupyter=False).print(table)
+    Console(file=text, width=width, force_jupyter=False).print(table)
     return text.getvalue()
 
 
@@ -95,7 +96,8 @@ def front_table(rows: Sequence[FrontRow]) -> str:
             known = row.int8_accuracy is not None
             cells.append(f'{row.int8_accuracy:.2f}' if known else '')
         lines.append(cells)
-    return _table(head, lines)
+    # Names of files are not to be cut.
+    return _table(head, lines, width=140)
 
 
 def cost_table(table: CostTable) -> str:
