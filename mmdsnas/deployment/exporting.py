@@ -19,7 +19,7 @@ from mmdsnas.subnets import (
 )
 from mmdsnas.subnets.checkpoint import load_checkpoint
 from mmdsnas.utils.data_sets import pipeline_of
-from mmdsnas.utils.files import check_writable, write_atomically
+from mmdsnas.utils.files import check_writable
 from .comparison import Comparison, compare
 from .description import describe
 from .formats import DEFAULT, FORMATS, INT8_FORMATS, ChildFormat, Run
@@ -37,7 +37,7 @@ class ExportResult(NamedTuple):
     """What an export wrote, and how it was checked.
 
     Attributes:
-        file (Path): The file in float32.
+        file (Path): The file in float32; a second one may belong to it.
         metadata (dict): What it says of itself.
         folded (int): BatchNorm layers that were put into the layers before them.
         left (int): Those that follow no convolution or linear map alone.
@@ -186,7 +186,7 @@ def export_child(
     inputs = network.inputs(first)
     program, folded, left = trace(network, inputs)
     metadata = describe(network, inputs, classes, pipeline)
-    with write_atomically(out) as temporary:
+    with file_format.writing(out) as temporary:
         file_format.write(program, temporary, metadata)
         comparison = compare(partial(reference, child), by_file(temporary), images)
         allowed = tolerance * max(comparison.scale, 1.0)
@@ -202,9 +202,9 @@ def export_child(
     if calibration is not None:
         sources = [images, int8_images or images, calibration]
         int8_file = out.with_suffix(f'.int8{file_format.suffix}')
-        with write_atomically(int8_file) as temporary:
+        with file_format.writing(int8_file) as temporary:
             batches = (network.inputs(batch) for batch, _ in calibration)
-            file_format.quantize(out, temporary, batches)
+            file_format.quantize(program, out, temporary, batches)
             comparison = compare(by_file(out), by_file(temporary), sources[1])
         result = result._replace(int8_file=int8_file, int8_comparison=comparison)
     left_out = {line: None for source in sources for line in source.left_out.values()}
@@ -219,4 +219,4 @@ def _checked_format(name: str, tolerance: float, int8: bool) -> ChildFormat:
         )
     if not tolerance > 0:
         raise ConfigError(f'--tolerance must be above 0, but is {tolerance}.')
-    return FORMATS[name]()
+    return FORMATS[name](int8)

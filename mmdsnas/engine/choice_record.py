@@ -62,8 +62,10 @@ def write_scores(file: Path, of: str, scores: ScoresBySize) -> None:
         temporary.write_text(json.dumps(dict(of=of, scores=scores)))
 
 
-def tell_choice(runner: Runner, contenders: list[Contender], winner: Contender) -> None:
-    """Logs who competed, and who won; keeps all of it in ``choice.csv``."""
+def tell_choice(
+    runner: Runner, contenders: list[Contender], winner: Contender, deploy: str
+) -> None:
+    """Logs who competed, as what, and who won; keeps all of it in ``choice.csv``."""
     algorithm = algorithm_of(runner)
     tried = sorted(
         contenders, key=lambda c: (-len(c.losses), *c.losses[::-1], c.distance)
@@ -71,16 +73,19 @@ def tell_choice(runner: Runner, contenders: list[Contender], winner: Contender) 
     rows = [
         Competitor(
             *(c.name, c.input_size, round(c.mflops, 4), round(c.distance, 4)),
+            judged=deploy if c.losses else None,
             losses=' '.join(f'{loss:.4f}' for loss in c.losses),
             path=' '.join(c.path.values()),
         )
         for c in tried
     ]
     lines = [
-        '  '.join(f'{cell:<20}' for cell in row[:-1]).rstrip()
+        '  '.join(f'{cell:<20}' for cell in row[:-2]).rstrip()
         for row in [Competitor._fields, *rows[:LINES]]
     ]
     runner.logger.info('\n'.join([f'{len(tried)} networks competed:', *lines]))
+    if winner.losses:
+        runner.logger.info(f'Losses of held-out images are those in {deploy}.')
     runner.logger.info(
         f'The child is {winner.name} at {winner.input_size} pixels, '
         f'{winner.mflops:.4g} MFLOPs: {named(algorithm, winner.path)}'

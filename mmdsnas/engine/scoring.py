@@ -13,7 +13,8 @@ from mmengine.dist import all_reduce
 from torch import Tensor
 
 from mmdsnas.models import DSNAS
-from mmdsnas.models.batch_norm import batch_norms, forward_only
+from mmdsnas.models.batch_norm import batch_norms, forward_only, recalibrate
+from mmdsnas.models.int8 import Int8
 from mmdsnas.models.mutables import OneHotMutableOP, blocks_of
 from mmdsnas.models.mutables.outputs import map_tensors
 from mmdsnas.models.mutators.grouped_mutator import Path
@@ -149,6 +150,46 @@ def task_loss(
             data = algorithm.data_preprocessor(batch, False)
             _make_scores_float(data)
             found = algorithm(**data, mode='loss')
+            losses.append(algorithm.parse_losses(found)[0])
+    return _over_ranks(torch.stack(losses).mean())
+
+
+@torch.no_grad()
+def int8_loss(
+    algorithm: DSNAS,
+    path: Path,
+    input_size: int,
+    batches: Sequence[Any],
+    calibration: Sequence[Any],
+) -> float:
+    """The loss of a path as it is in int8, by the labels of some images.
+
+    BatchNorm normalizes by the statistics of the calibration, as in an exported file:
+    those of a batch would make up for what int8 loses.
+
+    Args:
+        algorithm (DSNAS): The search; its state is as before afterwards.
+        path (dict[str, str]): Candidate by group.
+        input_size (int): Edge of the images.
+        batches (Sequence): What the loss is of, its mean over the batches.
+        calibration (Sequence): Batches for statistics and ranges of feature maps.
+    """
+    int8, losses = Int8(), []
+
+    def logits(batch: Any) -> Any:
+        inputs = algorithm.data_preprocessor(batch, False)['inputs']
+        return algorithm(inputs, mode='tensor')
+
+    with state_kept(algorithm), algorithm.executing(path, input_size):
+        recalibrate(algorithm, calibration)
+        algorithm.eval()
+        int8.calibrate(logits, calibration)
+        int8.agree()
+        for batch in batches:
+            data = algorithm.data_preprocessor(batch, False)
+            _make_scores_float(data)
+            with int8.executing():
+                found = algorithm(**data, mode='loss')
             losses.append(algorithm.parse_losses(found)[0])
     return _over_ranks(torch.stack(losses).mean())
 

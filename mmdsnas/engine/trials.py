@@ -10,7 +10,7 @@ from mmdsnas.utils.random_state import random_states_kept
 from .contenders import Contender
 from .hooks.checkpoint.exact_resume_hook import restart_accumulation
 from .hooks.utils import algorithm_of
-from .scoring import task_loss
+from .scoring import int8_loss, task_loss
 
 Weights = dict[str, Tensor]
 
@@ -28,10 +28,17 @@ class Trials:
         loader (DataLoader): Of its training images; its order is that of the trials.
         num_held_out (int): Its first batches, and at most half of them, judge.
         steps (int): Of the first round; each doubles them.
+        deploy (str): As what they are judged, ``'float32'`` or ``'int8'``; the ranges
+            of int8 are those of as many batches, that are trained on.
     """
 
     def __init__(
-        self, runner: Runner, loader: DataLoader, num_held_out: int, steps: int
+        self,
+        runner: Runner,
+        loader: DataLoader,
+        num_held_out: int,
+        steps: int,
+        deploy: str = 'float32',
     ) -> None:
         self.runner, self.steps = runner, steps
         order = list(loader.batch_sampler)
@@ -41,6 +48,8 @@ class Trials:
         self._loader, self._order = loader, left or order
         with random_states_kept(runner.seed):
             self._held_out = [*batches_of(loader, order[:held_out])]
+            calibrated = self._order[:held_out] if deploy == 'int8' else []
+            self._calibration = [*batches_of(loader, calibrated)] if calibrated else []
         self._start = self._copy()
         # By contender: weights and optimizers after the rounds that it had.
         self._trained: dict[int, tuple[Weights, Any]] = {}
@@ -64,6 +73,9 @@ class Trials:
             for batch in batches_of(self._loader, [*order]):
                 runner.model.train_step(batch, optimizers)
         self._trained[id(contender)] = self._copy(), optimizers
+        if self._calibration:
+            given = self._held_out, self._calibration
+            return int8_loss(algorithm, path, size, *given)
         return task_loss(algorithm, path, size, self._held_out)
 
     def weights(self, contender: Contender | None) -> Weights:

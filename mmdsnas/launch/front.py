@@ -20,7 +20,7 @@ from mmdsnas.subnets.checkpoint import (
     SUPERNET,
     load_checkpoint,
 )
-from mmdsnas.subnets.metadata import meta_of
+from mmdsnas.subnets.metadata import INT8, meta_of
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.files import write_atomically
 from mmdsnas.utils.ranks import on_rank_0
@@ -36,8 +36,9 @@ from mmdsnas.visualization.predictions import FrontRow
 from mmdsnas.visualization.report import FILE as REPORT
 from mmdsnas.visualization.tables import front_table
 from .epochs import limit_name, set_epochs, set_restarts
+from .int8_accuracy import keep_int8_accuracy
 from .own_instances import own_instances
-from .plain_config import plain_config
+from .plain_config import plain_config, read_config
 
 
 def train_front(
@@ -145,7 +146,10 @@ def conclude(folder: Path, limits: Sequence[str]) -> list[FrontRow]:
     known = {row.limit: folder / row.file for row in read_front(folder)}
     named = {name: folder / CHILDREN / name / SUBNET_PTH for name in limits[1:]}
     files = {**known, limits[0]: folder / SUBNET_PTH, **named}
-    rows = [_row(folder, file, name) for name, file in files.items() if file.is_file()]
+    files = {name: file for name, file in files.items() if file.is_file()}
+    for file in files.values() if (folder / CHILDREN / CONFIG).is_file() else ():
+        keep_int8_accuracy(read_config(folder / CHILDREN / CONFIG), file)
+    rows = [_row(folder, file, name) for name, file in files.items()]
     rows.sort(key=lambda row: (row.file != SUBNET_PTH, -row.mflops))
     write_front(folder, rows)
     print_log(front_table(rows), 'current')
@@ -182,6 +186,7 @@ def _row(folder: Path, file: Path, limit: str) -> FrontRow:
         {cost.key: meta.get(cost.key) for cost in COSTS.values()},
         percent,
         *interval,
+        meta.get(INT8),
         images or None,
         meta.get('predicted_on'),
         ' '.join(own['candidate'] for own in meta['blocks'].values()),

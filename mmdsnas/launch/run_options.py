@@ -99,6 +99,7 @@ def own_images(
     pretrained: Literal[*PRETRAINED] | None = None,
     minutes: Annotated[float | None, Field(ge=1)] = None,
     compare: bool = False,
+    deploy: Literal['float32', 'int8'] = 'float32',
     otherwise: str | None = None,
     # What a config has after a run.
     found: dict[str, Any] | None = None,

@@ -20,10 +20,13 @@ from mmdsnas.subnets import (
 from mmdsnas.subnets.checkpoint import LAST_CHECKPOINT
 from mmdsnas.subnets.checkpoint_files import find_latest
 from mmdsnas.subnets.metadata import check_resumable, last_lr
+from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.data_sets import loaders, pipeline_of
 from .given_options import Given
 from .images import input_size
 from .run_options import is_search
+
+CHOOSES, FLOAT32 = 'ChooseChildHook', 'float32'
 
 
 def set_work_dir(config: Config, _: Given) -> Config:
@@ -55,6 +58,27 @@ def use_device(config: Config, _: Given) -> Config:
     if on_cpu and config.get('model_wrapper_cfg') is not None:
         # mmengine passes a local rank, which means a GPU.
         config.model_wrapper_cfg.device_ids = None
+    return config
+
+
+def set_deploy(config: Config, _: Given) -> Config:
+    """Has candidates for the child compared as ``own_images.deploy`` says."""
+    deploy = (config.get('own_images') or {}).get('deploy', FLOAT32)
+    if deploy == FLOAT32:
+        return config
+    hooks = [h for h in config.get('custom_hooks') or () if type_name(h) == CHOOSES]
+    cost = config.model.get('cost') or {}
+    needs = {
+        'a search in a pretrained network (own_images.pretrained)': hooks,
+        'a limit (model.cost.limit)': cost.get('limit') or cost.get('limits'),
+    }
+    for need, there in needs.items():
+        if not there:
+            raise ConfigError(
+                f'own_images.deploy must be float32 without {need}, but is {deploy}.'
+            )
+    for hook in hooks:
+        hook.deploy = deploy
     return config
 
 

@@ -79,6 +79,8 @@ class Metadata(TypedDict, total=False):
     # Of the last validation, and of the child on data that no epoch saw.
     metrics: dict[str, Any]
     test_metrics: dict[str, Any]
+    # Of the child in int8, in %, on the images that its predictions are of.
+    int8_accuracy: Number
     # Whose images the predictions in the work directory are of: 'test' or 'val'.
     predicted_on: Literal['test', 'val']
     # Of a network made by hand that took the place of the child of a search.
@@ -89,6 +91,9 @@ class Metadata(TypedDict, total=False):
     run: RunState
     mmdsnas_version: str
 
+
+# Where a child has its accuracy in int8.
+INT8 = 'int8_accuracy'
 
 _HINTS = get_type_hints(Metadata, include_extras=True).items()
 _FIELDS = {name: TypeAdapter(hint) for name, hint in _HINTS}

@@ -63,7 +63,8 @@ class Competitor(NamedTuple):
     """A network that competed for being the child, see ``ChooseChildHook``.
 
     ``losses`` are those after each round of training that it had, between spaces; so
-    many more rounds than the others has the winner, who is the first.
+    many more rounds than the others has the winner, who is the first. ``judged`` says
+    as what it had them, ``float32`` or ``int8``.
     """
 
     network: Text
@@ -72,6 +73,7 @@ class Competitor(NamedTuple):
     distance: float
     losses: str | None
     path: Text
+    judged: Literal['float32', 'int8'] | None = None
 
 
 class FrontRow(NamedTuple):
@@ -79,7 +81,8 @@ class FrontRow(NamedTuple):
 
     The limit is as it was given; ``costs`` are by the keys of ``COSTS``, None where
     nothing was measured, and columns of the file. The accuracy in % has its 95 %
-    interval, which tells of the images alone: trainings differ, too. ``path`` has the
+    interval, which tells of the images alone: trainings differ, too; ``int8_accuracy``
+    is that of the child in int8, of the same images. ``path`` has the
     candidates block by block between spaces, ``file`` is relative to the work
     directory.
     """
@@ -90,6 +93,7 @@ class FrontRow(NamedTuple):
     accuracy: Percent | None
     lower: Percent | None
     upper: Percent | None
+    int8_accuracy: Percent | None
     images: Annotated[int, Field(ge=1)] | None
     data: Literal['test', 'val'] | None
     path: Text

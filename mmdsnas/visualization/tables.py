@@ -18,6 +18,7 @@ def _table(
     foot: Iterable[Sequence[str]] = (),
     words: int = len(BLOCK),
     title: str | None = None,
+    width: int = 100,
 ) -> str:
     """A table as text, whose first columns hold words and all others numbers."""
     table = Table(box=box.SIMPLE, title=title, title_justify='left')
@@ -30,7 +31,7 @@ def _table(
         table.add_row(*row)
     text = io.StringIO()
     # In a notebook rich would show the table instead of writing it.
-    Console(file=text, width=100, force_jupyter=False).print(table)
+    Console(file=text, width=width, force_jupyter=False).print(table)
     return text.getvalue()
 
 
@@ -82,6 +83,8 @@ def front_table(rows: Sequence[FrontRow]) -> str:
     """The children of several limits, a line each."""
     costs = [c for c in COSTS.values() if rows[0].costs.get(c.key) is not None]
     head = ['limit', 'child', 'pixels', *(c.heading for c in costs), 'accuracy, %']
+    in_int8 = any(row.int8_accuracy is not None for row in rows)
+    head += ['in int8, %'] * in_int8
     lines = []
     for row in rows:
         percent = '' if row.accuracy is None else f'{row.accuracy:.2f}'
@@ -89,8 +92,13 @@ def front_table(rows: Sequence[FrontRow]) -> str:
             percent += f' ({row.lower:.2f} to {row.upper:.2f})'
         amounts = [row.costs[cost.key] for cost in costs]
         size = '' if row.input_size is None else str(row.input_size)
-        lines.append([row.limit, row.file, size, *_shown(costs, amounts), percent])
-    return _table(head, lines)
+        cells = [row.limit, row.file, size, *_shown(costs, amounts), percent]
+        if in_int8:
+            known = row.int8_accuracy is not None
+            cells.append(f'{row.int8_accuracy:.2f}' if known else '')
+        lines.append(cells)
+    # Names of files are not to be cut.
+    return _table(head, lines, width=140)
 
 
 def cost_table(table: CostTable) -> str:

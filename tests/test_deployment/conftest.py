@@ -1,10 +1,12 @@
 """A child with BatchNorm statistics that matter, and images for it."""
 
+from importlib.util import find_spec
+
 import pytest
 import torch
 from mmcls.structures import ClsDataSample
 
-from mmdsnas.deployment import Images
+from mmdsnas.deployment import FORMATS, Images
 from mmdsnas.models.batch_norm import batch_norms
 from mmdsnas.subnets import sub_model
 from tests.toy import small_shufflenet
@@ -15,6 +17,16 @@ SUBNET = {
     'backbone.layers.1.0': 'shuffle_7x7',
     'backbone.layers.1.1': 'shuffle_5x5',
 }
+# By name; those whose packages make test does not install are left out where they lack.
+INSTALLED = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            not all(map(find_spec, kind.packages)), reason='its extra is not installed'
+        ),
+    )
+    for name, kind in FORMATS.items()
+]
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 

@@ -16,11 +16,12 @@ from mmengine.dataset import pseudo_collate
 from torch import nn
 
 from mmdsnas.datasets.class_folders import list_images
-from mmdsnas.deployment import Images, Packer, export_child
+from mmdsnas.deployment import FORMATS, Images, Packer, export_child
 from mmdsnas.deployment.description import input_sentence
 from mmdsnas.registry import MODELS
 from tests.jpegs import damage, jpeg
 from tests.pictures import huge_png
+from tests.test_deployment.conftest import INSTALLED
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'deployment' / 'classify.py'
 # The last bytes are no text.
@@ -86,12 +87,12 @@ def test_images_are_those_of_the_pipeline(name, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('format', ['onnx', 'pt2'])
+@pytest.mark.parametrize('format', INSTALLED)
 @pytest.mark.parametrize('with_preprocess', [False, True])
 def test_predictions_are_those_of_the_child(
     format, with_preprocess, child, folder, tmp_path
 ):
-    out = tmp_path / f'child.{format}'
+    out = tmp_path / f'child{FORMATS[format].suffix}'
     images, paths = packed(folder, PIPELINES['edge'])
     about = dict(classes=CLASSES, pipeline=PIPELINES['edge'])
     export_child(child, images, out, format, with_preprocess, **about)

@@ -10,11 +10,11 @@ import torch
 import torch.nn as nn
 from mmengine.model import BaseModel
 
-from mmdsnas.deployment import Images, export_child
+from mmdsnas.deployment import FORMATS, Images, export_child
 from mmdsnas.errors import ConfigError, ExportError
 from mmdsnas.models.batch_norm import batch_norms
 from mmdsnas.models.mutables import blocks_of
-from tests.test_deployment.conftest import MEAN, STD, SUBNET
+from tests.test_deployment.conftest import INSTALLED, MEAN, STD, SUBNET
 
 CLASSES = ('ant', 'bee', 'cat', 'dog', 'élan')
 PIPELINE = (
@@ -23,7 +23,6 @@ PIPELINE = (
     dict(type='mmcls.CenterCrop', crop_size=32),
     dict(type='mmcls.PackClsInputs'),
 )
-KINDS = [(f, p) for f in ('onnx', 'pt2') for p in (False, True)]
 
 # Runs a file where no other package can be imported; prints what it gives.
 ALONE = """
@@ -51,9 +50,38 @@ metadata = json.loads(extra['metadata.json'])
 def run(inputs):
     return program.module()(torch.from_numpy(inputs)).numpy()
 """
+ALONE_OPENVINO = """
+import openvino
+model = openvino.Core().read_model({file!r})
+metadata = json.loads(model.get_rt_info(['metadata.json']).astype(str))
+network = openvino.compile_model(model, 'CPU', {{'INFERENCE_PRECISION_HINT': 'f32'}})
+def run(inputs):
+    return network({{metadata['input']: inputs}})[metadata['output']]
+"""
+ALONE_LITERT = """
+import zipfile
+from ai_edge_litert.interpreter import Interpreter
+metadata = json.loads(zipfile.ZipFile({file!r}).read('metadata.json'))
+network = Interpreter({file!r})
+(given,), (result,) = network.get_input_details(), network.get_output_details()
+network.allocate_tensors()
+def one(image):
+    network.set_tensor(given['index'], image[None])
+    network.invoke()
+    return network.get_tensor(result['index'])[0]
+def run(inputs):
+    return np.stack([one(image) for image in inputs])
+"""
 SHOW = """
 print(json.dumps([metadata, *(run(inputs[:number]).tolist() for number in (1, 3))]))
 """
+# By format: a program, and what it has to do without besides.
+ALONE_WITH = dict(
+    onnx=(ALONE_ONNX, {'torch'}),
+    litert=(ALONE_LITERT, {'torch', 'litert_torch'}),
+    openvino=(ALONE_OPENVINO, {'torch', 'onnx', 'onnxruntime'}),
+    pt2=(ALONE_PT2, set()),
+)
 OPENMMLAB = {'mmdsnas', 'mmengine', 'mmcv', 'mmcls', 'mmrazor', 'cv2'}
 
 
@@ -66,7 +94,7 @@ def exported(child, images, tmp_path_factory):
         key = (format, with_preprocess)
         if key not in results:
             about = dict(classes=CLASSES, pipeline=PIPELINE)
-            file = folder / f'child_{with_preprocess}.{format}'
+            file = folder / f'child_{with_preprocess}{FORMATS[format].suffix}'
             results[key] = export_child(child, images, file, *key, **about)
         return results[key]
 
@@ -99,14 +127,15 @@ def by_pytorch(child, images):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('format, with_preprocess', KINDS)
+@pytest.mark.parametrize('format', INSTALLED)
+@pytest.mark.parametrize('with_preprocess', [False, True])
 def test_a_file_alone_computes_what_pytorch_does(
     format, with_preprocess, exported, child, images, run_python, tmp_path
 ):
     """By its metadata, in batches of 1 and 3, without OpenMMLab."""
     result = exported(format, with_preprocess)
     np.save(tmp_path / 'inputs.npy', by_metadata(rgb(images), result.metadata))
-    code, more = dict(onnx=(ALONE_ONNX, {'torch'}), pt2=(ALONE_PT2, set()))[format]
+    code, more = ALONE_WITH[format]
     code = (ALONE + code + SHOW).format(
         blocked=OPENMMLAB | more,
         inputs=str(tmp_path / 'inputs.npy'),
@@ -167,22 +196,35 @@ class Classifier(BaseModel):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('format', ['onnx', 'pt2'])
-def test_too_large_a_difference_leaves_the_file_of_before(format, images, tmp_path):
-    file = tmp_path / f'child.{format}'
+@pytest.mark.parametrize('format', INSTALLED)
+def test_too_large_a_difference_leaves_the_file_of_before(
+    format, images, tmp_path, monkeypatch
+):
+    file = tmp_path / f'child{FORMATS[format].suffix}'
     file.write_text('before')
+    right = FORMATS[format].runner
+
+    def off_by(number):
+        def runner(self, path):
+            run = right(self, path)
+            return lambda inputs: run(inputs) + number
+
+        monkeypatch.setattr(FORMATS[format], 'runner', runner)
+
+    off_by(0.01)
     with pytest.raises(ExportError, match='more than the .*e-20 that --tol'):
-        # Random numbers are other ones in the file.
-        noisy = Classifier(lambda x: x + torch.rand_like(x))
-        export_child(noisy, images, file, format, tolerance=1e-20)
+        plain = Classifier(lambda x: x)
+        export_child(plain, images, file, format, tolerance=1e-20)
     # Of logits up to 1000 a part of 1e-4 is 0.1.
-    many = Classifier(lambda x: 1000 + 0 * x - torch.rand_like(x))
+    many = Classifier(lambda x: 1000 + x)
+    off_by(0.5)
     with pytest.raises(ExportError, match='more than the 0.1 that --tolerance allows'):
         export_child(many, images, file, format)
-    few = Classifier(lambda x: 1000 + 0 * x - 0.05 * torch.rand_like(x))
-    result = export_child(few, images, tmp_path / f'few.{format}', format)
+    off_by(0.05)
+    result = export_child(many, images, tmp_path / f'few{file.suffix}', format)
     assert 1e-3 < result.comparison.largest < 0.1
-    result.file.unlink()
+    for written in FORMATS[format].files(result.file):
+        written.unlink()
     nan = Classifier(lambda x: x * float('nan'))
     with pytest.raises(ExportError, match='by up to nan on 40 images'):
         export_child(nan, images, file, format)
@@ -196,7 +238,11 @@ def test_what_cannot_be_exported_is_said(images, tmp_path):
             export_child(child, images, out, **kwargs)
         assert not list(tmp_path.iterdir())
 
-    refuses(ConfigError, "^--format must be onnx or pt2, but is 'h5'", format='h5')
+    refuses(
+        ConfigError,
+        "^--format must be onnx or litert or openvino or pt2, but is 'h5'",
+        format='h5',
+    )
     refuses(ConfigError, '^--tolerance must be above 0, but is nan', tolerance=np.nan)
     refuses(ConfigError, '^data_preprocessor must be a Cls.*Base', with_preprocess=True)
     refuses(ConfigError, '^the class names must be 5, .* are 2', classes=('a', 'b'))
@@ -214,7 +260,7 @@ def test_an_export_without_images_of_one_size(child, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('format', ['onnx', 'pt2'])
+@pytest.mark.parametrize('format', INSTALLED)
 def test_names_of_candidates_are_no_code(format, child, images, tmp_path):
     """torch.export makes code of the names of modules."""
     child = copy.deepcopy(child)
@@ -223,6 +269,8 @@ def test_names_of_candidates_are_no_code(format, child, images, tmp_path):
         chosen = block.candidate(block.export_chosen())
         # As a search that has these names leaves it.
         block._candidates, block._chosen = nn.ModuleDict({name: chosen}), name
-    result = export_child(child, images, tmp_path / f'child.{format}', format)
+    result = export_child(
+        child, images, tmp_path / f'child{FORMATS[format].suffix}', format
+    )
     assert result.metadata['subnet'] == dict(zip(SUBNET, names))
     assert [b.export_chosen() for b in blocks_of(child).values()] == list(names)

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from mmdsnas.deployment import Images, export_child
+from mmdsnas.deployment.network import Network
+from mmdsnas.models.int8 import Int8
 
 
 @pytest.mark.slow
@@ -50,3 +52,22 @@ def test_int8_is_smaller_and_its_accuracy_is_measured(
     difference = np.abs(logits[0] - logits[1])
     assert compared.largest == pytest.approx(difference.max(), rel=1e-3)
     assert 1e-4 < difference.mean() < 0.3 * logits[0].std(0).mean()
+
+
+@pytest.mark.slow
+def test_a_search_judges_by_what_the_file_computes(child, images, tmp_path):
+    """It simulates int8; what it gets is nearer to the file's than float32."""
+    few = Images(images.samples, 10)
+    export_child(child, images, tmp_path / 'child.onnx', calibration=few)
+    network, int8 = Network(child), Int8()
+    int8.calibrate(network, [network.inputs(batch) for batch, _ in few])
+    inputs = network.inputs(torch.cat([batch for batch, _ in images]))
+    session = ort.InferenceSession(tmp_path / 'child.int8.onnx')
+    wanted = torch.from_numpy(session.run(None, dict(images=inputs.numpy()))[0])
+    with torch.no_grad():
+        float32 = network(inputs)
+        with int8.executing():
+            found = network(inputs)
+    assert (found - wanted).abs().mean() < 0.9 * (float32 - wanted).abs().mean()
+    agreeing = (found.argmax(1) == wanted.argmax(1)).sum()
+    assert agreeing >= max((float32.argmax(1) == wanted.argmax(1)).sum(), 36)

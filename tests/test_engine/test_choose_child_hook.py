@@ -272,3 +272,27 @@ def test_what_is_refused(tmp_path, options, message):
     with pytest.raises(ConfigError, match=message):
         run(config_of(tmp_path / 'work', **options))
     assert not (tmp_path / 'work' / 'epoch_1.pth').exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('number', [1, 3])
+def test_finalists_may_be_judged_in_int8(tmp_path, number):
+    hook = dict(deploy='int8', num_finalists=number)
+    config = config_of(
+        tmp_path,
+        hook,
+        model__cost=dict(limit='60%'),
+        default_hooks__report=dict(type='ReportHook'),
+        visualizer=dict(
+            type='mmcls.ClsVisualizer', vis_backends=[dict(type='LocalVisBackend')]
+        ),
+        log_level='INFO',
+    )
+    run(config)
+    page = (tmp_path / 'report.html').read_text()
+    assert ('short training and in int8' in page) == (number > 1)
+    judged = [line['judged'] for line in lines_of(tmp_path) if line['losses']]
+    # A single one is trained for nothing.
+    assert judged == ['int8'] * (number if number > 1 else 0)
+    log = ''.join(file.read_text() for file in tmp_path.rglob('*.log'))
+    assert ('Losses of held-out images are those in int8.' in log) == (number > 1)

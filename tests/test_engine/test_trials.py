@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.runner import Runner
 
+from mmdsnas.engine import trials as trials_module
 from mmdsnas.engine.contenders import Contender
 from mmdsnas.engine.hooks.utils import train_loader
 from mmdsnas.engine.scoring import still
@@ -102,3 +103,33 @@ def test_images_that_judge_are_not_trained_on_where_they_are_repeated(tmp_path):
     path = dict(zip(runner.model.mutator.free, PATHS['a']))
     trials.train(Contender('a', 8, path, 1.0, 0.0, []), 0)
     assert held_out < set(range(24)) and set(seen) == set(range(24)) - held_out
+
+
+@pytest.mark.slow
+def test_networks_are_judged_as_they_are_in_int8(tmp_path, monkeypatch):
+    """By ranges of images that are trained on; nothing else is another one."""
+    found, given, of_int8 = {}, [], trials_module.int8_loss
+
+    def int8_loss(*args):
+        given.append(args[-1])
+        return of_int8(*args)
+
+    monkeypatch.setattr(trials_module, 'int8_loss', int8_loss)
+    for deploy in ('float32', 'int8'):
+        runner = Runner.from_cfg(config_of(tmp_path, model__distillation=None))
+        loader, names = train_loader(runner, 'this test'), runner.model.mutator.free
+        trials = Trials(runner, loader, 1, 2, deploy)
+        if deploy == 'int8':
+            held_out, calibration = trials._held_out, trials._calibration
+            assert len(calibration) == len(held_out) == 1
+            places = [
+                {s.sample_idx for s in batch[0]['data_samples']}
+                for batch in (held_out, calibration)
+            ]
+            assert places[0].isdisjoint(places[1])
+        contender = Contender('a', SIZE, dict(zip(names, PATHS['a'])), 1.0, 0.0, [])
+        found[deploy] = trials.train(contender, 0), trials.weights(contender)
+        assert same(runner.model.state_dict(), trials.weights(contender))
+    assert given == [calibration]
+    assert same(found['float32'][1], found['int8'][1])
+    assert found['float32'][0] != found['int8'][0]

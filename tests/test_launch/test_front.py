@@ -11,7 +11,7 @@ from mmdsnas import PickedChild, load_child, pick, train
 from mmdsnas.command_line import command
 from mmdsnas.engine.hooks.stage import choose_child_hook
 from mmdsnas.errors import CheckpointError, ConfigError
-from mmdsnas.launch import front, time_plan
+from mmdsnas.launch import front, int8_accuracy, time_plan
 from mmdsnas.launch.epochs import limit_name
 from mmdsnas.launch.own_instances import own_instances
 from mmdsnas.launch.picking import predicted_accuracy
@@ -296,3 +296,29 @@ def test_planned_epochs_outlive_an_interruption(tmp_path, monkeypatch):
 )
 def test_names_of_limits(limit, name):
     assert limit_name(limit) == name
+
+
+@pytest.mark.slow
+def test_the_accuracy_in_int8_is_measured_once(searched, tmp_path, monkeypatch):
+    work, measured = tmp_path / 'run', []
+    shutil.copytree(searched, work)
+    rows = read_front(work)
+    for row in rows:
+        assert 0 <= row.int8_accuracy <= 100
+        meta = load_checkpoint(work / row.file)['meta']
+        assert meta['int8_accuracy'] == pytest.approx(row.int8_accuracy, rel=1e-6)
+    percent = int8_accuracy._percent
+
+    def measure(child, calibration, images):
+        measured.append((len(calibration), len(images)))
+        return percent(child, calibration, images)
+
+    monkeypatch.setattr(int8_accuracy, '_percent', measure)
+    run(work, {'model.cost.limits': LIMITS}, resume=True)
+    assert not measured and read_front(work) == rows
+    # Of a new child it is. There are 24 images to train on and 12 to test.
+    run(work, {'model.cost.limits': [*LIMITS, '50%']}, resume=True)
+    assert measured == [(24, 12)]
+    assert all(row.int8_accuracy is not None for row in read_front(work))
+    page = (work / 'report.html').read_text()
+    assert 'in int8, %' in page and f'<td>{rows[1].int8_accuracy:.2f}</td>' in page

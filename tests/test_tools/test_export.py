@@ -89,8 +89,12 @@ def test_the_file_is_put_beside_the_checkpoint(checkpoint):
 @pytest.mark.parametrize(
     'error, match, options',
     [
-        (ConfigError, "^--format must be onnx or pt2, but is 'h5'", dict(format='h5')),
-        (ConfigError, '^--format must be onnx with --int8', dict(int8=3)),
+        (
+            ConfigError,
+            '^--format must be onnx or litert or openvino or',
+            dict(format='h5'),
+        ),
+        (ConfigError, '^--format must be onnx or openvino with --int8', dict(int8=3)),
         (ConfigError, '^--out must be a file that ends in .pt2', dict(out='a.onnx')),
         (ConfigError, '^--tolerance must be above 0', dict(tolerance=0.0)),
         (CheckpointError, 'none.pth does not exist', dict(checkpoint='none.pth')),
@@ -140,7 +144,17 @@ def test_int8_has_an_accuracy_whatever_it_was_checked_on(checkpoint, tmp_path):
     assert 0 <= result.int8_comparison.after <= 1
 
 
-def test_a_missing_package_is_named(checkpoint, monkeypatch):
-    monkeypatch.setitem(sys.modules, 'onnxscript', None)
-    with pytest.raises(UserError, match=r"pip install 'mmdsnas\[export\]'"):
-        export(DIGITS, checkpoint)
+@pytest.mark.parametrize(
+    'package, extra, options',
+    [
+        ('onnxscript', 'export', {}),
+        ('litert_torch', 'litert', dict(format='litert')),
+        ('openvino', 'openvino', dict(format='openvino')),
+        ('onnxruntime', 'export', dict(format='openvino', int8=1)),
+    ],
+)
+def test_a_missing_package_is_named(package, extra, options, checkpoint, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    needs = rf"needs the package {package}, .*pip install 'mmdsnas\[{extra}\]'"
+    with pytest.raises(UserError, match=needs):
+        export(DIGITS, checkpoint, **options)

@@ -1,8 +1,9 @@
 """Classifies images by an exported network; nothing of mmdsnas is needed.
 
 It can be copied to where the network is used. A `.onnx` file needs onnxruntime, a
-`.pt2` file torch; both need numpy and opencv-python, and pillow where the network was
-tested with images that Pillow resized.
+`.pt2` file torch, a `.tflite` file ai-edge-litert, a `.xml` file and the `.bin` beside
+it openvino; all need numpy and opencv-python, and pillow where the network was tested
+with images that Pillow resized.
 """
 
 import argparse
@@ -59,7 +60,41 @@ def _load_pt2(path: str) -> tuple[Network, dict[str, Any]]:
     return network, json.loads(extra[METADATA])
 
 
-LOADERS = {'.onnx': _load_onnx, '.pt2': _load_pt2}
+def _load_openvino(path: str) -> tuple[Network, dict[str, Any]]:
+    import openvino
+
+    model = openvino.Core().read_model(path)
+    about = json.loads(model.get_rt_info([METADATA]).astype(str))
+    # Some processors would compute in bfloat16.
+    compiled = openvino.compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
+    return lambda batch: compiled(batch)[0], about
+
+
+def _load_litert(path: str) -> tuple[Network, dict[str, Any]]:
+    import zipfile
+
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(path)
+    interpreter.allocate_tensors()
+    (given,) = interpreter.get_input_details()
+    (result,) = interpreter.get_output_details()
+
+    def network(batch: np.ndarray) -> np.ndarray:
+        interpreter.set_tensor(given['index'], batch)
+        interpreter.invoke()
+        return interpreter.get_tensor(result['index'])
+
+    with zipfile.ZipFile(path) as archive:
+        return network, json.loads(archive.read(METADATA))
+
+
+LOADERS = {
+    '.onnx': _load_onnx,
+    '.pt2': _load_pt2,
+    '.tflite': _load_litert,
+    '.xml': _load_openvino,
+}
 
 
 def resized(image: np.ndarray, step: dict[str, Any]) -> np.ndarray:

@@ -1,12 +1,13 @@
 """Exports the child of a checkpoint to a file that runs without OpenMMLab."""
 
 import re
+from pathlib import Path
 
 from mmdsnas.command_line.arguments import config_parser, show_user_errors
 from mmdsnas.deployment import Comparison, ExportResult, export
 from mmdsnas.deployment.description import input_sentence
 from mmdsnas.deployment.exporting import CHECKED, TOLERANCE
-from mmdsnas.deployment.formats import DEFAULT, FORMATS, INT8_FORMATS
+from mmdsnas.deployment.formats import DEFAULT, FORMATS, INT8_FORMATS, files_of
 
 
 def _images(text: str) -> int | str:
@@ -31,8 +32,8 @@ def report(result: ExportResult) -> str:
     return '\n'.join(lines)
 
 
-def _size(file) -> str:
-    return f'{file.stat().st_size / 1e6:.2f} MB'
+def _size(file: Path) -> str:
+    return f'{sum(f.stat().st_size for f in files_of(file)) / 1e6:.2f} MB'
 
 
 def _words(found: Comparison) -> str:

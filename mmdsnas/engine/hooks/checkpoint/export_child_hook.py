@@ -22,7 +22,7 @@ from mmdsnas.subnets import (
     what_is_missing,
 )
 from mmdsnas.subnets.checkpoint import SUBNET_PTH, SUBNET_YAML, load_checkpoint
-from mmdsnas.subnets.metadata import Metadata, meta_of
+from mmdsnas.subnets.metadata import INT8, Metadata, meta_of
 from mmdsnas.utils.ranks import on_rank_0
 from mmdsnas.visualization.csv_files import VALIDATION
 from mmdsnas.visualization.tables import child_table
@@ -150,9 +150,9 @@ def _keep_test(checkpoint: dict[str, Any], path: str) -> None:
     old, new = before['state_dict'], checkpoint['state_dict']
     same = old.keys() == new.keys() and all(torch.equal(old[k], new[k]) for k in new)
     meta = meta_of(before)
-    if same and KEY in meta:
-        kept = {key: meta[key] for key in (KEY, PREDICTED_ON) if key in meta}
-        checkpoint['meta'].update(kept)
+    if same:
+        known = (KEY, PREDICTED_ON, INT8) if KEY in meta else (INT8,)
+        checkpoint['meta'].update({key: meta[key] for key in known if key in meta})
 
 
 @HOOKS.register_module()

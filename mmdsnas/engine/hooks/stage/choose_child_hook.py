@@ -1,5 +1,6 @@
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -79,6 +80,8 @@ class ChooseChildHook(Hook):
         scale (float): Nats of a score that make a candidate e times less probable.
         scores_file (str, optional): Where scores are kept, by default ``scores.json``
             in the work directory.
+        deploy (str): What finalists are judged as: ``'int8'`` quantizes each after its
+            trial, see ``int8_loss``.
 
     Raises:
         ConfigError: The network is not trained before it is scored, or images do not
@@ -95,11 +98,12 @@ class ChooseChildHook(Hook):
         trial_part: Fraction = 0.1,
         scale: Positive = 0.1,
         scores_file: str | None = None,
+        deploy: Literal['float32', 'int8'] = 'float32',
     ) -> None:
         self.num_batches, self.num_paths = num_batches, num_paths
         self.num_finalists, self.num_held_out = num_finalists, num_held_out
         self.trial_part, self.scale = trial_part, scale
-        self.scores_file = scores_file
+        self.scores_file, self.deploy = scores_file, deploy
 
     def before_train(self, runner) -> None:
         """Refuses what would show after the pretrain stage."""
@@ -153,7 +157,7 @@ class ChooseChildHook(Hook):
                 are_confirmed = _confirmed(algorithm, chosen)
         left = (runner.max_epochs - runner.epoch) * len(loader)
         steps = steps_of_first_round(len(chosen), self.trial_part * left)
-        trials = Trials(runner, loader, self.num_held_out, steps)
+        trials = Trials(runner, loader, self.num_held_out, steps, self.deploy)
         winner = successive_halving(chosen, trials.train)
         searches = algorithm.finetune_epochs > algorithm.pretrain_epochs
         algorithm.load_state_dict(trials.weights(None if searches else winner))
@@ -161,7 +165,7 @@ class ChooseChildHook(Hook):
             restart_averages(runner)
         algorithm.set_input_size(winner.input_size)
         self._settle(algorithm, winner.path, scores[winner.input_size])
-        tell_choice(runner, contenders, winner)
+        tell_choice(runner, contenders, winner, self.deploy)
 
     def _settle(
         self, algorithm: DSNAS, path: ChildPath, scores: Scores | None = None

@@ -1,75 +1,32 @@
-"""The kinds of files that a child is exported to."""
+"""ONNX."""
 
-import io
 import json
 import logging
 import warnings
-from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator
+from typing import Any, Iterable, Iterator
 
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from mmdsnas.errors import ConfigError, ExportError
-from .network import BATCH, INPUT, OUTPUT
-
-# From a batch of inputs to logits.
-Run = Callable[[Tensor], Tensor]
-# Plain values by name, kept as JSON.
-Metadata = dict[str, Any]
-
-METADATA = 'metadata.json'
-
-
-class ChildFormat(ABC):
-    """A kind of file. A new one is a class of this module, named in ``FORMATS``.
-
-    One with a method ``quantize(source, target, inputs)`` writes files in int8, too.
-
-    Attributes:
-        suffix (str): Ending of its files.
-    """
-
-    suffix: str
-
-    @abstractmethod
-    def write(self, program: ExportedProgram, path: Path, metadata: Metadata) -> None:
-        """Writes the file of a network.
-
-        Raises:
-            ExportError: The network has an operation that the format cannot express.
-        """
-
-    @abstractmethod
-    def runner(self, path: Path) -> Run:
-        """What computes logits by a file, whatever its ending is."""
+from mmdsnas.errors import ExportError
+from ..network import BATCH, INPUT, OUTPUT
+from .child_format import METADATA, ChildFormat, Metadata, Run
 
 
 class OnnxFormat(ChildFormat):
     """ONNX, for ONNX Runtime and whatever else reads it.
 
     The metadata are under the key ``metadata.json`` of the model's properties.
-
-    Raises:
-        ConfigError: The packages that it needs are not installed.
     """
 
+    name = 'onnx'
     suffix = '.onnx'
-
-    def __init__(self) -> None:
-        try:
-            import onnx  # noqa: F401
-            import onnxruntime  # noqa: F401
-            import onnxscript  # noqa: F401, torch's exporter needs it
-        except ImportError as error:
-            raise ConfigError(
-                f'--format onnx needs the package {error.name}, which is not '
-                "installed: pip install 'mmdsnas[export]' brings it, and --format pt2 "
-                'needs none.'
-            ) from error
+    # torch's exporter needs the last.
+    packages = 'onnx', 'onnxruntime', 'onnxscript'
+    extra = 'export'
 
     def write(self, program: ExportedProgram, path: Path, metadata: Metadata) -> None:
         """See the base class."""
@@ -117,7 +74,13 @@ class OnnxFormat(ChildFormat):
 
         return run
 
-    def quantize(self, source: Path, target: Path, inputs: Iterable[Tensor]) -> None:
+    def quantize(
+        self,
+        program: ExportedProgram,
+        source: Path,
+        target: Path,
+        inputs: Iterable[Tensor],
+    ) -> None:
         """Writes a file in float32 anew, in int8, by ONNX Runtime's quantization.
 
         Weights have a scale for each output channel, feature maps one each, from the
@@ -154,34 +117,6 @@ class OnnxFormat(ChildFormat):
             )
         finally:
             root.removeHandler(silent)
-
-
-class Pt2Format(ChildFormat):
-    """``torch.export``'s archive, for programs with torch, or compiled ahead of time.
-
-    The metadata are in the extra file ``metadata.json``.
-    """
-
-    suffix = '.pt2'
-
-    def write(self, program: ExportedProgram, path: Path, metadata: Metadata) -> None:
-        """See the base class."""
-        content = io.BytesIO()
-        extra = {METADATA: json.dumps(metadata)}
-        torch.export.save(program, content, extra_files=extra)
-        path.write_bytes(content.getbuffer())
-
-    def runner(self, path: Path) -> Run:
-        """See the base class."""
-        # torch asks for the ending .pt2 of a name, which a temporary file lacks.
-        return torch.export.load(io.BytesIO(path.read_bytes())).module()
-
-
-# By the values of --format; the first one is the default.
-FORMATS: dict[str, type[ChildFormat]] = dict(onnx=OnnxFormat, pt2=Pt2Format)
-DEFAULT = next(iter(FORMATS))
-# Those that a file in int8 can have.
-INT8_FORMATS = [name for name, kind in FORMATS.items() if hasattr(kind, 'quantize')]
 
 
 @contextmanager
