@@ -22,6 +22,7 @@ from .plain_config import plain_options
 from .run_options import is_search
 from .training_plan import BATCH, EPOCHS, TUNED, TrainingPlan, plan_for, sizes_below
 
+FEWEST = 3
 # Where the stages begin, as parts of the epochs: those of the digits' search.
 PRETRAINED, SEARCHED = 2 / 45, 7 / 45
 # What is held out of each class where nothing says otherwise.
@@ -97,7 +98,13 @@ def _wished(own: dict[str, Any], given: Given) -> dict[str, int]:
         options = [n for n in names if given.value(f'own_images.{n}') is not None]
         names = (*known, *options)
     # An option may be None in place of what the config has.
-    return {n: own[n] for n in names if own.get(n) is not None}
+    wished = {n: own[n] for n in names if own.get(n) is not None}
+    if wished.get('epochs', FEWEST) < FEWEST:
+        raise ConfigError(
+            f'epochs of own_images must be at least {FEWEST}, but is '
+            f'{wished["epochs"]}.'
+        )
+    return wished
 
 
 def _recorded_size(config: Config, given: Given) -> int | None:

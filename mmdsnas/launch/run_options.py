@@ -93,7 +93,8 @@ def config(
 @checked_options
 def own_images(
     input_size: Annotated[int | None, Field(ge=32, le=1024)] = None,
-    epochs: Annotated[int | None, Field(ge=3)] = None,
+    # Short of time, a plan has two.
+    epochs: Annotated[int | None, Field(ge=2)] = None,
     batch_size: Annotated[int | None, Field(ge=2)] = None,
     val_ratio: Fraction | None = None,
     pretrained: Literal[*PRETRAINED] | None = None,

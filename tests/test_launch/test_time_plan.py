@@ -8,6 +8,7 @@ import torch
 from mmdsnas.errors import ConfigError
 from mmdsnas.launch import time_plan
 from mmdsnas.launch.building import build_model
+from mmdsnas.launch.front import child_search
 from mmdsnas.launch.given_options import Given
 from mmdsnas.launch.run_config import TRAIN, WRITTEN, load_config, prepared
 from mmdsnas.launch.time_plan import Times, fit_to_time
@@ -133,6 +134,15 @@ def test_enough_time_for_most_epochs_is_enough_for_the_largest_images(
     config = fit_to_time(config, Given({'data_root': images, **options}))
     # The child's 96 epochs take half a minute.
     assert told(config) == (128, 4, 100)
+
+
+def test_children_of_a_plan_of_two_epochs(images, measured):
+    """They are none that somebody wished for, and are no mistake."""
+    config = fitted(images, {'own_images.minutes': 1, 'model.cost.limit': '50%'})
+    config.own_images.update(planned=None, minutes=None, fitted=True, epochs=2)
+    config.train_cfg.max_epochs, config.work_dir = 2, 'work'
+    child = load_config(child_search(config, '30%'))
+    assert child.train_cfg.max_epochs == child.own_images.epochs == 2
 
 
 def test_it_says_that_the_time_is_too_short(tmp_path, images, measured, caplog):

@@ -5,13 +5,14 @@ import logging
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterable, Iterator
+from typing import Iterable, Iterator
 
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
 from mmdsnas.errors import ExportError
+from mmdsnas.utils.onnx_int8 import quantize_onnx
 from ..network import BATCH, INPUT, OUTPUT
 from .child_format import METADATA, ChildFormat, Metadata, Run
 
@@ -87,36 +88,7 @@ class OnnxFormat(ChildFormat):
         smallest and the largest value that the inputs give. These are batches for the
         network.
         """
-        from onnxruntime.quantization import (
-            CalibrationDataReader,
-            QuantFormat,
-            QuantType,
-            quantize_static,
-        )
-
-        class Reader(CalibrationDataReader):
-            batches = iter(inputs)
-
-            def get_next(self) -> dict[str, Any] | None:
-                batch = next(self.batches, None)
-                return None if batch is None else {INPUT: batch.numpy()}
-
-        # It advises an optimization that folding the BatchNorm layers has done, by a
-        # function that gives a root logger without handlers one of its own.
-        root, silent = logging.getLogger(), logging.NullHandler()
-        root.addHandler(silent)
-        try:
-            quantize_static(
-                source,
-                target,
-                Reader(),
-                quant_format=QuantFormat.QDQ,
-                per_channel=True,
-                activation_type=QuantType.QInt8,
-                weight_type=QuantType.QInt8,
-            )
-        finally:
-            root.removeHandler(silent)
+        quantize_onnx(source, target, ({INPUT: batch} for batch in inputs))
 
 
 @contextmanager

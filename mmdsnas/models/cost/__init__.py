@@ -3,6 +3,7 @@ from .cost_table import CostTable
 from .cost_term import CostTerm
 from .costs import COSTS, Amounts, Cost
 from .device_latency import DeviceLatencyMeter
+from .file_size import FileSizeMeter
 from .functional import expected_cost, sampled_cost
 from .latency import LatencyMeter
 from .limits import (

@@ -12,6 +12,7 @@ from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 
 from ..mutables.weight_parts import weight_parts
 from .device_latency import latency_meter
+from .file_size import FileSizeMeter
 from .peak_memory import PeakMemoryMeter
 
 # Amounts of costs by their names, each in its unit; what was not measured is absent.
@@ -123,6 +124,11 @@ COSTS: dict[str, Cost] = {
             digits=1,
             meter=PeakMemoryMeter,
             peak=True,
+        ),
+        Cost(
+            *('size', 'KiB of a file', 'size_kib', 'expected_size_kib', 'KiB, file'),
+            digits=1,
+            meter=FileSizeMeter,
         ),
     )
 }
