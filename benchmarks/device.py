@@ -42,7 +42,7 @@ SEARCH = {
     'model.pretrain_epochs': 1,
     'model.finetune_epochs': 4,
     'default_hooks.report': None,
-    'custom_hooks': None,
+    'default_hooks.compare_child': None,
 }
 
 
@@ -58,21 +58,25 @@ def main() -> None:
     write_tables(PAGE, tables(found))
 
 
-def _model(space: str, folder: str) -> DSNAS:
-    """A search that has measured its space."""
+def model_of(space: str, **estimator: Any) -> DSNAS:
+    """The search of a space; options of its estimator may be given."""
     torch.set_num_threads(1)
     init_default_scope('mmdsnas')
-    latency = dict(
-        command=COMMAND, held_out=PATHS, file=f'{folder}/{space}-latency.json'
-    )
     if space == 'digits':
-        config = load_config(DIGITS, {'model.resource_estimator.latency': latency})
-        return build_model(config)
+        options = {f'model.resource_estimator.{k}': v for k, v in estimator.items()}
+        return build_model(load_config(DIGITS, options))
     model = Config.fromfile(Path(__file__).parents[1] / LITE).model
     # What the weights are does not matter here.
     model.architecture.backbone.backbone.init_cfg = None
-    model.resource_estimator.latency = latency
+    model.resource_estimator.update(estimator)
     return MODELS.build(model)
+
+
+def _measured(space: str, folder: str) -> DSNAS:
+    latency = dict(
+        command=COMMAND, held_out=PATHS, file=f'{folder}/{space}-latency.json'
+    )
+    return model_of(space, latency=latency)
 
 
 def predict(space: str, folder: str) -> dict[str, Any]:
@@ -82,7 +86,7 @@ def predict(space: str, folder: str) -> dict[str, Any]:
         dict: ``paths``, a list of measured and predicted ms, and how many ``networks``
         the table is made of.
     """
-    model = _model(space, folder)
+    model = _measured(space, folder)
     kept = model.resource_estimator.meters['latency'].kept.read()
     networks = PER_EFFECT * num_effects(_choices(model))
     return dict(paths=kept.tables[-1].held_out, networks=networks)
@@ -94,7 +98,7 @@ def replace(space: str, folder: str) -> dict[str, Any]:
     What a candidate takes is the difference from the network of first candidates. Each
     is measured twice, so that there are as many measurements.
     """
-    model = _model(space, folder)
+    model = _measured(space, folder)
     meter, choices = model.resource_estimator.meters['latency'], _choices(model)
     files = NetworkFiles(model.architecture, meter.input_shape, 'onnx')
 
@@ -127,7 +131,7 @@ def search(number: int, folder: str) -> dict[str, Any]:
         dict: ``limit``, ``first`` and ``child``, all in ms: of the child by the sum of
         its candidates, as it was measured when it was chosen, and ``anew``.
     """
-    model = _model('digits', folder)
+    model = _measured('digits', folder)
     latency = model.resource_estimator._options['latency']
     least, most = model.cost_table.cost_range('latency')
     limit = least + (most - least) * (number + 0.5) / LIMITS

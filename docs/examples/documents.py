@@ -121,7 +121,7 @@ DOCUMENTS = {
         ),
         before=(imagenet, splits('path/to/images')),
     ),
-    f'{GUIDES}latency.md': Document(3, base=f'./{FASHION}.py'),
+    f'{GUIDES}latency.md': Document(4, base=f'./{FASHION}.py'),
     f'{GUIDES}logs.md': Document(1),
     f'{GUIDES}official_checkpoints.md': Document(
         3,
@@ -135,7 +135,8 @@ DOCUMENTS = {
             ),
         ),
     ),
-    f'{GUIDES}own_images.md': Document(5, before=(images_by_class,)),
+    f'{GUIDES}memory.md': Document(3),
+    f'{GUIDES}own_images.md': Document(6, before=(images_by_class,)),
     f'{GUIDES}own_search_space.md': Document(
         5,
         before=(splits('data/images'),),

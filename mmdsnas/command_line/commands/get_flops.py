@@ -1,4 +1,4 @@
-"""Prints parameters and FLOPs of a network, in all and by stage."""
+"""Prints parameters, FLOPs and the peak memory of a network, FLOPs by stage, too."""
 
 from mmengine.config import Config
 from mmengine.model import BaseModel
@@ -9,7 +9,8 @@ from mmdsnas.launch.building import build_model
 from mmdsnas.launch.images import input_channels, input_size
 from mmdsnas.launch.run_config import load_config
 from mmdsnas.models import DSNAS
-from mmdsnas.models.cost import costs_by_stage
+from mmdsnas.models.cost import PeakMemoryMeter, costs_by_stage
+from mmdsnas.models.cost.peak_memory import BYTES
 from mmdsnas.subnets import subnet_of_path
 from mmdsnas.utils.data_sets import pipeline_of
 from mmdsnas.visualization.tables import stage_table
@@ -67,5 +68,10 @@ def main() -> None:
     for title, network in networks(config, args.subnet).items():
         by_stage, whole = costs_by_stage(network, shape, list(COLUMNS))
         heading = f'{title}, input {" x ".join(map(str, shape[1:]))}'
-        print(stage_table(heading, by_stage, whole, list(COLUMNS.values())))
+        print(stage_table(heading, by_stage, whole, list(COLUMNS.values())).rstrip())
+        peaks = (
+            f'{PeakMemoryMeter(shape, dtype=dtype).whole(network, {}):.1f} KiB in {dtype}'
+            for dtype in BYTES
+        )
+        print(f'  peak memory of activations: {", ".join(peaks)}\n')
     print('MFLOPs are multiply-adds / 1e6. All layers: as MMRazor counts them.')
