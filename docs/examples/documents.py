@@ -1,5 +1,6 @@
 """What the documents need to be executed; each with blocks of code is named here."""
 
+import sys
 from typing import NamedTuple
 
 from .fixtures import (
@@ -42,6 +43,7 @@ GUIDES = 'docs/en/user_guides/'
 DIGITS = 'dsnas_supernet_1xb64_digits'
 FASHION = 'dsnas_supernet_1xb128_fashion-mnist'
 RETRAIN = 'dsnas_official-retrain240_8xb128_in1k'
+SCRIPT = 'tools/device/onnxruntime.sh'
 SEARCH_DIGITS = f'python tools/train.py {DIGITS} --work-dir work_dirs'
 
 DOCUMENTS = {
@@ -121,7 +123,12 @@ DOCUMENTS = {
         ),
         before=(imagenet, splits('path/to/images')),
     ),
-    f'{GUIDES}latency.md': Document(4, base=f'./{FASHION}.py'),
+    f'{GUIDES}latency.md': Document(
+        4,
+        # python3 is one of the small commands there.
+        words={SCRIPT: f'env PYTHON={sys.executable} {SCRIPT}'},
+        base=f'./{FASHION}.py',
+    ),
     f'{GUIDES}logs.md': Document(1),
     f'{GUIDES}official_checkpoints.md': Document(
         3,

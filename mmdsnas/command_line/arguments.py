@@ -8,9 +8,9 @@ from mmengine.config import DictAction
 
 from .endings import Signals, end, end_rank
 
-# Options whose value is a path, whatever it looks like.
-PATHS = ('ann_file', 'checkpoint', 'data_root', 'file', 'fix_subnet', 'load_from')
-PATHS += ('out_dir', 'scores_file', 'work_dir')
+# Options whose value is a path, a command or a pattern, whatever it looks like.
+AS_GIVEN = ('ann_file', 'checkpoint', 'data_root', 'file', 'fix_subnet', 'load_from')
+AS_GIVEN += ('out_dir', 'scores_file', 'work_dir', 'command', 'pattern')
 
 
 class Options(DictAction):
@@ -27,7 +27,7 @@ class Options(DictAction):
             name, equals, text = value.partition('=')
             if not equals:
                 parser.error(f'{option_string} must be KEY=VALUE, but got {value!r}')
-            if name.split('.')[-1] in PATHS:
+            if name.split('.')[-1] in AS_GIVEN:
                 # A shell that does not know quotes hands them on.
                 quoted = len(text) > 1 and text[0] == text[-1] and text[0] in '\'"'
                 options[name] = text[1:-1] if quoted else text

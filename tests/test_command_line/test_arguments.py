@@ -48,6 +48,8 @@ def test_paths_stay_as_they_are():
         'model.fix_subnet': '1,2.yaml',
         'custom_hooks.0.out_dir': "the dogs'",
         'model.init_cfg.checkpoint': '"a" b',
+        'model.resource_estimator.latency.command': './bench.sh {model} 3',
+        'model.resource_estimator.latency.pattern': r'median = (\S+), mean',
     }
     words = [f'{name}={path}' for name, path in paths.items()]
     words += ['work_dir="in quotes"', 'ann_file=None', 'a=(1, 2)', 'b=x=y']

@@ -69,9 +69,7 @@ def main() -> None:
         by_stage, whole = costs_by_stage(network, shape, list(COLUMNS))
         heading = f'{title}, input {" x ".join(map(str, shape[1:]))}'
         print(stage_table(heading, by_stage, whole, list(COLUMNS.values())).rstrip())
-        peaks = (
-            f'{PeakMemoryMeter(shape, dtype=dtype).whole(network, {}):.1f} KiB in {dtype}'
-            for dtype in BYTES
-        )
+        meters = {dtype: PeakMemoryMeter(shape, dtype=dtype) for dtype in BYTES}
+        peaks = [f'{m.whole(network, {}):.1f} KiB in {d}' for d, m in meters.items()]
         print(f'  peak memory of activations: {", ".join(peaks)}\n')
     print('MFLOPs are multiply-adds / 1e6. All layers: as MMRazor counts them.')
