@@ -30,7 +30,8 @@ class SearchResult:
         child (BaseModel): The child network with its weights, see :func:`load_child`.
         subnet (dict[str, str]): Candidate by block.
         cost (dict[str, float]): ``mflops`` (multiply-adds / 1e6), ``mparams``
-            (parameters / 1e6) and, where latencies were measured, ``latency_ms``.
+            (parameters / 1e6) and, where they were measured, ``latency_ms``,
+            ``memory_kib`` and ``size_kib``.
         accuracy (float, optional): Top-1 accuracy of the last validation in percent;
             None without one, or where the evaluator gives other metrics.
         work_dir (Path): Folder with all that the run left.

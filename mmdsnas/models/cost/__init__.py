@@ -13,8 +13,9 @@ from .limits import (
     loosest_first,
     split_limits,
 )
+from .memory_meter import PeakMemoryMeter
 from .multipliers import Multipliers
-from .peak_memory import PeakMemoryMeter, peak_memory
+from .peak_memory import peak_memory
 from .resource_estimator import INPUT_SHAPE, ResourceEstimator
 from .search_space import random_paths
 from .stage_costs import costs_by_stage

@@ -13,7 +13,7 @@ from mmrazor.registry import TASK_UTILS as RAZOR_TASK_UTILS
 from ..mutables.weight_parts import weight_parts
 from .device_latency import latency_meter
 from .file_size import FileSizeMeter
-from .peak_memory import PeakMemoryMeter
+from .memory_meter import PeakMemoryMeter
 
 # Amounts of costs by their names, each in its unit; what was not measured is absent.
 Amounts = dict[str, float]

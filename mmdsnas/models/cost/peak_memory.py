@@ -1,234 +1,213 @@
-"""Peak memory of the activations of a network, by liveness over what it executes."""
+"""Peak memory of the activations of a network, by the liveness of its tensors."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Mapping, NamedTuple, Sequence
+from typing import Any, Mapping, Sequence
 
 import torch
 import torch.nn as nn
-from pydantic import Field
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mmdsnas.utils.options import InputShape, checked_options
-from ..mutables import blocks_of, one_path, tensors_of
+from ..mutables import tensors_of
 from ..state import untouched
-from .search_space import covering_paths
 
-# Bytes of an element, by its type.
+# Bytes of an element.
 BYTES = dict(float32=4, int8=1)
 KIB = 1024
-# What runtimes fold into the operation before, beside pointwise operations; and copies
-# that torch takes for these, but that lie beside what is copied.
-FOLDED, COPIES = ('batch_norm',), ('clone', 'copy')
+# Beside torch's pointwise operations, what runtimes fuse or do in place; and what is
+# pointwise to torch, but copies into another order.
+IN_PLACE = ('batch_norm', 'hardswish', '_prelu_kernel')
+COPIES = ('clone',)
 
 
-class Operation(NamedTuple):
-    """What an operation reads and writes.
+def peak_memory(model: nn.Module, inputs: Tensor, dtype: str = 'float32') -> float:
+    """The most KiB (1024 bytes) that activations have at a time.
 
-    Attributes:
-        reads, writes (list[int]): Places in the list of buffers.
-        in_place (bool): Whether it may write over what it reads, if nothing else does
-            read that later.
-    """
+    The network is executed once, in eval mode. An activation is a tensor that depends
+    on the input, or is the input; weights, and what is computed of them alone, are
+    none. It is alive from the operation that computes it to the last one that reads
+    it, and the output to the end. It is assumed that
 
-    reads: list[int]
-    writes: list[int]
-    in_place: bool
-
-
-def live_elements(
-    sizes: Sequence[int], operations: Sequence[Operation], kept: Sequence[int]
-) -> list[int]:
-    """Elements that are held while each operation is executed.
-
-    A buffer is held from the operation that writes it to the last one that reads it.
-    One that is written in place takes the memory of a buffer of its size that is read
-    for the last time.
+    - views (reshaping, splitting) have the memory of their tensor;
+    - an elementwise operation (an activation, BatchNorm, a sum of two) writes over an
+      input of its size that nothing reads later, as runtimes do that fuse it into the
+      convolution before; a sum is not fused, so that both of its inputs are alive;
+    - a padding by 0 that only convolutions read is theirs, as in the ONNX files of
+      ``mmdsnas export``;
+    - all elements have the size of ``dtype``, nothing is lost between tensors, and no
+      operation has memory of its own.
 
     Args:
-        sizes (Sequence[int]): Elements of each buffer. What no operation writes, the
-            input, is held from the first one on.
-        operations (Sequence[Operation]): In their order.
-        kept (Sequence[int]): Buffers of the output, which are held to the end.
+        model (nn.Module): It stays as it was.
+        inputs (Tensor): Its input, any shape.
+        dtype (str): ``'float32'`` (4 bytes) or ``'int8'`` (1 byte).
+
+    Raises:
+        KeyError: ``dtype`` is another one.
+
+    Examples:
+        >>> peak_memory(nn.Conv2d(3, 16, 3, padding=1), torch.zeros(1, 3, 32, 32))
+        76.0
     """
-    first, last = [0] * len(sizes), [0] * len(sizes)
-    for k, operation in enumerate(operations):
-        for buffer in operation.reads:
-            last[buffer] = k
-        for buffer in operation.writes:
-            first[buffer] = last[buffer] = k
-    for buffer in kept:
-        last[buffer] = len(operations) - 1
-    memory = list(range(len(sizes)))
-    for k, operation in enumerate(operations):
-        for written in operation.writes if operation.in_place else ():
-            free = (
-                memory[read]
-                for read in operation.reads
-                if last[memory[read]] == k and sizes[read] == sizes[written]
-            )
-            memory[written] = place = next(free, written)
-            last[place] = last[written]
-    live = [0] * len(operations)
-    for buffer in {*memory}:
-        for k in range(first[buffer], last[buffer] + 1):
-            live[k] += sizes[buffer]
-    return live
+    return in_kib(max(peaks_by_part(model, inputs, {}).values()), dtype)
 
 
-class _Trace(TorchDispatchMode):
-    """Notes what operations read and write; weights are no activations."""
+def in_kib(elements: int, dtype: str) -> float:
+    """The KiB of so many elements."""
+    return elements * BYTES[dtype] / KIB
 
-    def __init__(self, inputs: Tensor) -> None:
-        super().__init__()
-        self.sizes, self.operations = [], []
-        self._places: dict[int, int] = {}
-        # No memory may be given to another tensor meanwhile.
-        self._results: list[Any] = []
-        self.place(inputs)
 
-    def place(self, tensor: Tensor, new: bool = True) -> int | None:
-        """The buffer of a tensor; views share one. None: it has none."""
-        storage = tensor.untyped_storage()
-        known = self._places.get(storage._cdata)
-        if known is None and new:
-            self._places[storage._cdata] = known = len(self.sizes)
-            self.sizes.append(storage.nbytes() // tensor.element_size())
-            self._results.append(tensor)
-        return known
+def peaks_by_part(
+    model: nn.Module, inputs: Tensor, parts: Mapping[str, nn.Module]
+) -> dict[str, int]:
+    """Executes a network, and finds its peaks, see :func:`peak_memory`.
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        result = function(*args, **(kwargs or {}))
-        read = (self.place(x, new=False) for x in tensors_of([args, kwargs]))
-        reads = list(dict.fromkeys(place for place in read if place is not None))
-        if reads:
-            number, name = len(self.sizes), str(function)
-            for tensor in tensors_of(result):
-                self.place(tensor)
-            pointwise = torch.Tag.pointwise in function.tags
-            in_place = pointwise and not any(copy in name for copy in COPIES)
-            in_place = in_place or any(folded in name for folded in FOLDED)
-            writes = list(range(number, len(self.sizes)))
-            self.operations.append(Operation(reads, writes, in_place))
-        return result
+    Args:
+        model (nn.Module): The network.
+        inputs (Tensor): Its input.
+        parts (Mapping[str, nn.Module]): Modules of it by name, none in another one.
+
+    Returns:
+        dict[str, int]: The most elements that are alive, in the whole network, while a
+        part is executed, 0 of one that computes nothing; ``''`` is all outside of them.
+    """
+    recorder = _Recorder()
+    with ExitStack() as stack:
+        stack.enter_context(untouched(model))
+        for name, module in parts.items():
+
+            def enter(*_, name: str = name) -> None:
+                recorder.part = name
+
+            def leave(*_) -> None:
+                recorder.part = ''
+
+            for register, hook in (
+                (module.register_forward_pre_hook, enter),
+                (module.register_forward_hook, leave),
+            ):
+                stack.callback(register(hook).remove)
+        recorder.give(inputs)
+        with recorder:
+            output = model(inputs)
+    live = live_elements(recorder.operations, recorder.sizes, recorder.known(output))
+    peaks = dict.fromkeys(['', *parts], 0)
+    for operation, elements in zip(recorder.operations, live):
+        peaks[operation.part] = max(peaks[operation.part], elements)
+    return peaks
 
 
 @dataclass(frozen=True)
-class PeakMemory:
-    """Elements of activations that a network holds at once.
+class Operation:
+    """What one operation does with activations, which have numbers.
 
     Attributes:
-        whole (int): At most.
-        rest (int): At most while no searchable block is executed.
-        blocks (dict[str, int]): At most while each of them is.
+        reads (tuple[int, ...]): Activations that it reads, or changes.
+        writes (tuple[int, ...]): Those that it makes.
+        kind (str): ``'in place'``: it may write over an input; ``'pad'``,
+            ``'convolution'``, or ``''``.
+        part (str): The part of the network that it is in.
     """
 
-    whole: int
-    rest: int
-    blocks: dict[str, int]
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+    kind: str = ''
+    part: str = ''
 
 
-@torch.no_grad()
-def peak_memory(model: nn.Module, inputs: Tensor) -> PeakMemory:
-    """The activations that a network holds at once, as a runtime plans memory.
-
-    An activation is held from the operation that computes it to the last one that reads
-    it. The input is one, weights are not, nor is what is computed of weights alone.
-    Pointwise operations and BatchNorm write in place where nothing else reads their
-    input later. What an operation needs besides, such as the columns of a convolution
-    as a matrix product, is not counted.
+def live_elements(
+    operations: Sequence[Operation], sizes: Sequence[int], outputs: Sequence[int]
+) -> list[int]:
+    """Elements that are alive during each operation.
 
     Args:
-        model (nn.Module): A network, or a supernet whose blocks have a choice. It is
-            executed in eval mode, and stays as it was.
-        inputs (Tensor): What it gets.
+        operations (Sequence[Operation]): In the order of their execution.
+        sizes (Sequence[int]): Elements of the activations.
+        outputs (Sequence[int]): Activations that are left at the end.
     """
-    ranges: dict[str, list[range]] = {}
-    with untouched(model), ExitStack() as opened:
-        trace = _Trace(inputs)
-        begun: list[int] = []
-
-        def begin(*_: Any) -> None:
-            begun.append(len(trace.operations))
-
-        for name, block in blocks_of(model).items():
-            own = ranges[name] = []
-
-            def end(*_: Any, own: list[range] = own) -> None:
-                own.append(range(begun.pop(), len(trace.operations)))
-
-            opened.callback(block.register_forward_pre_hook(begin).remove)
-            opened.callback(block.register_forward_hook(end).remove)
-        with trace:
-            output = model(inputs)
-        found = (trace.place(tensor, new=False) for tensor in tensors_of(output))
-    kept = [place for place in found if place is not None]
-    live = live_elements(trace.sizes, trace.operations, kept)
-    inside = {k for own in ranges.values() for part in own for k in part}
-    return PeakMemory(
-        whole=max(live, default=0),
-        rest=max((n for k, n in enumerate(live) if k not in inside), default=0),
-        blocks={
-            name: max((live[k] for part in own for k in part), default=0)
-            for name, own in ranges.items()
-        },
-    )
+    end = len(operations)
+    readers: dict[int, list[int]] = {k: [end] for k in outputs}
+    for place, operation in enumerate(operations):
+        for k in operation.reads:
+            readers.setdefault(k, []).append(place)
+    last = {k: max(places) for k, places in readers.items()}
+    # Where the memory of each is, and from when on it is taken.
+    home: dict[int, int] = {}
+    first: dict[int, int] = {}
+    for place, operation in enumerate(operations):
+        # What nobody reads, such as the indices of a pooling, no runtime computes.
+        for k in filter(readers.__contains__, operation.writes):
+            inputs = [home[n] for n in operation.reads]
+            fits = []
+            if operation.kind == 'pad':
+                by = {operations[n].kind if n < end else '' for n in readers[k]}
+                fits = inputs if by == {'convolution'} else []
+            elif operation.kind == 'in place':
+                same = (n for n in inputs if sizes[n] == sizes[k])
+                fits = [n for n in same if last[n] == place]
+            home[k] = owner = fits[0] if fits else k
+            first.setdefault(owner, place)
+            last[owner] = max(last[owner], last[k])
+    live = [0] * end
+    for k, begin in first.items():
+        for place in range(begin, min(last[k] + 1, end)):
+            live[place] += sizes[k]
+    return live
 
 
-class MemoryTable(NamedTuple):
-    """Peaks in KiB, by block and candidate, and while no block is executed."""
+class _Recorder(TorchDispatchMode):
+    """Writes down what operations do with activations, while it is open."""
 
-    blocks: dict[str, dict[str, float]]
-    fixed_part: float
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = ''
+        self.operations: list[Operation] = []
+        self.sizes: list[int] = []
+        # Numbers by storage; kept, so that none has the place of an earlier one.
+        self._numbers: dict[int, int] = {}
+        self._storages: list[Any] = []
+
+    def give(self, inputs: Tensor) -> None:
+        """Has the network's input as an activation."""
+        self.operations.append(Operation((), self._new([inputs])))
+
+    def known(self, tree: Any) -> tuple[int, ...]:
+        """Numbers of the activations among tensors, however nested."""
+        keys = [t.untyped_storage()._cdata for t in tensors_of(tree)]
+        found = (self._numbers[key] for key in keys if key in self._numbers)
+        return tuple(dict.fromkeys(found))
+
+    def _new(self, tree: Any) -> tuple[int, ...]:
+        numbers = []
+        for tensor in tensors_of(tree):
+            storage = tensor.untyped_storage()
+            if storage._cdata not in self._numbers:
+                numbers.append(len(self.sizes))
+                self._numbers[storage._cdata] = len(self.sizes)
+                self._storages.append(storage)
+                self.sizes.append(storage.nbytes() // tensor.element_size())
+        return tuple(numbers)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        reads = self.known((args, kwargs))
+        output = func(*args, **(kwargs or {}))
+        # What depends on no input is a constant of the network.
+        writes = self._new(output) if reads else ()
+        if writes or (reads and func._schema.is_mutable):
+            operation = Operation(reads, writes, _kind(func, args), self.part)
+            self.operations.append(operation)
+        return output
 
 
-class PeakMemoryMeter:
-    """Finds the peak memory of activations of candidates, and of whole networks.
-
-    A peak is a maximum: that of a path is the largest of its candidates, and of what is
-    executed besides. See :func:`peak_memory` for what counts.
-
-    Args:
-        input_shape (tuple): Shape of one input, with batch size 1.
-        dtype (str): Of activations: ``'float32'`` or ``'int8'``, a quarter of that.
-        batch_size (int): Inputs of a batch.
-    """
-
-    @checked_options
-    def __init__(
-        self,
-        input_shape: InputShape,
-        dtype: Literal['float32', 'int8'] = 'float32',
-        batch_size: Annotated[int, Field(ge=1, le=1024)] = 1,
-    ) -> None:
-        self.input_shape = (batch_size, *input_shape[1:])
-        self.bytes = BYTES[dtype]
-
-    def table(self, model: nn.Module) -> MemoryTable:
-        """The peaks of a supernet in KiB."""
-        choices = {n: list(b.choices) for n, b in blocks_of(model).items()}
-        blocks: dict[str, dict[str, float]] = {name: {} for name in choices}
-        rest = 0.0
-        for path in covering_paths(choices):
-            found = self._peak(model, path)
-            rest = max(rest, self._kib(found.rest))
-            for name, elements in found.blocks.items():
-                known = blocks[name].get(path[name], 0.0)
-                blocks[name][path[name]] = max(known, self._kib(elements))
-        in_order = {n: {c: blocks[n][c] for c in own} for n, own in choices.items()}
-        return MemoryTable(in_order, rest)
-
-    def whole(self, model: nn.Module, path: Mapping[str, str]) -> float:
-        """The peak of the network of a path, candidate by block, in KiB."""
-        return self._kib(self._peak(model, path).whole)
-
-    known_whole = whole
-
-    def _peak(self, model: nn.Module, path: Mapping[str, str]) -> PeakMemory:
-        like = next(model.parameters(), torch.zeros(()))
-        with one_path(blocks_of(model), path):
-            return peak_memory(model, like.new_zeros(self.input_shape))
-
-    def _kib(self, elements: int) -> float:
-        return elements * self.bytes / KIB
+def _kind(func: Any, args: Sequence[Any]) -> str:
+    name = func.overloadpacket.__name__
+    if 'convolution' in name:
+        return 'convolution'
+    if name == 'constant_pad_nd':
+        # By 0, of height and width: what a convolution can have.
+        inputs, sides, *value = args
+        fits = not any(value) and len(sides) <= 2 * (inputs.dim() - 2)
+        return 'pad' if fits else ''
+    pointwise = torch.Tag.pointwise in func.tags and name not in COPIES
+    return 'in place' if pointwise or any(n in name for n in IN_PLACE) else ''

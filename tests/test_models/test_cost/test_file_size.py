@@ -10,7 +10,7 @@ from mmdsnas.models.cost.network_files import NetworkFiles
 from mmdsnas.subnets import child_checkpoint
 from tests import small_choice
 from tests.small_choice import SIZE
-from tests.test_models.test_cost.test_peak_memory import SHAPE, net
+from tests.test_models.test_cost.test_memory_limit import SHAPE, net
 from tests.toy import algorithm_of, all_paths, prepared, set_alpha
 
 pytest.importorskip('onnxruntime')

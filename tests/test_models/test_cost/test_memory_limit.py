@@ -1,4 +1,4 @@
-"""Peaks of memory against formulas that were worked out by hand."""
+"""Peaks of memory of candidates and of paths, and limits on them."""
 
 import itertools
 from functools import partial
@@ -6,7 +6,6 @@ from functools import partial
 import pytest
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 from mmcls.models.utils import InvertedResidual
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -18,10 +17,8 @@ from mmdsnas.models import ResourceEstimator
 from mmdsnas.models.cost import (
     CostTerm,
     PeakMemoryMeter,
-    peak_memory,
     random_paths,
 )
-from mmdsnas.models.cost.peak_memory import Operation, live_elements
 from mmdsnas.models.cost.search_space import covering_paths
 from mmdsnas.models.mutables import blocks_of
 from mmdsnas.models.mutators.most_probable import most_probable_path
@@ -32,112 +29,6 @@ from tests.toy import ToyNet, algorithm_of, all_paths, block, prepared, set_alph
 
 EDGE = 8
 PIXELS = EDGE * EDGE
-
-
-class Function(nn.Module):
-    """A function of feature maps, with a convolution of 2 channels in and out."""
-
-    def __init__(self, function, channels=2):
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-        self.function = function
-
-    def forward(self, x):
-        return self.function(self.conv, x)
-
-
-def conv_bn_act(inside, out):
-    return nn.Sequential(
-        nn.Conv2d(inside, out, 1), nn.BatchNorm2d(out), nn.ReLU(inplace=False)
-    )
-
-
-class Bottleneck(nn.Module):
-    """Expands 2 channels to 12, and adds the input."""
-
-    def __init__(self):
-        super().__init__()
-        self.wide, self.narrow = conv_bn_act(2, 12), nn.Conv2d(12, 2, 1)
-        self.deep = nn.Conv2d(12, 12, 3, padding=1, groups=12)
-
-    def forward(self, x):
-        return x + self.narrow(F.relu(self.deep(self.wide(x))))
-
-
-# What is held at most, in channels of 8 x 8 pixels; there are 2 in the beginning.
-CASES = {
-    'a convolution': (nn.Conv2d(2, 5, 1), 2 + 5),
-    'nothing': (nn.Identity(), 0),
-    'in place': (Function(lambda c, x: F.relu(F.relu(x))), 2),
-    'normalized and activated': (conv_bn_act(2, 5), 2 + 5),
-    'a chain': (nn.Sequential(*map(conv_bn_act, (2, 5, 3), (5, 3, 7))), 3 + 7),
-    'the middle': (nn.Sequential(*map(conv_bn_act, (2, 9, 6), (9, 6, 1))), 9 + 6),
-    # The input is needed until the sum: beside the convolution's own two.
-    'a residual': (Function(lambda c, x: x + c(x)), 2 + 2),
-    'two in a residual': (Function(lambda c, x: x + c(F.relu(c(x)))), 2 + 2 + 2),
-    # 12 channels before and behind the depthwise one, and the input.
-    'an inverted bottleneck': (Bottleneck(), 2 + 12 + 12),
-    # Both halves and their concatenation.
-    'a concatenation': (Function(lambda c, x: torch.cat([c(x), c(x)], 1)), 2 + 2 + 4),
-    'one half is the input': (
-        Function(lambda c, x: torch.cat([x, c(x)], 1)),
-        2 + 2 + 4,
-    ),
-    # Two branches: the second one beside the first one's result.
-    'branches': (Function(lambda c, x: c(c(x)) + c(x)), 2 + 2 + 2),
-    # A view is no memory of its own; an activation of what stays needs some.
-    'a view': (Function(lambda c, x: F.relu(c(x).view(len(x), 4, -1))), 2 + 2),
-    'what stays': (Function(lambda c, x: F.relu(x) + c(x)), 2 + 2 + 2),
-    # A shuffle copies, whatever it reads.
-    'a shuffle': (
-        Function(lambda c, x: x.view(len(x), 2, 1, -1).transpose(1, 2).contiguous()),
-        2,
-    ),
-    'a real shuffle': (
-        Function(lambda c, x: x.view(-1, 2, 8, 8).transpose(1, 2).contiguous()),
-        2 + 2,
-    ),
-    # Computed of weights alone: standardised convolutions.
-    'weights': (
-        Function(lambda c, x: F.conv2d(x, c.weight - c.weight.mean(), padding=1)),
-        4,
-    ),
-}
-
-
-@pytest.mark.parametrize('case', CASES)
-def test_by_hand(case):
-    module, channels = CASES[case]
-    module = module.train()
-    found = peak_memory(module, torch.zeros(1, 2, EDGE, EDGE))
-    assert found.whole == channels * PIXELS == found.rest and not found.blocks
-    assert module.training
-    # So it is twice as much for two images.
-    assert peak_memory(module, torch.zeros(2, 2, EDGE, EDGE)).whole == 2 * found.whole
-
-
-def test_small_maps_after_large_ones():
-    net = nn.Sequential(nn.Conv2d(2, 8, 3, 2, 1), nn.Conv2d(8, 16, 1))
-    # 128 in, 8 channels of 16 pixels out; then 8 and 16 channels of 16 pixels.
-    assert peak_memory(net, torch.zeros(1, 2, EDGE, EDGE)).whole == 24 * 16
-
-
-def test_liveness_by_hand():
-    # 0 -> 1 -> 2, and 0 is read once more at the end.
-    operations = [
-        Operation([0], [1], False),
-        Operation([1], [2], False),
-        Operation([0, 2], [3], True),
-    ]
-    assert live_elements([3, 5, 7, 3], operations, [3]) == [8, 15, 10]
-    # Not in place: one more beside them; or one whose size is another one.
-    operations[2] = Operation([0, 2], [3], False)
-    assert live_elements([3, 5, 7, 3], operations, [3]) == [8, 15, 13]
-    operations[2] = Operation([0, 2], [3], True)
-    assert live_elements([3, 5, 7, 4], operations, [3]) == [8, 15, 14]
-    # What belongs to the output stays.
-    assert live_elements([3, 5, 7, 3], operations, [1, 3]) == [8, 15, 15]
-    assert live_elements([3], [], [0]) == []
 
 
 # Search spaces
@@ -200,6 +91,8 @@ def test_types_and_batches(dtype, factor):
     plain = PeakMemoryMeter(SHAPE).whole(model, path)
     meter = PeakMemoryMeter(SHAPE, dtype=dtype, batch_size=3)
     assert meter.whole(model, path) == 3 * factor * plain
+    with pytest.raises(ConfigError, match='accept a batch of resource_estimator'):
+        PeakMemoryMeter((1, 5, EDGE, EDGE)).whole(model, path)
     with pytest.raises(ConfigError, match="'float32' or 'int8'"):
         PeakMemoryMeter(SHAPE, dtype='float16')
 
