@@ -12,8 +12,8 @@ def quantize_onnx(
 ) -> None:
     """Writes an ONNX file in float32 anew, in int8, by ONNX Runtime's quantization.
 
-    Weights have a scale for each output channel, feature maps one each, from the
-    smallest and the largest value that the batches give.
+    Weights are signed, with a scale for each output channel; feature maps are unsigned,
+    with one each, from the smallest and the largest value that the batches give.
 
     Args:
         source (Path): The file in float32.
@@ -45,7 +45,8 @@ def quantize_onnx(
             Reader(),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
-            activation_type=QuantType.QInt8,
+            # Of signed ones, ONNX Runtime computes some in float32 on x86.
+            activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
     finally:
