@@ -141,7 +141,7 @@ def test_a_table_that_cannot_be_written_ends_no_run(tmp_path, monkeypatch, messa
     monkeypatch.setattr(choice_record, 'named', lambda algorithm, path: str(path))
     winner = Contender('full', 32, dict(a='b'), 1.0, 0.1, [0.5])
     runner = SimpleNamespace(work_dir=str(tmp_path), logger=logging.getLogger())
-    choice_record.tell_choice(runner, [winner], winner)
+    choice_record.tell_choice(runner, [winner], winner, 'float32')
     assert 'choice.csv cannot be written' in messages[-1]
 
 

@@ -58,7 +58,7 @@ def test_errors_of_latencies():
     rows = [line.split() for line in text.splitlines()]
     assert ['0', '2.0000', '1.0000', '-50.0'] in rows
     assert ['1', '10.0000', '11.0000', '+10.0'] in rows
-    assert 'median 20.0 %, largest 50.0 %' in text
+    assert 'median 20.0 %, mean 26.7 %, largest 50.0 %' in text
 
 
 def test_a_notebook_gets_the_text_too(monkeypatch):

@@ -14,7 +14,6 @@ from pydantic import AfterValidator
 
 from mmdsnas.errors import MeasurementError
 
-OPTION = 'resource_estimator.latency.command'
 # What stands for the file in a command.
 MODEL = '{model}'
 NUMBER = r'[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?'
@@ -83,22 +82,25 @@ def run_command(
             process = subprocess.Popen(words, **given, start_new_session=True)
         except OSError as error:
             raise MeasurementError(
-                f'{OPTION} must be a command that can be started, but is {command!r}: '
+                'resource_estimator.latency.command must be a command that can be '
+                f'started, but is {command!r}: '
                 f'{words[0]}: {error.strerror}.'
             ) from error
         try:
             process.wait(timeout)
         except subprocess.TimeoutExpired as error:
             raise MeasurementError(
-                f'{OPTION} must end within resource_estimator.latency.timeout='
-                f'{timeout:g} seconds, but {command!r} did not.'
+                'resource_estimator.latency.command must end within '
+                f'resource_estimator.latency.timeout={timeout:g} seconds, but '
+                f'{command!r} did not.'
             ) from error
         finally:
             _end(process)
         text, errors = map(_text, (printed, complaints))
     if process.returncode:
         raise MeasurementError(
-            f'{OPTION} must end with the exit status 0, but {command!r} '
+            'resource_estimator.latency.command must end with the exit status 0, but '
+            f'{command!r} '
             f'{_ending(process.returncode)}{_last_line(errors or text)}.'
         )
     return _number(command, text, pattern)
@@ -118,7 +120,8 @@ def _number(command: str, printed: str, pattern: str | None) -> float:
     if not 0 < number < math.inf:
         what = 'its last number' if pattern is None else 'latency.pattern finds'
         raise MeasurementError(
-            f'{OPTION} must print milliseconds above 0 as {what}, but {command!r} '
+            'resource_estimator.latency.command must print milliseconds above 0 as '
+            f'{what}, but {command!r} '
             f'printed {printed.strip()[-SHOWN:]!r}.'
         )
     return number

@@ -14,8 +14,6 @@ from pydantic import (
 from mmdsnas.errors import ConfigError
 from mmdsnas.utils.files import check_writable, write_atomically
 
-OPTION = 'resource_estimator.latency.file'
-
 
 class MeasuredTable(BaseModel):
     """Measured costs of a supernet, as sums of those of its blocks.
@@ -61,7 +59,8 @@ class MeasuredFile:
     def check_writable(self) -> None:
         """Raises an ``OutputError`` before anything is measured in vain."""
         if self.path is not None:
-            check_writable(self.path.parent, f'the folder of {OPTION}')
+            option = 'the folder of resource_estimator.latency.file'
+            check_writable(self.path.parent, option)
 
     def read(self) -> Content:
         """What is known now.
@@ -83,8 +82,8 @@ class MeasuredFile:
             self._content = content
             return content
         raise ConfigError(
-            f'{OPTION} must be a file of what was measured on a device, or one that '
-            f'does not exist yet, but {self.path} {reason}.'
+            'resource_estimator.latency.file must be a file of what was measured on a '
+            f'device, or one that does not exist yet, but {self.path} {reason}.'
         )
 
     def table(self, setting: dict[str, Any]) -> MeasuredTable | None:

@@ -79,7 +79,9 @@ def test_a_network_that_has_more_of_it_is_refused(activations):
 
 
 def test_what_is_no_cost(activations):
-    with pytest.raises(ConfigError, match='among flops, params, latency, activations'):
+    with pytest.raises(
+        ConfigError, match='among flops, params, latency, memory, size, activations'
+    ):
         algorithm_of(costly_net(), cost=dict(limit=dict(elements=100)))
 
 

@@ -117,7 +117,7 @@ def test_limits_within_reach_together():
             dict(limit={}),
             r'^cost.limit must .*a length of at least 1 .*, but is \{\}',
         ),
-        (dict(limit=dict(flop=1.0)), 'among flops, params, latency, but'),
+        (dict(limit=dict(flop=1.0)), 'among flops, params, latency, memory, size, but'),
         (
             dict(limit=dict(flops=0)),
             '^cost.limit.flops must be a number above 0, .*, but is 0',
