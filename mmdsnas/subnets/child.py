@@ -57,8 +57,8 @@ def child_checkpoint(algorithm: DSNAS, extra: Metadata | None = None) -> dict[st
     counted = estimator.network_costs(architecture, choices)
     # Those of measured costs are as when the child was chosen.
     whole = {} if mutator.free else estimator.known_whole(architecture, choices)
-    # What keeps no file is the same whenever it is asked for.
-    exact = {name: n for name, n in whole.items() if not COSTS[name].keeps_file}
+    # Peaks are the same whenever they are asked for.
+    exact = {name: n for name, n in whole.items() if COSTS[name].peak}
     algorithm.cost_term.check_network({**counted, '': {**counted[''], **exact}})
     own = table.by_block(path)
     costs = {

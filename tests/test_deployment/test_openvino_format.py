@@ -3,12 +3,13 @@
 import os
 
 import numpy as np
-import openvino
 import pytest
 import torch
 
 from mmdsnas.deployment import Images, export_child
 from mmdsnas.deployment.formats import files_of
+
+openvino = pytest.importorskip('openvino')
 
 
 @pytest.fixture(scope='module')

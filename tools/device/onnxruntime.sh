@@ -5,7 +5,7 @@
 #
 # CORE (default 0) is the core, PYTHON (python3) an interpreter with onnxruntime and
 # numpy. On another machine: copy this script and the file there, and call it by ssh,
-# as ssh_onnxruntime.sh does.
+# as ssh.sh does.
 set -eu
 exec taskset -c "${CORE:-0}" "${PYTHON:-python3}" - "$1" <<'EOF'
 import sys

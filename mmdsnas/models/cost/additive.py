@@ -108,6 +108,9 @@ def fit_sum(
         found = np.linalg.lstsq(design * root[:, None], wanted * root, rcond=None)[0]
         errors = np.abs(wanted - design @ found)
         spread = SIGMA * np.median(errors) * HUBER
+        if not spread:
+            # Exact for half of them or more.
+            break
         weights = np.minimum(1.0, spread / np.maximum(errors, spread + 1e-12))
     effects = dict(zip(names, found[1:].tolist()))
     beyond = {

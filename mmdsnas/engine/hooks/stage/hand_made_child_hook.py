@@ -61,7 +61,7 @@ class HandMadeChildHook(Hook):
     def choose(self, algorithm: DSNAS, seed: int) -> Path:
         """The network as a path; its size becomes that of the child's images."""
         sizes = algorithm.input_sizes or [algorithm.edge]
-        for size in sizes if self.input_size is None else [self.input_size]:
+        for size in [*sizes] if self.input_size is None else [self.input_size]:
             algorithm.set_input_size(size)
             path = self._path(algorithm, seed)
             if algorithm.cost_term.allows(path) and algorithm.confirms(path):
