@@ -27,6 +27,9 @@ def tighten(term: CostTerm, path: Mapping[str, str], measured: Amounts) -> bool:
     own = term.count_fixed_part
     sums, exceeded = term.table.cost(path, own), False
     for name, whole in measured.items():
+        if COSTS[name].peak and not own:
+            # Of blocks alone; a peak of the whole network may be elsewhere.
+            continue
         limit = term.limits[name]
         amount = whole
         if not (own or COSTS[name].peak):

@@ -97,6 +97,10 @@ def test_what_fuses_is_an_average():
     assert max(map(abs, far)) <= 2 and not all(abs(f) < 0.1 for f in far)
 
 
+def test_a_fit_without_errors_ends():
+    assert fit_sum(dict(a=['x']), [dict(a='x')], [2.0]) == (dict(a=dict(x=0.0)), 2.0)
+
+
 def test_of_few_networks_there_is_an_answer():
     tried = chosen_paths(CHOICES, 2)
     found = fit_sum(CHOICES, tried, [*map(amount, tried)])

@@ -235,6 +235,14 @@ def test_what_lives_across_blocks_is_measured_whole():
         assert meter.whole(model, path) <= max(*parts, table.fixed_part)
 
 
+def test_a_limit_on_blocks_alone_leaves_out_the_stem():
+    algorithm = limited(dict(memory=1.25), count_fixed_part=False)
+    assert algorithm.cost_table.fixed_part['memory'] > 1.25
+    child = algorithm.begin(epoch=1)
+    peaks = algorithm.cost_table.by_group
+    assert all(peaks[g][c]['memory'] <= 1.25 for g, c in child.items())
+
+
 def test_limits_as_numbers():
     table = limited(None).cost_table
     term = CostTerm(table, dict(memory='50%'))
