@@ -118,7 +118,7 @@ def evolve(runner: Runner) -> tuple[dict[float, str], dict[str, float]]:
     for limit in LIMITS:
         algorithm.set_up_costs(algorithm.resource_estimator, dict(limit=limit), ())
         mutator, rng = algorithm.mutator, np.random.default_rng([runner.seed, limit])
-        allows, start = algorithm.cost_term.allows, mutator.derive_child()
+        allows, start = algorithm.cost_term.allows, mutator.derive_child
         space = PathSpace(mutator.open_choices, allows, start, rng)
         found[limit] = written(strategy.select(space, scores))
     known = {''.join(LETTERS[c] for c in key): s for key, s in scores.known.items()}

@@ -1,5 +1,6 @@
 """Networks that compete for being the child, and how they do."""
 
+import math
 from dataclasses import dataclass
 from typing import Callable, Mapping, Sequence, TypeVar
 
@@ -90,7 +91,9 @@ def successive_halving(
     while len(left) > 1:
         for contender in left:
             contender.losses.append(train(contender, round_))
-        left = sorted(left, key=lambda c: c.losses[-1])[: (len(left) + 1) // 2]
+        # Nothing is said of NaN, which is neither smaller nor larger.
+        left = sorted(left, key=lambda c: (math.isnan(c.losses[-1]), c.losses[-1]))
+        left = left[: (len(left) + 1) // 2]
         round_ += 1
     return left[0]
 

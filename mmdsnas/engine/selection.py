@@ -31,13 +31,13 @@ class PathSpace:
         choices (Mapping[str, Sequence[str]]): Candidates by group; a fixed group
             has one.
         allows (Callable): Whether a path is within the limits.
-        start (dict[str, str]): A path within them, where a walk begins.
+        start (Callable): Gives a path within them, where a walk begins.
         generator (np.random.Generator): What all draws come from.
     """
 
     choices: Mapping[str, Sequence[str]]
     allows: Callable[[Path], bool]
-    start: Path
+    start: Callable[[], Path]
     generator: np.random.Generator
 
     def draw(self) -> Path:
@@ -52,7 +52,7 @@ class PathSpace:
             path = self._any()
             if self.allows(path):
                 return path
-        path, names = self.start, list(self.choices)
+        path, names = self.start(), list(self.choices)
         for _ in range(STEPS * len(names)):
             name = names[self.generator.integers(len(names))]
             choice = self.generator.integers(len(self.choices[name]))

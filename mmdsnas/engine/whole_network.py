@@ -5,6 +5,7 @@ from pathlib import Path
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
+from mmdsnas.models import DSNAS
 from mmdsnas.utils.files import going_on
 from mmdsnas.visualization.csv_files import write_compared
 from mmdsnas.visualization.predictions import WHOLE, ComparedNetwork
@@ -13,6 +14,16 @@ from .hooks.checkpoint.ema_hook import averaged_weights
 from .hooks.utils import algorithm_of
 
 ACCURACY = 'accuracy/top1'
+
+
+def allows_whole(algorithm: DSNAS) -> bool:
+    """Whether the path of first candidates is within the limits, if there are any.
+
+    Of images as they come; one that is not, as a whole, makes limits on sums tighter.
+    """
+    path = algorithm.first_path()
+    is_full = algorithm.child_edge == algorithm.edge
+    return is_full and algorithm.cost_term.allows(path) and algorithm.confirms(path)
 
 
 def keep_whole_network(runner: Runner) -> None:

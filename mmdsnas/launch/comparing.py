@@ -180,9 +180,11 @@ def hand_made(
     found: dict[str, tuple[int, dict[str, str]]] = {}
     for size in algorithm.input_sizes or [algorithm.edge]:
         algorithm.set_input_size(size)
-        for name in set(names) & set(known) - set(found):
-            if algorithm.cost_term.allows(known[name]):
-                found[name] = size, known[name]
+        for name in names:
+            # Of what is measured as a whole, too, as HandMadeChildHook does it.
+            if name in known and name not in found:
+                if algorithm.is_within(known[name]):
+                    found[name] = size, known[name]
     return {name: found[name] for name in names if name in found}
 
 

@@ -1,5 +1,6 @@
 """What a network computes in int8, simulated in float32."""
 
+import math
 from contextlib import contextmanager
 from typing import Any, Callable, Iterable, Iterator
 
@@ -104,6 +105,9 @@ class Int8(TorchFunctionMode):
 
 def rounded(given: Tensor, smallest: float, largest: float) -> Tensor:
     """What int8 leaves of a feature map within a range, which 0 is in."""
+    if not math.isfinite(largest - smallest):
+        # As of a network whose training has failed; no scale has that range.
+        return torch.full_like(given, math.nan)
     scale = (largest - smallest) / (_HIGHEST - _LOWEST) or 1.0
     zero = round(_LOWEST - smallest / scale)
     return torch.fake_quantize_per_tensor_affine(given, scale, zero, _LOWEST, _HIGHEST)

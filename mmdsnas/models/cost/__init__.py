@@ -19,4 +19,4 @@ from .peak_memory import peak_memory
 from .resource_estimator import INPUT_SHAPE, ResourceEstimator
 from .search_space import random_paths
 from .stage_costs import costs_by_stage
-from .tightening import tighten
+from .tightening import tighter_sums

@@ -174,7 +174,7 @@ class DeviceLatencyMeter:
         for k, path in enumerate(progress(tried, 'Measuring on the device')):
             # What an earlier run measured takes a moment.
             if k % BETWEEN == 0:
-                self._measure(first, max(self.repeats, k // BETWEEN + 1))
+                self._measure(first, self.repeats + k // BETWEEN)
             found = self._measure(files.of(path), self.repeats)
             times.append(statistics.median(found))
         _warn(self.kept.of(digest_of(first)), times)

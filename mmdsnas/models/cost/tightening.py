@@ -10,22 +10,24 @@ from .costs import COSTS, Amounts
 from .limits import in_words
 
 
-def tighten(term: CostTerm, path: Mapping[str, str], measured: Amounts) -> bool:
-    """Lowers the limits on sums that a path is within, but not its network.
+def tighter_sums(
+    term: CostTerm, path: Mapping[str, str], measured: Amounts
+) -> dict[str, float]:
+    """Limits on sums that leave out a path, as far as its network exceeds limits.
 
     A limit is lowered by the ratio of measurement and sum, so that it leaves out the
     path, and others that are beyond it by as much.
 
     Args:
-        term (CostTerm): The limits.
+        term (CostTerm): The limits, which stay as they are.
         path (Mapping[str, str]): Candidate by group.
         measured (dict[str, float]): Costs of its network as a whole.
 
     Returns:
-        bool: Whether the network exceeds a limit.
+        dict[str, float]: By cost; empty where the network is within all limits.
     """
     own = term.count_fixed_part
-    sums, exceeded = term.table.cost(path, own), False
+    sums, tighter = term.table.cost(path, own), {}
     for name, whole in measured.items():
         if COSTS[name].peak and not own:
             # Of blocks alone; a peak of the whole network may be elsewhere.
@@ -41,9 +43,8 @@ def tighten(term: CostTerm, path: Mapping[str, str], measured: Amounts) -> bool:
         if amount <= limit:
             print_log(f'{told}.', 'current')
             continue
-        exceeded = True
         # Rounding must not leave the path within.
         below = math.nextafter(sums[name], -math.inf)
-        term.sums[name] = min(limit * sums[name] / amount, below)
-        print_log(f'{told}: a sum must be at most {term.sums[name]:.6g}.', 'current')
-    return exceeded
+        tighter[name] = min(limit * sums[name] / amount, below)
+        print_log(f'{told}: a sum must be at most {tighter[name]:.6g}.', 'current')
+    return tighter

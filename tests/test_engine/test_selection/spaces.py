@@ -21,7 +21,7 @@ def space_of(*sizes, limit=None, seed=0, counter=None):
 
     choices = {f'g{i}': 'abcdefgh'[:n] for i, n in enumerate(sizes)}
     start = dict.fromkeys(choices, 'a')
-    return PathSpace(choices, allows, start, np.random.default_rng(seed))
+    return PathSpace(choices, allows, lambda: start, np.random.default_rng(seed))
 
 
 def all_paths(space):

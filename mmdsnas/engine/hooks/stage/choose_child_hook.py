@@ -33,7 +33,7 @@ from ...contenders import (
 from ...labelling import check_labels, images_of, labels_of
 from ...scoring import OutputDistance, still
 from ...trials import Trials
-from ...whole_network import keep_whole_network
+from ...whole_network import allows_whole, keep_whole_network
 from ..checkpoint.ema_hook import averaged_weights, restart_averages
 from ..utils import algorithm_of, train_loader
 
@@ -122,7 +122,8 @@ class ChooseChildHook(Hook):
         labels = algorithm.soft_labels
         if labels is None:
             return
-        if not _allows_whole(algorithm) or len(labels.logits):
+        is_open = bool(algorithm.mutator.free)
+        if len(labels.logits) or is_open and not allows_whole(algorithm):
             check_labels(runner, algorithm)
         else:
             runner.logger.info(
@@ -137,9 +138,10 @@ class ChooseChildHook(Hook):
         if runner.epoch != algorithm.pretrain_epochs:
             return
         keep_whole_network(runner)
-        if _allows_whole(algorithm):
+        if allows_whole(algorithm):
             # Nothing is better than the network itself.
             self._settle(algorithm, algorithm.first_path())
+            runner.logger.info(f'The network itself is the child{self._no_effect()}.')
             return
         _inherit_normalization(algorithm)
         with averaged_weights(runner), random_states_kept(runner.seed):
@@ -182,6 +184,8 @@ class ChooseChildHook(Hook):
         mutator.set_logits(logits)
         if algorithm.finetune_epochs == algorithm.pretrain_epochs:
             mutator.fix({g: c for g, c in path.items() if g in free})
+        else:
+            algorithm.restore_limits()
 
     def _contenders(
         self, algorithm: DSNAS, distance: OutputDistance, file: Path
@@ -217,6 +221,10 @@ class ChooseChildHook(Hook):
         mutator.set_logits(alpha)
         return scores, found
 
+    def _no_effect(self) -> str:
+        own = f', so that deploy={self.deploy!r} has no effect'
+        return '' if self.deploy == 'float32' else own
+
     def _logits(self, scores: Scores) -> dict[str, list[float]]:
         return {group: [-s / self.scale for s in own] for group, own in scores.items()}
 
@@ -239,10 +247,3 @@ def _confirmed(algorithm: DSNAS, contenders: list[Contender]) -> bool:
     if before in (algorithm.input_sizes or [before]):
         algorithm.set_input_size(before)
     return are_confirmed
-
-
-def _allows_whole(algorithm: DSNAS) -> bool:
-    """Whether the network itself is within the limits, if there are any."""
-    path = algorithm.first_path()
-    is_full = algorithm.child_edge == algorithm.edge
-    return is_full and algorithm.cost_term.allows(path) and algorithm.confirms(path)

@@ -95,9 +95,14 @@ class CompareChildHook(Hook):
         algorithm = algorithm_of(runner)
         mutator = algorithm.mutator
         if algorithm.stage_of(runner.epoch) is Stage.FINETUNE and mutator.free:
-            child, told = self.choose(algorithm)
-            while not algorithm.confirms(child):
+            told = ''
+
+            def choose() -> Path:
+                nonlocal told
                 child, told = self.choose(algorithm)
+                return child
+
+            child = algorithm.confirmed_child(choose)
             runner.logger.info(told)
             mutator.fix({g: c for g, c in child.items() if g in mutator.free})
 

@@ -60,23 +60,40 @@ class HandMadeChildHook(Hook):
 
     def choose(self, algorithm: DSNAS, seed: int) -> Path:
         """The network as a path; its size becomes that of the child's images."""
+        mutator = algorithm.mutator
         sizes = algorithm.input_sizes or [algorithm.edge]
-        for size in [*sizes] if self.input_size is None else [self.input_size]:
-            algorithm.set_input_size(size)
-            path = self._path(algorithm, seed)
-            if algorithm.cost_term.allows(path) and algorithm.confirms(path):
+        sizes = [*sizes] if self.input_size is None else [self.input_size]
+        if self.network == RANDOM:
+            algorithm.set_input_size(sizes[0])
+            rng = np.random.default_rng([seed, 0, 0, Stream.SELECTION])
+            space = PathSpace(
+                {name: mutator.choices(name) for name in mutator.search_groups},
+                lambda path: algorithm.cost_term.allows(path),
+                mutator.derive_child,
+                rng,
+            )
+            path = algorithm.confirmed_child(space.draw)
+            if self.input_size in (None, algorithm.child_edge):
                 return path
+        else:
+            path = self._obvious_path(algorithm)
+            for size in sizes:
+                algorithm.set_input_size(size)
+                if algorithm.is_within(path):
+                    return path
         raise ConfigError(
             f'network of HandMadeChildHook is {self.network}, which is not within '
-            'model.cost.limit, whatever its input_size.'
+            f'model.cost.limit, {self._told_size()}.'
         )
 
-    def _path(self, algorithm: DSNAS, seed: int) -> Path:
-        mutator, allows = algorithm.mutator, algorithm.cost_term.allows
+    def _told_size(self) -> str:
+        if self.input_size is None:
+            return 'whatever its input_size'
+        return f'with input_size={self.input_size}'
+
+    def _obvious_path(self, algorithm: DSNAS) -> Path:
+        mutator = algorithm.mutator
         choices = {name: mutator.choices(name) for name in mutator.search_groups}
-        if self.network == RANDOM:
-            rng = np.random.default_rng([seed, 0, 0, Stream.SELECTION])
-            return PathSpace(choices, allows, mutator.derive_child(), rng).draw()
         known = obvious_paths(choices)
         if self.network not in known:
             raise ConfigError(

@@ -6,8 +6,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.models import Stage
-from mmdsnas.models.cost import COSTS
+from mmdsnas.models import DSNAS, Stage
 from mmdsnas.registry import HOOKS
 from ...optimizers.search_optim_wrapper_dict import SearchOptimWrapperDict
 from ..checkpoint.ema_hook import EMAHook
@@ -57,15 +56,7 @@ class SearchStageHook(Hook):
                 'model.distillation must have a ChooseChildHook, which sets the labels '
                 'that the child learns from, but the config has none.'
             )
-        threshold = algorithm.mutator.fix_threshold
-        sums = (n for n in algorithm.cost_term.limits if not COSTS[n].peak)
-        whole = algorithm.resource_estimator.measured_whole(sums)
-        if threshold is not None and whole:
-            raise ConfigError(
-                'model.mutator.fix_threshold must be None for a limit on '
-                f'{" and ".join(whole)} that the child is measured for as a whole, '
-                f'since what is fixed early cannot be chosen again, but is {threshold}.'
-            )
+        self._check_measured_whole(algorithm, runner.max_epochs)
         # After a resume a validation may come before the first iteration.
         algorithm.begin(iteration=max(runner.iter - 1, 0), seed=common_seed(runner))
         last = runner.epoch - 1
@@ -77,6 +68,25 @@ class SearchStageHook(Hook):
                 'model.cost.limit must leave a path, but all choices are fixed already '
                 'and the child costs more; go on with the limit that the search had.'
             )
+
+    def _check_measured_whole(self, algorithm: DSNAS, epochs: int) -> None:
+        """Refuses limits that the child could not be measured for, or not again."""
+        limits = algorithm.cost_term.limits
+        if whole := algorithm.resource_estimator.measured_whole(limits):
+            told = f'a limit on {" and ".join(whole)}, which the child is measured for'
+            threshold, last = algorithm.mutator.fix_threshold, algorithm.finetune_epochs
+            if threshold is not None:
+                raise ConfigError(
+                    f'model.mutator.fix_threshold must be None for {told} as a whole, '
+                    'since what is fixed early cannot be chosen again, but is '
+                    f'{threshold}.'
+                )
+            if last >= epochs:
+                raise ConfigError(
+                    f'model.finetune_epochs must be below train_cfg.max_epochs, '
+                    f'{epochs}, for {told} when the finetune stage begins, but is '
+                    f'{last}.'
+                )
 
     def before_train_epoch(self, runner) -> None:
         """Enters the epoch; blocks are fixed here and nowhere else."""

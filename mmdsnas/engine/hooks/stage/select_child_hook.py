@@ -1,4 +1,5 @@
 import math
+from collections import defaultdict
 from itertools import islice
 from numbers import Number
 from typing import Any, Mapping
@@ -96,9 +97,13 @@ class SelectChildHook(Hook):
     def _select(self, runner) -> Path:
         algorithm, most = algorithm_of(runner), self.strategy.max_scores
         mutator, seed = algorithm.mutator, common_seed(runner)
-        child, choices = mutator.derive_child(), mutator.open_choices
+        choices = mutator.open_choices
         rng = np.random.default_rng([seed, 0, 0, Stream.SELECTION])
-        space = PathSpace(choices, algorithm.cost_term.allows, child, rng)
+
+        def allows(path: Path) -> bool:
+            return algorithm.cost_term.allows(path)
+
+        space = PathSpace(choices, allows, mutator.derive_child, rng)
         most = min(most, math.prod(map(len, choices.values())))
         batches: list[Any] = []
         if most:
@@ -110,10 +115,17 @@ class SelectChildHook(Hook):
             found = evaluate_path(algorithm, path, batches, self._loop, runner.seed)
             return self._score(found)
 
-        scores = PathScores(measure, most, runner.logger.info)
-        while not algorithm.confirms(path := self.strategy.select(space, scores)):
-            space.start = mutator.derive_child()
-        return path
+        by_size = defaultdict(lambda: PathScores(measure, most, runner.logger.info))
+
+        def choose() -> Path:
+            scores = by_size[algorithm.child_edge]
+            # After a choice whose network exceeds a limit: the best of the others.
+            paths = [dict(zip(choices, key)) for key in scores.known]
+            if allowed := [path for path in paths if allows(path)]:
+                return max(allowed, key=scores)
+            return self.strategy.select(space, scores)
+
+        return algorithm.confirmed_child(choose)
 
     def _score(self, metrics: Mapping[str, Any]) -> float:
         numbers = {n: v for n, v in metrics.items() if isinstance(v, Number)}
