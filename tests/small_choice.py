@@ -85,9 +85,8 @@ def classifier(blocks: int = 2) -> dict:
 
 def algorithm_of(blocks: int = 2, **options) -> DSNAS:
     """The search alone, of a network that is pretrained."""
-    options = dict(
-        pretrain_path='first', pretrain_epochs=1, finetune_epochs=1, **options
-    )
+    stages = dict(pretrain_path='first', pretrain_epochs=1, finetune_epochs=1)
+    options = {**stages, **options}
     options.setdefault('resource_estimator', dict(input_shape=(1, 3, SIZE, SIZE)))
     return DSNAS(classifier(blocks), **options)
 

@@ -2,7 +2,7 @@
 
 from logging import WARNING
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from mmengine.config import Config
 from mmengine.logging import print_log
@@ -147,15 +147,23 @@ def conclude(folder: Path, limits: Sequence[str]) -> list[FrontRow]:
     named = {name: folder / CHILDREN / name / SUBNET_PTH for name in limits[1:]}
     files = {**known, limits[0]: folder / SUBNET_PTH, **named}
     files = {name: file for name, file in files.items() if file.is_file()}
-    for file in files.values() if (folder / CHILDREN / CONFIG).is_file() else ():
-        keep_int8_accuracy(read_config(folder / CHILDREN / CONFIG), file)
-    rows = [_row(folder, file, name) for name, file in files.items()]
-    rows.sort(key=lambda row: (row.file != SUBNET_PTH, -row.mflops))
-    write_front(folder, rows)
+    rows = _write(folder, files)
+    if (folder / CHILDREN / CONFIG).is_file():
+        for file in files.values():
+            keep_int8_accuracy(read_config(folder / CHILDREN / CONFIG), file)
+        rows = _write(folder, files)
     print_log(front_table(rows), 'current')
     if (folder / REPORT).is_file():
         # Otherwise the run has no ReportHook.
         report(folder)
+    return rows
+
+
+def _write(folder: Path, files: Mapping[str, Path]) -> list[FrontRow]:
+    """Writes a line for each child, whose file is known by the name of its limit."""
+    rows = [_row(folder, file, name) for name, file in files.items()]
+    rows.sort(key=lambda row: (row.file != SUBNET_PTH, -row.mflops))
+    write_front(folder, rows)
     return rows
 
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from mmengine.config import Config
 
@@ -154,10 +154,13 @@ def _predict(config: Config, limit: Any, front: Sequence[FrontRow]) -> PickedChi
         sizes = algorithm.input_sizes or [algorithm.edge]
         unscored = tuple(size for size in sizes if size not in known)
     elif hook := kinds.get('CompareChildHook'):
-        path, _ = HOOKS.build(hook).choose(algorithm)
+        hook = HOOKS.build(hook)
+        path = _known_to_be_within(algorithm, lambda: hook.choose(algorithm)[0])
     else:
-        path = algorithm.mutator.derive_child()
+        path = _known_to_be_within(algorithm, algorithm.mutator.derive_child)
+    network = algorithm.architecture, algorithm.cost_table.choices(path)
     cost = algorithm.cost_table.cost(path)
+    cost |= algorithm.resource_estimator.known_whole(*network)
     accuracy, between = predicted_accuracy(cost['flops'], front)
     return PickedChild(
         limit=limit,
@@ -176,8 +179,9 @@ def _by_scores(
 ) -> tuple[Mapping[str, str], float]:
     """The path with the smallest sum of scores, at the size that it has it at."""
     sizes = [s for s in algorithm.input_sizes or [algorithm.edge] if s in known]
-    if algorithm.cost_term.allows(algorithm.first_path()):
-        return algorithm.first_path(), 0.0
+    first = algorithm.first_path()
+    if algorithm.cost_term.allows(first) and algorithm.confirms(first, measures=False):
+        return first, 0.0
     if not sizes:
         raise DataError(
             f'{file} must have scores of candidates for images of '
@@ -186,16 +190,28 @@ def _by_scores(
         )
     found = []
     for size in sizes:
+        if size not in (algorithm.input_sizes or [size]):
+            # Known to leave no path, by the networks that were measured.
+            continue
         algorithm.set_input_size(size)
         logits = {g: [-s / scale for s in own] for g, own in known[size].items()}
         algorithm.mutator.set_logits(logits)
-        path = algorithm.mutator.derive_child()
+        path = _known_to_be_within(algorithm, algorithm.mutator.derive_child)
+        if algorithm.child_edge != size:
+            continue
         chosen = {g: algorithm.mutator.choices(g).index(c) for g, c in path.items()}
         lost = sum(known[size][group][k] for group, k in chosen.items())
         found.append((lost, size, path))
     lost, size, path = min(found, key=lambda of: of[0])
     algorithm.set_input_size(size)
     return path, lost
+
+
+def _known_to_be_within(
+    algorithm: DSNAS, choose: Callable[[], dict[str, str]]
+) -> dict[str, str]:
+    """A choice, by what was measured of whole networks before, else by sums."""
+    return algorithm.confirmed_child(choose, measures=False)
 
 
 def predicted_accuracy(

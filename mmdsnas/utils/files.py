@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import os
 import re
 import secrets
@@ -46,6 +47,20 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f'{path} cannot be written: {reason}.') from error
+
+
+@contextmanager
+def folder_locked(folder: str | Path) -> Iterator[None]:
+    """While open, no other process is in such a block of the same folder.
+
+    A process that ends, however it does, leaves the block.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def remove_leftovers(folder: str | Path) -> list[Path]:

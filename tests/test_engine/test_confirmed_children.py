@@ -2,11 +2,13 @@
 
 import pytest
 
-from mmdsnas.engine import CompareChildHook, SelectChildHook
+from mmdsnas.engine import ChooseChildHook, CompareChildHook, SelectChildHook
 from mmdsnas.engine.hooks.stage.hand_made_child_hook import HandMadeChildHook
 from mmdsnas.engine.selection import EvolutionSelection, RandomSelection
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import ResourceEstimator
+from tests import small_choice
+from tests.small_choice import SIZE, SIZES
 from tests.toy import algorithm_of, costly_net
 from tests.toy_run import runner_of
 
@@ -87,3 +89,104 @@ def test_early_fixing_is_refused(tmp_path, asked):
     with pytest.raises(ConfigError, match='fix_threshold must be None for a limit on'):
         runner_of(tmp_path, [], model).train()
     assert not asked
+
+
+def test_a_run_that_ends_before_its_child_is_measured_is_refused(tmp_path, asked):
+    model = costly(cost=dict(limit=LIMIT), finetune_epochs=9)
+    with pytest.raises(ConfigError, match='finetune_epochs must be below .* when the'):
+        runner_of(tmp_path, [], model).train()
+    assert not asked
+
+
+@pytest.mark.parametrize('seed', range(8))
+def test_a_random_network_is_drawn_anew(seed, asked):
+    model = costly(cost=dict(limit=LIMIT), pretrain_epochs=0, finetune_epochs=0)
+    path = HandMadeChildHook('random').choose(model, seed)
+    assert measured(model.cost_table.cost(path)['flops']) <= LIMIT
+    draws = [model.cost_table.choices(path)]
+    assert asked[-1:] == draws and len({(*p.values(),) for p in asked}) == len(asked)
+
+
+def test_to_look_makes_no_limit_tighter(asked):
+    model = costly(cost=dict(limit=LIMIT))
+    assert not model.is_within(path_of(3)) and model.is_within(path_of(1))
+    assert model.cost_term.sums == model.cost_term.limits
+    assert not model.confirms(path_of(3))
+    assert model.cost_term.sums['flops'] < model.cost_term.limits['flops']
+    model.restore_limits()
+    assert model.cost_term.sums == model.cost_term.limits
+    assert model.cost_term.allows(path_of(3))
+
+
+class Counted(RandomSelection):
+    """Notes how often it selects."""
+
+    def select(self, space, score):
+        self.number = getattr(self, 'number', 0) + 1
+        return super().select(space, score)
+
+
+def test_after_a_rejection_the_best_that_is_scored_is_taken(tmp_path, asked):
+    strategy = Counted(40)
+    model = costly(cost=dict(limit=LIMIT))
+    hook = SelectChildHook(strategy, metric=METRIC)
+    runner = runner_of(tmp_path, [hook], model)
+    runner.train()
+    assert strategy.number == 1
+    assert measured(model.cost_table.cost(model.mutator.fixed)['flops']) <= LIMIT
+
+
+@pytest.fixture
+def large_is_slow(monkeypatch):
+    """Whole networks take three times as long at 16 pixels as sums say."""
+
+    def whole(self, model, path, names):
+        factor = 3 if self.input_shape[-1] == SIZE else 1
+        return {'flops': factor * self.network_costs(model, path)['']['flops']}
+
+    monkeypatch.setattr(ResourceEstimator, 'whole', whole)
+
+
+def test_a_size_that_leaves_no_path_is_left_out(large_is_slow):
+    model = small_choice.algorithm_of(input_sizes=SIZES)
+    least = model.cost_term.table.cost_range()[0]
+    model = small_choice.algorithm_of(input_sizes=SIZES, cost=dict(limit=1.1 * least))
+    assert model.child_edge == SIZE
+    child = model.confirmed_child()
+    assert model.input_sizes == [*SIZES[1:]] and model.child_edge == SIZES[1]
+    assert model.cost_term.allows(child)
+    model.restore_limits()
+    assert model.input_sizes == [*SIZES] and model.child_edge == SIZES[1]
+    model.set_input_size(SIZE)
+    assert model.cost_term.leaves_a_path()
+
+
+def test_a_random_network_of_a_size_that_is_left_out(large_is_slow):
+    least = small_choice.algorithm_of().cost_range[0]
+
+    def model():
+        cost = dict(limit=1.1 * least)
+        return small_choice.algorithm_of(input_sizes=SIZES, cost=cost)
+
+    assert HandMadeChildHook('random').choose(found := model(), 0)
+    assert found.child_edge == SIZES[1]
+    with pytest.raises(ConfigError, match='is not within .*, with input_size=16'):
+        HandMadeChildHook('random', SIZE).choose(model(), 0)
+    with pytest.raises(ConfigError, match='is not within .*, with input_size=16'):
+        HandMadeChildHook('skip', SIZE).choose(model(), 0)
+    assert HandMadeChildHook('skip').choose(found := model(), 0)
+    assert found.child_edge == SIZES[1]
+
+
+@pytest.mark.parametrize('finetune_epochs', [1, 2])
+def test_a_search_stage_after_a_choice_has_the_limits_that_a_resumed_one_has(
+    finetune_epochs, large_is_slow
+):
+    least = small_choice.algorithm_of().cost_range[0]
+    model = small_choice.algorithm_of(
+        input_sizes=SIZES, cost=dict(limit=1.1 * least), finetune_epochs=finetune_epochs
+    )
+    ChooseChildHook()._settle(model, model.confirmed_child())
+    searches = finetune_epochs == 2
+    assert bool(model.mutator.free) == searches and model.child_edge == SIZES[1]
+    assert (model.input_sizes == [*SIZES]) == searches

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from mmdsnas.engine.contenders import (
@@ -118,3 +120,11 @@ def test_all_rounds_have_the_steps_that_they_may(number, budget):
     # One step at least, however few they are.
     assert sum(trained) <= budget or first == 1
     assert sum(trained) > 900 or budget < 1000 or number == 1
+
+
+@pytest.mark.parametrize('failed', range(4))
+def test_a_loss_that_is_no_number_wins_nothing(failed):
+    tried = [contender(str(k)) for k in range(4)]
+    losses = {str(k): 4.0 - k for k in range(4)} | {str(failed): math.nan}
+    winner = successive_halving(tried, lambda c, _: losses[c.name])
+    assert winner.name == str(max(set(range(4)) - {failed}))

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mmdsnas import load_child
+from mmdsnas import load_child, pick
 from mmdsnas.errors import MeasurementError
 from mmdsnas.models.cost.network_files import NetworkFiles
 from tests import small_choice
@@ -119,3 +119,47 @@ def test_another_limit_of_the_same_run_measures_only_its_own_child(tmp_path):
     # The network itself, which is the reference.
     assert set(algorithm.mutator.fixed.values()) == {'full'}
     assert calls(tmp_path) - before <= 2
+
+
+@pytest.mark.slow
+def test_a_search_stage_after_the_choice_is_resumed_to_the_same_child(tmp_path):
+    """What the choice made tighter is in no checkpoint."""
+    limit = SIZE_OF['full', 'small'] + 0.01
+    options = dict(model__finetune_epochs=2, train_cfg__max_epochs=3)
+    wanted = run(config(tmp_path / 'one', limit, **options)).model
+    assert whole([*wanted.mutator.fixed.values()]) <= limit
+    checkpoint = tmp_path / 'one' / 'work' / 'epoch_2.pth'
+    made = config(tmp_path / 'other', limit, **options)
+    found = run(made, resume=checkpoint).model
+    assert same(found.state_dict(), wanted.state_dict())
+
+
+@pytest.mark.slow
+def test_what_a_run_knows_of_another_limit_is_measured(tmp_path):
+    """pick takes no network that the run found to be too slow, and measures none."""
+    limits = [SIZE_OF['full', 'full'] * 2, SIZE_OF['full', 'small'] + 0.01]
+    made = config(tmp_path, None)
+    made.model.cost = dict(limits=[dict(latency=limit) for limit in limits])
+    made.model.distillation = None
+    run(made)
+    before = calls(tmp_path)
+    picked = pick(tmp_path / 'work', dict(latency=limits[1] * 1.001))
+    assert picked.cost['latency'] <= limits[1] * 1.001
+    # Of the table's networks, which were measured once, it goes by sums; so it is
+    # until a child is measured three times.
+    file = tmp_path / 'latency.json'
+    content = json.loads(file.read_text())
+    (own,) = content['measured'].values()
+    for name, found in own.items():
+        own[name] = found[:1] * 3
+    file.write_text(json.dumps(content))
+    picked = pick(tmp_path / 'work', dict(latency=limits[1] * 1.001))
+    path = [picked.subnet[name] for name in sorted(picked.subnet)]
+    assert whole(path) == picked.cost['latency'] <= limits[1] * 1.001
+    assert picked.input_size == SIZE
+    for name in own:
+        own[name] = [1e3] * 3
+    file.write_text(json.dumps(content))
+    # No network is fast enough at this size.
+    assert pick(tmp_path / 'work', dict(latency=limits[1] * 1.001)).input_size < SIZE
+    assert calls(tmp_path) == before

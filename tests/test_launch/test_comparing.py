@@ -98,6 +98,25 @@ def test_which_networks_are_made_by_hand(config, options):
     assert list(hand_made(algorithm, {})) == ['full', 'skip+full']
 
 
+def test_networks_by_hand_are_measured_whole(config, options, monkeypatch):
+    """A finished search must not end with one that is too slow."""
+    given = {**options, 'model.cost.limit': '100%', 'model.input_sizes': [64, 32]}
+    algorithm = build_model(load_config(config, given))
+
+    def whole(self, model, path, names):
+        # Above all limits at the larger size.
+        return {'flops': 1e9 if self.input_shape[-1] == 64 else 0.0}
+
+    assert hand_made(algorithm, {})['full'][0] == 64
+    monkeypatch.setattr(type(algorithm.resource_estimator), 'whole', whole)
+    found = hand_made(algorithm, {})
+    assert {name: size for name, (size, _) in found.items()} == {
+        'full': 32,
+        'skip+full': 32,
+    }
+    assert algorithm.input_sizes == [64, 32]
+
+
 def test_they_have_what_was_planned(config, options):
     """Other epochs than those of the search, but its images and batches."""
     searched = load_config(config, {**options, **LIMIT, 'own_images.minutes': None})

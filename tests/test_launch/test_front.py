@@ -322,3 +322,20 @@ def test_the_accuracy_in_int8_is_measured_once(searched, tmp_path, monkeypatch):
     assert all(row.int8_accuracy is not None for row in read_front(work))
     page = (work / 'report.html').read_text()
     assert 'in int8, %' in page and f'<td>{rows[1].int8_accuracy:.2f}</td>' in page
+
+
+@pytest.mark.slow
+def test_the_front_is_there_before_int8(searched, tmp_path, monkeypatch):
+    """A machine that goes away meanwhile costs the table nothing."""
+    work = tmp_path / 'run'
+    shutil.copytree(searched, work)
+    rows = read_front(work)
+    (work / FRONT).unlink()
+
+    def killed(*args):
+        raise Killed
+
+    monkeypatch.setattr(front, 'keep_int8_accuracy', killed)
+    with suppress(Killed):
+        run(work, {'model.cost.limits': LIMITS}, resume=True)
+    assert read_front(work) == rows

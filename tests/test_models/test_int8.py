@@ -1,5 +1,7 @@
 """What int8 leaves of a network."""
 
+import math
+
 import pytest
 import torch
 import torch.nn as nn
@@ -31,6 +33,16 @@ def test_a_feature_map_has_256_values_and_an_exact_zero():
         < 0.02
     )
     assert rounded(torch.zeros(2), 0.0, 0.0).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize('largest', [math.nan, math.inf])
+def test_nothing_is_left_of_what_has_no_range(largest):
+    """As of a network whose training failed: its loss is not a number."""
+    assert rounded(torch.ones(2), 0.0, largest).isnan().all()
+    int8, network = Int8(), nn.Linear(2, 2)
+    int8.calibrate(network, [torch.tensor([[1.0, largest]])])
+    with int8.executing():
+        assert network(torch.ones(1, 2)).isnan().all()
 
 
 def test_a_weight_has_a_scale_for_each_output_channel():

@@ -18,7 +18,7 @@ FAKES = dict(
     scp='shift; cp "$1" "${2#*:}"',
     ssh='shift; exec sh -c "$1"',
     benchmark_app=(
-        'test -s "$2" || exit 3\n'
+        'test -s "$2" || { echo "no such model"; exit 3; }\n'
         'echo "[ INFO ]    Median:        0.25 ms"\n'
         'echo "[ INFO ]    Max:           9.00 ms"'
     ),
@@ -77,3 +77,7 @@ def test_what_fails_there_fails_here(model, tmp_path):
 
 def test_the_median_of_benchmark_app(model, tmp_path):
     assert run('benchmark_app.sh', model, tmp_path).stdout == '0.25\n'
+    # What it does not know is told, not nothing.
+    model.write_bytes(b'')
+    done = run('benchmark_app.sh', model, tmp_path)
+    assert done.returncode == 3 and not done.stdout and 'no such model' in done.stderr

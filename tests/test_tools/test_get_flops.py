@@ -1,5 +1,9 @@
 import re
 
+from mmdsnas.command_line.commands import get_flops
+from mmdsnas.errors import ConfigError
+from mmdsnas.models.cost import PeakMemoryMeter
+
 TOOL = 'analysis_tools/get_flops.py'
 
 
@@ -36,3 +40,15 @@ def test_subnet_that_is_not_there(run_tool, tmp_path):
     assert done.stderr.splitlines()[-1].startswith(
         'error: subnet file x does not exist'
     )
+
+
+def test_a_peak_that_cannot_be_found_costs_no_count(monkeypatch, capsys):
+    def fail(*args):
+        raise ConfigError('its forward fails')
+
+    monkeypatch.setattr(PeakMemoryMeter, 'whole', fail)
+    monkeypatch.setattr('sys.argv', ['get_flops', 'dsnas_supernet_1xb64_digits'])
+    get_flops.main()
+    printed = capsys.readouterr().out
+    told = 'peak memory of activations: not known: its forward fails'
+    assert printed.count(told) == printed.count('in all') == 2

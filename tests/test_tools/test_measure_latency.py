@@ -1,6 +1,10 @@
+import argparse
 import json
 import re
 
+from mmdsnas.command_line.commands import measure_latency
+from mmdsnas.models.cost import DeviceLatencyMeter, LatencyMeter
+from tests.conftest import ROOT
 from tests.test_tools.conftest import DIGITS
 
 TOOL = 'analysis_tools/measure_latency.py'
@@ -40,3 +44,25 @@ def test_a_child_has_no_table(run_tool, tmp_path):
         f'error: {config} must be the config of a search, whose model is a DSNAS, but '
         'its model is a sub_model.'
     )
+
+
+def test_a_command_has_no_options_of_a_backend(tmp_path):
+    """Those of the config are of what it measures by; a batch is one of both."""
+    file = tmp_path / 'search.py'
+    code = """
+_base_ = '{folder}/dsnas_supernet_1xb64_digits.py'
+model = dict(resource_estimator=dict(latency=dict({latency})))
+"""
+    by_backend = 'backend="pytorch", threads=2, batch_size=3'
+    by_command = 'command="./x.sh {model}", timeout=3.0, batch_size=2'
+    given = argparse.Namespace(config=str(file), options={}, out=None)
+    for latency, backend, command, kind, batch in (
+        (by_backend, None, './y.sh {model}', DeviceLatencyMeter, 3),
+        (by_backend, None, None, LatencyMeter, 3),
+        (by_command, 'pytorch', None, LatencyMeter, 2),
+        (by_command, None, './y.sh {model}', DeviceLatencyMeter, 2),
+    ):
+        file.write_text(code.format(folder=ROOT / 'configs' / 'dsnas', latency=latency))
+        given.backend, given.command, given.threads = backend, command, None
+        _, meter = measure_latency.load(given)
+        assert type(meter) is kind and meter.input_shape[0] == batch

@@ -7,5 +7,9 @@
 # of what it prints in the same way, or by resource_estimator.latency.pattern, such as
 # 'GPU Compute Time: .*median = (\S+) ms' for trtexec.
 set -eu
-benchmark_app -m "$1" -d "${DEVICE:-CPU}" -hint latency -api sync -t 2 |
-  sed -n 's/.*Median: *\([0-9.]*\) ms.*/\1/p'
+printed=$(benchmark_app -m "$1" -d "${DEVICE:-CPU}" -hint latency -api sync -t 2) || {
+  status=$?
+  echo "$printed" >&2
+  exit $status
+}
+echo "$printed" | sed -n 's/.*Median: *\([0-9.]*\) ms.*/\1/p'

@@ -97,7 +97,12 @@ def load(args: argparse.Namespace) -> tuple[Config, LatencyMeter | DeviceLatency
         file=args.out,
     )
     given = {name: value for name, value in given.items() if value is not None}
-    latency = {**(estimator.pop('latency', None) or {}), **given}
+    own = estimator.pop('latency', None) or {}
+    by_command = bool(args.command or 'command' in own and not args.backend)
+    if by_command != ('command' in own):
+        # What the config says of the other way to measure.
+        own = {name: n for name, n in own.items() if name == 'batch_size'}
+    latency = {**own, **given}
     # Latencies are measured below; no limit matters here.
     model.update(resource_estimator=estimator, cost=None)
     return config, latency_meter(config_input_shape(model), **latency)

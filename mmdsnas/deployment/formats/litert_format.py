@@ -87,9 +87,10 @@ class _Evaluated(nn.Module):
 @contextlib.contextmanager
 def _quiet():
     """Without what the converter says of its steps."""
+    before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(before)

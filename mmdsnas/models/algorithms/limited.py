@@ -23,9 +23,8 @@ from .stages import StagedAlgorithm
 class LimitedAlgorithm(StagedAlgorithm):
     """A search whose child is within limits, for images of one size or of several.
 
-    A limit is one for all sizes. What has a cost, the child above all, has it for
-    images of ``input_size``; the pretrain stage of ``pretrain_path='first'`` takes
-    images as they come.
+    A limit is one for all sizes. Costs are those for images of ``input_size``; the
+    pretrain stage of ``pretrain_path='first'`` takes images as they come.
 
     Attributes:
         limits (list): What ``cost`` has as limits of children, each as it is given, the
@@ -131,28 +130,34 @@ class LimitedAlgorithm(StagedAlgorithm):
         """
         return self.cost_term.allows(path) and not self._tighter(path)[0]
 
-    def confirms(self, path: Mapping[str, str]) -> bool:
+    def confirms(self, path: Mapping[str, str], measures: bool = True) -> bool:
         """Whether the network of a path is within the limits, measured as a whole.
 
         Sums of measurements predict. A network that exceeds a limit makes that on sums
-        tighter, which leaves out its path, candidate by group. Costs without a meter of
-        whole networks are as the table has them.
+        tighter, which leaves out its path. Costs without a meter of whole networks are
+        as the table has them.
+
+        Args:
+            path (Mapping[str, str]): Candidate by group.
+            measures (bool): If not, only what was measured before counts.
 
         Raises:
             UserError: It cannot be measured, or no path is left.
         """
-        tighter, measured = self._tighter(path)
+        tighter, measured = self._tighter(path, measures)
         self.cost_term.sums.update(tighter)
         if tighter and not self.cost_term.leaves_a_path():
             self._leave_out_size(measured)
         self._limit_mutator()
         return not tighter
 
-    def _tighter(self, path: Mapping[str, str]) -> tuple[Amounts, Amounts]:
+    def _tighter(
+        self, path: Mapping[str, str], measures: bool = True
+    ) -> tuple[Amounts, Amounts]:
         """Limits on sums without a path that exceeds them, and what was measured."""
-        measured = self.resource_estimator.whole(
-            self.architecture, self.cost_table.choices(path), self.cost_term.limits
-        )
+        estimator, choices = self.resource_estimator, self.cost_table.choices(path)
+        whole = estimator.whole if measures else estimator.known_whole
+        measured = whole(self.architecture, choices, self.cost_term.limits)
         return tighter_sums(self.cost_term, path, measured), measured
 
     def restore_limits(self) -> None:
@@ -182,17 +187,20 @@ class LimitedAlgorithm(StagedAlgorithm):
         self.set_input_size(self.input_sizes[0])
 
     def confirmed_child(
-        self, choose: Callable[[], dict[str, str]] | None = None
+        self,
+        choose: Callable[[], dict[str, str]] | None = None,
+        measures: bool = True,
     ) -> dict[str, str]:
         """The first choice whose network is within the limits as a whole.
 
         Args:
             choose (Callable, optional): Chooses a path within the limits on sums, which
                 get tighter; the most probable one by default.
+            measures (bool): See :meth:`confirms`.
         """
         choose = choose or super().confirmed_child
-        while not self.confirms(child := choose()):
-            pass
+        while not self.confirms(child := choose(), measures):
+            continue
         return child
 
     @property

@@ -16,7 +16,11 @@ from mmdsnas.errors import MeasurementError
 
 # What stands for the file in a command.
 MODEL = '{model}'
-NUMBER = r'[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?'
+# Not in the middle of a word, as in fp16; whole, so that one with commas is refused.
+NUMBER = (
+    r'(?<![\w.,+-])[-+]?'
+    r'(?:(?:\d[\d.,]*|\.\d+)(?:[eE][-+]?\d+)?|(?:nan|inf|infinity)\b)'
+)
 # Of what a command printed, as much is shown.
 SHOWN = 200
 # Seconds that it has to end by itself.
@@ -112,16 +116,17 @@ def _text(file: IO[bytes]) -> str:
 
 
 def _number(command: str, printed: str, pattern: str | None) -> float:
-    found = re.findall(pattern or NUMBER, printed)
+    found = re.findall(pattern or f'(?i:{NUMBER})', printed)
     try:
-        number = float(found[-1])
+        # A full stop may end the sentence.
+        number = float(found[-1].rstrip('.,'))
     except (IndexError, ValueError):
         number = math.nan
     if not 0 < number < math.inf:
         what = 'its last number' if pattern is None else 'latency.pattern finds'
         raise MeasurementError(
-            'resource_estimator.latency.command must print milliseconds above 0 as '
-            f'{what}, but {command!r} '
+            'resource_estimator.latency.command must print milliseconds above 0, such '
+            f'as 12.5, as {what}, but {command!r} '
             f'printed {printed.strip()[-SHOWN:]!r}.'
         )
     return number

@@ -12,6 +12,7 @@ import torch.nn as nn
 from mmengine.logging import print_log
 from pydantic import Field
 
+from mmdsnas.errors import ConfigError
 from mmdsnas.utils.options import (
     Count,
     InputShape,
@@ -23,8 +24,9 @@ from mmdsnas.utils.options import (
 from mmdsnas.utils.progress import progress
 from mmdsnas.utils.ranks import on_rank_0
 from ..mutables import blocks_of
-from .additive import chosen_paths, fit_sum, num_effects, prediction_errors
+from .additive import chosen_paths, fit_sum, num_effects
 from .device_command import Command, Pattern, run_command
+from .device_messages import tell_errors, warn_unsteady
 from .latency import LatencyMeter
 from .measured_file import MeasuredFile, MeasuredTable
 from .network_files import NetworkFiles, digest_of
@@ -32,9 +34,8 @@ from .search_space import digest, random_paths
 
 # By default, networks that are measured for each number of a table.
 PER_EFFECT = 2
-# Networks that are measured before the first one is once more; the part by which that
-# may vary before it is told.
-BETWEEN, STEADY = 20, 0.1
+# Networks that are measured before the first one is once more.
+BETWEEN = 20
 # Measurements of a child, all of which must be within the limit.
 CONFIRMED = 3
 # Of the random paths that are held out.
@@ -91,6 +92,7 @@ class DeviceLatencyMeter:
         self.format, self.networks = format, networks
         self.repeats, self.held_out = repeats, held_out
         self.kept = MeasuredFile(file, _key(command, pattern))
+        self._names: dict[tuple[str, ...], str] = {}
 
     def setting(self, model: nn.Module) -> dict[str, Any]:
         """What the latencies of a supernet depend on, as plain values."""
@@ -140,19 +142,30 @@ class DeviceLatencyMeter:
 
     def known_whole(self, model: nn.Module, path: Mapping[str, str]) -> float | None:
         """As :meth:`whole`, of what was measured before; None if it was not."""
-        if not self.kept.read().measured:
+        try:
+            if not self.kept.read().measured:
+                return None
+            found = self.kept.of(self._name(model, path))
+        except ConfigError as error:
+            # One process asks, which alone must not end.
+            print_log(str(error), 'current', WARNING)
             return None
-        file = NetworkFiles(model, self.input_shape, self.format).of(path)
-        found = self.kept.of(digest_of(file))
         return max(found[:CONFIRMED]) if len(found) >= CONFIRMED else None
+
+    def _name(self, model: nn.Module, path: Mapping[str, str]) -> str:
+        """The hash of the file of a path, which is not written at each validation."""
+        key = digest(model), *path.values()
+        if key not in self._names:
+            file = NetworkFiles(model, self.input_shape, self.format).of(path)
+            self._names[key] = digest_of(file)
+        return self._names[key]
 
     def _table_and_networks(self, model, networks):
         self.kept.check_writable()
         setting = self.setting(model)
         table = self.kept.table(setting)
         if table is None:
-            table = self._measured_table(model, setting)
-            self.kept.add_table(table)
+            table = self.kept.add_table(self._measured_table(model, setting))
         else:
             print_log(f'Latencies are those in {self.kept.path}.', 'current')
         times = {}
@@ -165,7 +178,7 @@ class DeviceLatencyMeter:
         self, model: nn.Module, setting: dict[str, Any]
     ) -> MeasuredTable:
         choices = {n: list(b.choices) for n, b in blocks_of(model).items()}
-        number = self.networks or PER_EFFECT * num_effects(choices)
+        number = self._number(num_effects(choices))
         paths = chosen_paths(choices, number)
         held_out = random_paths(choices, self.held_out, SEED)
         files = NetworkFiles(model, self.input_shape, self.format)
@@ -177,20 +190,31 @@ class DeviceLatencyMeter:
                 self._measure(first, self.repeats + k // BETWEEN)
             found = self._measure(files.of(path), self.repeats)
             times.append(statistics.median(found))
-        _warn(self.kept.of(digest_of(first)), times)
+        warn_unsteady(self.kept.of(digest_of(first)), times)
         blocks, rest = fit_sum(choices, paths, times[: len(paths)])
         predicted = [
             rest + sum(blocks[b][c] for b, c in path.items()) for path in held_out
         ]
         measured = times[len(paths) :]
         if measured:
-            _tell(measured, predicted)
+            tell_errors(measured, predicted)
         return MeasuredTable(
             setting=setting,
             blocks=blocks,
             fixed_part=rest,
             held_out=list(zip(measured, predicted)),
         )
+
+    def _number(self, effects: int) -> int:
+        if self.networks is None:
+            return PER_EFFECT * effects
+        if self.networks < effects:
+            raise ConfigError(
+                f'resource_estimator.latency.networks must be at least {effects}, so '
+                'many numbers as the sums of this search space have, but is '
+                f'{self.networks}.'
+            )
+        return self.networks
 
     def _measure(self, file: bytes, number: int) -> list[float]:
         """So many measurements of a file, those that are kept and the others."""
@@ -206,37 +230,8 @@ class DeviceLatencyMeter:
         return found[:number]
 
 
-def _warn(first: list[float], times: list[float]) -> None:
-    spread = max(first) / min(first) - 1
-    if spread > STEADY:
-        told = (
-            f'the same network took {min(first):.4g} to {max(first):.4g} ms, measured '
-            'again and again: candidates that differ by little cannot be told apart; '
-            'measure while the device does nothing else, or let the command measure '
-            'for longer.'
-        )
-        print_log(told, 'current', WARNING)
-    if len(times) > 2 and len(set(times)) == 1:
-        told = (
-            f'the command printed {times[0]:g} for all of {len(times)} networks: does '
-            'it measure the file that it is given?'
-        )
-        print_log(told, 'current', WARNING)
-
-
 def _key(command: str, pattern: str | None) -> str:
     return command if pattern is None else f'{command} | {pattern}'
-
-
-def _tell(measured: list[float], predicted: list[float]) -> None:
-    found = prediction_errors(measured, predicted)
-    tau = '' if found.tau is None else f", Kendall's tau {found.tau:.2f}"
-    print_log(
-        f'{len(measured)} random networks, measured whole and not used for the table: '
-        f'sums predict them with a median error of {found.median:.1f} %, at most '
-        f'{found.largest:.1f} %{tau}.',
-        'current',
-    )
 
 
 def latency_meter(

@@ -9,6 +9,7 @@ import torch
 import torch.nn as nn
 
 from mmdsnas.errors import ConfigError
+from mmdsnas.utils.foreign import telling
 from mmdsnas.utils.onnx_int8 import quantize_onnx
 from mmdsnas.utils.options import InputShape, checked_options
 from mmdsnas.utils.progress import progress
@@ -93,7 +94,8 @@ class FileSizeMeter:
         return self._sizes[key]
 
     def _write(self, model: nn.Module, path: Mapping[str, str]) -> float:
-        file = NetworkFiles(model, self.input_shape, 'onnx').of(path)
+        option = 'resource_estimator.size'
+        file = NetworkFiles(model, self.input_shape, 'onnx', option).of(path)
         if self.dtype == 'float32':
             return len(file) / KIB
         with TemporaryDirectory(prefix='mmdsnas-') as folder:
@@ -101,5 +103,6 @@ class FileSizeMeter:
             source.write_bytes(file)
             generator = torch.Generator().manual_seed(0)
             batch = {INPUT: torch.randn(self.input_shape, generator=generator)}
-            quantize_onnx(source, target, [batch])
+            with telling(f'{option} cannot have the networks of this search in int8'):
+                quantize_onnx(source, target, [batch])
             return target.stat().st_size / KIB

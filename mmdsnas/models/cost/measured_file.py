@@ -1,5 +1,6 @@
 """A file of what commands measured, written after each measurement."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import (
 )
 
 from mmdsnas.errors import ConfigError
-from mmdsnas.utils.files import check_writable, write_atomically
+from mmdsnas.utils.files import check_writable, folder_locked, write_atomically
 
 
 class MeasuredTable(BaseModel):
@@ -88,13 +89,19 @@ class MeasuredFile:
 
     def table(self, setting: dict[str, Any]) -> MeasuredTable | None:
         """The table of a setting, None if there is none."""
-        found = [t for t in self.read().tables if t.setting == setting]
-        return found[-1] if found else None
+        return next((t for t in self.read().tables if t.setting == setting), None)
 
-    def add_table(self, table: MeasuredTable) -> None:
-        """Keeps a table beside those of other settings."""
-        self.read().tables.append(table)
-        self._write()
+    def add_table(self, table: MeasuredTable) -> MeasuredTable:
+        """Keeps a table beside those of other settings.
+
+        Another process may have been faster: its table is given, for all to have one.
+        """
+        with self._locked():
+            known = self.table(table.setting)
+            if known is None:
+                self._content.tables.append(table)
+                self._write()
+        return known or table
 
     def of(self, name: str) -> list[float]:
         """Measurements of a file, by its hash, in the order in which they were made."""
@@ -102,10 +109,14 @@ class MeasuredFile:
 
     def add(self, name: str, amount: float) -> list[float]:
         """Keeps a measurement, and gives all of this file."""
-        own = self.read().measured.setdefault(self.command, {})
-        own.setdefault(name, []).append(amount)
-        self._write()
+        with self._locked():
+            own = self.read().measured.setdefault(self.command, {})
+            own.setdefault(name, []).append(amount)
+            self._write()
         return list(own[name])
+
+    def _locked(self) -> AbstractContextManager:
+        return nullcontext() if self.path is None else folder_locked(self.path.parent)
 
     def _write(self) -> None:
         if self.path is not None:

@@ -80,17 +80,26 @@ class NetworkFiles:
         model (nn.Module): A supernet, or a network without alternatives. It is copied.
         input_shape (tuple): Of what a network gets.
         format (str): ``'onnx'`` or ``'pt2'``.
+        option (str): What needs them, for messages.
     """
 
-    def __init__(self, model: nn.Module, input_shape: tuple, format: str) -> None:
-        self._model = copy.deepcopy(model)
+    def __init__(
+        self,
+        model: nn.Module,
+        input_shape: tuple,
+        format: str,
+        option: str = 'resource_estimator.latency',
+    ) -> None:
+        # A GPU may have no memory for another copy.
+        tensors = [*model.parameters(), *model.buffers()]
+        self._model = copy.deepcopy(model, {id(t): _on_cpu(t) for t in tensors})
         # A network alone does not compute its weights.
         unshare(self._model)
-        self._model.cpu().eval()
+        self._model.eval()
         _forget_weights(self._model)
         like = next(self._model.parameters(), torch.zeros(()))
         self._inputs = like.new_zeros(input_shape)
-        self.format = format
+        self.format, self.option = format, option
 
     @torch.no_grad()
     def of(self, path: Mapping[str, str]) -> bytes:
@@ -109,9 +118,15 @@ class NetworkFiles:
         except Exception as error:
             reason = ' '.join(str(error).split())
             raise ConfigError(
-                'resource_estimator.latency.format must be one that the networks of '
-                f'this search can be exported to, but is {self.format!r}: {reason}'
+                f'{self.option} must be None for networks that cannot be exported to '
+                f'its format, {self.format!r}: {reason}'
             ) from error
+
+
+def _on_cpu(tensor: Tensor) -> Tensor:
+    copied = tensor.detach().to('cpu', copy=True)
+    is_parameter = isinstance(tensor, nn.Parameter)
+    return nn.Parameter(copied, tensor.requires_grad) if is_parameter else copied
 
 
 def _forget_weights(model: nn.Module) -> None:

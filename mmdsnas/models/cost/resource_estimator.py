@@ -180,9 +180,14 @@ class ResourceEstimator(MMRazorResourceEstimator):
         names = self.measured_whole(names)
         return {name: self.meters[name].whole(model, path) for name in names}
 
-    def known_whole(self, model: nn.Module, path: Mapping[str, str]) -> Amounts:
-        """As :meth:`whole`, of all that was measured before."""
-        names = self.measured_whole(self.meters)
+    def known_whole(
+        self,
+        model: nn.Module,
+        path: Mapping[str, str],
+        names: Iterable[str] | None = None,
+    ) -> Amounts:
+        """As :meth:`whole`, of what was measured before; by default of all costs."""
+        names = self.measured_whole(self.meters if names is None else names)
         found = {name: self.meters[name].known_whole(model, path) for name in names}
         return {name: amount for name, amount in found.items() if amount is not None}
 

@@ -36,6 +36,10 @@ def test_the_last_number_counts(tmp_path):
         ('x2y .5', 0.5),
         ('took: +12.', 12.0),
         ('mean 3.1\nmedian 2.9 ms\n', 2.9),
+        ('2.5ms', 2.5),
+        ('2.5 ms in fp16 on x86-64', 2.5),
+        ('It took 2.5.', 2.5),
+        ('information: 2.5 ms, no nanoseconds', 2.5),
     ):
         assert run(python(f'print({printed!r})', '{model}'), tmp_path) == number
 
@@ -64,6 +68,11 @@ def test_no_shell_reads_the_name_of_the_file(tmp_path):
         ('print("nan")', "printed 'nan'."),
         ('print("0.0 ms")', "printed '0.0 ms'."),
         ('print("-3")', "printed '-3'."),
+        ('print("7 runs: nan ms")', "printed '7 runs: nan ms'."),
+        ('print("7 runs: Inf")', "printed '7 runs: Inf'."),
+        ('print("7 runs: 12,5 ms")', "printed '7 runs: 12,5 ms'."),
+        ('print("7 runs: 1,234.5")', "printed '7 runs: 1,234.5'."),
+        ('print("2.5 ms, version 1.2.3")', "printed '2.5 ms, version 1.2.3'."),
         ('print("1e999")', "printed '1e999'."),
     ],
 )

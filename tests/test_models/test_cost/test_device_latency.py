@@ -1,6 +1,7 @@
 """Latencies by a command: here it tells the size of the file it is given."""
 
 import json
+import multiprocessing
 import shlex
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from mmdsnas.errors import ConfigError, MeasurementError, OutputError
 from mmdsnas.models import ResourceEstimator
 from mmdsnas.models.cost import DeviceLatencyMeter, device_latency
 from mmdsnas.models.cost.additive import chosen_paths
+from mmdsnas.models.cost.measured_file import MeasuredFile, MeasuredTable
 from mmdsnas.models.cost.network_files import NetworkFiles
 from mmdsnas.models.mutables import blocks_of
 from tests.ranks import on_ranks
@@ -271,6 +273,43 @@ def test_a_file_that_is_none_of_ours(content, tmp_path):
     assert (tmp_path / 'latency.json').read_text() == content and not calls(tmp_path)
 
 
+def add_some(path, command):
+    kept = MeasuredFile(path, command)
+    for amount in range(1, 31):
+        kept.add('x', amount)
+    kept.add_table(MeasuredTable(setting={}, blocks={}, fixed_part=1, held_out=[]))
+
+
+def test_processes_with_one_file_lose_nothing(tmp_path):
+    path = tmp_path / 'latency.json'
+    commands = ('a', 'b', 'b')
+    fork = multiprocessing.get_context('fork')
+    processes = [fork.Process(target=add_some, args=(path, c)) for c in commands]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    content = MeasuredFile(path, '').read()
+    assert {c: sum(own['x']) for c, own in content.measured.items()} == dict(
+        a=465, b=930
+    )
+    # All have the table of the first one.
+    assert len(content.tables) == 1
+    other = MeasuredTable(setting={}, blocks={}, fixed_part=2, held_out=[])
+    assert MeasuredFile(path, 'a').add_table(other).fixed_part == 1
+
+
+def test_too_few_networks(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r'networks must be at least 4, .* but is 3\.$'
+    ):
+        meter(tmp_path, networks=3).table(net())
+    assert not calls(tmp_path)
+    meter(tmp_path, networks=4).table(net())
+    assert len(set(calls(tmp_path))) == 4
+
+
 def test_a_file_that_cannot_be_there_is_told_before_the_measuring(tmp_path):
     (tmp_path / 'file').touch()
     for path, error in (
@@ -289,7 +328,7 @@ def test_a_network_that_cannot_be_exported(tmp_path):
             return torch.fft.fft(x).real
 
     model = ToyNet([block(a=Odd(), b=Odd())])
-    with pytest.raises(ConfigError, match=r'latency\.format must be'):
+    with pytest.raises(ConfigError, match=r'latency must be None for networks'):
         meter(tmp_path).table(model)
 
 
@@ -369,6 +408,17 @@ def test_the_file_of_the_child_says_what_it_takes(tmp_path):
     assert meta['latency_ms'] == pytest.approx(whole(child)) != open_child
     # It was not measured for that.
     assert len(calls(tmp_path)) == number
+
+
+def test_a_damaged_file_ends_no_run_that_has_its_child(tmp_path, warned):
+    from mmdsnas.subnets import child_checkpoint
+
+    algorithm = searching(tmp_path, 100.0, OVER)
+    child = algorithm.begin(epoch=1)
+    (tmp_path / 'x.json').write_text('{')
+    meta = child_checkpoint(algorithm)['meta']
+    assert meta['latency_ms'] == algorithm.cost_table.cost(child)['latency']
+    assert 'latency.file must be a file of what was measured' in warned()[-1]
 
 
 def test_the_largest_of_three_measurements_counts(tmp_path):

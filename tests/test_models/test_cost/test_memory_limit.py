@@ -1,6 +1,5 @@
 """Peaks of memory of candidates and of paths, and limits on them."""
 
-import itertools
 from functools import partial
 
 import pytest
@@ -127,9 +126,9 @@ def test_spaces_that_ship(space):
 # Limits
 
 
-def limited(limit, **cost):
+def limited(limit, model=None, **cost):
     algorithm = algorithm_of(
-        net(),
+        model or net(),
         width=4,
         finetune_epochs=1,
         resource_estimator=dict(input_shape=SHAPE, memory={}),
@@ -204,35 +203,53 @@ def test_the_gradient_leads_away_from_what_is_too_large():
     assert added[1].abs().max() == added[2].abs().max() == 0
 
 
+class Long(Maps):
+    """What the stem and the first block return is alive until the end."""
+
+    def features(self, x):
+        stem = self.first(x)
+        first = self.blocks[0](stem)
+        x = self.blocks[2](self.blocks[1](first))
+        return x.mean((2, 3)) + first.mean((2, 3)) + stem.mean((2, 3))
+
+
+def grown():
+    # With skip both are one map. So is it in the path that the third block's first
+    # candidate is executed in for the table.
+    return Long(
+        [
+            block(skip=nn.Identity(), wide=nn.Conv2d(4, 4, 1)),
+            block(large=bottleneck(16), small=bottleneck(4)),
+            block(large=bottleneck(48), small=bottleneck(8), skip=nn.Identity()),
+        ]
+    )
+
+
 def test_what_lives_across_blocks_is_measured_whole():
-    """The first block's result stays until the end, which no candidate knows of."""
-
-    class Long(Maps):
-        def features(self, x):
-            x = self.first(x)
-            first = self.blocks[0](x)
-            x = self.blocks[2](self.blocks[1](first))
-            return (x.mean((2, 3)) + first.mean((2, 3))) / 2
-
-    def grown():
-        wide = nn.Conv2d(4, 4, 1)
-        return Long(
-            [
-                block(wide=wide, skip=nn.Identity()),
-                block(large=bottleneck(16, 2), small=bottleneck(4, 2)),
-                block(large=bottleneck(48), small=bottleneck(8), skip=nn.Identity()),
-            ]
-        )
-
-    model = grown()
-    meter = PeakMemoryMeter(SHAPE)
-    choices = {n: list(b.choices) for n, b in blocks_of(model).items()}
-    table = meter.table(model)
-    for path in map(
-        dict, itertools.product(*([(n, c) for c in own] for n, own in choices.items()))
-    ):
-        parts = [table.blocks[name][choice] for name, choice in path.items()]
-        assert meter.whole(model, path) <= max(*parts, table.fixed_part)
+    free = limited(None, grown())
+    meter, table = PeakMemoryMeter(SHAPE), free.cost_table
+    wholes = {
+        tuple(path.values()): meter.whole(free.architecture, table.choices(path))
+        for path in all_paths(free.mutator)
+    }
+    one_map = 4 * PIXELS * 4 / 1024
+    paths = [dict(zip(free.mutator.search_groups, path)) for path in wholes]
+    beyond = {
+        wholes[tuple(path.values())] - table.cost(path)['memory'] for path in paths
+    }
+    # More than it says, where both maps are alive; less, where they are one.
+    assert beyond == {0, one_map, -one_map}
+    tightened = 0
+    least = table.cost_range('memory')[0]
+    for limit in sorted({n for n in wholes.values() if n >= least}):
+        algorithm = limited(dict(memory=limit), grown())
+        set_alpha(algorithm.mutator, [0.0, 1.0], [1.0, 0.0], [2.0, 1.0, 0.0])
+        before = tuple(algorithm.mutator.derive_child().values())
+        child = algorithm.begin(epoch=1)
+        assert wholes[tuple(child.values())] <= limit
+        assert (wholes[before] > limit) == (before != tuple(child.values()))
+        tightened += wholes[before] > limit
+    assert tightened
 
 
 def test_a_limit_on_blocks_alone_leaves_out_the_stem():

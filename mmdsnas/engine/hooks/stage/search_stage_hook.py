@@ -73,19 +73,19 @@ class SearchStageHook(Hook):
         """Refuses limits that the child could not be measured for, or not again."""
         limits = algorithm.cost_term.limits
         if whole := algorithm.resource_estimator.measured_whole(limits):
-            told = f'a limit on {" and ".join(whole)}, which the child is measured for'
-            threshold, last = algorithm.mutator.fix_threshold, algorithm.finetune_epochs
+            names, last = ' and '.join(whole), algorithm.finetune_epochs
+            threshold = algorithm.mutator.fix_threshold
             if threshold is not None:
                 raise ConfigError(
-                    f'model.mutator.fix_threshold must be None for {told} as a whole, '
-                    'since what is fixed early cannot be chosen again, but is '
-                    f'{threshold}.'
+                    'model.mutator.fix_threshold must be None for a limit on '
+                    f'{names}, which the child is measured for as a whole, since what '
+                    f'is fixed early cannot be chosen again, but is {threshold}.'
                 )
             if last >= epochs:
                 raise ConfigError(
-                    f'model.finetune_epochs must be below train_cfg.max_epochs, '
-                    f'{epochs}, for {told} when the finetune stage begins, but is '
-                    f'{last}.'
+                    'model.finetune_epochs must be below train_cfg.max_epochs, which '
+                    f'is {epochs}, for a limit on {names}, which the child is measured '
+                    f'for when the finetune stage begins, but is {last}.'
                 )
 
     def before_train_epoch(self, runner) -> None:
