@@ -1,11 +1,13 @@
 """The network that a search begins with, among those that its child is held against."""
 
-from pathlib import Path
+from pathlib import Path as FilePath
+from typing import Callable
 
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from mmdsnas.models import DSNAS
+from mmdsnas.models.mutators.grouped_mutator import Path
 from mmdsnas.utils.files import going_on
 from mmdsnas.visualization.csv_files import write_compared
 from mmdsnas.visualization.predictions import WHOLE, ComparedNetwork
@@ -16,14 +18,17 @@ from .hooks.utils import algorithm_of
 ACCURACY = 'accuracy/top1'
 
 
-def allows_whole(algorithm: DSNAS) -> bool:
+def allows_whole(algorithm: DSNAS, confirms: Callable[[Path], bool]) -> bool:
     """Whether the path of first candidates is within the limits, if there are any.
 
-    Of images as they come; one that is not, as a whole, makes limits on sums tighter.
+    Args:
+        algorithm (DSNAS): The search, which is of images as they come.
+        confirms (Callable): Whether a path is, whose sum is: ``is_within`` or
+            ``confirms`` of it.
     """
     path = algorithm.first_path()
     is_full = algorithm.child_edge == algorithm.edge
-    return is_full and algorithm.cost_term.allows(path) and algorithm.confirms(path)
+    return is_full and algorithm.cost_term.allows(path) and confirms(path)
 
 
 def keep_whole_network(runner: Runner) -> None:
@@ -47,4 +52,4 @@ def keep_whole_network(runner: Runner) -> None:
     runner.logger.info(f'{WHOLE}: {accuracy:.2f} % of {images} images are right.')
     if is_main_process():
         with going_on():
-            write_compared(Path(runner.work_dir), [row])
+            write_compared(FilePath(runner.work_dir), [row])

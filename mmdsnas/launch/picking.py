@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from mmdsnas.engine.choice_record import ScoresBySize, read_scores
 from mmdsnas.engine.hooks.checkpoint.keep_supernet_hook import CONFIG
+from mmdsnas.engine.whole_network import allows_whole
 from mmdsnas.errors import CheckpointError, ConfigError, DataError
 from mmdsnas.models import COSTS, DSNAS
 from mmdsnas.models.weights import load_weights
@@ -179,15 +180,8 @@ def _by_scores(
 ) -> tuple[Mapping[str, str], float]:
     """The path with the smallest sum of scores, at the size that it has it at."""
     sizes = [s for s in algorithm.input_sizes or [algorithm.edge] if s in known]
-    first = algorithm.first_path()
-    if algorithm.cost_term.allows(first) and algorithm.confirms(first, measures=False):
-        return first, 0.0
-    if not sizes:
-        raise DataError(
-            f'{file} must have scores of candidates for images of '
-            f'{listed(algorithm.input_sizes or [algorithm.edge])} pixels, which the '
-            'choice of a child within such a limit leaves, but has none.'
-        )
+    if allows_whole(algorithm, partial(algorithm.confirms, measures=False)):
+        return algorithm.first_path(), 0.0
     found = []
     for size in sizes:
         if size not in (algorithm.input_sizes or [size]):
@@ -202,6 +196,12 @@ def _by_scores(
         chosen = {g: algorithm.mutator.choices(g).index(c) for g, c in path.items()}
         lost = sum(known[size][group][k] for group, k in chosen.items())
         found.append((lost, size, path))
+    if not found:
+        raise DataError(
+            f'{file} must have scores of candidates for images of '
+            f'{listed(algorithm.input_sizes or [algorithm.edge])} pixels, which the '
+            'choice of a child within such a limit leaves, but has none.'
+        )
     lost, size, path = min(found, key=lambda of: of[0])
     algorithm.set_input_size(size)
     return path, lost

@@ -53,9 +53,17 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
 def folder_locked(folder: str | Path) -> Iterator[None]:
     """While open, no other process is in such a block of the same folder.
 
-    A process that ends, however it does, leaves the block.
+    A process that ends, however it does, leaves the block. The folder is created.
+
+    Raises:
+        OutputError: It cannot be.
     """
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f'{folder} cannot be locked: {reason}.') from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

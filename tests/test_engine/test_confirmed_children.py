@@ -5,6 +5,7 @@ import pytest
 from mmdsnas.engine import ChooseChildHook, CompareChildHook, SelectChildHook
 from mmdsnas.engine.hooks.stage.hand_made_child_hook import HandMadeChildHook
 from mmdsnas.engine.selection import EvolutionSelection, RandomSelection
+from mmdsnas.engine.whole_network import allows_whole
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import ResourceEstimator
 from tests import small_choice
@@ -132,7 +133,7 @@ def test_after_a_rejection_the_best_that_is_scored_is_taken(tmp_path, asked):
     hook = SelectChildHook(strategy, metric=METRIC)
     runner = runner_of(tmp_path, [hook], model)
     runner.train()
-    assert strategy.number == 1
+    assert strategy.number == 1 and len(asked) > 1
     assert measured(model.cost_table.cost(model.mutator.fixed)['flops']) <= LIMIT
 
 
@@ -190,3 +191,43 @@ def test_a_search_stage_after_a_choice_has_the_limits_that_a_resumed_one_has(
     searches = finetune_epochs == 2
     assert bool(model.mutator.free) == searches and model.child_edge == SIZES[1]
     assert (model.input_sizes == [*SIZES]) == searches
+
+
+def test_one_network_that_is_far_off_leaves_others(asked, monkeypatch):
+    """Its ratio would leave no path: then it alone is left out, with dearer ones."""
+
+    def whole(self, model, path, names):
+        counted = self.network_costs(model, path)['']['flops']
+        asked.append(path)
+        return {'flops': counted * (30 if len(asked) == 1 else 1)}
+
+    monkeypatch.setattr(ResourceEstimator, 'whole', whole)
+    model = costly(cost=dict(limit=LIMIT))
+    assert not model.confirms(path_of(3))
+    assert not model.cost_term.allows(path_of(3)) and model.confirms(path_of(2))
+    assert model.cost_term.allows(path_of(2))
+
+
+def test_to_look_at_the_network_itself_leaves_its_size(large_is_slow):
+    """A resumed run has the size of its checkpoint, and must choose the same."""
+    cost = dict(limit='100%')
+    model = small_choice.algorithm_of(
+        input_sizes=SIZES, cost=cost, distillation=dict(tau=2.0)
+    )
+    assert not allows_whole(model, model.is_within)
+    assert model.child_edge == SIZE and model.cost_term.sums == model.cost_term.limits
+    assert not allows_whole(model, model.confirms)
+    assert model.cost_term.sums != model.cost_term.limits
+
+
+def test_a_random_network_is_that_of_the_resumed_run(tmp_path, asked):
+    def trained(**resumed):
+        options = dict(pretrain_epochs=0, finetune_epochs=0)
+        model = costly(cost=dict(limit=LIMIT), **options)
+        runner_of(tmp_path, [HandMadeChildHook('random')], model, **resumed).train()
+        return model.mutator.fixed
+
+    fixed, number = trained(), len(asked)
+    checkpoint = str(tmp_path / 'work' / 'epoch_1.pth')
+    # Nothing is drawn or measured again.
+    assert trained(load_from=checkpoint, resume=True) == fixed and len(asked) == number

@@ -2,17 +2,19 @@ from typing import Any, Callable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
+from mmengine.logging import print_log
 from torch import Tensor
 
 from mmdsnas.errors import ConfigError
 from ..cost import (
     Amounts,
     CostTable,
-    CostTerm,
     ResourceEstimator,
     in_words,
+    limits_of_networks,
     loosest_first,
     split_limits,
+    terms_by_size,
     tighter_sums,
 )
 from ..lazy import weights_all_there
@@ -69,8 +71,9 @@ class LimitedAlgorithm(StagedAlgorithm):
         # A part of a cost is one of that of the largest images.
         whole = measured[edge][1]
         options, limits = split_limits(cost)
+        tables = {size: table for size, (_, table) in measured.items()}
         found = [
-            (limit, _terms(measured, whole, {**options, 'limit': limit}))
+            (limit, terms_by_size(tables, whole, {**options, 'limit': limit}))
             for limit in limits
         ]
         loosest = loosest_first([next(iter(own.values())).limits for _, own in found])
@@ -144,20 +147,27 @@ class LimitedAlgorithm(StagedAlgorithm):
         Raises:
             UserError: It cannot be measured, or no path is left.
         """
+        term = self.cost_term
         tighter, measured = self._tighter(path, measures)
-        self.cost_term.sums.update(tighter)
-        if tighter and not self.cost_term.leaves_a_path():
-            self._leave_out_size(measured)
+        for sums in tighter:
+            term.sums.update(sums)
+            if term.leaves_a_path():
+                print_log(f'A sum must be at most {in_words(term.sums)}.', 'current')
+                break
+        else:
+            if tighter:
+                self._leave_out_size(measured)
         self._limit_mutator()
         return not tighter
 
     def _tighter(
         self, path: Mapping[str, str], measures: bool = True
-    ) -> tuple[Amounts, Amounts]:
-        """Limits on sums without a path that exceeds them, and what was measured."""
+    ) -> tuple[list[Amounts], Amounts]:
+        """See ``tighter_sums``; and what was measured."""
         estimator, choices = self.resource_estimator, self.cost_table.choices(path)
         whole = estimator.whole if measures else estimator.known_whole
-        measured = whole(self.architecture, choices, self.cost_term.limits)
+        names = limits_of_networks(self.cost_term)
+        measured = whole(self.architecture, choices, names)
         return tighter_sums(self.cost_term, path, measured), measured
 
     def restore_limits(self) -> None:
@@ -231,20 +241,3 @@ class LimitedAlgorithm(StagedAlgorithm):
             # Of a search that had a choice, which this one was built after.
             del state_dict[name]
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-def _terms(
-    measured: Mapping[int, tuple[ResourceEstimator, CostTable]],
-    whole: CostTable,
-    cost: Mapping[str, Any],
-) -> dict[int, CostTerm]:
-    """Limits by the size of the images; a size that leaves no path is left out."""
-    terms, refused = {}, None
-    for size, (_, table) in measured.items():
-        try:
-            terms[size] = CostTerm(table, **cost, whole=whole)
-        except ConfigError as error:
-            refused = error
-    if not terms:
-        raise refused
-    return terms

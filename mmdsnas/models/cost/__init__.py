@@ -19,4 +19,5 @@ from .peak_memory import peak_memory
 from .resource_estimator import INPUT_SHAPE, ResourceEstimator
 from .search_space import random_paths
 from .stage_costs import costs_by_stage
-from .tightening import tighter_sums
+from .terms import terms_by_size
+from .tightening import limits_of_networks, tighter_sums

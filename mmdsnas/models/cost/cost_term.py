@@ -21,7 +21,7 @@ from .functional import expected_cost, sampled_cost
 from .limits import Limit, given_limits, in_words, limits_of
 from .multipliers import Multipliers
 
-# Candidates above a peak's limit in a path: a child has none, a search tries few.
+# Of candidates above a peak's limit in a path: a child has none, a search few.
 FEW = 0.1
 
 
@@ -36,8 +36,7 @@ class CostTerm(nn.Module):
         table (CostTable): Costs of the search space.
         limit (float | str | dict, optional): Limit in MFLOPs, or a part of the most
             expensive path's cost (``'50%'``), or a dict of these with any of
-            ``COSTS``: ``flops`` (MFLOPs), ``params`` (millions), ``latency`` (ms),
-            ``memory`` (KiB); None: no limit.
+            ``COSTS``, each in its unit; None: no limit.
         weight (float, optional): Factor of the penalty (lambda), per MFLOP, 1e-2 by
             default; the adaptive form has none.
         form (str): ``'adaptive'`` has a multiplier for each limit, see
@@ -88,8 +87,7 @@ class CostTerm(nn.Module):
                 "cost.limit must be one on flops with cost.form other than 'adaptive', "
                 f'but is {limit} with cost.form={form!r}.'
             )
-        self.weight = 1e-2 if weight is None else weight
-        self.form = form
+        self.weight, self.form = 1e-2 if weight is None else weight, form
         if self.limits:
             given = given_limits(limit).items()
             parts = {name: most(name) for name, n in given if isinstance(n, str)}
@@ -149,6 +147,9 @@ class CostTerm(nn.Module):
     def allows(self, path: Mapping[str, str]) -> bool:
         """Whether a path, candidate by group, is within all limits."""
         costs = self.table.cost(path, self.count_fixed_part)
+        # A peak outside of all blocks is within the limit, but not below all sums.
+        blocks = self.table.cost(path, False).items()
+        costs |= {name: n for name, n in blocks if COSTS[name].peak}
         return all(costs[name] <= limit for name, limit in self.sums.items())
 
     def leaves_a_path(self) -> bool:
@@ -189,7 +190,7 @@ class CostTerm(nn.Module):
         for name, limit in self.sums.items():
             matrix, base = self.table.matrix(name).numpy(), self._base(name)
             if COSTS[name].peak:
-                matrix, base, limit = matrix > limit, base > limit, FEW
+                matrix, base, limit = matrix > limit, base > self.limits[name], FEW
             costs.append(matrix)
             limits.append(limit)
             rest.append(base)

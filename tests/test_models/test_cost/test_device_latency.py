@@ -300,6 +300,14 @@ def test_processes_with_one_file_lose_nothing(tmp_path):
     assert MeasuredFile(path, 'a').add_table(other).fixed_part == 1
 
 
+def test_a_folder_that_has_gone_is_made_anew_or_told(tmp_path):
+    kept = MeasuredFile(tmp_path / 'gone' / 'latency.json', 'a')
+    assert kept.add('x', 1.0) == [1.0]
+    (tmp_path / 'file').touch()
+    with pytest.raises(OutputError, match='cannot be locked'):
+        MeasuredFile(tmp_path / 'file' / 'latency.json', 'a').add('x', 1.0)
+
+
 def test_too_few_networks(tmp_path):
     with pytest.raises(
         ConfigError, match=r'networks must be at least 4, .* but is 3\.$'

@@ -16,6 +16,7 @@ from mmdsnas.models import ResourceEstimator
 from mmdsnas.models.cost import (
     CostTerm,
     PeakMemoryMeter,
+    limits_of_networks,
     random_paths,
 )
 from mmdsnas.models.cost.search_space import covering_paths
@@ -252,9 +253,38 @@ def test_what_lives_across_blocks_is_measured_whole():
     assert tightened
 
 
+def test_a_path_is_left_out_where_the_stem_has_the_peak():
+    """Not all of them, since no path has a lower one."""
+
+    class Stem(Long):
+        def __init__(self, blocks):
+            super().__init__(blocks)
+            self.first = nn.Sequential(nn.Conv2d(3, 34, 1), nn.Conv2d(34, 4, 1))
+
+    def made(limit):
+        algorithm = limited(limit, Stem(list(grown().blocks)))
+        set_alpha(algorithm.mutator, [0.0, 1.0], [1.0, 0.0], [0.0, 2.0, 1.0])
+        return algorithm
+
+    free = made(None)
+    table, meter = free.cost_table, PeakMemoryMeter(SHAPE)
+    stem = table.fixed_part['memory']
+    assert stem == (34 + 4) * PIXELS * 4 / 1024 == table.cost_range('memory')[0]
+    before = free.mutator.derive_child()
+    whole = meter.whole(free.architecture, table.choices(before))
+    # As the table has it, blocks are below the stem.
+    assert whole > stem > max(table.by_group[g][c]['memory'] for g, c in before.items())
+    algorithm = made(dict(memory=stem))
+    child = algorithm.begin(epoch=1)
+    assert meter.whole(algorithm.architecture, table.choices(child)) == stem
+    assert algorithm.cost_term.allows(child) and child != before
+
+
 def test_a_limit_on_blocks_alone_leaves_out_the_stem():
     algorithm = limited(dict(memory=1.25), count_fixed_part=False)
     assert algorithm.cost_table.fixed_part['memory'] > 1.25
+    # Nothing is measured whole for it, so that blocks may be fixed early.
+    assert not limits_of_networks(algorithm.cost_term)
     child = algorithm.begin(epoch=1)
     peaks = algorithm.cost_table.by_group
     assert all(peaks[g][c]['memory'] <= 1.25 for g, c in child.items())

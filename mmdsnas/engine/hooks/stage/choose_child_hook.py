@@ -122,8 +122,8 @@ class ChooseChildHook(Hook):
         labels = algorithm.soft_labels
         if labels is None:
             return
-        is_open = bool(algorithm.mutator.free)
-        if len(labels.logits) or is_open and not allows_whole(algorithm):
+        is_fixed, is_within = not algorithm.mutator.free, algorithm.is_within
+        if len(labels.logits) or not (is_fixed or allows_whole(algorithm, is_within)):
             check_labels(runner, algorithm)
         else:
             runner.logger.info(
@@ -138,10 +138,11 @@ class ChooseChildHook(Hook):
         if runner.epoch != algorithm.pretrain_epochs:
             return
         keep_whole_network(runner)
-        if allows_whole(algorithm):
+        if allows_whole(algorithm, algorithm.confirms):
             # Nothing is better than the network itself.
             self._settle(algorithm, algorithm.first_path())
-            runner.logger.info(f'The network itself is the child{self._no_effect()}.')
+            begin = 'alpha begins at' if algorithm.mutator.free else 'The child is'
+            runner.logger.info(f'{begin} the network itself{self._no_effect()}.')
             return
         _inherit_normalization(algorithm)
         with averaged_weights(runner), random_states_kept(runner.seed):
@@ -222,8 +223,7 @@ class ChooseChildHook(Hook):
         return scores, found
 
     def _no_effect(self) -> str:
-        own = f', so that deploy={self.deploy!r} has no effect'
-        return '' if self.deploy == 'float32' else own
+        return '' if self.deploy == 'float32' else ', and deploy has no effect'
 
     def _logits(self, scores: Scores) -> dict[str, list[float]]:
         return {group: [-s / self.scale for s in own] for group, own in scores.items()}

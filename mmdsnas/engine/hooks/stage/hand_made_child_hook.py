@@ -45,7 +45,10 @@ class HandMadeChildHook(Hook):
                 f'is trained alone, but is {algorithm.finetune_epochs}.'
             )
         fixed, size = algorithm.mutator.fixed, algorithm.child_edge
-        path = self.choose(algorithm, common_seed(runner))
+        is_drawn = (
+            runner.epoch and self.network == RANDOM and not algorithm.mutator.free
+        )
+        path = fixed if is_drawn else self.choose(algorithm, common_seed(runner))
         resumed = size if runner.epoch else algorithm.child_edge, {**path, **fixed}
         if resumed != (algorithm.child_edge, path):
             raise ConfigError(

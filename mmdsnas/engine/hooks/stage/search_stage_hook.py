@@ -7,6 +7,7 @@ from mmengine.runner import EpochBasedTrainLoop
 
 from mmdsnas.errors import ConfigError
 from mmdsnas.models import DSNAS, Stage
+from mmdsnas.models.cost import limits_of_networks
 from mmdsnas.registry import HOOKS
 from ...optimizers.search_optim_wrapper_dict import SearchOptimWrapperDict
 from ..checkpoint.ema_hook import EMAHook
@@ -71,8 +72,8 @@ class SearchStageHook(Hook):
 
     def _check_measured_whole(self, algorithm: DSNAS, epochs: int) -> None:
         """Refuses limits that the child could not be measured for, or not again."""
-        limits = algorithm.cost_term.limits
-        if whole := algorithm.resource_estimator.measured_whole(limits):
+        names = limits_of_networks(algorithm.cost_term)
+        if whole := algorithm.resource_estimator.measured_whole(names):
             names, last = ' and '.join(whole), algorithm.finetune_epochs
             threshold = algorithm.mutator.fix_threshold
             if threshold is not None:
