@@ -83,6 +83,8 @@ MODULES = {
     'benchmarks.quality.truth': as_written,
     'benchmarks.speed.bench': bench,
     'benchmarks.speed.page': as_written,
+    # What is published is not run again.
+    'benchmarks.starting': as_written,
     'pytest': pytest,
     'ruff': as_written,
     'sphinx': as_written,

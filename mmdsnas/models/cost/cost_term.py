@@ -51,7 +51,7 @@ class CostTerm(nn.Module):
 
     Attributes:
         limits (dict[str, float]): By cost, in its unit.
-        sums (dict[str, float]): What the sum of a path may be, see :func:`tighten`.
+        sums (dict[str, float]): What the sum of a path may be, see ``tighter_sums``.
         multipliers (Multipliers, optional): Of the adaptive form, with a limit.
 
     Raises:

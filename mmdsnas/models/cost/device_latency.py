@@ -48,8 +48,8 @@ class DeviceLatencyMeter:
     The command gets the file of a network, of which the weights have no meaning, and
     prints milliseconds. In each network all blocks are others, so that whatever a
     device fuses or overlaps counts; what candidates take is the sum that is the nearest
-    to all networks, see :func:`~mmdsnas.models.cost.additive.fit_sum`. The first one is
-    measured again and again, which tells whether the device is steady.
+    to all networks, see ``fit_sum`` of ``additive``. The first one is measured again
+    and again, which tells whether the device is steady.
 
     What was measured is kept in the file at once, by the hash of the network's file: an
     interrupted measurement goes on, and no network is measured twice.

@@ -24,9 +24,9 @@ class PeakMemoryMeter:
     """Finds the peak memory of activations of candidates, and of whole networks.
 
     That of a candidate is what is alive while it is executed in a whole network, see
-    :func:`~mmdsnas.models.cost.peak_memory.peak_memory`. That of a path is the largest
-    of its candidates', and of what is executed besides, where what is alive in a block
-    does not depend on the choices of others.
+    :func:`peak_memory`. That of a path is the largest of its candidates', and of what
+    is executed besides, where what is alive in a block does not depend on the choices
+    of others.
 
     Args:
         input_shape (tuple): Shape of one input, with batch size 1.
