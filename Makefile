@@ -1,6 +1,8 @@
 # `make help` lists what there is to do.
 PYTHON ?= python3
-VENV ?= .venv
+# Other packages than those of requirements/runtime.txt: a name in requirements/stacks.
+STACK ?=
+VENV ?= .venv$(if $(STACK),-$(STACK))
 # A folder of one's own images; MFLOPs that a child may have, or a part of the whole
 # network's, 50%; the same of several children, 25%,50%,100%.
 DATA ?=
@@ -20,7 +22,7 @@ BENCH_ARGS ?=
 NOTEBOOK_ARGS ?=
 
 # A misspelt variable would be ignored without a word.
-KNOWN := PYTHON VENV DATA LIMIT LIMITS CONFIG WORK_DIR ARGS PYTEST_ARGS SEED RESUME_ARGS \
+KNOWN := PYTHON STACK VENV DATA LIMIT LIMITS CONFIG WORK_DIR ARGS PYTEST_ARGS SEED RESUME_ARGS \
   BENCH_ARGS NOTEBOOK_ARGS
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 UNKNOWN := $(filter-out $(KNOWN) MAKEFLAGS,$(GIVEN))
@@ -37,13 +39,22 @@ TESTS := $(VENV)/.mmdsnas-tests
 DOCS := $(VENV)/.mmdsnas-docs
 PRETRAINED := $(VENV)/.mmdsnas-pretrained
 
+STACK_FILE := $(if $(STACK),requirements/stacks/$(STACK).txt)
+ifdef STACK
+$(if $(wildcard $(STACK_FILE)),,$(error STACK must be one of \
+  $(basename $(notdir $(wildcard requirements/stacks/*.txt))), but is $(STACK)))
+endif
+# Distributions of runtime.txt that a stack has others for.
+REPLACED := $(subst $() $(),|,$(strip $(if $(STACK),$(shell \
+  sed -n 's/^\# In place of: //p' $(STACK_FILE)),none)))
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help search check-data test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images fronts device quality-report macro macro-report starting rewards steps bench bench-report lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
-	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) CONFIG=$(CONFIG)'
+	@echo 'Variables: PYTHON=$(PYTHON) STACK=(of $(basename $(notdir $(wildcard requirements/stacks/*.txt)))) VENV=$(VENV) CONFIG=$(CONFIG)'
 	@echo '  DATA=(folder of images) LIMIT=(MFLOPs of the child, or 50%) LIMITS=(of several, 25%,50%,100%)'
 	@echo '  WORK_DIR=$(WORK_DIR)'
 	@echo '  ARGS=(for tools/train.py) PYTEST_ARGS=$(PYTEST_ARGS)'
@@ -163,11 +174,17 @@ $(VENV_PYTHON):
 # hide the package.
 # A full mmcv that is already there serves as well, and mmcv-lite would overwrite
 # its files.
-$(RUNTIME): requirements/runtime.txt setup.py | $(VENV_PYTHON)
+# Packages of another stack come first: without torch mmcv builds no operators.
+$(RUNTIME): requirements/runtime.txt $(STACK_FILE) setup.py | $(VENV_PYTHON)
 	if $(PIP) show --quiet mmcv 2>/dev/null; \
-	  then grep -v '^mmcv-lite==' requirements/runtime.txt; \
-	  else cat requirements/runtime.txt; fi > $@.txt
-	$(PIP) install -r $@.txt
+	  then grep -Ev '^(mmcv-lite|$(REPLACED))==' requirements/runtime.txt; \
+	  else grep -Ev '^($(REPLACED))==' requirements/runtime.txt; fi > $@.txt
+ifdef STACK
+	grep -E '^(numpy|setuptools)==' requirements/runtime.txt > $@.build.txt
+	$(PIP) install -r $@.build.txt
+	$(PIP) install --no-deps --no-build-isolation -r $(STACK_FILE)
+endif
+	$(PIP) install $(addprefix -r ,$(STACK_FILE)) -r $@.txt
 	$(PIP) install --no-deps --no-build-isolation --config-settings=editable_mode=compat --editable .
 	touch $@
 

@@ -17,20 +17,14 @@ import importlib
 import warnings
 
 from .compat import make_mmrazor_importable
-from .versions import (
-    MMCV_DISTRIBUTIONS,
-    TESTED,
-    __version__,
-    installed_version,
-    untested_versions,
-)
+from .versions import TESTED, __version__, installed, pinned, untested_versions
 
 for _package in TESTED:
-    if not installed_version(_package):
-        _names = MMCV_DISTRIBUTIONS if _package == 'mmcv' else (_package,)
+    if not installed(_package):
+        _pin = '=='.join(pinned(_package))
         raise ImportError(
             f'mmdsnas needs the package {_package}, which is not installed: '
-            f'pip install "{_names[-1]}=={TESTED[_package]}"'
+            f'pip install "{_pin}"'
             + (' (or the full mmcv)' if _package == 'mmcv' else '')
         )
 

@@ -1,14 +1,23 @@
-"""Makes MMRazor 1.0.0 importable on torch >= 2.0.
+"""Makes MMRazor 1.0.0 and mmcls 1.0.0rc6 importable beside what came after them.
 
-``import mmrazor.models`` fails there for one reason: the sub-package
+``import mmrazor.models`` fails on torch >= 2.0 for one reason: the sub-package
 ``mmrazor.structures.quantization`` needs names that torch 2 removed. Only that
 sub-package is replaced, and only if the real one cannot be imported.
+
+Both packages refuse mmcv >= 2.1, which has all that they import from it: while they are
+imported mmcv has a version that they take.
 """
 
 import importlib
 import sys
+from contextlib import contextmanager
 from types import ModuleType
+from typing import Iterator
 
+from mmengine.utils import digit_version
+
+# Which both take.
+MMCV = '2.0.1'
 QUANTIZATION = 'mmrazor.structures.quantization'
 
 
@@ -36,6 +45,19 @@ class _Unavailable(ModuleType):
         return found if name in ('BackendConfigs', 'QConfigHandler') else found()
 
 
+@contextmanager
+def _mmcv_of_then() -> Iterator[None]:
+    """While open, mmcv says that it has the version that both packages ask for."""
+    mmcv = importlib.import_module('mmcv')
+    own = mmcv.__version__
+    if digit_version(own) > digit_version(MMCV):
+        mmcv.__version__ = MMCV
+    try:
+        yield
+    finally:
+        mmcv.__version__ = own
+
+
 def make_mmrazor_importable() -> bool:
     """Puts a stand-in in place of MMRazor's quantization, if it is broken; if so, True.
 
@@ -44,7 +66,9 @@ def make_mmrazor_importable() -> bool:
     """
     if isinstance(sys.modules.get(QUANTIZATION), _Unavailable):
         return True
-    importlib.import_module('mmrazor')
+    with _mmcv_of_then():
+        for package in ('mmcls', 'mmrazor'):
+            importlib.import_module(package)
     try:
         importlib.import_module(QUANTIZATION)
     except (ImportError, AttributeError) as cause:
