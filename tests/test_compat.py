@@ -2,9 +2,15 @@ import importlib
 import sys
 from types import ModuleType
 
+import mmcv
 import pytest
 
-from mmdsnas.compat import QUANTIZATION, make_mmrazor_importable
+from mmdsnas.compat import (
+    MMCV,
+    QUANTIZATION,
+    _mmcv_of_then,
+    make_mmrazor_importable,
+)
 
 SENTENCE = r'quantizers are not available: .* needs torch < 2\.0'
 
@@ -132,3 +138,15 @@ print([name for name in modules if sys.modules[name] is not modules[name]])
 print([name for name, module in sys.modules.items()
        if type(module).__module__ == 'mmdsnas.compat'])
 """).splitlines() == ['[]', '[]', f'[{QUANTIZATION!r}]']
+
+
+@pytest.mark.parametrize(
+    'own, told', [('2.3.6', MMCV), ('2.1.0', MMCV), (MMCV, MMCV), ('1.7.2', '1.7.2')]
+)
+def test_mmcv_has_an_earlier_version_meanwhile(own, told, monkeypatch):
+    """One that is too old is refused as ever."""
+    monkeypatch.setattr(mmcv, '__version__', own)
+    with pytest.raises(KeyError), _mmcv_of_then():
+        assert mmcv.__version__ == told
+        raise KeyError
+    assert mmcv.__version__ == own

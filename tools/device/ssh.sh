@@ -9,5 +9,6 @@ set -eu
 file="/tmp/mmdsnas-$(basename "$1")"
 scp -q "$1" "$HOST:$file"
 # The script comes from here, so that there is nothing to install for it.
+# shellcheck disable=SC2029  # what is set here is meant
 ssh "$HOST" "CORE='${CORE:-0}' PYTHON='${PYTHON:-python3}' sh -s '$file'; e=\$?; rm -f '$file'; exit \$e" \
   < "$(dirname "$0")/onnxruntime.sh"
