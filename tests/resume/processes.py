@@ -16,6 +16,7 @@ from typing import Any, Callable, Generator, Iterator, Sequence
 
 import mmengine.config.config
 import torch
+import yapf.yapflib.yapf_api
 
 from . import kill_hook
 from .search import ROOT
@@ -42,7 +43,8 @@ def load_tool() -> Main:
     for name in LATE_IMPORTS:
         importlib.import_module(name)
     # The layout of a config's text takes as long as the rest of a short run.
-    mmengine.config.config.FormatCode = lambda text, **kwargs: (text, True)
+    for place in (mmengine.config.config, yapf.yapflib.yapf_api):
+        place.FormatCode = lambda text, **kwargs: (text, True)
     spec = importlib.util.spec_from_file_location('train', ROOT / 'tools' / 'train.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
