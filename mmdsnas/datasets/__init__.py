@@ -7,4 +7,5 @@ from .fashion_mnist import FashionMNIST
 from .folder_contents import FolderContents, scan_folder
 from .image_folder import ImageFolder
 from .imagenet import ImageNet
+from .kept_images import LoadKeptImage
 from .load_resized import LoadRandomResizedCrop, LoadResizeEdge

@@ -4,6 +4,7 @@ import io
 import traceback
 
 import cv2
+import mmcv
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from PIL.ExifTags import Base
@@ -15,6 +16,13 @@ from ..errors import CorruptImageError, DataError
 DECODERS = ('PIL', 'tifffile', 'turbojpeg')
 # EXIF orientations that swap height and width.
 SWAPPED = (5, 6, 7, 8)
+# By how much an edge is divided; the largest first.
+FLAGS = {
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    1: cv2.IMREAD_COLOR,
+}
 
 
 def decode(content: bytes, flag: int = cv2.IMREAD_COLOR) -> np.ndarray | None:
@@ -41,6 +49,45 @@ def jpeg_size(content: bytes, turn: bool) -> tuple[int, int] | None:
     if image.mode not in ('L', 'RGB'):
         return None
     return image.size if orientation in SWAPPED else image.size[::-1]
+
+
+def decode_reduced(
+    content: bytes, size: tuple[int, int], spare: int, color_type: str = 'color'
+) -> tuple[np.ndarray | None, int]:
+    """Decodes a JPEG with its edges divided by 8, 4, 2 or 1.
+
+    Args:
+        content (bytes): Of the file.
+        size (tuple[int, int]): Height and width by its header.
+        spare (int): By what they may be divided at most.
+        color_type (str): As of mmcv's ``LoadImageFromFile``.
+
+    Returns:
+        tuple[np.ndarray | None, int]: The image, None if it cannot be decoded or is of
+        another size; and by what its edges are divided.
+    """
+    factor = next((f for f in FLAGS if f <= spare), 1)
+    flag = FLAGS[factor]
+    if color_type.startswith('grayscale'):
+        flag &= ~cv2.IMREAD_COLOR
+    if color_type.endswith('ignore_orientation'):
+        flag |= cv2.IMREAD_IGNORE_ORIENTATION
+    img = decode(content, flag)
+    if img is not None and img.shape[:2] != tuple(-(-edge // factor) for edge in size):
+        img = None
+    return img, factor
+
+
+def decode_whole(content: bytes, path: str, color_type: str = 'color') -> np.ndarray:
+    """Decodes the content of a file as mmcv's ``LoadImageFromFile`` does.
+
+    Raises:
+        CorruptImageError: It cannot be decoded.
+    """
+    img = mmcv.imfrombytes(content, flag=color_type, backend='cv2')
+    if img is None:
+        raise CorruptImageError(f'The image "{path}" cannot be decoded with cv2')
+    return img
 
 
 def load_image(loader: LoadImageFromFile, info: dict) -> dict:

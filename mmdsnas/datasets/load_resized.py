@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from typing import Annotated, Literal, Sequence
 
-import cv2
 import mmcv
 import numpy as np
 from mmcls.datasets.transforms import RandomResizedCrop, ResizeEdge
@@ -11,18 +10,10 @@ from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmengine import fileio
 from pydantic import AfterValidator, Field
 
-from mmdsnas.errors import CorruptImageError
 from mmdsnas.registry import TRANSFORMS
 from mmdsnas.utils.options import Count, Positive, checked_options
-from .decoding import decode, jpeg_size
+from .decoding import decode_reduced, decode_whole, jpeg_size
 
-# By how much an edge is divided; the largest first.
-_FLAGS = {
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    1: cv2.IMREAD_COLOR,
-}
 # Part of an image in pixels: top, left, height and width.
 Box = tuple[int, int, int, int]
 
@@ -70,11 +61,7 @@ class LoadResized(LoadImageFromFile):
             if reduced is not None:
                 return {**results, **reduced, 'ori_shape': size}
             np.random.set_state(state)
-        img = mmcv.imfrombytes(content, flag=self.color_type, backend='cv2')
-        if img is None:
-            raise CorruptImageError(
-                f'The image "{results["img_path"]}" cannot be decoded with cv2'
-            )
+        img = decode_whole(content, results['img_path'], self.color_type)
         shapes = dict.fromkeys(('img_shape', 'ori_shape'), img.shape[:2])
         return self.resize({**results, 'img': img, **shapes})
 
@@ -82,12 +69,8 @@ class LoadResized(LoadImageFromFile):
         """What is made of an image decoded as small as it may be, if that works."""
         (top, left, height, width), target, added = self.choose(size)
         spare = min(height // target[0], width // target[1])
-        factor = next((f for f in _FLAGS if f <= spare), 1)
-        flag = _FLAGS[factor]
-        if self.color_type == 'color_ignore_orientation':
-            flag |= cv2.IMREAD_IGNORE_ORIENTATION
-        img = decode(content, flag)
-        if img is None or img.shape[:2] != tuple(-(-edge // factor) for edge in size):
+        img, factor = decode_reduced(content, size, spare, self.color_type)
+        if img is None:
             return None
         part = img[_range_of(top, height, factor), _range_of(left, width, factor)]
         img = mmcv.imresize(

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mmdsnas.errors import ConfigError, CorruptImageError, DataError
 from mmdsnas.registry import DATASETS, TRANSFORMS
+from mmdsnas.utils.config_values import type_name
 from mmdsnas.utils.data_sets import data_sets, pipeline_of
 from .class_folders import SUFFIXES, list_images
 from .decoding import load_image
@@ -92,7 +93,12 @@ class Packer:
     """
 
     def __init__(self, pipeline: Sequence[dict[str, Any]]) -> None:
-        steps = [TRANSFORMS.build(dict(step)) for step in pipeline]
+        # A file may be another one the next time.
+        options = dict(LoadKeptImage=dict(memory=0))
+        steps = [
+            TRANSFORMS.build({**step, **options.get(type_name(step), {})})
+            for step in pipeline
+        ]
         loads = bool(steps) and isinstance(steps[0], LoadImageFromFile)
         self.load = steps.pop(0) if loads else LoadImageFromFile()
         self.rest = Compose(steps)

@@ -7,13 +7,14 @@ import torch.nn as nn
 from mmcls.models import MultiLabelClsHead
 from torch import Tensor
 
+from mmdsnas.datasets.kept_images import SHORT_EDGE
 from mmdsnas.subnets.subnet import block_names
 from mmdsnas.utils.config_values import type_name
 from mmdsnas.versions import __version__
 from .network import INPUT, OUTPUT, Network
 
 # Transforms that change the size of an image, beside all kinds of Resize.
-_SIZES = ('CenterCrop', 'Pad')
+_SIZES = ('CenterCrop', 'LoadKeptImage', 'Pad')
 
 
 def describe(
@@ -34,7 +35,7 @@ def describe(
     head = getattr(network.child, 'head', None)
     # It chooses several labels for an image by the sigmoids.
     several = isinstance(head, MultiLabelClsHead)
-    steps = [{**step, 'type': type_name(step)} for step in pipeline]
+    steps = [_step(step) for step in pipeline]
     blocks = block_names(network.child)
     rgb = baked or getattr(preprocessor, 'to_rgb', False)
     order = {1: 'GREY', 3: 'RGB' if rgb else 'BGR'}.get(channels)
@@ -54,6 +55,14 @@ def describe(
         subnet={name: block.export_chosen() for name, block in blocks.items()},
         mmdsnas_version=__version__,
     )
+
+
+def _step(step: dict[str, Any]) -> dict[str, Any]:
+    """What a transform does to an image, whatever package it is of."""
+    name = type_name(step)
+    if name == 'LoadKeptImage':
+        return dict(type=name, short_edge=step.get('short_edge', SHORT_EDGE))
+    return {**step, 'type': name}
 
 
 def _by_channel(

@@ -34,6 +34,8 @@ SIZED = {
     'CenterCrop': ('crop_size', 1.0),
     'ResizeEdge': ('scale', 1.15),
     'LoadResizeEdge': ('scale', 1.15),
+    # The smallest part that is cut out, 0.55 of it, is larger than what it becomes.
+    'LoadKeptImage': ('short_edge', 8 / 3),
 }
 
 
@@ -210,7 +212,8 @@ def _resize(config: Config, input_size: int) -> None:
         for dataset in data_sets(loader).values():
             for transform in dataset.get('pipeline', ()):
                 option, part = SIZED.get(type_name(transform), (None, 0))
-                if option:
+                # None is that of an image that is never reduced.
+                if option and transform.get(option, 0) is not None:
                     transform[option] = round(part * input_size)
 
 

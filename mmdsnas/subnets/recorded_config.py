@@ -34,7 +34,7 @@ _PACKAGES = re.compile(
     mmcls\.(?:datasets\.transforms
         |models\.(?:backbones|classifiers\.image|heads|losses|necks|utils))
     |mmcv\.(?:cnn\.bricks|ops|transforms)
-    |mmdsnas\.(?:datasets\.load_resized
+    |mmdsnas\.(?:datasets\.(?:kept_images|load_resized)
         |models\.(?:efficientnet_lite|elastic_blocks|mutables|official_network))
     |mmengine\.(?:model\.(?:base_model|weight_init)|utils\.dl_utils\.parrots_wrapper)
     |mmrazor\.models\.(?:losses|mutables

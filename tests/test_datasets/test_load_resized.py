@@ -11,6 +11,7 @@ from mmdsnas.datasets import (
     ImageFolder,
     LoadRandomResizedCrop,
     LoadResizeEdge,
+    decoding,
     load_resized,
 )
 from mmdsnas.errors import ConfigError, CorruptImageError, DataError
@@ -69,10 +70,10 @@ def factors(monkeypatch):
 
     def note(content, flag):
         turned = flag & ~cv2.IMREAD_IGNORE_ORIENTATION
-        seen.append(next(f for f, own in load_resized._FLAGS.items() if turned == own))
+        seen.append(next(f for f, own in decoding.FLAGS.items() if turned == own))
         return decode(content, flag)
 
-    monkeypatch.setattr(load_resized.cv2, 'imdecode', note)
+    monkeypatch.setattr(decoding.cv2, 'imdecode', note)
     return seen
 
 

@@ -132,6 +132,24 @@ def resized(image: np.ndarray, step: dict[str, Any]) -> np.ndarray:
     return cv2.resize(image, size, interpolation=INTERPOLATIONS[how])
 
 
+def reduced(
+    content: np.ndarray, image: np.ndarray, short_edge: int | None
+) -> np.ndarray:
+    """Decodes a JPEG with its edges divided as the network was tested with.
+
+    Args:
+        content (np.ndarray): Bytes of the file.
+        image (np.ndarray): The whole image, which that of other files stays.
+        short_edge (int, optional): Pixels that its short edge has at least.
+    """
+    spare = min(image.shape[:2]) // short_edge if short_edge else 1
+    factor = next((n for n in (8, 4, 2) if n <= spare), 1)
+    if factor == 1 or content[:2].tobytes() != b'\xff\xd8':
+        return image
+    kind = 'GRAYSCALE' if image.ndim == 2 else 'COLOR'
+    return cv2.imdecode(content, getattr(cv2, f'IMREAD_REDUCED_{kind}_{factor}'))
+
+
 def load_image(path: str, about: dict[str, Any]) -> np.ndarray | None:
     """Loads an image as a network takes it.
 
@@ -157,7 +175,10 @@ def load_image(path: str, about: dict[str, Any]) -> np.ndarray | None:
     if image is None:
         return None
     for step in about['resize']:
-        image = resized(image, step)
+        if step['type'] == 'LoadKeptImage':
+            image = reduced(content, image, step['short_edge'])
+        else:
+            image = resized(image, step)
     if list(image.shape[:2]) != about['input_size']:
         sys.exit(
             f'error: "{path}" is {image.shape[:2]} after its steps, but the network '

@@ -8,14 +8,15 @@ data_preprocessor = dict(
     to_rgb=True,
 )
 
+# Images are decoded once; their short edge stays above twice that of the results.
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadKeptImage', short_edge=256),
     dict(type='mmcls.RandomResizedCrop', scale=96, crop_ratio_range=(0.4, 1.0)),
     dict(type='mmcls.RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='mmcls.PackClsInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadKeptImage', short_edge=256),
     dict(type='mmcls.ResizeEdge', scale=110, edge='short'),
     dict(type='mmcls.CenterCrop', crop_size=96),
     dict(type='mmcls.PackClsInputs'),

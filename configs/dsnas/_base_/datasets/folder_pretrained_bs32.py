@@ -6,7 +6,7 @@ _base_ = './folder_bs64.py'
 data_preprocessor = dict(mean=[127.0] * 3, std=[128.0] * 3)
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadKeptImage', short_edge=256),
     dict(
         type='mmcls.RandomResizedCrop',
         scale=96,
@@ -17,7 +17,7 @@ train_pipeline = [
     dict(type='mmcls.PackClsInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadKeptImage', short_edge=256),
     dict(type='mmcls.ResizeEdge', scale=110, edge='short', interpolation='bicubic'),
     dict(type='mmcls.CenterCrop', crop_size=96),
     dict(type='mmcls.PackClsInputs'),
