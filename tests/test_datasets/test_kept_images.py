@@ -317,8 +317,8 @@ def test_half_of_the_free_space(monkeypatch, place):
         assert LoadKeptImage(memory=51).kept.size == 50 * 2**20
     assert said == [
         (
-            f'memory of LoadKeptImage is 51 MiB, but "{place}" has 100 MiB free: 50 MiB '
-            'of images are kept, others are decoded each time.',
+            f'memory of LoadKeptImage is 51 MiB, but "{place}" has 100 MiB free: 50 '
+            'MiB of images are kept, others are decoded each time.',
             'current',
             logging.WARNING,
         )
