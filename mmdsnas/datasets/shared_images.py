@@ -48,7 +48,7 @@ class SharedImages:
     What a killed process leaves is removed by the next one that makes such a folder:
     the lock of a folder ends with its last process.
 
-    A copy by fork, pickle or ``copy`` has the same images. Where the file cannot be
+    A copy by fork, pickle or ``deepcopy`` has the same images. Where the file cannot be
     read or written there are none.
 
     Args:
@@ -73,9 +73,6 @@ class SharedImages:
         self.path, self.size = path, size
         self._entries = max(1, size // _BYTES_PER_ENTRY)
         self._begin = _USED.size + self._entries * _ENTRY.size
-
-    def __copy__(self) -> 'SharedImages':
-        return self
 
     def __deepcopy__(self, memo: dict) -> 'SharedImages':
         return self

@@ -35,7 +35,6 @@ def describe(
     head = getattr(network.child, 'head', None)
     # It chooses several labels for an image by the sigmoids.
     several = isinstance(head, MultiLabelClsHead)
-    steps = [_step(step) for step in pipeline]
     blocks = block_names(network.child)
     rgb = baked or getattr(preprocessor, 'to_rgb', False)
     order = {1: 'GREY', 3: 'RGB' if rgb else 'BGR'}.get(channels)
@@ -51,18 +50,21 @@ def describe(
         mean=None if baked else _by_channel(preprocessor, 'mean', 0.0, channels),
         std=None if baked else _by_channel(preprocessor, 'std', 1.0, channels),
         several_labels=dict(threshold=head.thr, topk=head.topk) if several else None,
-        resize=[s for s in steps if 'Resize' in s['type'] or s['type'] in _SIZES],
+        resize=size_steps(pipeline),
         subnet={name: block.export_chosen() for name, block in blocks.items()},
         mmdsnas_version=__version__,
     )
 
 
-def _step(step: dict[str, Any]) -> dict[str, Any]:
-    """What a transform does to an image, whatever package it is of."""
-    name = type_name(step)
-    if name == 'LoadKeptImage':
-        return dict(type=name, short_edge=step.get('short_edge', SHORT_EDGE))
-    return {**step, 'type': name}
+def size_steps(pipeline: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of a pipeline that change an image's size, whatever package they are of."""
+    steps = [{**step, 'type': type_name(step)} for step in pipeline]
+    for i, step in enumerate(steps):
+        if step['type'] == 'LoadKeptImage':
+            # What it keeps is of the training alone.
+            edge = step.get('short_edge', SHORT_EDGE)
+            steps[i] = dict(type=step['type'], short_edge=edge)
+    return [s for s in steps if 'Resize' in s['type'] or s['type'] in _SIZES]
 
 
 def _by_channel(

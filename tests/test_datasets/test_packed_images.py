@@ -6,6 +6,7 @@ from mmcls.structures import ClsDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmdsnas.datasets.packed_images import Packer
 from mmdsnas.deployment import Images, find_images
 from mmdsnas.errors import ConfigError, DataError
 from mmdsnas.registry import DATASETS
@@ -132,3 +133,12 @@ def test_labels():
     inputs = torch.zeros(3, 2, 2)
     batches = Images([dict(inputs=inputs, data_samples=s) for s in samples])
     assert sum([labels for _, labels in batches], []) == [3, 3] + [None] * 5
+
+
+def test_a_file_that_is_written_anew_is_loaded_anew(tmp_path):
+    """A program that predicts may well write its images to one path."""
+    pack = Packer([dict(type='mmdsnas.LoadKeptImage', short_edge=8), *FILES[1:]])
+    for value in (10, 200):
+        cv2.imwrite(str(tmp_path / 'a.png'), np.full((9, 9, 3), value, np.uint8))
+        assert (pack(tmp_path / 'a.png')['inputs'] == value).all()
+    assert pack.load.short_edge == 8

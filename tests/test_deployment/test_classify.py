@@ -17,7 +17,7 @@ from torch import nn
 
 from mmdsnas.datasets.class_folders import list_images
 from mmdsnas.deployment import FORMATS, Images, Packer, export_child
-from mmdsnas.deployment.description import input_sentence
+from mmdsnas.deployment.description import input_sentence, size_steps
 from mmdsnas.registry import MODELS
 from tests.jpegs import damage, jpeg
 from tests.pictures import huge_png
@@ -27,6 +27,8 @@ TOOL = Path(__file__).parents[2] / 'tools' / 'deployment' / 'classify.py'
 # The last bytes are no text.
 CLASSES = ('a\nb', "b'e,e", 'c{0}%s', 'élan', os.fsdecode(b'd\xff'))
 PRINTED = ('a\\nb', *CLASSES[1:-1], 'd\\udcff')
+BGR = dict(channel_order='BGR', mean=None, layout='NCHW', dtype='uint8')
+BGR.update(input_size=[32, 32])
 PACK = dict(type='mmcls.PackClsInputs')
 LOAD = dict(type='LoadImageFromFile')
 CROP = dict(type='mmcls.CenterCrop', crop_size=32)
@@ -77,13 +79,40 @@ def test_images_are_those_of_the_pipeline(name, folder):
     script = runpy.run_path(str(TOOL))
     resize = [{**s, 'type': s['type'].split('.')[-1]} for s in PIPELINES[name]]
     resize = [s for s in resize if 'Resize' in s['type'] or s['type'] == 'CenterCrop']
-    about = dict(resize=resize, input_size=[32, 32], channel_order='BGR', mean=None)
-    about.update(layout='NCHW', dtype='uint8')
+    about = dict(resize=resize, **BGR)
     pack = Packer(PIPELINES[name])
     for path in sorted(folder.iterdir()):
         image = script['load_image'](str(path), about)
         wanted = pack(path)['inputs'].numpy()
         assert np.array_equal(image[0], wanted), path.name
+
+
+@pytest.mark.parametrize('options', [{}, dict(short_edge=64), dict(short_edge=None)])
+@pytest.mark.parametrize('grey', [False, True])
+def test_large_jpegs_are_those_of_the_pipeline(options, grey, folder, tmp_path):
+    """Where it decodes them no larger than needed."""
+    image = cv2.imread(str(folder / '1.png'))
+    image = cv2.resize(image, (600, 520), interpolation=cv2.INTER_CUBIC)
+    script = runpy.run_path(str(TOOL))
+    first = dict(type='mmdsnas.LoadKeptImage', memory=0, **options)
+    first.update(color_type='grayscale') if grey else None
+    pipeline = [first, EDGE, CROP, PACK]
+    about = dict(BGR, resize=size_steps(pipeline))
+    about.update(channel_order='GREY') if grey else None
+    for name in ('a.jpg', 'a.png'):
+        path = tmp_path / name
+        cv2.imwrite(str(path), image)
+        wanted = Packer(pipeline)(path)['inputs'].numpy()
+        assert np.array_equal(script['load_image'](str(path), about)[0], wanted), name
+
+
+def test_all_that_changes_a_size_is_described():
+    kept = dict(type='mmdsnas.LoadKeptImage', memory=7)
+    assert size_steps([kept, EDGE, CROP, PACK]) == [
+        dict(type='LoadKeptImage', short_edge=256),
+        dict(EDGE, type='ResizeEdge'),
+        dict(CROP, type='CenterCrop'),
+    ]
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ ALONE = dict(
     DifferentiableMutator={},
     EvolutionSelection={},
     GDASGradient={},
+    LoadKeptImage={},
     LoadRandomResizedCrop=dict(scale=8),
     LoadResizeEdge=dict(scale=8),
     NonFiniteHook={},

@@ -149,6 +149,23 @@ def test_schedules_of_any_form_are_fitted(images, given, fitted):
     assert found.param_scheduler == fitted
 
 
+@pytest.mark.parametrize('size, edge', [(32, 85), (96, 256), (224, 597)])
+def test_no_part_of_a_reduced_image_is_enlarged(images, size, edge):
+    """Neither in training, with 0.4 of the image at 3 to 4, nor in a test."""
+    options = {'data_root': images, 'own_images.input_size': size}
+    config = load_config(SEARCH, options)
+    for name in LOADERS:
+        assert config[name].dataset.pipeline[0].short_edge == edge
+    crop = config.train_dataloader.dataset.pipeline[1]
+    assert (crop.crop_ratio_range[0] * 3 / 4) ** 0.5 * edge > crop.scale == size
+    # What is not to be reduced is not, nor what an option says otherwise.
+    first = 'train_dataloader.dataset.pipeline.0.short_edge'
+    for given in (None, 7):
+        config = load_config(SEARCH, {**options, first: given})
+        assert config.train_dataloader.dataset.pipeline[0].short_edge == given
+        assert config.val_dataloader.dataset.pipeline[0].short_edge == edge
+
+
 def test_what_is_given_goes_before_what_is_found(images):
     options = {
         'data_root': images,

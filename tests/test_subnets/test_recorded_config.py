@@ -105,6 +105,7 @@ def test_layers_of_all_packages_may_be_recorded():
         dict(type='LoadImageFromFile', file_client_args=dict(backend='disk')),
         dict(type='mmcls.CenterCrop', crop_size=3),
         dict(type='mmdsnas.LoadResizeEdge', scale=3),
+        dict(type='mmdsnas.LoadKeptImage', short_edge=3, memory=0),
         dict(type='PackClsInputs'),
     ]
     config = Config(

@@ -203,6 +203,7 @@ OPTIONS = {
     'ImageFolder.split': ([None, 'train', 'val', 'test'], ['', 'all', 3]),
     'ImageFolder.val_ratio': FRACTION,
     'ImageFolder.left_out': ([[], ('x',)], ['x', [''], [3], None]),
+    'LoadKeptImage.short_edge': ([None, 1], [0, 1.0, '256']),
     'LoadRandomResizedCrop.crop_ratio_range': (
         [(1e-9, 1), [0.5, 0.5]],
         [(0, 1), (0.5, 1.1), (0.6, 0.5), (0.5,), (0.1, 0.2, 0.3), 0.5, None],
