@@ -27,7 +27,7 @@ from .workload import Workload
 CONFIG = 'dsnas_supernet_8xb128_in1k'
 DTYPES = {'float32': 'float32', 'bf16': 'bfloat16', 'bfloat16': 'bfloat16'}
 # What is of the CPU: its time by part, ranks of gloo, data workers.
-CPU_ONLY = ('parts', 'ranks', 'data')
+CPU_ONLY = ('parts', 'ranks', 'data', 'kept')
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,7 +53,7 @@ def parse_args() -> argparse.Namespace:
         choices=SECTIONS,
         metavar='SECTION',
         help='some of %(choices)s, beside what the file has already; on a GPU all but '
-        'ranks and data by default',
+        'ranks, data and kept by default',
     )
     args.add_argument(
         '--out', type=Path, help=f'JSON file ({RESULTS.name}/speed_....json)'

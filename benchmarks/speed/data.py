@@ -44,6 +44,8 @@ SETTINGS = (
     Setting('imagenet_bs128_openmmlab', (341, 256), 1),
 )
 BATCH = 8
+# The first transform of the default pipelines.
+LOAD = dict(type='LoadImageFromFile')
 # JPEGs of 500 x 375, and rounds after one that warms up.
 IMAGES, ROUNDS = 64, 9
 
@@ -141,7 +143,7 @@ def measure(setting: Setting, number: int, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         result['bytes'] = write_pictures(Path(folder), number, setting.size)
         for split in ('train', 'test'):
-            default = config[f'{split}_pipeline']
+            default = [LOAD, *config[f'{split}_pipeline'][1:]]
             datasets = {
                 name: ImageNet(
                     data_root=folder, data_prefix='train', ann_file='', pipeline=steps

@@ -4,6 +4,7 @@ from typing import Any, Iterator
 
 from ..output import table
 from .data_stages import DECODE, ENTROPY, READ
+from .kept import DECODING, DEFAULT, FIRST, LATER
 
 SPLITS = ('train', 'test')
 
@@ -33,21 +34,52 @@ def data_tables(found: dict[str, Any]) -> str:
     )
 
 
+def kept_table(found: dict[str, Any]) -> str:
+    """What a worker does per second where images are decoded once.
+
+    Args:
+        found (dict): What ``kept.kept_images`` returned.
+    """
+    rows = []
+    for setting in found['settings']:
+        speed, ratios = setting['per_cpu_second'], setting['ratios']
+        rows.append(
+            [
+                _files(setting),
+                _spread(speed[DEFAULT], 0),
+                _spread(speed[DECODING], 0),
+                *(
+                    f'{_spread(speed[name], 0)}: x {_spread(ratios[name], 2)}'
+                    for name in (FIRST, LATER)
+                ),
+            ]
+        )
+    return (
+        f'Images per second of the CPU, one worker with one thread, training pipeline '
+        f'of `{found["config"]}`; x: in those of the default pipeline:\n\n'
+        + table(['JPEGs', DEFAULT, DECODING, FIRST, LATER], rows)
+    )
+
+
 def _splits(settings: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str]]:
     return ((each, split) for each in settings for split in SPLITS)
 
 
 def _speed(setting: dict[str, Any], split: str) -> list[str]:
     found = setting[split]
-    width, height = setting['size']
     return [
         f'`{setting["config"]}`',
-        f'{width} x {height}, {setting["bytes"] / 1000:.0f} KB',
+        _files(setting),
         split,
         *(_spread(found['per_cpu_second'][name], 0) for name in ('default', 'ours')),
         _spread(found['ratio'], 2),
         f'{found["difference"]["mean"]:.1f}, {found["difference"]["largest"]}',
     ]
+
+
+def _files(setting: dict[str, Any]) -> str:
+    width, height = setting['size']
+    return f'{width} x {height}, {setting["bytes"] / 1000:.0f} KB'
 
 
 def _stages(setting: dict[str, Any]) -> list[list[str]]:

@@ -3,7 +3,7 @@
 from typing import Any, Sequence
 
 from ..output import table
-from .data_report import data_tables
+from .data_report import data_tables, kept_table
 from .parts import PARTS, WHOLE
 
 MILLI, MIB = 1e3, 2**20
@@ -23,6 +23,7 @@ TITLES = dict(
     blocks='Growth with the blocks',
     ranks='Ranks on this CPU (gloo)',
     data='A data worker',
+    kept='A data worker that keeps images',
 )
 
 
@@ -206,4 +207,5 @@ _TABLES = dict(
     blocks=_blocks,
     ranks=_ranks,
     data=data_tables,
+    kept=kept_table,
 )

@@ -6,6 +6,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence
 from . import growth
 from .data import pipelines
 from .idle import idle_share
+from .kept import kept_images
 from .memory import STEPS, peak_memory
 from .mmrazor_step import MMRazorStep
 from .official_step import OfficialStep
@@ -176,6 +177,11 @@ def data(workload: Workload, effort: Effort) -> dict[str, Any]:
     return pipelines()
 
 
+def kept(workload: Workload, effort: Effort) -> dict[str, Any]:
+    """Images that are decoded once, whatever the workload; see ``kept.py``."""
+    return kept_images()
+
+
 SECTIONS: dict[str, Callable[[Workload, Effort], Any]] = dict(
     steps=steps,
     parts=parts,
@@ -187,4 +193,5 @@ SECTIONS: dict[str, Callable[[Workload, Effort], Any]] = dict(
     blocks=blocks,
     ranks=ranks,
     data=data,
+    kept=kept,
 )

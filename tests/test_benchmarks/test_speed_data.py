@@ -6,6 +6,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from benchmarks.speed import kept
 from benchmarks.speed.data import CONFIGS, Setting, faster, measure
 from benchmarks.speed.pictures import picture, write_pictures
 
@@ -55,3 +56,40 @@ def test_both_pipelines_are_measured_on_the_same_images(size, equal):
         assert of['ratio']['low'] <= of['ratio']['median'] <= of['ratio']['high']
         assert of['difference']['equal_images'] == equal
         assert (of['difference']['largest'] == 0) == bool(equal)
+
+
+def test_a_later_epoch_decodes_nothing(monkeypatch):
+    """The pipelines that take turns: how much each decodes, and where it stands."""
+    turns = []
+
+    def rate(dataset):
+        seen, decode = [], cv2.imdecode
+        monkeypatch.setattr(cv2, 'imdecode', lambda *a: seen.append(1) or decode(*a))
+        items = [dataset[i] for i in range(len(dataset))]
+        monkeypatch.setattr(cv2, 'imdecode', decode)
+        turns.append((len(items), len(seen)))
+        return 1.0 + len(turns), 2.0 + len(turns)
+
+    monkeypatch.setattr(kept, 'rate', rate)
+    found = kept.kept_images([kept.Files((60, 50), 2, 3)], 2)
+    # The default, decoding, ours; backwards in every second round.
+    assert turns == [
+        *((6, 6), (6, 6), (6, 6), (6, 0)),
+        *((6, 6), (6, 0), (6, 6), (6, 6)),
+        *((6, 6), (6, 6), (6, 6), (6, 0)),
+    ]
+    (setting,) = found['settings']
+    assert set(setting['per_cpu_second']) == set(setting['ratios']) | {'default'}
+    # The second round's turns, and the third one's.
+    assert setting['per_second'][kept.LATER]['median'] == (7 + 13) / 2
+    assert setting['per_cpu_second'][kept.DEFAULT]['median'] == (10 + 11) / 2
+    assert setting['ratios'][kept.FIRST]['median'] == (7 / 10 + 13 / 11) / 2
+
+
+@pytest.mark.slow
+def test_workers_that_keep_images_are_measured():
+    (setting,) = kept.kept_images([kept.Files((120, 100), 16, 1)], 2)['settings']
+    for of in setting['per_second'], setting['per_cpu_second'], setting['ratios']:
+        assert all(
+            0 < each['low'] <= each['median'] <= each['high'] for each in of.values()
+        )

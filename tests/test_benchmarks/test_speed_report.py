@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from benchmarks.speed import bench
+from benchmarks.speed.kept import DECODING, DEFAULT, FIRST, LATER
 from benchmarks.speed.page import DATA_PAGE, PAGE, page_tables, targets
 from benchmarks.speed.parts import PARTS, PLAIN_PARTS, WHOLE
 from benchmarks.speed.projection import hours, projection
@@ -58,6 +59,7 @@ def made_up():
         blocks=dict(rows=rows, off_line=0.031, cpu_off_line=0.012),
         ranks={'2': dict(search=dict(wall=[1.0, 0.9, 1.1], bytes=2**26))},
         data=dict(settings=[data_setting()]),
+        kept=dict(config='c', settings=[kept_setting()]),
     )
 
 
@@ -82,6 +84,16 @@ def data_setting():
     )
 
 
+def kept_setting():
+    """What a worker that keeps images took."""
+    names = (DEFAULT, DECODING, FIRST, LATER)
+    speed = {
+        name: dict(median=100 * k, low=k, high=900) for k, name in enumerate(names)
+    }
+    ratios = {name: dict(median=k, low=0, high=9) for k, name in enumerate(names)}
+    return dict(size=[40, 30], bytes=7000, per_cpu_second=speed, ratios=ratios)
+
+
 def test_the_report_shows_every_number():
     sections = made_up()
     assert set(sections) == set(SECTIONS)
@@ -100,6 +112,8 @@ def test_the_report_shows_every_number():
         '| draw of the path | 12.00 |  | 12.00 |',
         *('1.500', '1.250', '| search, channels last | 500.0', '| 40.0 |'),
         '50 x 40, 3 KB | train | 499 (400 to 600) | 510 (410 to 610) | 1.02 (0.90 to',
+        '| 40 x 30, 7 KB | 0 (0 to 900) | 100 (1 to 900) | 200 (2 to 900): x 2.00 ',
+        '| 300 (3 to 900): x 3.00 (0.00 to 9.00) |',
         *('1.2, 9', '| load | 1100 | 1100 |', '| in all | 1170 | 1170 |', 'gray 795.'),
     ):
         assert shown in text, shown
@@ -128,8 +142,8 @@ def test_the_projection_by_hand():
 def test_the_pages_show_the_file_of_results(page):
     text = page.read_text()
     shown = page_tables()
-    names = ['data'] if page == DATA_PAGE else sorted(set(shown) - {'data'})
-    for name in names:
+    of_data = {'data', 'kept'}
+    for name in of_data if page == DATA_PAGE else set(shown) - of_data:
         assert f'<!-- {name} -->\n\n{shown[name]}\n\n<!-- /{name} -->' in text, name
 
 

@@ -284,14 +284,14 @@ def test_a_damaged_file_means_decode_again(tmp_path, decoded, what):
 
 
 def test_a_full_disk_means_decode_each_time(tmp_path, decoded):
-    paths = [save(tmp_path / f'{k}.png', 100, 100) for k in range(3)]
+    paths = [save(tmp_path / f'{k}.png', 100, 100) for k in range(4)]
     ours, theirs = LoadKeptImage(memory=1), LoadImageFromFile()
     wanted = [load(theirs, path) for path in paths]
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     # The second image does not fit into the file, as with a full disk.
     resource.setrlimit(resource.RLIMIT_FSIZE, (ours.kept._begin + 40_000, hard))
     try:
-        for path, each in zip(paths, wanted):
+        for path, each in zip(paths[:3], wanted):
             assert_same(load(ours, path), each)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -300,7 +300,7 @@ def test_a_full_disk_means_decode_each_time(tmp_path, decoded):
         for path, each in zip(paths, wanted):
             assert_same(load(ours, path), each)
     # Nobody tries again, even if there is room then.
-    assert len(decoded) == 4
+    assert len(decoded) == 6
 
 
 Usage = namedtuple('Usage', 'total used free')
@@ -415,6 +415,8 @@ def test_many_writers():
 
 def test_an_image_is_not_seen_before_it_is_whole(monkeypatch):
     images = SharedImages(2**20)
+    # What is not written yet can be read, as where others have written behind it.
+    os.truncate(images.path, images._begin + images.size)
     write, during = SharedImages._write, []
 
     def watched(self, place, content):
