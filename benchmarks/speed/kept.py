@@ -20,7 +20,7 @@ from .data import BATCH, CONFIGS, LOAD, one_thread, rates, spread, stamped
 from .pictures import QUALITY, write_pictures
 
 CONFIG = 'folder_bs64'
-ROUNDS = 9
+ROUNDS = 7
 DEFAULT, DECODING, FIRST, LATER = (
     *('default', 'decoding alone'),
     *('first epoch', 'later epochs'),

@@ -264,6 +264,15 @@ def test_more_images_than_entries(monkeypatch):
         assert each.ori_shape == (k, k)
 
 
+def test_names_that_are_no_text(tmp_path, decoded):
+    path = save(tmp_path / os.fsdecode(b'\xff.jpg'), 50, 60)
+    ours, theirs = LoadKeptImage(), load(LoadImageFromFile(), path)
+    decoded.clear()
+    for _ in range(2):
+        assert_same(load(ours, path), theirs)
+    assert len(decoded) == 1
+
+
 @pytest.mark.parametrize('what', ['removed', 'cut', 'empty', 'a folder'])
 def test_a_damaged_file_means_decode_again(tmp_path, decoded, what):
     path = save(tmp_path / 'a.jpg', 50, 60)
@@ -332,6 +341,8 @@ def test_no_place_for_the_file(tmp_path, monkeypatch, decoded):
     monkeypatch.setattr(kept_images, 'print_log', lambda *args: said.append(args[0]))
     monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'nowhere'))
     path = save(tmp_path / 'a.jpg', 50, 60)
+    LoadKeptImage(memory=0)
+    assert said == []
     ours = [LoadKeptImage(), LoadKeptImage()]
     for _ in range(2):
         assert_same(load(ours[0], path), load(LoadImageFromFile(), path))
