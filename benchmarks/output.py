@@ -4,14 +4,15 @@ import json
 from pathlib import Path
 from typing import Any, Sequence
 
-from mmdsnas.utils.files import write_atomically
-
 RESULTS = Path(__file__).parent / 'results'
 DOCS = Path(__file__).parents[1] / 'docs' / 'en'
 
 
 def write_json(path: Path, content: Any) -> None:
     """Writes a file of sorted lines, whole or not at all."""
+    # Late: a table needs nothing but Python, see benchmarks/gpu_check.
+    from mmdsnas.utils.files import write_atomically
+
     with write_atomically(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + '\n')
 
@@ -32,6 +33,8 @@ def write_tables(page: Path, tables: dict[str, str]) -> None:
     Raises:
         ValueError: The page has no place for a table.
     """
+    from mmdsnas.utils.files import write_atomically
+
     text = page.read_text()
     for name, content in tables.items():
         begin, end = f'<!-- {name} -->\n', f'<!-- /{name} -->'

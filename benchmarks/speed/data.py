@@ -50,12 +50,17 @@ LOAD = dict(type='LoadImageFromFile')
 IMAGES, ROUNDS = 64, 9
 
 
-def pipelines(images: int = IMAGES, rounds: int = ROUNDS) -> dict[str, Any]:
-    """Measures the default pipelines and ours in all settings.
+def pipelines(
+    images: int = IMAGES,
+    rounds: int = ROUNDS,
+    settings: Sequence[Setting] = SETTINGS,
+) -> dict[str, Any]:
+    """Measures the default pipelines and ours.
 
     Args:
         images (int): How many JPEGs of 500 x 375.
         rounds (int): How often each worker has its turn.
+        settings (Sequence[Setting]): On which images, all by default.
 
     Returns:
         dict: ``quality`` of the JPEGs, ``opencv`` (its version) and ``settings``, see
@@ -67,7 +72,7 @@ def pipelines(images: int = IMAGES, rounds: int = ROUNDS) -> dict[str, Any]:
         with DefaultScope.overwrite_default_scope('mmdsnas'):
             measured = [
                 measure(setting, int(images * setting.share), rounds)
-                for setting in SETTINGS
+                for setting in settings
             ]
     finally:
         torch.set_num_threads(threads)

@@ -15,6 +15,9 @@ def idle_share(step: SearchStep, steps: int = 10) -> float:
     Args:
         step (SearchStep): Warmed up.
         steps (int): How many are looked at.
+
+    Raises:
+        RuntimeError: The profiler saw nothing on the GPU.
     """
 
     def run() -> None:
@@ -29,6 +32,8 @@ def idle_share(step: SearchStep, steps: int = 10) -> float:
         for event in profiler.events()
         if event.device_type == cuda
     ]
+    if not spans:
+        raise RuntimeError('the profiler saw nothing that ran on the GPU.')
     # The profiler counts microseconds.
     return 1 - covered(spans) / 1e6 / wall
 

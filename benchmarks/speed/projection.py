@@ -1,7 +1,7 @@
 """What a whole search on ImageNet would take, by the ratios that were measured."""
 
 from math import ceil
-from typing import Any
+from typing import Any, Sequence
 
 from ..output import table
 
@@ -15,11 +15,17 @@ SEARCH_EPOCHS, EPOCHS = 85, 240
 VAL_SHARE = 1 / 3
 
 
-def projection(sections: dict[str, Any]) -> str:
+def projection(
+    sections: dict[str, Any],
+    rates: Sequence[float] = RATES,
+    source: str = 'assumed',
+) -> str:
     """Hours of a search, and of a plain training of the child, on 8 GPUs.
 
     Args:
         sections (dict): ``steps`` and ``data`` of one result.
+        rates (Sequence[float]): Images per second of plain training on one GPU.
+        source (str): Where these are from.
 
     Returns:
         str: A table; the last column is the number of data workers that keep up.
@@ -29,7 +35,7 @@ def projection(sections: dict[str, Any]) -> str:
     }
     worker = sections['data']['settings'][0]['train']['per_cpu_second']['default']
     rows: list[list[str]] = []
-    for rate in RATES:
+    for rate in rates:
         plain = hours(rate, EPOCHS)
         search = hours(rate, SEARCH_EPOCHS, ratios['search / plain'])
         rest = EPOCHS - SEARCH_EPOCHS
@@ -37,7 +43,7 @@ def projection(sections: dict[str, Any]) -> str:
         workers = ceil(GPUS * rate / worker['median'])
         rows.append(
             [
-                f'{rate}',
+                f'{rate:.0f}',
                 f'{search:.1f} + {finetune:.1f} = {search + finetune:.1f}',
                 f'{plain:.1f}',
                 f'{workers}',
@@ -45,7 +51,7 @@ def projection(sections: dict[str, Any]) -> str:
         )
     return table(
         [
-            'images per second of plain training, one GPU (assumed)',
+            f'images per second of plain training, one GPU ({source})',
             'search + finetune, h',
             'the child alone, h',
             'data workers',

@@ -65,12 +65,17 @@ def steps(workload: Workload, effort: Effort) -> dict[str, Any]:
     """Times of all variants, in turns.
 
     Returns:
-        dict: See :func:`compare`; on a GPU ``idle`` too, its share in a search step.
+        dict: See :func:`compare`; on a GPU ``idle`` too, its share in a search step, or
+        ``idle_error``.
     """
     built = build_steps(workload)
     result = compare(workload, effort, built, RATIOS)
     if workload.device != 'cpu':
-        result['idle'] = idle_share(built['search'])
+        # A profiler that does not work costs no times.
+        try:
+            result['idle'] = idle_share(built['search'])
+        except Exception as error:
+            result['idle_error'] = f'{type(error).__name__}: {error}'
     return result
 
 
