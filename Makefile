@@ -50,7 +50,7 @@ REPLACED := $(subst $() $(),|,$(strip $(if $(STACK),$(shell \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help search check-data test test-slow stacks docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images fronts device quality-report macro macro-report starting rewards steps bench bench-report lint wheel clean
+.PHONY: help search check-data test test-slow stacks docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images fronts device quality-report macro macro-report starting rewards steps bench bench-report gpu-check gpu-check-wheels lint wheel clean
 
 help: ## List the commands and their variables
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -148,6 +148,13 @@ bench: $(TESTS) ## Time a search step beside plain training, MMRazor and the aut
 
 bench-report: $(TESTS) ## Tables of the speed benchmark into its pages
 	$(VENV_PYTHON) -W ignore -m benchmarks.speed.page
+
+# Of PYTHON itself, which needs torch; no network is asked for anything.
+gpu-check: ## Check and time all that a GPU may change (10 min); BENCH_ARGS=--dry-run on the CPU
+	$(PYTHON) -W ignore -m benchmarks.gpu_check $(BENCH_ARGS)
+
+gpu-check-wheels: $(RUNTIME) ## Fetch what a GPU's machine without a network lacks, into .gpu-check
+	$(VENV_PYTHON) -m benchmarks.gpu_check.wheels $(BENCH_ARGS)
 
 lint: $(TESTS) ## Check the style of the code
 	$(VENV_PYTHON) -m ruff check .

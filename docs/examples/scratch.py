@@ -15,7 +15,15 @@ SMALL = (
     f'import sys; sys.path.insert(0, {str(ROOT)!r}); '
     'from docs.examples.small import main; main()'
 )
-NOT_COPIED = ('.git', '.venv', '*.egg-info', '__pycache__', '.*_cache', '_build')
+NOT_COPIED = (
+    '.git',
+    '.gpu-check',
+    '.venv',
+    '*.egg-info',
+    '__pycache__',
+    '.*_cache',
+    '_build',
+)
 OF_A_RUN = ('data', 'work_dirs', 'build', 'dist')
 SECONDS = 600
 # With them a make of a block would take variables of the make that runs this.

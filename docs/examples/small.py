@@ -76,6 +76,9 @@ ONE_TEST = 'tests/test_versions.py'
 ONE_PAGE = 'docs/en/method.md'
 # What python runs: a module behind -m, or a script by the name of its file.
 MODULES = {
+    # The steps have tests of their own, which take minutes.
+    'benchmarks.gpu_check': append('--dry-run', '--only', 'import'),
+    'benchmarks.gpu_check.wheels': append('--help'),
     'benchmarks.quality.quality': as_written,
     'benchmarks.quality.report': as_written,
     'benchmarks.quality.rewards': append('--steps', '8'),
