@@ -18,6 +18,8 @@ WHEELS, VENV = FOLDER / 'wheels', FOLDER / 'venv'
 NEEDED = ('mmengine', 'mmcv', 'mmcls', 'mmrazor', 'pydantic', 'cv2', 'sklearn', 'scipy')
 # mmengine needs its pkg_resources.
 RANGES = {'setuptools': 'setuptools<82'}
+# A variable that says that the environment was made.
+READY = 'GPU_CHECK_READY'
 
 
 def missing() -> list[str]:
@@ -91,11 +93,11 @@ def become_ready(arguments: list[str]) -> None:
             f'error: {sys.executable} must have torch, but has not: name another '
             'Python by PYTHON=...'
         )
-    if Path(sys.prefix) == VENV:
+    if READY in os.environ:
         sys.exit(
             f'error: {", ".join(missing())} must be on this machine, or in {WHEELS}.'
         )
     python = str(make())
     command = [python, '-m', 'benchmarks.gpu_check', *arguments]
     os.chdir(ROOT)
-    os.execv(python, command)
+    os.execve(python, command, {**os.environ, READY: '1'})

@@ -22,7 +22,7 @@ def options(small: bool, epochs: int) -> dict[str, Any]:
 
     Args:
         small (bool): Whether a few images are enough.
-        epochs (int): How many, at least 3.
+        epochs (int): How many.
     """
     found: dict[str, Any] = {
         'train_cfg.max_epochs': epochs,
@@ -86,13 +86,17 @@ def amp(context: Context) -> dict[str, Any]:
 def compiled(context: Context) -> dict[str, Any]:
     """The same with ``compile=True``: a few iterations of each stage.
 
-    A dry run has dynamo alone, since compiling for a CPU takes minutes.
+    A dry run has one iteration and dynamo alone: compiling for a CPU takes minutes.
     """
     value: Any = {'backend': 'eager'} if context.small else True
-    few = {'compile': value}
+    few: dict[str, Any] = {'compile': value}
     # Each path is another network to compile.
     few['train_dataloader.dataset.indices'] = 2 if context.small else 4 * 64
-    runner, took = search(context, 'compiled', 3, amp=True, options=few)
+    if context.small:
+        # The search stage alone.
+        few.update({'model.pretrain_epochs': 0, 'model.finetune_epochs': 1})
+    epochs = 1 if context.small else 3
+    runner, took = search(context, 'compiled', epochs, amp=True, options=few)
     child = child_of(runner)
     found = f'a child after {runner.iter} iterations in {took:.0f} s'
     return dict(found=found, child=child, compiled_with=value, search_seconds=took)

@@ -1,11 +1,14 @@
 """How fast steps and data are, by ``benchmarks.speed``."""
 
+import gc
 import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+import torch
 
 from .step import Context, Noted, sentence
 
@@ -59,9 +62,17 @@ def step(context: Context, dtype: str, sections: tuple[str, ...]) -> Result:
             bench(given, context.small)
         except (Exception, SystemExit) as error:
             errors.append(f'{section}: {sentence(error)}')
+        free_memory(context.device)
     if errors:
         raise RuntimeError('; '.join(errors))
     return dict(found=summary(json.loads(file.read_text())['sections']), file=file.name)
+
+
+def free_memory(device: str) -> None:
+    """Gives back what a section had, as the next one may have other processes."""
+    gc.collect()
+    if device != 'cpu':
+        torch.cuda.empty_cache()
 
 
 def bench(arguments: list[str], small: bool) -> None:

@@ -207,7 +207,9 @@ def _not_fixed(cell: Cell, folder: Path) -> list[str]:
     if cell.point != 'fixed':
         return []
     path = folder / 'work' / f'epoch_{cell.kill.epoch}.pth'
-    weights = torch.load(path, weights_only=True)['state_dict']
+    # Not on a GPU: processes that are forked later could not use it.
+    content = torch.load(path, map_location='cpu', weights_only=True)
+    weights = content['state_dict']
     fixed = int((weights['mutator._fixed'] >= 0).sum())
     free = json.loads((folder / RECORD).read_text())['free']
     if fixed and free:

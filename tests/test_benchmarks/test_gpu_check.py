@@ -8,9 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gpu_check import environment, report, running, searches, steps, wheels
+from benchmarks.gpu_check import (
+    environment,
+    report,
+    running,
+    searches,
+    speed,
+    steps,
+    wheels,
+)
+from benchmarks.gpu_check.step import Context, Noted
 from benchmarks.gpu_check.steps import Step
 from tests.test_benchmarks.gpu_steps import in_test
+from tests.test_benchmarks.test_speed_report import made_up
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -154,9 +164,41 @@ def test_what_runs_first_needs_python_alone():
 def test_a_rank_that_fails_ends_the_other_one(tmp_path, monkeypatch):
     """Both fail at once where there is no such program."""
     monkeypatch.setattr(sys, 'executable', '/bin/false')
-    context = running.Context('cpu', True, str(tmp_path), str(tmp_path))
+    context = Context('cpu', True, str(tmp_path), str(tmp_path))
     said = searches.run_ranks(context, 'gloo', tmp_path)
     assert said == 'exit code 1, without a word'
+
+
+def test_what_is_said_of_a_step():
+    sections = made_up()
+    told = speed.summary(sections)
+    for words in (
+        'search / plain 0.500',
+        '40 with channels last',
+        'busy 75%',
+        '256 MiB',
+    ):
+        assert words in told
+    # Where a dry run has no more, or the profiler does not work.
+    steps = {**sections['steps'], 'idle_error': 'why'}
+    del steps['idle']
+    assert speed.summary(dict(steps=steps)).endswith('was not seen (why)')
+
+
+def test_the_projection_takes_the_rates_that_were_measured(tmp_path):
+    context = Context('cpu', True, str(tmp_path), str(tmp_path))
+    sections = made_up()
+    content = dict(steps=dict(loader=dict(data=sections['data'])))
+    (tmp_path / 'gpu_check.json').write_text(json.dumps(content))
+    with pytest.raises(Noted, match='nothing to project'):
+        speed.projected(context)
+    plain = dict(images_per_second=1234.0)
+    sections['steps']['variants']['plain'] = plain
+    (tmp_path / 'speed_bf16.json').write_text(json.dumps(dict(sections=sections)))
+    found = speed.projected(context)
+    assert found['tables'].keys() == {'bf16'}
+    assert '\n| 1234 |' in found['tables']['bf16']
+    assert '(bf16, measured)' in found['tables']['bf16']
 
 
 @pytest.mark.slow
