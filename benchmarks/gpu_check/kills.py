@@ -1,5 +1,7 @@
 """A search on the device that is killed, and goes on."""
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,12 @@ def resume(context: Context) -> dict[str, Any]:
 
     Raises:
         Noted: They end otherwise than those without a kill.
+        CalledProcessError: There is no such device.
     """
+    # In another process, as those that are forked later could not use it; without a
+    # GPU they would run on the CPU.
+    code = f'import torch; torch.zeros(1, device={context.device!r})'
+    subprocess.run([sys.executable, '-c', code], check=True)
     problems = matrix(context, deterministic=True)
     how = 'with deterministic algorithms'
     if any('deterministic' in problem for problem in problems):

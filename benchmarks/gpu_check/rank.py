@@ -1,6 +1,6 @@
 """A rank of a short search, started by the step ``ranks``.
 
-python -m benchmarks.gpu_check.rank BACKEND FOLDER [--small]
+python -m benchmarks.gpu_check.rank BACKEND DEVICE FOLDER [--small]
 """
 
 import json
@@ -13,9 +13,8 @@ from .step import Context
 
 
 def main() -> None:
-    backend, folder, *small = sys.argv[1:]
-    # The device is what mmengine finds, which a dry run has hidden.
-    context = Context('', bool(small), folder, folder)
+    backend, device, folder, *small = sys.argv[1:]
+    context = Context(device, bool(small), folder, folder)
     options = {'env_cfg.dist_cfg.backend': backend}
     epochs = 3 if small else 4
     runner, _ = search(context, 'work', epochs, launcher='pytorch', options=options)

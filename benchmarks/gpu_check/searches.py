@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .step import Context, Noted
+from .step import Context
 
 CONFIG = 'dsnas_supernet_1xb64_digits'
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -48,6 +48,9 @@ def search(context: Context, name: str, epochs: int, **more: Any) -> tuple[Any, 
 
     Returns:
         tuple: Runner at its end, and the seconds that it took.
+
+    Raises:
+        AssertionError: It ran elsewhere than on the context's device.
     """
     import mmdsnas
 
@@ -55,7 +58,10 @@ def search(context: Context, name: str, epochs: int, **more: Any) -> tuple[Any, 
     began = time.perf_counter()
     work_dir = Path(context.folder) / name
     runner = mmdsnas.train(CONFIG, work_dir, options=given, **more)
-    return runner, time.perf_counter() - began
+    took = time.perf_counter() - began
+    on = next(runner.model.parameters()).device.type
+    assert on == context.device, f'the search ran on {on}'
+    return runner, took
 
 
 def child_of(runner: Any) -> dict[str, str]:
@@ -72,8 +78,6 @@ def amp(context: Context) -> dict[str, Any]:
         AssertionError: It does not.
     """
     runner, took = search(context, 'amp', 3 if context.small else 6, amp=True)
-    on = next(runner.model.parameters()).device.type
-    assert on == context.device, f'the search ran on {on}'
     file = Path(runner.work_dir) / 'subnet.pth'
     assert file.is_file(), 'the search left no subnet.pth'
     child = child_of(runner)
@@ -106,8 +110,8 @@ def ranks(context: Context) -> dict[str, Any]:
     """Two ranks on the device end with the same child.
 
     Raises:
-        Noted: No exchange works on this machine.
         AssertionError: Their children differ.
+        RuntimeError: They do not come to an end by any exchange.
     """
     errors: list[str] = []
     for backend in ('gloo',) if context.device == 'cpu' else ('nccl', 'gloo'):
@@ -122,7 +126,7 @@ def ranks(context: Context) -> dict[str, Any]:
         before = f' ({"; ".join(errors)})' if errors else ''
         found = f'both end with one child, by {backend}{before}'
         return dict(found=found, child=first, backend=backend, errors=errors)
-    raise Noted(f'Two ranks cannot share this device: {"; ".join(errors)}')
+    raise RuntimeError(f'two ranks cannot share this device: {"; ".join(errors)}')
 
 
 def run_ranks(context: Context, backend: str, folder: Path) -> str:
@@ -140,7 +144,8 @@ def run_ranks(context: Context, backend: str, folder: Path) -> str:
         taken.bind(('127.0.0.1', 0))
         port = taken.getsockname()[1]
     command = [sys.executable, '-W', 'ignore', '-m', 'benchmarks.gpu_check.rank']
-    command += [backend, str(folder), *(['--small'] if context.small else [])]
+    command += [backend, context.device, str(folder)]
+    command += ['--small'] if context.small else []
     # Both see the first device as theirs.
     common = dict(WORLD_SIZE='2', LOCAL_RANK='0', MASTER_ADDR='127.0.0.1')
     common['MASTER_PORT'] = str(port)
