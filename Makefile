@@ -53,7 +53,7 @@ REPLACED := $(subst $() $(),|,$(strip $(if $(STACK),$(shell \
 .PHONY: help search check-data test test-slow stacks docs docs-test notebook fuzz resume-matrix resume-kills truth quality own-images fronts device quality-report macro macro-report starting rewards steps bench bench-report gpu-check gpu-check-wheels lint wheel clean
 
 help: ## List the commands and their variables
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 	@echo 'Variables: PYTHON=$(PYTHON) STACK=(of $(basename $(notdir $(wildcard requirements/stacks/*.txt)))) VENV=$(VENV) CONFIG=$(CONFIG)'
 	@echo '  DATA=(folder of images) LIMIT=(MFLOPs of the child, or 50%) LIMITS=(of several, 25%,50%,100%)'
 	@echo '  WORK_DIR=$(WORK_DIR)'

@@ -17,12 +17,13 @@ def resume(context: Context) -> dict[str, Any]:
 
     Raises:
         Noted: They end otherwise than those without a kill.
-        CalledProcessError: There is no such device.
+        RuntimeError: There is no such device.
     """
     # In another process, as those that are forked later could not use it; without a
     # GPU they would run on the CPU.
     code = f'import torch; torch.zeros(1, device={context.device!r})'
-    subprocess.run([sys.executable, '-c', code], check=True)
+    if subprocess.run([sys.executable, '-c', code], capture_output=True).returncode:
+        raise RuntimeError(f'torch cannot use a device {context.device}.')
     problems = matrix(context, deterministic=True)
     how = 'with deterministic algorithms'
     if any('deterministic' in problem for problem in problems):
