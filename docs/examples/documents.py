@@ -77,7 +77,7 @@ DOCUMENTS = {
     ),
     'docs/en/method.md': Document(2, base=f'./{FASHION}.py'),
     'docs/en/performance.md': Document(
-        2,
+        3,
         # Where the examples are executed there need not be a GPU.
         words={'--device cuda': '--device cpu'},
     ),
@@ -86,9 +86,10 @@ DOCUMENTS = {
         2, words=dict(FILE='official.pth'), before=(imagenet, official_files)
     ),
     f'{GUIDES}data_speed.md': Document(
-        3,
+        5,
         before=(
             imagenet,
+            images_by_class,
             splits('data/images'),
             replaced('benchmarks/speed/data.py', 'ROUNDS = 64, 9', 'ROUNDS = 16, 2'),
             replaced('benchmarks/speed/data.py', 'BATCH = 8', 'BATCH = 2'),
