@@ -122,19 +122,6 @@ def test_another_limit_of_the_same_run_measures_only_its_own_child(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_search_stage_after_the_choice_is_resumed_to_the_same_child(tmp_path):
-    """What the choice made tighter is in no checkpoint."""
-    limit = SIZE_OF['full', 'small'] + 0.01
-    options = dict(model__finetune_epochs=2, train_cfg__max_epochs=3)
-    wanted = run(config(tmp_path / 'one', limit, **options)).model
-    assert whole([*wanted.mutator.fixed.values()]) <= limit
-    checkpoint = tmp_path / 'one' / 'work' / 'epoch_2.pth'
-    made = config(tmp_path / 'other', limit, **options)
-    found = run(made, resume=checkpoint).model
-    assert same(found.state_dict(), wanted.state_dict())
-
-
-@pytest.mark.slow
 def test_what_a_run_knows_of_another_limit_is_measured(tmp_path):
     """pick takes no network that the run found to be too slow, and measures none."""
     limits = [SIZE_OF['full', 'full'] * 2, SIZE_OF['full', 'small'] + 0.01]
